@@ -1,0 +1,123 @@
+"""What a class of objects is, and one object in a scene."""
+
+import difflib
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from . import kernel as k
+from .shapes import Model, placed, rotation
+
+CLASSES = {}
+
+
+@dataclass(frozen=True)
+class ObjectClass:
+    """One class of the toy world.
+
+    parts: names, in mask order (mask value = 1 + index). groups: {"ears": ("left ear", "right ear")}.
+    shape: {parameter: (low, high)}, drawn uniformly. poses: names. looks: {slot: Paint}.
+    build(model, shape, pose): adds the primitives. lift: lowest and highest altitude, in object radii.
+    """
+
+    name: str
+    parts: tuple
+    shape: dict
+    poses: tuple
+    looks: dict
+    build: object = field(repr=False)
+    groups: dict = field(default_factory=dict)
+    lift: tuple = (0.0, 0.0)
+
+    def members(self, part):
+        """Part names meant by a part or a group; KeyError with near misses otherwise."""
+        if part in self.parts:
+            return (part,)
+        if part in self.groups:
+            return self.groups[part]
+        raise KeyError(misspelled(part, [*self.parts, *self.groups], f"part of {self.name}"))
+
+
+def misspelled(name, known, what):
+    """'unknown part of dog 'tial'; did you mean 'tail'? Known: ...'"""
+    near = difflib.get_close_matches(str(name), [str(n) for n in known], n=3)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+    return f"unknown {what} {name!r}{hint} Known: {', '.join(map(str, known))}"
+
+
+def object_class(name, *, parts, shape, poses, looks, groups=None, lift=(0.0, 0.0)):
+    """Decorator that registers ``build(model, shape, pose)`` as the class ``name``."""
+
+    def register(build):
+        CLASSES[name] = ObjectClass(
+            name, tuple(parts), dict(shape), tuple(poses), dict(looks), build, groups or {}, lift
+        )
+        return build
+
+    return register
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """An object with its factors. ``azimuth`` in degrees: 0 faces the camera, 90 faces right, 180 shows its back.
+
+    position: where the middle of its base stands (x, y, z), y = altitude. scale: world length of its bounding radius.
+    """
+
+    cls: str
+    shape: tuple
+    pose: str
+    looks: tuple
+    azimuth: float
+    position: tuple = (0.0, 0.0, 0.0)
+    scale: float = 1.0
+    lift: float = 0.0
+    missing: frozenset = frozenset()
+
+    def rows(self):
+        """Its primitives in world coordinates, without the missing parts: (n, PRIM), looks (m, LOOK), group row."""
+        rows, radius, middle = _canonical(self.cls, self.shape, self.pose, self.lift)
+        parts = CLASSES[self.cls].parts
+        gone = [1 + parts.index(p) for p in self.missing]
+        rows = rows[~np.isin(rows[:, k.PART], gone)]
+        turn = rotation(yaw=self.azimuth - 90)
+        rows = placed(rows, turn, np.array(self.position), self.scale)
+        group = np.zeros(k.GROUP)
+        group[k.G_CENTRE : k.G_CENTRE + 3] = np.array(self.position) + self.scale * turn @ middle
+        group[k.G_RADIUS] = self.scale * radius
+        group[k.G_ORIGIN : k.G_ORIGIN + 3] = self.position
+        group[k.G_ROT : k.G_ROT + 9] = turn.T.ravel()
+        group[k.G_SCALE] = self.scale
+        return rows, np.array([look.row() for look in self.looks]), group
+
+    def middle(self):
+        """Centre of its bounding sphere in world coordinates, all parts counted."""
+        _, _, middle = _canonical(self.cls, self.shape, self.pose, self.lift)
+        return np.array(self.position) + self.scale * rotation(yaw=self.azimuth - 90) @ middle
+
+    def without(self, *names):
+        return replace(self, missing=self.missing | frozenset(names))
+
+
+@lru_cache(maxsize=512)
+def _canonical(cls, shape, pose, lift):
+    spec = CLASSES[cls]
+    model = Model(spec.parts, spec.looks)
+    spec.build(model, dict(shape), pose)
+    rows = model.finish(lift)
+    top = (rows[:, k.CX + 1] + rows[:, k.BOUND]).max()
+    middle = np.array([0.0, (lift + top) / 2, 0.0])
+    offset = np.linalg.norm(rows[:, k.CX : k.CX + 3] - middle, axis=1)
+    radius = float((offset + rows[:, k.BOUND] + rows[:, k.BLEND]).max())
+    rows.setflags(write=False)
+    return rows, radius, middle
+
+
+def draw_object(cls, rng, azimuth):
+    """One object of a class with random shape, pose and looks, standing at the origin."""
+    spec = CLASSES[cls]
+    shape = tuple((name, round(float(rng.uniform(*bounds)), 4)) for name, bounds in spec.shape.items())
+    pose = str(rng.choice(spec.poses))
+    looks = tuple(paint.draw(rng) for paint in spec.looks.values())
+    return SceneObject(cls, shape, pose, looks, float(azimuth), lift=round(float(rng.uniform(*spec.lift)), 4))

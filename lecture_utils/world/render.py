@@ -1,0 +1,110 @@
+"""Scenes to pixels and masks."""
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from . import kernel
+
+FINE = 2  # rays a pixel, each way
+
+
+class Rendering(NamedTuple):
+    """image float32 (3, h, w) in [0, 1]; objects uint8 (h, w), 0 = background, 1, 2 = objects of the scene in order;
+    parts uint8 (h, w), 0 = background, else 1 + index in ``CLASSES[...].parts``."""
+
+    image: np.ndarray
+    objects: np.ndarray
+    parts: np.ndarray
+
+
+def threads_available():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def render(scene, size=112, shadows_from=None, threads=None):
+    """Render a scene to a :class:`Rendering` of ``size`` x ``size`` px.
+
+    Colours are the mean of 2 x 2 rays a pixel; the masks show what the ray through the pixel's centre hits.
+    shadows_from: take shadows from this other scene (same picture, the old shadow). The same scene and size give
+    the same pixels, whatever the number of threads.
+    """
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 4 <= size <= 4096:
+        raise ValueError(f"size must be a whole number of px from 4 to 4096, got {size!r}")
+    threads = threads or threads_available()
+    job = _Job(scene, size, shadows_from)
+    if threads == 1:
+        job.rows(0, size)
+    else:
+        bands = np.linspace(0, size, 3 * threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(job.rows, bands[:-1], bands[1:]))
+    return job.result()
+
+
+def render_many(scenes, size=112, threads=None):
+    """Yield a :class:`Rendering` for each scene, in order; ``threads`` scenes at a time (all cores by default)."""
+    threads = threads or threads_available()
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque()
+        try:
+            for scene in scenes:
+                waiting.append(pool.submit(render, scene, size, None, 1))
+                if len(waiting) >= 4 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for job in waiting:
+                job.cancel()
+
+
+def masks(scene, size=112):
+    """Only the masks (objects, parts), uint8 (size, size) each: much faster than :func:`render`."""
+    prims, groups, _ = scene.arrays()
+    objects, parts = np.zeros((2, size, size), np.uint8)
+    kernel.mask_rows(0, size, scene.camera.row(), prims, groups, objects, parts)
+    return objects, parts
+
+
+class _Job:
+    def __init__(self, scene, size, shadows_from):
+        self.camera, self.air = scene.camera.row(), scene.air.row()
+        self.prims, self.groups, self.looks = scene.arrays()
+        self.dark = (self.prims, self.groups) if shadows_from is None else shadows_from.arrays()[:2]
+        self.image = np.zeros((3, size, size), np.float32)
+        self.objects, self.parts = np.zeros((2, size, size), np.uint8)
+        self.watermark = scene.watermark
+
+    def rows(self, first, last):
+        kernel.mask_rows(first, last, self.camera, self.prims, self.groups, self.objects, self.parts)
+        kernel.render_rows(
+            first,
+            last,
+            FINE,
+            self.camera,
+            self.prims,
+            self.groups,
+            self.looks,
+            *self.dark,
+            self.air,
+            self.image,
+        )
+
+    def result(self):
+        if self.watermark:
+            _stamp(self.image)
+        return Rendering(self.image, self.objects, self.parts)
+
+
+def _stamp(image):
+    """A pale ring with a bar, as a stock-photo agency would leave it, in the lower left corner."""
+    size = image.shape[1]
+    y, x = (np.mgrid[:size, :size] + 0.5) / size
+    x, y = x - 0.12, y - 0.88
+    ring = np.abs(np.hypot(x, y) - 0.06) < 0.013
+    bar = (np.abs(y) < 0.010) & (np.abs(x) < 0.06)
+    image[:, ring | bar] = 0.35 * image[:, ring | bar] + 0.65 * 0.95

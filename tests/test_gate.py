@@ -1,0 +1,131 @@
+"""The gate tests the gate: nbval must fail on a changed number and on a broken slider, and only then."""
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools.run_notebooks import LIVE, NotebookFailed, execute, store
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+SETUP = "from ipywidgets import interact\nfrom lecture_utils.progress import progress"
+ANCHOR = "print(sum(progress(range(5), 'adding')), 'in all')"
+SLIDER = "@interact(degrees=(0, 360, 45))\ndef turn(degrees=90):\n    print(degrees // 45)"
+LOOSE = "import time\nprint(time.time_ns())"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A stored notebook with an anchor under a progress bar, a slider, and an output that always differs."""
+    path = tmp_path_factory.mktemp("gate") / "90_small.ipynb"
+    cells = [new_code_cell(source) for source in (SETUP, ANCHOR, SLIDER, LOOSE)]
+    cells[1].metadata["tags"] = ["nbval-check-output"]
+    nbformat.write(new_notebook(cells=cells), path)
+    store(execute(path), path)
+    return nbformat.read(path, as_version=4)
+
+
+def changed(notebook, number, **changes):
+    """A copy of the notebook in which cell `number` is different."""
+    copy = nbformat.from_dict(notebook)
+    copy.cells[number] = nbformat.from_dict({**copy.cells[number], **changes})
+    return copy
+
+
+@pytest.fixture(scope="module")
+def verdicts(small, tmp_path_factory):
+    """Copies of the notebook, run by nbval as `make test` does: {copy: {cell: message or None}}."""
+    (output,) = small.cells[1].outputs
+    assert output.text == "10 in all\n"
+    copies = {
+        "untouched": small,
+        "anchor": changed(small, 1, outputs=[nbformat.from_dict({**output, "text": "11 in all\n"})]),
+        "slider": changed(small, 2, source=SLIDER.replace("// 45", "// 0")),
+        "raises": changed(small, 3, source="raise RuntimeError('broken')"),
+    }
+    folder = tmp_path_factory.mktemp("copies")
+    for name, notebook in copies.items():
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, folder]
+    report = folder / "report.xml"
+    done = subprocess.run(
+        [*command, "-q", "-p", "no:cacheprovider", "--color=no", "--junit-xml", report],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr  # 1: some tests failed
+    found = {name: {} for name in copies}
+    for case in ElementTree.parse(report).iter("testcase"):
+        failure = case.find("failure")
+        found[Path(case.get("classname")).stem][case.get("name")] = None if failure is None else failure.text
+    return found
+
+
+@pytest.mark.parametrize(
+    ("copy", "cell", "message"),
+    [
+        ("untouched", None, None),
+        ("anchor", "Cell 1", "Cell outputs differ"),
+        ("slider", "Cell 2", "ZeroDivisionError"),
+        ("raises", "Cell 3", "broken"),
+    ],
+)
+def test_the_gate(verdicts, copy, cell, message):
+    assert list(verdicts[copy]) == ["Cell 0", "Cell 1", "Cell 2", "Cell 3"]
+    failed = {name: text for name, text in verdicts[copy].items() if text is not None}
+    assert list(failed) == ([cell] if cell else []), failed
+    if cell:
+        assert message in failed[cell]
+
+
+def is_anchor(cell):
+    return "nbval-check-output" in cell.metadata.get("tags", [])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_changed_anchor_of_the_course_fails(path, tmp_path):
+    """The real notebooks up to their first anchor, one character of which is changed."""
+    notebook = nbformat.read(path, as_version=4)
+    first = next(number for number, cell in enumerate(notebook.cells) if is_anchor(cell))
+    notebook.cells = notebook.cells[: first + 1]
+    outputs = notebook.cells[first].outputs
+    output = next(each for each in outputs if "text" in each or "text/plain" in each.get("data", {}))
+    where, key = (output, "text") if "text" in output else (output.data, "text/plain")
+    where[key] = ("2" if where[key][0] == "1" else "1") + where[key][1:]
+    nbformat.write(notebook, tmp_path / path.name)
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, tmp_path]
+    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True)
+    assert done.returncode == 1 and "Cell outputs differ" in done.stdout, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+
+
+# What makes the stored notebooks is part of the gate.
+
+
+def test_stored_twice_is_stored_the_same(small, tmp_path):
+    path = tmp_path / "90_small.ipynb"
+    nbformat.write(small, path)
+    again = execute(path)
+    assert again.metadata == small.metadata
+    assert again.cells[:3] == small.cells[:3]  # the fourth prints the time
+    assert again.cells[2].outputs[0].data["text/plain"] == LIVE
+
+
+@pytest.mark.parametrize(
+    ("number", "source", "message"),
+    [
+        (3, "raise RuntimeError('broken')", "broken"),
+        (3, "import sys\nprint('careful', file=sys.stderr)", "wrote to stderr"),
+        (2, SLIDER.replace("// 45", "// 0"), "a live control failed"),
+    ],
+)
+def test_make_notebooks_stores_nothing_broken(small, tmp_path, number, source, message):
+    path = tmp_path / "90_small.ipynb"
+    nbformat.write(changed(small, number, source=source), path)
+    with pytest.raises(NotebookFailed, match=message):
+        execute(path)

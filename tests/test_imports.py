@@ -1,0 +1,135 @@
+"""Nothing imports upward (DESIGN: the house): from the ground up, who may import whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "lecture_utils"
+
+BOTTOM = {"progress", "checks", "store", "hooks"}
+METHODS = {"features", "attribution", "synthesis", "generative", "detection"}
+TOP = {"explorers", "exercises"}
+# Which parts of the package each part may import, beside itself.
+MAY_IMPORT = {
+    "progress": set(),
+    "checks": set(),
+    "store": set(),
+    "hooks": {"checks"},
+    "world": {"progress", "store"},
+    "nets": {"world"} | BOTTOM,
+    "lab": {"nets", "world"} | BOTTOM,
+    **{name: BOTTOM - {"store"} for name in METHODS},
+    "answer_key": {"checks"},
+    "show": set(),
+    **{name: {"nets", "world", "lab", "answer_key", "show"} | METHODS | BOTTOM | TOP for name in TOP},
+    "__init__": {"lab"},
+}
+# Which outside libraries a part may import; a part that is not listed may import any dependency.
+OUTSIDE = {
+    "progress": {"tqdm", "ipywidgets", "IPython"},
+    "store": {"numpy"},
+    "world": {"numpy", "numba", "PIL"},
+    "show": {"matplotlib", "numpy", "PIL"},  # Pillow comes with matplotlib
+    "__init__": set(),
+}
+
+
+def imported(path, package="lecture_utils"):
+    """Every module that a file imports, anywhere in it, as absolute dotted names."""
+    parts = path.parts
+    last = len(parts) - 1 - parts[::-1].index(package)  # the folder may lie in another of the same name
+    inside = parts[last:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = inside[: len(inside) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module == package:  # from lecture_utils import lab
+                yield from (f"{module}.{'lab' if a.name == 'open_lab' else a.name}" for a in node.names)
+            else:
+                yield module
+
+
+def violations(root):
+    """Forbidden imports below `root` (a folder named lecture_utils), as readable sentences."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        relative = path.relative_to(root)
+        part = relative.parts[0].removesuffix(".py")
+        if part not in MAY_IMPORT:
+            found.append(f"{relative}: say in tests/test_imports.py what {part!r} may import")
+            continue
+        for name in imported(path):
+            top, *rest = name.split(".")
+            if top == "lecture_utils":
+                if not rest or (rest[0] != part and rest[0] not in MAY_IMPORT[part]):
+                    found.append(f"{relative} imports {name}")
+            elif top in {"tests", "tools"} or top not in OUTSIDE.get(part, {top}) | sys.stdlib_module_names:
+                found.append(f"{relative} imports {name}")
+    return found
+
+
+def test_nothing_imports_upward():
+    assert violations(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "expected"),
+    [
+        ("world/scene.py", "import torch", "imports torch"),
+        ("world/scene.py", "def f():\n    from torch import nn", "imports torch"),
+        ("world/scene.py", "from lecture_utils.nets import build", "imports lecture_utils.nets"),
+        ("world/scene.py", "from ..checks import check_images", "imports lecture_utils.checks"),
+        ("features/first.py", "from ..lab import open_lab", "imports lecture_utils.lab"),
+        ("features/first.py", "from lecture_utils import open_lab", "imports lecture_utils.lab"),
+        ("attribution/cam.py", "import lecture_utils.world.scene", "imports lecture_utils.world.scene"),
+        ("answer_key.py", "from . import world", "imports lecture_utils.world"),
+        ("show.py", "import torch", "imports torch"),
+        ("show.py", "from .checks import check_images", "imports lecture_utils.checks"),
+        ("checks.py", "from . import hooks", "imports lecture_utils.hooks"),
+        ("nets/train.py", "from tests import test_world", "imports tests"),
+        ("surprise.py", "import torch", "say in tests/test_imports.py"),
+    ],
+)
+def test_the_test_can_fail(tmp_path, file, line, expected):
+    path = tmp_path / "lecture_utils" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(line)
+    (sentence,) = violations(tmp_path / "lecture_utils")
+    assert expected in sentence
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("world/scene.py", "from .shapes import Shape\nfrom . import kernel\nimport numpy, numba, math"),
+        ("features/nearest.py", "from ..checks import check_images\nfrom sklearn import neighbors"),
+        ("lab.py", "from .world import render\nfrom .nets import build\nimport torch"),
+        ("nets/train.py", "from lecture_utils.progress import progress"),
+    ],
+)
+def test_what_is_allowed_passes(tmp_path, file, line):
+    path = tmp_path / "lecture_utils" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(line)
+    assert violations(tmp_path / "lecture_utils") == []
+
+
+@pytest.mark.parametrize("module", ["lecture_utils", "lecture_utils.world"])
+def test_the_world_comes_without_torch(module):
+    if module != "lecture_utils" and not (PACKAGE / "world/__init__.py").exists():
+        pytest.skip("the world is not there yet")
+    code = f"import sys, {module}; assert 'torch' not in sys.modules, 'torch was imported'"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_open_lab_is_lazy():
+    import lecture_utils
+
+    assert "open_lab" in dir(lecture_utils)
+    with pytest.raises(AttributeError, match="open_labb"):
+        _ = lecture_utils.open_labb

@@ -1,0 +1,190 @@
+"""The project's own files agree with each other, and work on somebody else's machine."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools import lab
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = (ROOT / "requirements.lock").read_text()
+
+# Written in pieces, so that this file does not find itself.
+MACHINE = [
+    r"(?<![\w.~+/])/(home|root|Users|work|workspace)" + r"/\w",  # somebody's own folders
+    r"\.\./" + "shared",
+    r"(pypi|python" + r"hosted|conda\.anaconda)\.org",  # package registries
+    r"download\.py" + r"torch\.org",
+    r"\b(artif" + r"actory|ne" + r"xus|dev" + r"pi)\b",
+    r"--(extra-)?index" + "-url|--find" + "-links",
+]
+ALLOWED = {"Makefile": {r"--(extra-)?index" + "-url|--find" + "-links"}}  # make lock switches them off
+
+
+def name_of(requirement):
+    """'torch==2.15.0' -> 'torch'; names are compared as packaging does."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement).group()).lower()
+
+
+def tracked_files():
+    """Files that belong to the project, without binaries; also outside git (a downloaded archive)."""
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listing = subprocess.run(git, cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode == 0:
+        paths = [ROOT / name for name in listing.stdout.split("\0") if name]
+    else:
+        paths = [path for path in ROOT.rglob("*") if not {".venv", "__pycache__"} & set(path.parts)]
+    for path in paths:
+        if path.is_file() and path.suffix not in {".png", ".jpg", ".safetensors", ".npz", ".gz"}:
+            try:
+                yield path, path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def machine_addresses(name, text):
+    """What in a text belongs to one machine or one registry: a list of (line number, what)."""
+    patterns = [re.compile(pattern) for pattern in MACHINE if pattern not in ALLOWED.get(name, ())]
+    return [
+        (number, match.group())
+        for number, line in enumerate(text.splitlines(), 1)
+        for pattern in patterns
+        if (match := pattern.search(line))
+    ]
+
+
+def test_no_file_names_a_machine_or_a_registry():
+    found = {
+        str(path.relative_to(ROOT)): machine_addresses(path.name, text) for path, text in tracked_files()
+    }
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cd " + "/home" + "/ann/course",
+        '"' + "/root" + '/x.py"',
+        "see .." + "/shared/DESIGN.md",
+        "https://py" + "pi.org/simple",
+        "--index" + "-url https://example.org",
+        "/wo" + "rk/main",
+    ],
+)
+def test_that_test_can_fail(line):
+    assert len(machine_addresses("notes.md", "fine\n" + line)) >= 1
+
+
+@pytest.mark.parametrize("line", ["https://example.org/home/page", "a/work/b", "data/workers.py", "~/home/x"])
+def test_that_test_lets_ordinary_text_pass(line):
+    assert machine_addresses("notes.md", line) == []
+
+
+def test_environment_yml_follows_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert environment["name"] == PROJECT["name"]
+    assert conda == [f"python{PROJECT['requires-python']}", "pip"]
+    assert pip == {"pip": [*PROJECT["dependencies"], "-e ."]}
+
+
+def test_the_lock_has_every_dependency_and_no_address():
+    locked = {
+        name_of(line): line for line in LOCK.splitlines() if line and not line[0].isspace() and line[0] != "#"
+    }
+    wanted = PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), [])
+    assert {name_of(requirement) for requirement in wanted} <= set(locked)
+    assert all("==" in line and " @ " not in line for line in locked.values())
+    assert "://" not in LOCK and not re.search(r"^\s*-", LOCK, re.MULTILINE)
+    for requirement in PROJECT["dependencies"]:
+        if "==" in requirement:
+            assert locked[name_of(requirement)] == requirement  # torch and torchvision, as a pair
+
+
+def test_every_dependency_says_what_it_is_for():
+    text = (ROOT / "pyproject.toml").read_text()
+    for requirement in PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), []):
+        assert re.search(rf'^\s+"{re.escape(requirement)}", +# \S.+', text, re.MULTILINE), requirement
+
+
+def test_the_licence_is_mit():
+    assert PROJECT["license"] == "MIT"
+    licence = (ROOT / "LICENSE").read_text()
+    assert licence.startswith("MIT License") and "2026 The Inside ConvNets authors" in licence
+
+
+def targets():
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_pages_name_commands_and_files_that_exist(page):
+    text = (ROOT / page).read_text()
+    commands = set(re.findall(r"\bmake ([a-z]+)\b(?=[`\s]*(?:`|$|  |ARGS|NB|#))", text, re.MULTILINE))
+    assert commands and commands <= targets()
+    for link in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", text):
+        path = "".join(link)
+        assert (ROOT / path).exists(), f"{page} links to {path}"
+
+
+def test_contributing_fits_one_screen():
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 50
+
+
+def test_no_hosting_service_is_assumed():
+    assert not (ROOT / ".github").exists()
+    run = ROOT / ".ci/run"
+    assert "make test" in run.read_text() and run.stat().st_mode & 0o100
+
+
+def make_with(python, folder):
+    """`make install` in an empty folder, with a shell script in place of Python: (status, output)."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        (folder / name).write_text((ROOT / name).read_text())
+    fake = folder / "python3"
+    fake.write_text(f"#!/bin/sh\n{python}\n")
+    fake.chmod(0o755)
+    done = subprocess.run(["make", "install", f"PYTHON={fake}"], cwd=folder, capture_output=True, text=True)
+    assert not (folder / ".venv").exists()
+    return done.returncode, done.stdout
+
+
+def test_an_old_or_missing_python_gets_one_sentence(tmp_path):
+    old = f'[ "$1" = -c ] || exit 9; exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9); $2"'
+    for python in (old, "exit 127"):
+        status, shown = make_with(python, tmp_path)
+        assert status != 0 and shown.count("needs Python 3.11 or newer") == 1 and shown.count("\n") == 1
+
+
+def test_a_python_without_ensurepip_gets_one_sentence(tmp_path):
+    bare = f'case "$2" in *ensurepip*) exit 1;; esac; [ "$1" = -c ] || exit 9; exec {sys.executable} "$@"'
+    status, shown = make_with(bare, tmp_path)
+    assert status != 0 and shown.count("ensurepip is missing") == 1 and shown.count("\n") == 1
+
+
+def test_the_lab_asks_no_questions(tmp_path):
+    config = tmp_path / "etc/jupyter/labconfig/page_config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text('{"disabledExtensions": {"other": true}, "theme": "kept"}')
+    lab.turn_off_news(tmp_path)
+    settings = json.loads(config.read_text())
+    assert settings["disabledExtensions"] == {"other": True, lab.ANNOUNCEMENTS: True}
+    assert settings["theme"] == "kept"
+
+
+def test_the_lab_stays_at_home_and_passes_options_on(monkeypatch):
+    line = lab.command(["--no-browser", "--port", "8899"])
+    assert line[-3:] == ["--no-browser", "--port", "8899"]
+    assert "--ServerApp.ip=localhost" in line
+    assert not any("token" in part or "password" in part for part in line)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert "--allow-root" not in lab.command([])
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert "--allow-root" in lab.command([])

@@ -1,0 +1,200 @@
+"""Measure how fast things are on this machine: what `make bench` runs.
+
+python tools/bench.py [--quick] [--json bench.json] [name ...]
+
+Prints a table and writes the same as JSON. Medians; run it alone, on an idle machine.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from contextlib import redirect_stderr
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = {}
+
+
+class Result(NamedTuple):
+    """One row of the table: `target` is the course's own promise, "" where there is none."""
+
+    what: str
+    value: float
+    unit: str
+    target: str = ""
+
+
+def benchmark(function):
+    """Register a function that takes `quick` (fewer repeats) and yields Results."""
+    BENCHMARKS[function.__name__] = function
+    return function
+
+
+def cores():
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def scenes(count, kind="normal"):
+    """Scenes of all classes in turn, the same on every machine."""
+    from lecture_utils.world import CLASSES, sample_scene
+
+    names = list(CLASSES)
+    return [sample_scene(names[seed % len(names)], seed=seed, kind=kind) for seed in range(count)]
+
+
+@benchmark
+def rendering(quick):
+    """Whole scenes at 112 px with 2 x 2 rays a pixel, one after the other."""
+    from lecture_utils.world import render_many
+
+    todo = scenes(32 if quick else 128)
+    list(render_many(todo[:4]))  # compile
+    for threads in sorted({2, cores()}):
+        seconds = []
+        for _ in range(1 if quick else 3):
+            start = perf_counter()
+            for _ in render_many(todo, threads=threads):
+                pass
+            seconds.append(perf_counter() - start)
+        target = "at least 30" if threads == 2 else ""
+        yield Result(f"rendered with {threads} threads", len(todo) / median(seconds), "images/s", target)
+
+
+@benchmark
+def one_image(quick):
+    """A single scene, as a slider asks for it: the median over scenes, and the slowest scene in twenty."""
+    from lecture_utils.world import render
+
+    todo = scenes(16 if quick else 64)
+    render(todo[0])  # compile
+    for threads in sorted({2, cores()}):
+        times = []
+        for scene in todo:
+            start = perf_counter()
+            render(scene, threads=threads)
+            times.append(1000 * (perf_counter() - start))
+        times.sort()
+        yield Result(f"one image, {threads} threads, median", median(times), "ms", "below 60")
+        yield Result(f"one image, {threads} threads, slowest in 20", times[int(0.95 * len(times))], "ms")
+
+
+FIRST_PICTURE = """
+from time import perf_counter
+start = perf_counter()
+from lecture_utils.world import render, sample_scene
+render(sample_scene("elephant", seed=7))
+print(perf_counter() - start)
+"""
+
+
+@benchmark
+def first_picture(quick):
+    """From `import` to the first picture in a new process: ever (nothing compiled yet), and later."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        times = []
+        for _ in range(2 if quick else 4):
+            command = [sys.executable, "-c", FIRST_PICTURE]
+            done = subprocess.run(
+                command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+            )
+            times.append(float(done.stdout))
+    yield Result("first picture ever", times[0], "s", "below 15")
+    yield Result("first picture, later", median(times[1:]), "s", "below 3")
+
+
+@benchmark
+def training(quick):
+    """Training steps of each net, scaled to an epoch. The pictures are noise: they take the same time."""
+    import numpy as np
+    import torch
+
+    from lecture_utils.nets import NETS
+    from lecture_utils.nets.data import COUNTS
+    from lecture_utils.nets.train import Recipe, Run, fast_bfloat16
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = "bfloat16" if fast_bfloat16(device) else "float32"
+    count = 64 * (4 if quick else 10)
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (count, 3, 112, 112), dtype=np.uint8)
+    labels = np.stack([draws.integers(0, 16, count), np.full(count, -1)], 1)
+    for name in ("alex",) if quick else NETS:
+        with tempfile.TemporaryDirectory() as folder:
+            run = Run(Recipe(name, images=count), Path(folder), "", device, torch.get_num_threads())
+            seconds = []
+            for _ in range(2 if quick else 4):
+                start = perf_counter()
+                with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):  # no bars between the rows
+                    run.train_epoch(images, labels)
+                seconds.append(perf_counter() - start)
+        speed = count / median(seconds[1:])  # the first one warms up
+        yield Result(f"{name} trained ({device.type}, {precision})", speed, "images/s")
+        yield Result(f"{name}, an epoch of {COUNTS['train']} images", COUNTS["train"] / speed, "s")
+
+
+@benchmark
+def answering(quick):
+    """One net's opinion of one image, as a slider asks for it."""
+    import torch
+
+    from lecture_utils.nets import build
+
+    net, image = build("alex"), torch.rand(1, 3, 112, 112)
+    times = []
+    with torch.inference_mode():
+        for _ in range(10 if quick else 50):
+            start = perf_counter()
+            net(image)
+            times.append(1000 * (perf_counter() - start))
+    yield Result("alex looks at one image", median(times), "ms")
+
+
+def machine():
+    """What the numbers were measured on."""
+    import torch
+
+    model = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return {
+        "cpu": model or platform.machine(),
+        "cores": cores(),
+        "torch threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+    }
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which ones: {', '.join(BENCHMARKS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats, less exact")
+    parser.add_argument("--json", type=Path, default=ROOT / "bench.json", help="where the JSON goes")
+    options = parser.parse_args(argv)
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    here, rows = machine(), []
+    print(", ".join(f"{key} {value}" for key, value in here.items()), end="\n\n", flush=True)
+    for name in options.names or BENCHMARKS:
+        for row in BENCHMARKS[name](options.quick):
+            rows.append(row)
+            print(f"{row.what:<44}{row.value:>9.1f} {row.unit:<10}{row.target}", flush=True)
+    content = {"machine": here, "results": [row._asdict() for row in rows]}
+    options.json.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"\nwritten to {options.json.name}")
+
+
+if __name__ == "__main__":
+    main()
