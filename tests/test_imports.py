@@ -24,6 +24,8 @@ MAY_IMPORT = {
     **{name: BOTTOM - {"store"} for name in METHODS},
     "answer_key": {"checks"},
     "show": set(),
+    "overview": {"show", "features", "hooks"},
+    "doctor": {"nets", "world"} | BOTTOM,
     **{name: {"nets", "world", "lab", "answer_key", "show"} | METHODS | BOTTOM | TOP for name in TOP},
     "__init__": {"lab"},
 }
@@ -33,6 +35,7 @@ OUTSIDE = {
     "store": {"numpy"},
     "world": {"numpy", "numba", "PIL"},
     "show": {"matplotlib", "numpy", "PIL"},  # Pillow comes with matplotlib
+    "doctor": set(),  # it must run where a library is broken, so it imports them inside its checks
     "__init__": set(),
 }
 

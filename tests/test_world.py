@@ -123,7 +123,9 @@ def test_without_and_only_and_background(name):
     less, alone = masks(scene.without(part), 112)[1], masks(scene.only(part), 112)[1]
     assert value in whole and value not in less
     assert set(np.unique(alone)) == {0, value}
-    assert (alone == value).sum() >= (whole == value).sum()
+    assert (alone == value).sum() > 0.97 * (whole == value).sum(), (
+        "blends with other parts give way, little more"
+    )
     bare = masks(scene.background(), 112)
     assert bare[0].max() == bare[1].max() == 0
     assert scene.objects[0].missing == frozenset(), "the scene itself never changes"

@@ -144,7 +144,7 @@ def _clear_view(scene, items, limit=0.12):
     return tuple(kept)
 
 
-def hide(scene, rng, low=0.25, high=0.55):
+def hide(scene, rng, low=0.2, high=0.4):
     """Put things in front of the object until between ``low`` and ``high`` of it is hidden."""
     camera, thing = scene.camera, scene.objects[0]
     bare = masks(replace(scene, clutter=()), 48)[0] == 1

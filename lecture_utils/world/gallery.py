@@ -26,7 +26,7 @@ from .render import render_many
 from .splits import SPLITS, split_scene
 
 SPLITS_SHIPPED = ("single", "pairs", "hard")
-QUALITY = 92  # JPEG, with full-size colour: 4 kB a picture
+QUALITY = 90  # JPEG, with full-size colour: 6 kB a picture
 PALETTE = [  # of the mask files, for whoever opens one: a hue for each part, paler for the second object
     0, 0, 0, 230, 25, 75, 60, 180, 75, 255, 225, 25, 0, 130, 200, 245, 130, 48, 145, 30, 180, 70, 240, 240,
     240, 50, 230, 210, 245, 60, 250, 190, 212, 0, 128, 128, 220, 190, 255, 170, 110, 40, 255, 250, 200, 128,

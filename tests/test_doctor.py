@@ -1,0 +1,269 @@
+"""The doctor finds each planted fault, says what to do, and says the same everywhere when all is well."""
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils import doctor, nets, store
+from lecture_utils.world import gallery
+
+ROOT = Path(__file__).resolve().parents[1]
+ITEMS = [item for item, *_ in doctor.CHECKS]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A whole data folder: a few pictures, untrained weights, and the manifest."""
+    folder = tmp_path_factory.mktemp("data")
+    gallery.write(folder / "toyworld", count=1, threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
+        for name in nets.NETS:
+            nets.weights.save(nets.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+        store.write_manifest()
+    return folder
+
+
+@pytest.fixture
+def healthy(made, tmp_path, monkeypatch):
+    """A machine on which all is well, to be spoilt; the result is its data folder, a copy."""
+    folder = tmp_path / "data"
+    subprocess.run(["cp", "-r", made, folder], check=True)
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(folder))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(doctor, "cores", lambda: 4)
+    monkeypatch.setattr(doctor, "memory", lambda: 16 * 10**9)
+    return folder
+
+
+def spoil_version(monkeypatch, package, version):
+    """metadata.version(package) gives another version, or says that it is missing (None)."""
+    real = metadata.version
+
+    def spoilt(name):
+        if name != package:
+            return real(name)
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(doctor.metadata, "version", spoilt)
+
+
+def spoil_module(monkeypatch, name, replacement):
+    """Importing `name` gives the replacement, or raises it."""
+    real = importlib.import_module
+
+    def spoilt(wanted, *rest):
+        if wanted != name:
+            return real(wanted, *rest)
+        if isinstance(replacement, Exception):
+            raise replacement
+        return replacement
+
+    monkeypatch.setattr(doctor.importlib, "import_module", spoilt)
+
+
+class Fake:
+    """An object with the attributes that are given."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+def old_python(patch, folder):
+    patch.setattr(doctor.sys, "version_info", (3, 10, 4))
+
+
+def missing_package(patch, folder):
+    spoil_version(patch, "scipy", None)
+
+
+def other_torch(patch, folder):
+    spoil_version(patch, "torch", "2.14.1+cpu")
+
+
+def old_package(patch, folder):
+    spoil_version(patch, "scikit-learn", "1.5.2")
+
+
+def mixed_pair(patch, folder):
+    fault = RuntimeError("operator torchvision::nms does not exist\nand ten more lines")
+    spoil_module(patch, "torchvision.ops", fault)
+
+
+def broken_operator(patch, folder):
+    spoil_module(patch, "torchvision.ops", Fake(nms=lambda *_: torch.tensor([7])))
+
+
+def black_renderer(patch, folder):
+    black = Fake(image=np.zeros((3, 24, 24)), objects=np.ones((24, 24)))
+    scene = Fake(render=lambda size: black)
+    spoil_module(patch, "lecture_utils.world", Fake(sample_scene=lambda *_, **__: scene))
+
+
+def no_numba(patch, folder):
+    spoil_module(patch, "lecture_utils.world", ImportError("No module named 'numba'"))
+
+
+def no_cache(patch, folder):
+    (folder.parent / "file").write_text("in the way")
+    patch.setenv("NUMBA_CACHE_DIR", str(folder.parent / "file" / "cache"))
+
+
+def missing_picture(patch, folder):
+    next(folder.glob("toyworld/single/*/*.jpg")).unlink()
+
+
+def two_damaged_pictures(patch, folder):
+    for path in list(folder.glob("toyworld/masks/single/*/*.png")) + list(
+        folder.glob("toyworld/pairs/*.jpg")
+    ):
+        path.write_bytes(bytes(len(path.read_bytes())))
+
+
+def no_manifest(patch, folder):
+    (folder / "MANIFEST.json").unlink()
+
+
+def truncated_weights(patch, folder):
+    path = folder / "weights/gap.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def other_nets_weights(patch, folder):
+    path = folder / "weights/zf.safetensors"
+    path.write_bytes((folder / "weights/alex.safetensors").read_bytes())
+    store.write_manifest()
+
+
+def weights_that_overflow(patch, folder):
+    net = nets.build("alex")
+    with torch.no_grad():
+        net.fc8.weight.fill_(float("nan"))
+    nets.weights.save(net.state_dict(), folder / "weights/alex.safetensors")
+    store.write_manifest()
+
+
+def no_widgets(patch, folder):
+    spoil_version(patch, "jupyterlab_widgets", None)
+
+
+def old_widgets(patch, folder):
+    spoil_version(patch, "jupyterlab_widgets", "1.1.7")
+
+
+def one_core(patch, folder):
+    patch.setattr(doctor, "cores", lambda: 1)
+
+
+def little_memory(patch, folder):
+    patch.setattr(doctor, "memory", lambda: 2 * 10**9)
+
+
+INSTALL = "make install"
+FAULTS = [  # (what is planted, lines of the report that must find it, words of the advice)
+    (old_python, [0], ["Python 3.10", "3.11"]),
+    (missing_package, [1], ["scipy is missing", INSTALL]),
+    (other_torch, [1], ["torch is 2.14.1+cpu, expected ==2.15.0", INSTALL]),
+    (old_package, [1], ["scikit-learn is 1.5.2, expected >=1.6", INSTALL]),
+    (mixed_pair, [2], ["operator torchvision::nms does not exist", "CPU build", "pip uninstall", INSTALL]),
+    (broken_operator, [2], ["[7] instead of [0]", INSTALL]),
+    (black_renderer, [3], ["draws no elephant", "make test"]),
+    (no_numba, [3], ["No module named 'numba'"]),
+    (no_cache, [4], ["NUMBA_CACHE_DIR", "cannot be written"]),
+    (missing_picture, [5], [".jpg is missing", "git checkout"]),
+    (two_damaged_pictures, [5], ["is damaged", "more: `python -m lecture_utils.store`"]),
+    (no_manifest, [5, 6], ["MANIFEST.json is missing", "git checkout"]),
+    (truncated_weights, [5, 6], ["gap.safetensors has 1000 bytes instead of", "git checkout"]),
+    (other_nets_weights, [6], ["'zf' belong to another version", "git checkout", "nets.train zf"]),
+    (weights_that_overflow, [6], ["'alex' give scores that are no numbers", "git checkout"]),
+    (no_widgets, [7], ["jupyterlab_widgets is missing", INSTALL]),
+    (old_widgets, [7], ["ipywidgets 8 needs jupyterlab_widgets 3", INSTALL]),
+    (one_core, [8], ["1 core"]),
+    (little_memory, [8], ["2.0 GB", "close other"]),
+]
+
+
+def test_all_is_well(healthy, capsys):
+    assert doctor.report() is True
+    assert capsys.readouterr().out.splitlines() == [*(f"✓ {item}" for item in ITEMS), "All is well."]
+
+
+@pytest.mark.parametrize(("plant", "lines", "words"), FAULTS, ids=[plant.__name__ for plant, *_ in FAULTS])
+def test_each_planted_fault_is_found(healthy, monkeypatch, capsys, plant, lines, words):
+    plant(monkeypatch, healthy)
+    findings = doctor.check_all()
+    assert [finding.item for finding in findings] == ITEMS
+    assert [n for n, finding in enumerate(findings) if not finding.ok] == lines, findings
+    for line in lines:
+        assert findings[line].advice[-1] in ".)" and "\n" not in findings[line].advice
+    advice = " ".join(findings[line].advice for line in lines)
+    assert all(word in advice for word in words), advice
+    assert doctor.report() is False
+    said = capsys.readouterr().out
+    assert advice.split(". ")[0] in said
+    assert ("✗" in said) == any(findings[line].fatal for line in lines)
+    assert "All is well" not in said
+
+
+def test_every_check_has_a_fault_that_it_finds():
+    assert {line for _, lines, _ in FAULTS for line in lines} == set(range(len(ITEMS)))
+
+
+def test_dependencies_are_those_of_pyproject():
+    found = doctor.dependencies()
+    assert found["torch"] == "==2.15.0" and found["numba"].startswith(">=") and len(found) >= 10
+    assert all(version[:2] in ("==", ">=") for version in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [("2.15.0", (2, 15, 0)), ("2.15.0+cpu", (2, 15, 0)), ("1.6rc1", (1, 6)), ("8.3.dev0", (8, 3)), ("x", ())],
+)
+def test_versions_compare_as_numbers(version, numbers):
+    assert doctor._numbers(version) == numbers
+    assert doctor._numbers("0.100") > doctor._numbers("0.61")
+
+
+def test_it_speaks_when_torch_cannot_be_imported(tmp_path):
+    """The real thing: a torchvision that fails at import, as a mixed pair does, in a fresh process."""
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision/__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+        "INSIDE_CONVNETS_DATA": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "lecture_utils.doctor"]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path
+    )
+    assert done.returncode == 1 and done.stderr == ""
+    assert "✗ torch and torchvision belong together" in done.stdout and "CPU build" in done.stdout
+    assert "✗ the files in data/ are whole" in done.stdout
+
+
+def test_it_imports_nothing_that_could_be_broken():
+    code = textwrap.dedent("""
+        import sys
+        before = set(sys.modules)
+        import lecture_utils.doctor
+        new = {name.split(".")[0] for name in set(sys.modules) - before}
+        assert new <= sys.stdlib_module_names | {"lecture_utils"}, new
+    """)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_cores_and_memory_are_read():
+    assert doctor.cores() >= 1
+    assert doctor.memory() is None or doctor.memory() > 10**8

@@ -1,0 +1,223 @@
+"""Is it an edge? The Gabor fit against synthetic filters, noise, and another optimiser; and the controls."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import least_squares
+from sklearn.metrics import r2_score
+
+from lecture_utils.features import colours, edges, fit_gabor, shuffle_pixels, spectrum_noise, split_fit
+
+
+def gabor(theta, frequency, x0, y0, sigma, aspect, phase, colour, size=11):
+    """One Gabor filter (3, size, size) in numpy and float64: a formula independent of the package's."""
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    along = np.cos(theta) * (x - x0) + np.sin(theta) * (y - y0)
+    across = -np.sin(theta) * (x - x0) + np.cos(theta) * (y - y0)
+    envelope = np.exp(-0.5 * (along / sigma) ** 2 - 0.5 * (across / (aspect * sigma)) ** 2)
+    return np.asarray(colour)[:, None, None] * envelope * np.cos(2 * np.pi * frequency * along + phase)
+
+
+def r2(values, predicted):
+    """scikit-learn's R² of a filter (3, h, w), each colour about its own mean."""
+    pair = (np.asarray(a).reshape(3, -1).T for a in (values, predicted))
+    return r2_score(*pair, multioutput="variance_weighted")
+
+
+def random_gabors(n, size=11, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n):
+        colour = rng.normal(size=3)
+        rows.append(
+            (
+                rng.uniform(0, np.pi),
+                rng.uniform(0.06, 0.3),
+                *rng.uniform(-0.2, 0.2, 2) * size,
+                rng.uniform(0.15, 0.33) * size,
+                rng.uniform(0.8, 1.8),
+                rng.uniform(0, 2 * np.pi),
+                colour / np.linalg.norm(colour),
+            )
+        )
+    return rows, torch.tensor(np.stack([gabor(*row, size=size) for row in rows]))
+
+
+@pytest.mark.parametrize("size", [11, 7])
+def test_gabors_are_found(size):
+    rows, filters = random_gabors(24, size)
+    fit, whole = fit_gabor(filters), edges(filters)
+    assert fit.r2.min() > 0.99 and whole.split.min() > 0.98
+    assert whole.share == 1 and whole.strict_share == 1 and whole.variance > 0.99
+    truth = torch.tensor([row[0] for row in rows])
+    turned = (fit.orientation - truth).remainder(torch.pi)
+    assert torch.minimum(turned, torch.pi - turned).median() < 0.02
+    axes = torch.tensor(np.stack([row[-1] for row in rows]))
+    assert (fit.axis * axes).sum(1).abs().min() > 0.995
+    assert (fit.frequency - torch.tensor([row[1] for row in rows])).abs().median() < 0.005
+
+
+def test_noise_is_not_an_edge():
+    noise = torch.randn(32, 3, 11, 11, generator=torch.Generator().manual_seed(1))
+    found = edges(noise)
+    assert found.share == 0 and found.strict_share == 0 and found.split.max() < 0.1 and found.variance < 0.2
+
+
+def test_noise_added_lowers_r2_as_it_must():
+    """With noise of variance v on a filter of variance 1, the truth itself has R² of 1 / (1 + v)."""
+    _, filters = random_gabors(24)
+    filters = filters / filters.flatten(1).std(1).view(-1, 1, 1, 1)
+    noisy = filters + 0.7 * torch.randn(filters.shape, generator=torch.Generator().manual_seed(0)).double()
+    found = edges(noisy)
+    truth = 1 / 1.49
+    assert found.whole.median() == pytest.approx(truth, abs=0.05)
+    assert found.split.median() == pytest.approx(truth, abs=0.08)
+    assert (found.split <= found.whole).all(), "unseen pixels cannot be fitted better than seen ones"
+
+
+def test_another_optimiser_finds_nothing_better():
+    """scipy's least squares with all ten parameters, from the package's answer and from random starts."""
+    _, clean = random_gabors(4, seed=3)
+    filters = clean + 0.15 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(2)).double()
+    fit = fit_gabor(filters)
+    rng = np.random.default_rng(0)
+    for i, target in enumerate(filters.numpy()):
+
+        def residual(q, target=target):
+            return (gabor(*q[:7], q[7:]) - target).ravel()
+
+        low = np.array([-20, 0, -5.5, -5.5, 0.8, 0.4, -20, -9, -9, -9])
+        high = np.array([20, 0.45, 5.5, 5.5, 11, 3, 20, 9, 9, 9])
+        own = [fit.orientation[i], fit.frequency[i], *fit.centre[i], fit.sigma[i], fit.aspect[i]]
+        starts = [
+            [*map(float, own), phase, *(sign * fit.axis[i].numpy())] for phase in (0, 2) for sign in (1, -1)
+        ]
+        starts += [
+            [
+                rng.uniform(0, 3),
+                rng.uniform(0.05, 0.3),
+                0,
+                0,
+                2.5,
+                1.2,
+                rng.uniform(0, 6),
+                *rng.normal(size=3),
+            ]
+            for _ in range(8)
+        ]
+        results = [
+            least_squares(residual, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), max_nfev=60)
+            for start in starts
+        ]
+        best = max(r2(target, target.ravel() + r.fun) for r in results)
+        assert fit.r2[i] > best - 0.005
+        assert fit.r2[i] == pytest.approx(r2(target, fit.fitted[i]), abs=1e-5)
+
+
+def test_the_unseen_half_is_not_used():
+    """Changing pixels that the fit may not see changes nothing in it."""
+    _, filters = random_gabors(6)
+    seen = torch.rand(6, 11, 11, generator=torch.Generator().manual_seed(0)) < 0.5
+    spoiled = torch.where(seen[:, None], filters, filters.amax())
+    # The same scale, so that both fits are bit for bit the same.
+    one, other = (
+        fit_gabor(filters, seen),
+        fit_gabor(spoiled * (filters.abs().amax() / spoiled.abs().amax()), seen),
+    )
+    torch.testing.assert_close(one.fitted, other.fitted, atol=1e-3, rtol=1e-3)
+    assert one.r2_unseen.min() > 0.95 and other.r2_unseen.max() < 0.5
+    assert fit_gabor(filters).r2_unseen.isnan().all()
+
+
+def test_split_fit_pools_both_halves():
+    _, filters = random_gabors(5, seed=5)
+    filters = filters + 0.2 * torch.randn(filters.shape, generator=torch.Generator().manual_seed(0))
+    half = (torch.rand(5, 121, generator=torch.Generator().manual_seed(7)).argsort(1) < 60).view(5, 11, 11)
+    a, b = fit_gabor(filters, half).fitted, fit_gabor(filters, ~half).fitted
+    predicted = torch.where(half[:, None], b, a).numpy()
+    expected = [r2(f, p) for f, p in zip(filters.numpy(), predicted, strict=True)]
+    assert split_fit(filters, seed=7).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_fit_is_deterministic_and_leaves_its_input_and_the_random_state():
+    _, filters = random_gabors(4)
+    copy, state = filters.clone(), torch.get_rng_state()
+    with torch.inference_mode():
+        one = edges(filters).split
+    assert torch.equal(one, edges(filters).split)
+    assert torch.equal(filters, copy) and torch.equal(torch.get_rng_state(), state)
+    flat = torch.tensor([0.3, -0.2, 0.5]).double().view(1, 3, 1, 1).expand(1, 3, 11, 11)
+    odd = edges(torch.cat([filters, 0 * flat, flat]))
+    assert odd.whole[-2:].tolist() == [0, 0] == odd.split[-2:].tolist(), "an empty or flat filter is no edge"
+
+
+@pytest.mark.parametrize(
+    ("filters", "seen", "message"),
+    [
+        (torch.rand(3, 11, 11), None, r"expected floating \(k, 3, h, w\)"),
+        (torch.rand(0, 3, 11, 11), None, "expected floating"),
+        (torch.rand(2, 4, 11, 11), None, "expected floating"),
+        (torch.ones(2, 3, 11, 11, dtype=torch.long), None, "torch.int64"),
+        (torch.full((2, 3, 11, 11), torch.nan), None, "expected finite values"),
+        (torch.rand(2, 3, 11, 11), torch.ones(2, 11), "seen: expected bool"),
+    ],
+)
+def test_fit_refuses(filters, seen, message):
+    with pytest.raises(ValueError, match=message):
+        fit_gabor(filters, seen)
+
+
+# --- controls ---
+
+
+def test_shuffled_pixels_keep_their_colours():
+    filters = torch.rand(3, 3, 5, 5)
+    shuffled = shuffle_pixels(filters, seed=1)
+    for before, after in zip(filters, shuffled, strict=True):
+        triples = sorted(map(tuple, before.flatten(1).T.tolist()))
+        assert triples == sorted(map(tuple, after.flatten(1).T.tolist()))
+    assert not torch.equal(filters, shuffled) and torch.equal(shuffled, shuffle_pixels(filters, seed=1))
+
+
+def test_noise_has_the_spectrum_of_the_filters():
+    _, filters = random_gabors(40)
+    power = lambda f: torch.fft.fft2(f).abs() ** 2  # noqa: E731
+    own = spectrum_noise(filters, seed=3, own=True)
+    torch.testing.assert_close(power(own), power(filters))
+    assert not torch.allclose(own, filters)
+    mean = torch.stack([power(spectrum_noise(filters, seed=s)).mean(0) for s in range(40)]).mean(0)
+    ratio = mean / power(filters).mean(0)
+    assert ratio.mean() == pytest.approx(1, abs=0.05) and ratio.std() < 0.15
+
+
+def test_controls_destroy_edges():
+    _, filters = random_gabors(32)
+    assert edges(shuffle_pixels(filters)).share <= 0.05
+    assert edges(spectrum_noise(filters)).strict_share < 0.5
+
+
+# --- colours ---
+
+
+def test_colours_by_hand():
+    red_green, grey = torch.tensor([1.0, -1, 0]) / 2**0.5, torch.tensor([1.0, 1, 1]) / 3**0.5
+    edge = torch.cat([-torch.ones(4, 2), torch.ones(4, 2)], 1)
+    blob = torch.ones(4, 4)
+    filters = torch.stack(
+        [axis[:, None, None] * shape for axis in (red_green, grey) for shape in (edge, blob)]
+    )
+    found = colours(filters)
+    assert found.chromatic.tolist() == pytest.approx([1, 1, 0, 0], abs=1e-6)
+    assert found.one_axis.tolist() == pytest.approx([1, 1, 1, 1])
+    assert found.balance.tolist() == pytest.approx([1, 0, 1, 0], abs=1e-6)
+    assert found.from_grey.tolist() == pytest.approx([90, 90, 0, 0], abs=0.1)
+    kinds = [name for i in range(4) for name, of in found.kinds.items() if of[i]]
+    assert kinds == ["opposing colours", "one colour", "black and white", "black and white"]
+    assert found.opponent.tolist() == [True, False, False, False] and found.share == 0.25
+    assert abs(found.axis[0] @ red_green) == pytest.approx(1)
+
+
+def test_noise_is_colourful_but_has_no_axis():
+    found = colours(torch.randn(64, 3, 11, 11, generator=torch.Generator().manual_seed(0)))
+    assert found.chromatic.mean() == pytest.approx(2 / 3, abs=0.05)
+    assert found.kinds["several axes"].all()

@@ -1,0 +1,145 @@
+"""The lab: what it opens, what it refuses; and the gallery's files."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils import nets, open_lab, store
+from lecture_utils.world import CLASSES, gallery
+from lecture_utils.world.splits import SPLITS, split_scene
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data folder with a few pictures and untrained weights."""
+    folder = tmp_path_factory.mktemp("data")
+    gallery.write(folder / "toyworld", count=3, threads=1)
+    for name in ("alex", "gap"):
+        nets.weights.save(nets.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
+        store.write_manifest()
+    return folder
+
+
+@pytest.fixture
+def lab(folder, monkeypatch):
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(folder))
+    return open_lab(device="cpu")
+
+
+def test_lab_has_a_net_in_eval_mode_its_classes_and_layers(lab):
+    assert not lab.net.training and lab.classes == tuple(CLASSES)
+    assert lab.layers["conv5"] == "relu5" == lab.layer("conv5")
+    assert lab.label("elephant") == list(CLASSES).index("elephant")
+    assert open_lab(net="gap", device="cpu").layers["fc"] == "fc"
+
+
+def test_gallery_is_what_was_rendered(lab):
+    found = lab.gallery
+    assert found.images.shape == (3, 3, 112, 112) and found.images.dtype == torch.float32
+    assert found.images.min() >= 0 and found.images.max() <= 1
+    assert found.labels.tolist() == [0, 1, 2] and found.labels.dtype == torch.int64
+    for n, scene in enumerate(found.scenes):
+        assert scene == split_scene("single", n)
+        rendering = scene.render()
+        assert np.array_equal(found.objects[n], rendering.objects)
+        assert np.array_equal(found.parts[n], rendering.parts)
+        assert np.abs(found.images[n].numpy() - rendering.image).mean() < 0.02  # JPEG
+        assert found.table[n]["class_1"] == scene.classes[0]
+    assert found is lab.gallery  # read once
+
+
+def test_pairs_have_two_labels_and_two_objects(lab):
+    assert lab.pairs.labels.shape == (3, 2)
+    for n, scene in enumerate(lab.pairs.scenes[:2]):
+        assert [lab.classes[i] for i in lab.pairs.labels[n]] == list(scene.classes)
+        rendering = scene.render()
+        assert np.array_equal(lab.pairs.objects[n], rendering.objects)
+        assert np.array_equal(lab.pairs.parts[n], rendering.parts)
+    assert lab.hard.labels.shape == (3,) and lab.hard.scenes[-1].kind == "hard"
+
+
+def test_masks_survive_their_file():
+    draws = np.random.default_rng(0)
+    objects = draws.integers(0, 3, (112, 112), dtype=np.uint8)
+    parts = np.where(objects > 0, draws.integers(1, 16, (112, 112)), 0).astype(np.uint8)
+    found = gallery.from_mask_png(gallery.to_mask_png(objects, parts))
+    assert np.array_equal(found[0], objects) and np.array_equal(found[1], parts)
+    assert max(len(cls.parts) for cls in CLASSES.values()) <= 15  # what a mask file can hold
+
+
+def test_predict_and_score_agree_with_the_net(lab):
+    images = lab.gallery.images
+    names, probabilities = lab.predict(images)
+    assert torch.allclose(probabilities.sum(1), torch.ones(3))
+    with torch.no_grad():
+        assert torch.equal(lab.net(images), lab.logits(images))
+    assert [lab.classes[i] for i in probabilities.argmax(1)] == names
+    assert torch.equal(lab.score(images, 4), probabilities[:, 4])
+    assert torch.equal(lab.score(images, lab.gallery.labels), probabilities[[0, 1, 2], lab.gallery.labels])
+
+
+@pytest.mark.parametrize("spoil, message", [
+    (lambda x: (x * 255).byte(), r"uint8"),
+    (lambda x: x * 255, r"0-255"),
+    (lambda x: x.permute(0, 2, 3, 1), r"channels last"),
+    (lambda x: x[:0], r"empty batch"),
+    (lambda x: x[0], r"one image"),
+    (lambda x: x - 0.5, r"\[0, 1\]"),
+    (lambda x: x.double(), r"float32"),
+    (lambda x: x * float("nan"), r"finite"),
+])  # fmt: skip
+def test_bad_images_are_refused(lab, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        lab.predict(spoil(lab.gallery.images))
+
+
+def test_bad_names_and_targets_are_refused(lab):
+    with pytest.raises(KeyError, match="did you mean 'alex'"):
+        open_lab(net="alexx")
+    with pytest.raises(ValueError, match="the labs that exist are 'toyworld'"):
+        open_lab("imagenet")
+    with pytest.raises(KeyError, match="did you mean 'elephant'"):
+        lab.label("elefant")
+    with pytest.raises(KeyError, match="did you mean 'conv5'"):
+        lab.layer("convv5")
+    with pytest.raises(ValueError, match="classes 0 .. 15"):
+        lab.score(lab.gallery.images, 16)
+
+
+def test_a_damaged_picture_is_named(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "data")
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path / "data"))
+    picture = next((tmp_path / "data/toyworld/single").glob("*/0001.jpg"))
+    picture.write_bytes(picture.read_bytes()[:500])
+    lab = open_lab(device="cpu")
+    with pytest.raises(store.DamagedData, match=r"0001\.jpg has 500 bytes"):
+        lab.gallery  # noqa: B018
+
+
+def test_shipped_gallery_is_complete():
+    names = store.manifest()
+    for split, suffix in [("single", "jpg"), ("hard", "jpg"), ("pairs", "jpg")]:
+        pictures = [name for name in names if name.startswith(f"toyworld/{split}/") and name.endswith(suffix)]
+        assert len(pictures) == len(SPLITS[split])
+        masks = {p.replace("toyworld/", "toyworld/masks/").replace(".jpg", ".png") for p in pictures}
+        assert masks <= set(names)
+
+
+def test_shipped_gallery_is_what_the_world_draws_today():
+    lab = open_lab(device="cpu")
+    for split in (lab.gallery, lab.hard, lab.pairs):
+        for n in (0, len(split) // 2, len(split) - 1):
+            rendering = split.scenes[n].render()
+            assert np.array_equal(split.parts[n], rendering.parts)
+            assert np.abs(split.images[n].numpy() - rendering.image).mean() < 0.02
+
+
+def test_imagefolder_reads_the_shipped_gallery():
+    from torchvision.datasets import ImageFolder
+
+    found = ImageFolder(store.data_dir() / "toyworld/single")
+    assert sorted(CLASSES) == found.classes and len(found) == len(SPLITS["single"])

@@ -1,0 +1,238 @@
+"""The big pictures of notebook 00: boxes and colours are the key's, and the map names every notebook."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.patches import Rectangle
+
+from lecture_utils import features, nets, overview
+from lecture_utils.world import CLASSES, sample_scene
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = {name: cls.parts for name, cls in CLASSES.items()}
+
+
+# --- boxes and tasks ---
+
+
+def test_boxes_by_hand():
+    objects = np.zeros((6, 8), np.uint8)
+    objects[1:4, 2:7] = 1
+    objects[0, 0] = objects[5, 7] = 3
+    assert overview.boxes(objects) == {1: (2, 1, 7, 4), 3: (0, 0, 8, 6)}
+    assert overview.boxes(np.zeros((4, 4), int)) == {}
+
+
+SCENE = {  # 10 x 10 px: a cat (1) at the left with a head, a larger dog (2) at the right
+    "image": np.linspace(0, 1, 300).reshape(3, 10, 10),
+    "objects": np.zeros((10, 10), np.uint8),
+    "parts": np.zeros((10, 10), np.uint8),
+    "part_names": {"cat": ("body", "head"), "dog": ("body", "tail")},
+}
+SCENE["objects"][4:8, 1:4], SCENE["objects"][2:9, 5:9] = 1, 2
+SCENE["parts"][4:8, 1:4], SCENE["parts"][2:9, 5:9] = 1, 1
+SCENE["parts"][4, 1:4], SCENE["parts"][2, 5:9] = 2, 2
+
+
+def panels(picture):
+    axes = [axes for axes in picture.figure.axes if axes.get_title(loc="left")]
+    assert [a.get_title(loc="left") for a in axes] == [
+        "Classification", "Localisation", "Detection",
+        "Semantic segmentation", "Instance segmentation", "Part segmentation",
+    ]  # fmt: skip
+    return axes
+
+
+def frames(axes):
+    """Boxes drawn on a panel as (x0, y0, x1, y1) of pixels; each is drawn twice, white below its colour."""
+    found = [p for p in axes.patches if isinstance(p, Rectangle)]
+    return {
+        tuple(
+            round(v + 0.5)
+            for v in (p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height())
+        )
+        for p in found
+    }
+
+
+def colours(axes, mask):
+    """The number of colours inside a mask, and the mean colour, of a painted panel."""
+    painted = np.asarray(axes.images[0].get_array())
+    return painted[mask].mean(0)
+
+
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("dog", "dog")])
+def test_each_task_is_answered_from_the_key(classes):
+    picture = overview.tasks(classes=classes, **SCENE)
+    classification, localisation, detection, semantic, instance, part = panels(picture)
+    assert classification.texts[0].get_text() == '"dog"', "the larger object"
+    assert frames(localisation) == {(5, 2, 9, 9)}
+    assert frames(detection) == {(5, 2, 9, 9), (1, 4, 4, 8)}
+    assert sorted(t.get_text() for t in detection.texts[1:]) == sorted(classes)
+    one, two = SCENE["objects"] == 1, SCENE["objects"] == 2
+    same = np.abs(colours(semantic, one) - colours(semantic, two)).max() < 0.2
+    assert same == (classes[0] == classes[1]), "one colour a class"
+    assert np.abs(colours(instance, one) - colours(instance, two)).max() > 0.3, "one colour an object"
+    head, body = one & (SCENE["parts"] == 2), one & (SCENE["parts"] == 1)
+    assert np.abs(colours(part, head) - colours(part, body)).max() > 0.3
+    outside = np.asarray(semantic.images[0].get_array())[SCENE["objects"] == 0]
+    assert np.ptp(outside, axis=1).max() < 1e-9, "grey where there is no object"
+
+
+def test_tasks_refuse_masks_of_another_size():
+    with pytest.raises(ValueError, match="parts: expected shape"):
+        overview.tasks(**SCENE | {"parts": np.zeros((5, 5), int)}, classes=("cat", "dog"))
+
+
+@pytest.mark.parametrize("classes", ["elephant", ["dog", "dog"], ["car", "mug"]])
+def test_tasks_of_real_scenes(classes):
+    scene = sample_scene(classes, seed=15)
+    found = scene.render(112)
+    picture = overview.tasks(found.image, found.objects, found.parts, scene.classes, NAMES, caption="Look.")
+    detection = panels(picture)[2]
+    assert frames(detection) == set(overview.boxes(found.objects).values())
+    assert picture.alt == "Six questions about one picture. Look."
+    assert_nothing_leaves(picture)
+
+
+def assert_nothing_leaves(picture, slack=1):
+    """Every text lies within the sheet, and no two texts of the same axes overlap."""
+    figure = picture.figure
+    figure.draw_without_rendering()
+    page = figure.bbox
+    for axes in figure.axes:
+        boxes = [t.get_window_extent() for t in [*axes.texts, axes.title, axes._left_title] if t.get_text()]
+        for n, box in enumerate(boxes):
+            assert box.x0 >= -slack and box.x1 <= page.width + slack, axes.texts
+            assert box.y0 >= -slack and box.y1 <= page.height + slack
+            assert not any(box.overlaps(other) for other in boxes[:n]), [t.get_text() for t in axes.texts]
+
+
+# --- the map ---
+
+
+def test_the_map_names_every_notebook_once():
+    numbers = [method.number for row in overview.MAP for method in row.methods]
+    assert set(numbers) == {f"{n:02d}" for n in range(1, 16)}
+    for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+        assert path.name[:2] in {*numbers, "00"}, f"{path.name} is not on the map"
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def cards(picture):
+    """{name: axes} of the map's cards."""
+    return {
+        texts(axes)[1].replace("\n", " "): axes
+        for axes in picture.figure.axes
+        if axes.texts and re.fullmatch(r"\d\d", texts(axes)[0])
+    }
+
+
+def test_what_is_not_written_says_coming():
+    picture = overview.methods_map(numbers={"00", "01", "04"})
+    found = cards(picture)
+    assert len(found) == sum(len(row.methods) for row in overview.MAP)
+    for name, axes in found.items():
+        ready = texts(axes)[0] in ("01", "04")
+        assert ("coming" in texts(axes)) == (not ready), name
+        assert (axes.patches[0].get_linestyle() in ("-", "solid")) == ready, name
+    assert "Filters of the first layer (notebook 01)" in picture.alt
+    assert "GAN (notebook 12, coming)" in picture.alt
+
+
+def test_written_looks_into_the_folder(tmp_path):
+    assert overview.written(tmp_path) == set()
+    for name in ("00_start.ipynb", "07_x.ipynb", "notes.ipynb", "08_x.txt"):
+        (tmp_path / name).touch()
+    assert overview.written(tmp_path) == {"00", "07"}
+
+
+def test_thumbnails_stand_on_their_cards():
+    image = np.random.default_rng(0).random((3, 20, 40))
+    found = cards(overview.methods_map({"filters": image}, numbers={"01"}))
+    shown = {name: len(axes.images) for name, axes in found.items() if axes.images}
+    assert shown == {"Filters of the first layer": 1}
+    (drawn,) = found["Filters of the first layer"].images
+    left, right, bottom, top = drawn.get_extent()
+    assert (right - left) / (bottom - top) == pytest.approx(2, rel=0.01), "not distorted"
+    with pytest.raises(KeyError, match="dream"):
+        overview.methods_map({"dream": image})
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_nothing_on_the_map_overlaps(full):
+    keys = {method.thumbnail for row in overview.MAP for method in row.methods} - {""}
+    thumbs = {key: np.random.default_rng(0).random((3, 20, 40)) for key in keys} if full else None
+    picture = overview.methods_map(thumbs, numbers={"01"}, caption="A caption.")
+    assert_nothing_leaves(picture)
+    for axes in cards(picture).values():  # every word inside its card, no word on the thumbnail
+        inside = axes.get_window_extent()
+        for text in axes.texts:
+            box = text.get_window_extent()
+            assert box.x1 <= inside.x1 - 2 and box.y0 >= inside.y0 + 2, text.get_text()
+            assert not any(box.overlaps(image.get_window_extent()) for image in axes.images), text.get_text()
+
+
+class Lab:
+    """As much of a lab as the thumbnails need."""
+
+    def __init__(self):
+        self.net, self.device = nets.build("alex"), torch.device("cpu")
+        self.layer = nets.layer_names(self.net).__getitem__
+        self.label = list(CLASSES).index
+        images = [sample_scene(name, 3).render(112).image for name in ("mug", "elephant", "car")]
+        self.gallery = type("Gallery", (), {"images": torch.from_numpy(np.stack(images))})
+
+    def score(self, images, target):
+        with torch.no_grad():
+            return self.net(images).softmax(1)[:, target]
+
+
+def test_thumbnails_are_what_they_say():
+    lab, scene = Lab(), sample_scene("elephant", 3)
+    before = [p.clone() for p in lab.net.parameters()]
+    found = overview.thumbnails(lab, scene)
+    picture = scene.render(112).image
+    assert all(image.min() >= 0 and image.max() <= 1 and image.shape[0] == 3 for image in found.values())
+    for key in ("neighbours", "activation", "saliency"):
+        assert np.array_equal(found[key][:, :, :112], picture), key
+    assert np.array_equal(found["neighbours"][:, :, 112:], picture), "its nearest neighbour is itself"
+    tiles = features.first_layer_filters(lab.net).numpy()
+    assert np.allclose(found["filters"][:, :33, :33], tiles[0].repeat(3, 1).repeat(3, 2))
+    square = found["occlusion"][:, :, :112] != picture
+    assert square.any(0).sum() == pytest.approx(28 * 28, abs=10) and np.allclose(
+        found["occlusion"][:, :, :112][square], 0.5
+    )
+    assert all(p.grad is None for p in lab.net.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, lab.net.parameters(), strict=True))
+
+
+# --- pointers ---
+
+
+def test_pointers_mark_hits_and_misses():
+    images = np.random.default_rng(0).random((2, 3, 20, 20))
+    objects = np.zeros((2, 20, 20), bool)
+    objects[:, 5:10, 5:15] = True
+    points = {"centre": np.array([[10, 10], [9, 14]]), "edge": np.array([[5, 5], [15, 5]])}
+    picture = overview.pointers(images, objects, points, title="Title", caption="Caption.")
+    drawn = [axes for axes in picture.figure.axes if axes.images]
+    for n, axes in enumerate(drawn):
+        for k, where in enumerate(points.values()):
+            line = axes.lines[k]
+            assert (line.get_ydata()[0], line.get_xdata()[0]) == tuple(where[n])
+            hit = objects[n, where[n][0], where[n][1]]
+            assert line.get_markeredgecolor() == ("black" if hit else "white")
+    assert [line.get_markeredgecolor() for axes in drawn for line in axes.lines] == [
+        "white",
+        "black",
+        "black",
+        "white",
+    ]
+    assert_nothing_leaves(picture)
