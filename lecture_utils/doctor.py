@@ -7,6 +7,7 @@ so that it can still speak when something else is broken. When all is well it pr
 from __future__ import annotations  # so that an older Python gets as far as the line about its version
 
 import importlib
+import importlib.util
 import os
 import sys
 import tempfile
@@ -132,9 +133,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 def check_torch() -> None:
     """torch and torchvision are builds that belong together: an operator of torchvision runs."""
     try:
-        torch, ops = importlib.import_module("torch"), importlib.import_module("torchvision.ops")
-        box = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-        kept = ops.nms(box, torch.ones(1), 0.5).tolist()
+        torch = importlib.import_module("torch")
+        kept = _nms()(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5).tolist()
     except Exception as error:
         raise Trouble(
             f"{_said(error)}. A CPU build of one with a CUDA build of the other does this: "
@@ -142,6 +142,17 @@ def check_torch() -> None:
         ) from None
     if kept != [0]:
         raise Trouble(f"an operator of torchvision gave {kept} instead of [0]. {HOW_TO_INSTALL}")
+
+
+def _nms() -> Callable:
+    """torchvision's compiled nms. Loaded by itself where its file is found: all of torchvision takes seconds."""
+    found = importlib.util.find_spec("torchvision")
+    files = sorted(Path(found.origin).parent.glob("_C*")) if found and found.origin else []
+    if not files:
+        return importlib.import_module("torchvision.ops").nms
+    operators = importlib.import_module("torch").ops
+    operators.load_library(str(files[0]))
+    return operators.torchvision.nms
 
 
 def check_renderer() -> None:

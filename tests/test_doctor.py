@@ -96,12 +96,14 @@ def old_package(patch, folder):
 
 
 def mixed_pair(patch, folder):
-    fault = RuntimeError("operator torchvision::nms does not exist\nand ten more lines")
-    spoil_module(patch, "torchvision.ops", fault)
+    def fails():
+        raise RuntimeError("operator torchvision::nms does not exist\nand ten more lines")
+
+    patch.setattr(doctor, "_nms", fails)
 
 
 def broken_operator(patch, folder):
-    spoil_module(patch, "torchvision.ops", Fake(nms=lambda *_: torch.tensor([7])))
+    patch.setattr(doctor, "_nms", lambda: lambda *_: torch.tensor([7]))
 
 
 def black_renderer(patch, folder):
