@@ -186,6 +186,7 @@ def test_turned_once_round_is_the_same_picture_and_180_shows_the_other_side():
 def test_azimuth_90_faces_right():
     scene = replace(sample_scene("elephant", seed=1), clutter=())
     scene = scene.turned(90 - scene.objects[0].azimuth)
+    assert scene.objects[0].azimuth == pytest.approx(90)
     parts = masks(scene)[1]
     names = CLASSES["elephant"].parts
     head, tail = (np.nonzero(parts == 1 + names.index(p))[1].mean() for p in ("head", "legs"))

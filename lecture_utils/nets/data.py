@@ -17,7 +17,7 @@ import numpy as np
 from lecture_utils.progress import progress
 
 CHUNK = 250  # images in one file of the cache
-COUNTS = {"train": 18000, "tune": 800, "fresh": 800}  # of the other splits all
+COUNTS = {"train": 96_000, "tune": 800, "fresh": 800}  # of the other splits all
 TESTS = ("single", "single without parts", "fresh", "hard", "pairs")
 SHIPPED = ("single", "single without parts", "hard", "pairs")  # seen through JPEG, as in the gallery
 

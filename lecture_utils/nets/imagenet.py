@@ -1,0 +1,238 @@
+"""The nets of the second lab: torchvision's, trained on ImageNet, taking images in [0, 1] like ours.
+
+The weights are torchvision's own files in its own place, `$TORCH_HOME/hub/checkpoints` (by default in
+~/.cache/torch). A file that is not there is downloaded once, with a bar. torchvision is imported only when a net is
+asked for: it takes seconds.
+"""
+
+import hashlib
+import http.client
+import os
+import re
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lecture_utils.checks import near_miss
+from lecture_utils.progress import progress
+
+NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
+PATIENCE = 15  # s without a byte, then a download has failed
+PIECE = 1 << 20  # bytes read at a time
+
+
+class MissingWeights(OSError):
+    """A file of weights is not there and cannot be downloaded now. The message says what to put where."""
+
+
+class DamagedWeights(OSError):
+    """A file of weights is there, but it is half a download or belongs to another net."""
+
+
+class Normalised:
+    """In front of a torchvision net: it takes images (n, 3, h, w) in [0, 1]."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward((images - self.mean) / self.std)
+
+
+class NormalisedDenseNet(Normalised):
+    """DenseNet with its last ReLU as a module, `relu5`, so that it can be asked for.
+
+    Differs: torchvision calls F.relu in place there, which also changes the output of `features`. Same numbers.
+    """
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = self.relu5(self.features((images - self.mean) / self.std))  # (n, 1024, h / 32, w / 32)
+        return self.classifier(F.adaptive_avg_pool2d(maps, 1).flatten(1))
+
+
+def build(name: str, seed: int = 0) -> nn.Module:
+    """An untrained net in eval mode, torchvision's initial weights, the same for the same seed."""
+    models = _torchvision(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return _normalising(name, models.get_model(name, weights=None))
+
+
+def load(name: str) -> nn.Module:
+    """A net trained on ImageNet, in eval mode, on the CPU.
+
+    Its modules carry torchvision's names ("features.0", "layer1.0.conv1"); `mean` and `std` are buffers.
+    Errors: KeyError for an unknown name; MissingWeights, DamagedWeights (both OSError) for its file.
+    """
+    models, file = _torchvision(name), weights_file(name)
+    if not file.exists():
+        _download(name, file)
+    state = _read(name, file)
+    with torch.device("meta"):  # without drawing initial weights that the file then replaces
+        net = models.get_model(name, weights=None)
+    net = net.to_empty(device="cpu")
+    for key, buffer in net.named_buffers():
+        if key.endswith("num_batches_tracked"):  # old files have none
+            buffer.zero_()
+    try:
+        net.load_state_dict(state)
+    except RuntimeError:
+        raise DamagedWeights(_other_net(name, file, state, net)) from None
+    return _normalising(name, net)
+
+
+def classes(name: str) -> tuple[str, ...]:
+    """The names of the 1,000 classes, from the metadata of the weights."""
+    return tuple(_weights(name).meta["categories"])
+
+
+def weights_file(name: str) -> Path:
+    """Where torchvision keeps, and we look for, the weights of a net."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / _weights(name).url.rsplit("/", 1)[1]
+
+
+def layer_names(name: str, net: nn.Module) -> dict[str, str]:
+    """Short name -> module name, in order: conv names point after the ReLU, the last layer gives the logits.
+
+    densenet121: "block1" to "block4" are the maps after the norm and ReLU that follow the block.
+    """
+    if name == "resnet18":
+        blocks = [f"layer{stage}.{n}" for stage in (1, 2, 3, 4) for n in (0, 1)]
+        return {"conv1": "relu", **{block: block for block in blocks}, "fc": "fc"}
+    if name == "densenet121":
+        blocks = {f"block{n}": f"features.transition{n}.relu" for n in (1, 2, 3)}
+        return {"conv1": "features.relu0", **blocks, "block4": "relu5", "fc": "classifier"}
+    if name == "squeezenet1_1":
+        fires = [n for n, module in net.features.named_children() if type(module).__name__ == "Fire"]
+        fires = {f"fire{k}": f"features.{n}" for k, n in enumerate(fires, 2)}
+        return {"conv1": "features.1", **fires, "conv10": "classifier.2"}
+    short = {"alexnet": _flat_names, "vgg16": _block_names}[name](net.features)
+    relus = [
+        f"classifier.{n}" for n, module in net.classifier.named_children() if isinstance(module, nn.ReLU)
+    ]
+    return short | {"fc6": relus[0], "fc7": relus[1], "fc8": "classifier.6"}
+
+
+def _flat_names(features: nn.Sequential) -> dict[str, str]:
+    """conv1, conv2 ..., each its ReLU."""
+    relus = [n for n, module in features.named_children() if isinstance(module, nn.ReLU)]
+    return {f"conv{k}": f"features.{n}" for k, n in enumerate(relus, 1)}
+
+
+def _block_names(features: nn.Sequential) -> dict[str, str]:
+    """conv1_1, conv1_2, conv2_1 ..., each its ReLU; pooling ends a block."""
+    found, block, k = {}, 1, 1
+    for n, module in features.named_children():
+        if isinstance(module, nn.ReLU):
+            found[f"conv{block}_{k}"] = f"features.{n}"
+            k += 1
+        elif isinstance(module, nn.MaxPool2d):
+            block, k = block + 1, 1
+    return found
+
+
+# --- torchvision ---
+
+
+def _torchvision(name: str):
+    """torchvision.models, once the name is known to be one of ours."""
+    if name not in NETS:
+        raise near_miss(name, NETS, "net")
+    from torchvision import models
+
+    return models
+
+
+def _weights(name: str):
+    return _torchvision(name).get_model_weights(name).DEFAULT
+
+
+def _normalising(name: str, net: nn.Module) -> nn.Module:
+    """The same net, of a class that first normalises; its modules keep their names, its state_dict its keys."""
+    front = NormalisedDenseNet if name == "densenet121" else Normalised
+    if front is NormalisedDenseNet:
+        net.relu5 = nn.ReLU()
+    net.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+    net.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+    net.__class__ = type(type(net).__name__, (front, type(net)), {})
+    return net.eval()
+
+
+# --- the file ---
+
+
+def _read(name: str, file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file of weights, under the names that the net has today.
+
+    A file whose sha256 does not begin as its name says is read all the same when it fits: some people have weights
+    of their own. A printed sentence says so.
+    """
+    megabytes, size = file.stat().st_size / 1e6, _weights(name).meta["_file_size"] * 2**20 / 1e6
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # half a file raises whatever its first missing byte leads to
+        raise DamagedWeights(
+            f"{file} cannot be read ({type(error).__name__}): it has {megabytes:.1f} MB of {size:.1f}, so it is "
+            f"probably half a download. Delete it and open the lab again; {WITHOUT}"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise DamagedWeights(_other_net(name, file, state if isinstance(state, dict) else {}))
+    if not _sha256(file).startswith(_expected(file)):
+        print(
+            f"{file.name} is not the file that torchvision offers (its sha256 does not begin with {_expected(file)}). "
+            "Its weights fit, so they are used. Delete it to download torchvision's."
+        )
+    old = re.compile(
+        r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
+    )  # densenet121's file has "norm.1"
+    return {old.sub(r"\1\2", key): value for key, value in state.items()}
+
+
+def _other_net(name: str, file: Path, state: dict, net: nn.Module | None = None) -> str:
+    wanted = net.state_dict() if net else {}
+    strange = [key for key, value in state.items() if key not in wanted or wanted[key].shape != value.shape]
+    missing = [key for key in wanted if key not in state]
+    why = f"has {strange[0]!r}, which {name} has not in this shape" if strange else "is no table of weights"
+    why = why if strange or not missing else f"lacks {missing[0]!r}"
+    return f"{file} does not hold weights of {name}: it {why}. Delete it and open the lab again; {WITHOUT}"
+
+
+def _download(name: str, file: Path) -> None:
+    """Bring a file of weights to its place, whole and checked, or not at all."""
+    url, partial = _weights(name).url, file.with_name(f"{file.name}.{os.getpid()}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer, partial.open("wb") as target:
+            pieces = -(-int(answer.headers.get("Content-Length") or 0) // PIECE)
+            with progress(label=f"{file.name} (MB)", total=pieces or None) as bar:
+                while piece := answer.read(PIECE):
+                    target.write(piece)
+                    bar.update()
+        if not _sha256(partial).startswith(_expected(file)):
+            raise ConnectionError("what arrived is not the whole file")
+        partial.replace(file)
+    except (OSError, http.client.HTTPException) as error:
+        size = _weights(name).meta["_file_size"] * 2**20 / 1e6
+        why = getattr(error, "reason", None) or error
+        raise MissingWeights(
+            f"The weights of {name} are missing, and could not be downloaded ({why}). Expected: {file}. "
+            f"On a machine with a network download {url} ({size:.0f} MB) and put it there under that name; {WITHOUT}"
+        ) from None
+    finally:
+        with suppress(OSError):  # its folder may not even be there
+            partial.unlink()
+
+
+def _expected(file: Path) -> str:
+    """resnet18-f37072fd.pth -> f37072fd, the first digits of the file's sha256."""
+    return file.stem.rsplit("-", 1)[1]
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+WITHOUT = "or open the toy world with open_lab(): it needs none."
