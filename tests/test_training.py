@@ -157,11 +157,12 @@ def test_conv1_alone_is_held_down_by_strong_decay():
     recipe = train.Recipe("alex")
     net = recipe.net()
     first, rest, none = train.optimiser(net, recipe).param_groups
-    assert first["params"] == [net.conv1.weight] and first["weight_decay"] == 1.0
+    assert first["params"] == [net.conv1.weight] and first["share"] == recipe.conv1_rate < 1
+    assert first["weight_decay"] * first["share"] == 1.0  # a step removes rate x share x decay
     assert none["weight_decay"] == 0 and all(p.ndim == 1 for p in none["params"])
     assert sum(len(g["params"]) for g in (first, rest, none)) == len(list(net.parameters()))
     plain = train.Recipe("alex", conv1_decay=False)
-    assert train.optimiser(net, plain).param_groups[0]["weight_decay"] == plain.decay
+    assert train.optimiser(net, plain).param_groups[0]["weight_decay"] * plain.conv1_rate == plain.decay
 
 
 def test_learning_rate_rises_then_falls_to_zero():
