@@ -1,4 +1,4 @@
-# make lab · make test · make notebooks · make bench      (needs Python 3.11 or newer, nothing else)
+# make lab · make test · make notebooks · make slides · make bench      (needs Python 3.11 or newer, nothing else)
 #   make lab ARGS="--no-browser --port 8899"   passes options on to JupyterLab
 #   make notebooks NB=01                       executes one notebook only
 
@@ -8,12 +8,13 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=180 $(BIN)/uv
 STAMP := .venv/.installed
 
-.PHONY: help install lab test lint format notebooks bench lock clean
+.PHONY: help install lab test lint format notebooks slides bench lock clean
 
 help:
 	@echo "make lab         install once, then open JupyterLab on notebook 00"
 	@echo "make test        lint, tests, and every notebook run again"
 	@echo "make notebooks   execute the notebooks and store them (NB=01 for one)"
+	@echo "make slides      decks for a lecture from the stored notebooks, in slides/ (NB=01 for one)"
 	@echo "make bench       measure rendering and training; prints a table, writes bench.json"
 	@echo "make lint, make format, make lock, make clean"
 
@@ -49,6 +50,9 @@ format: install
 notebooks: install
 	$(BIN)/python tools/run_notebooks.py $(NB)
 
+slides: install
+	@$(BIN)/python tools/slides.py $(NB)
+
 bench: install
 	$(BIN)/python tools/bench.py $(ARGS)
 
@@ -59,5 +63,5 @@ lock:
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache bench.json
+	rm -rf build dist slides *.egg-info .pytest_cache .ruff_cache bench.json
 	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print0 | xargs -0 rm -rf

@@ -236,6 +236,21 @@ def check_jupyter() -> None:
         raise Trouble(f"ipywidgets 8 needs jupyterlab_widgets 3. {HOW_TO_INSTALL}")
 
 
+def check_photographs() -> None:
+    """The photographs of the second lab are inside the libraries. Its weights are not looked for: not everybody wants
+    them."""
+    photographs = importlib.import_module("lecture_utils.photographs")
+    try:
+        photographs.open_image(photographs.shipped_file("rocket"))
+        lost = [name for name in photographs.SHIPPED if not photographs.shipped_file(name).is_file()]
+    except OSError as error:
+        lost = [_said(error)]
+    if lost:
+        raise Trouble(
+            f"the toy world works, but not open_lab('imagenet'): no {', '.join(lost)}. {HOW_TO_INSTALL}"
+        )
+
+
 def check_machine() -> None:
     """Two cores and 4 GB are enough."""
     if (found := cores()) < ENOUGH_CORES:
@@ -271,6 +286,11 @@ CHECKS = (
     ("the files in data/ are whole", check_data, True),
     ("the nets open with their weights", check_weights, True),
     ("JupyterLab and its sliders", check_jupyter, True),
+    (
+        "the photographs of the second lab (its nets are a download, when you want one)",
+        check_photographs,
+        False,
+    ),
     ("two cores and 4 GB of memory", check_machine, False),
 )
 

@@ -1,4 +1,4 @@
-"""`open_lab()`: a net, pictures to try it on, and the answer key."""
+"""`open_lab()`: a net, pictures to try it on, and the answer key where there is one."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,17 +6,23 @@ from csv import DictReader
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import nets, store
-from .checks import check_images, check_targets, near_miss
+from . import nets, photographs, store
+from .checks import UnknownName, check_images, check_targets, near_miss
 from .hooks import eval_mode
+from .nets import imagenet
 from .world import CLASSES, gallery
 from .world.splits import split_scene
 
-KINDS = ("toyworld",)
+NETS = {"toyworld": nets.NETS, "imagenet": imagenet.NETS}  # the nets of each lab; the first is the usual one
+
+
+class NoAnswerKey(ValueError):
+    """Asked for what only the toy world knows."""
 
 
 class Scenes(Sequence):
@@ -67,7 +73,13 @@ class Lab:
     name: str
     classes: tuple[str, ...]
     layers: dict[str, str]
-    device: torch.device
+    has_key = True  # the gallery knows labels, masks and scenes
+    batch_size = 200
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net is."""
+        return next(self.net.parameters()).device
 
     @cached_property
     def gallery(self) -> Gallery:
@@ -84,11 +96,28 @@ class Lab:
         """About 300 pictures that are hard: small, occluded, rare views, unseen grounds."""
         return _read("hard")
 
-    def logits(self, images: torch.Tensor, batch_size: int = 200) -> torch.Tensor:
+    def untrained(self, seed: int = 0) -> torch.nn.Module:
+        """The same net as it was before any training, on the same device."""
+        return nets.build(self.name, seed=seed).to(self.device)
+
+    def claim(self, text: str, holds: bool) -> bool:
+        """Hold a sentence about this lab's net or pictures to the numbers; the result is whether it holds.
+
+        The course makes its claims about the toy world: there one that fails is an AssertionError. In another lab
+        it is a question, and the answer is printed.
+        """
+        if self.has_key and not holds:
+            raise AssertionError(text)
+        if not self.has_key:
+            print(f"{'holds' if holds else 'does not hold'} here: {text}")
+        return bool(holds)
+
+    def logits(self, images: torch.Tensor, batch_size: int | None = None) -> torch.Tensor:
         """Scores before softmax (n, classes), on the images' device. images: (n, 3, h, w) in [0, 1]."""
         check_images(images, self.net, range01=True)
         with eval_mode(self.net), torch.no_grad():
-            parts = [self.net(batch.to(self.device)) for batch in images.split(batch_size)]
+            batches = images.split(batch_size or self.batch_size)
+            parts = [self.net(batch.to(self.device)) for batch in batches]
         return torch.cat(parts).to(images.device)
 
     def score(self, images: torch.Tensor, targets: int | torch.Tensor) -> torch.Tensor:
@@ -116,21 +145,88 @@ class Lab:
 
     def __repr__(self) -> str:
         layers = ", ".join(self.layers)
-        return f"Lab: net {self.name!r} on {self.device}, {len(self.classes)} classes, layers {layers}"
+        without = "" if self.has_key else ", no answer key"
+        return (
+            f"Lab: net {self.name!r} on {self.device}, {len(self.classes)} classes{without}, layers {layers}"
+        )
 
 
-def open_lab(kind: str = "toyworld", net: str = "alex", device: str | None = None) -> Lab:
-    """Open the toy world's lab with a trained net: "alex", "gap" or "zf".
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageNetLab(Lab):
+    """The second lab: a net trained on ImageNet, and photographs of which nothing is known."""
 
-    device: None takes a GPU when there is one. The pictures stay on the CPU and are read, and checked against
-    data/MANIFEST.json, when they are first asked for.
-    Errors: ValueError for an unknown kind, KeyError for an unknown net, store.DamagedData for a damaged file.
+    folder: photographs.Photographs | None = None
+    has_key = False
+    batch_size = 16  # 224 px: four times the pixels, and wider layers
+
+    @cached_property
+    def gallery(self) -> photographs.Photographs:
+        """The photographs of the user's folder, or the twelve that scikit-image and scikit-learn carry."""
+        return self.folder or photographs.shipped()
+
+    @property
+    def pairs(self):
+        """There are none: which objects a photograph shows is not known here."""
+        raise NoAnswerKey(NO_KEY.format("pairs"))
+
+    @property
+    def hard(self):
+        """There are none: which photographs are hard is not known here."""
+        raise NoAnswerKey(NO_KEY.format("hard"))
+
+    def untrained(self, seed: int = 0) -> torch.nn.Module:
+        return imagenet.build(self.name, seed).to(self.device)
+
+
+NO_KEY = "lab.{0}: the imagenet lab has no answer key; the toy world has one: open_lab().{0}"
+
+
+def open_lab(
+    kind: str = "toyworld",
+    net: str | None = None,
+    images: str | Path | None = None,
+    device: str | None = None,
+) -> Lab:
+    """Open a lab: a trained net and pictures to try it on.
+
+    kind, net: "toyworld" (the usual one) has "alex", "gap" and "zf", and pictures with an answer key. "imagenet" has
+    "alexnet", "vgg16", "resnet18", "densenet121" and "squeezenet1_1", whose weights are downloaded once, and
+    photographs without a key. None takes the lab's first net.
+    images: a folder of your own photographs, for the imagenet lab; None takes twelve that come with the libraries.
+    device: None takes a GPU when there is one. The pictures stay on the CPU. Those of the toy world are read, and
+    checked against data/MANIFEST.json, when they are first asked for.
+    Errors: ValueError for an unknown kind, or a folder without images; KeyError for an unknown net;
+    FileNotFoundError for a folder; store.DamagedData, imagenet.MissingWeights and imagenet.DamagedWeights (all
+    OSErrors) for a file that is missing or damaged.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: the labs that exist are {', '.join(map(repr, KINDS))}")
+    net = _check_names(kind, net)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if kind == "imagenet":
+        folder = None if images is None else photographs.from_folder(images)
+        model = imagenet.load(net).to(where)
+        return ImageNetLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), folder)
+    if images is not None:
+        raise ValueError(
+            f"images={str(images)!r}: only the imagenet lab takes a folder: open_lab('imagenet', images=...)"
+        )
     model = nets.load(net).to(where)
-    return Lab(model, net, tuple(CLASSES), nets.layer_names(model), where)
+    return Lab(model, net, tuple(CLASSES), nets.layer_names(model))
+
+
+def _check_names(kind: str, net: str | None) -> str:
+    """The net's name, when that lab and that net exist."""
+    if kind not in NETS:
+        home = next((lab for lab, names in NETS.items() if kind in names), None)
+        hint = f"; {kind!r} is a net: open_lab({home!r}, net={kind!r})" if home else ""
+        raise ValueError(f"kind={kind!r}: the labs that exist are {', '.join(map(repr, NETS))}{hint}")
+    if net is None:
+        return NETS[kind][0]
+    for other, names in NETS.items():
+        if other != kind and net in names:
+            raise UnknownName(f"{net} is in the other lab: open_lab({other!r}, net={net!r})")
+    if net not in NETS[kind]:
+        raise near_miss(net, NETS[kind], "net")
+    return net
 
 
 def _read(split: str) -> Gallery:

@@ -163,6 +163,13 @@ def old_widgets(patch, folder):
     spoil_version(patch, "jupyterlab_widgets", "1.1.7")
 
 
+def lost_photograph(patch, folder):
+    real = doctor.importlib.import_module("lecture_utils.photographs")
+    lost = Fake(SHIPPED={"cat": 1, "rocket": 2}, open_image=real.open_image)
+    lost.shipped_file = lambda name: folder / "cat.png" if name == "cat" else real.shipped_file(name)
+    spoil_module(patch, "lecture_utils.photographs", lost)
+
+
 def one_core(patch, folder):
     patch.setattr(doctor, "cores", lambda: 1)
 
@@ -190,8 +197,9 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (weights_that_overflow, [6], ["'alex' give scores that are no numbers", "git checkout"]),
     (no_widgets, [7], ["jupyterlab_widgets is missing", INSTALL]),
     (old_widgets, [7], ["ipywidgets 8 needs jupyterlab_widgets 3", INSTALL]),
-    (one_core, [8], ["1 core"]),
-    (little_memory, [8], ["2.0 GB", "close other"]),
+    (lost_photograph, [8], ["not open_lab('imagenet'): no cat", INSTALL]),
+    (one_core, [9], ["1 core"]),
+    (little_memory, [9], ["2.0 GB", "close other"]),
 ]
 
 

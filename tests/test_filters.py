@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import least_squares
 from sklearn.metrics import r2_score
 
-from lecture_utils.features import colours, edges, fit_gabor, shuffle_pixels, spectrum_noise, split_fit
+from lecture_utils.features import colours, edges, faded, fit_gabor, shuffle_pixels, spectrum_noise, split_fit
 
 
 def gabor(theta, frequency, x0, y0, sigma, aspect, phase, colour, size=11):
@@ -221,3 +221,9 @@ def test_noise_is_colourful_but_has_no_axis():
     found = colours(torch.randn(64, 3, 11, 11, generator=torch.Generator().manual_seed(0)))
     assert found.chromatic.mean() == pytest.approx(2 / 3, abs=0.05)
     assert found.kinds["several axes"].all()
+
+
+def test_faded_filters_are_those_without_length():
+    filters = torch.ones(4, 3, 5, 5) * torch.tensor([1.0, 0.0, 0.2, 0.05]).view(-1, 1, 1, 1)
+    assert faded(filters).tolist() == [False, True, False, True]
+    assert faded(filters, share=0.3).tolist() == [False, True, True, True]

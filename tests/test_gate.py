@@ -104,6 +104,31 @@ def test_a_changed_anchor_of_the_course_fails(path, tmp_path):
     assert "1 failed" in done.stdout
 
 
+def with_explorer(path):
+    return any(
+        "explorer" in cell.metadata.get("tags", []) for cell in nbformat.read(path, as_version=4).cells
+    )
+
+
+BREAK = "import lecture_utils.explorers\n\nlecture_utils.explorers.Explorer.encoded = lambda self, **values: 1 / 0"
+
+
+@pytest.mark.parametrize("path", list(filter(with_explorer, NOTEBOOKS))[:1], ids=lambda path: path.stem)
+def test_an_explorer_of_the_course_that_raises_fails(path, tmp_path):
+    """A real notebook's setup and explorer cells, as they are and with an explorer that cannot draw."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [
+        cell for cell in notebook.cells if {"setup", "explorer"} & set(cell.metadata.get("tags", []))
+    ]
+    nbformat.write(notebook, tmp_path / "whole.ipynb")
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(BREAK))
+    nbformat.write(notebook, tmp_path / "broken.ipynb")
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, tmp_path]
+    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stdout, done.stdout + done.stderr
+    assert "1 failed" in done.stdout and "broken.ipynb::Cell" in done.stdout
+
+
 # What makes the stored notebooks is part of the gate.
 
 
@@ -116,12 +141,23 @@ def test_stored_twice_is_stored_the_same(small, tmp_path):
     assert again.cells[2].outputs[0].data["text/plain"] == LIVE
 
 
+FAULTY = """from IPython.display import display
+
+class Faulty:
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        raise RuntimeError("at last")
+
+"""
+
+
 @pytest.mark.parametrize(
     ("number", "source", "message"),
     [
         (3, "raise RuntimeError('broken')", "broken"),
         (3, "import sys\nprint('careful', file=sys.stderr)", "wrote to stderr"),
         (2, SLIDER.replace("// 45", "// 0"), "a live control failed"),
+        (3, FAULTY + "display(Faulty())", "cell 3 shows an error(.|\n)*at last"),
+        (3, FAULTY + "Faulty()", "at last"),
     ],
 )
 def test_make_notebooks_stores_nothing_broken(small, tmp_path, number, source, message):

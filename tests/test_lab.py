@@ -82,6 +82,25 @@ def test_predict_and_score_agree_with_the_net(lab):
     assert torch.equal(lab.score(images, lab.gallery.labels), probabilities[[0, 1, 2], lab.gallery.labels])
 
 
+def test_it_has_the_key_and_holds_claims_to_it(lab, capsys):
+    assert lab.has_key is True and "no answer key" not in repr(lab)
+    assert lab.claim("one is less than two", torch.tensor(1 < 2)) is True
+    with pytest.raises(AssertionError, match="^the net is always right$"):
+        lab.claim("the net is always right", np.bool_(False))
+    assert capsys.readouterr().out == ""  # only a lab without the key has to say how it went
+
+
+def test_untrained_is_the_net_before_training(lab):
+    one, other = lab.untrained(), lab.untrained(seed=1)
+    assert torch.equal(one.conv1.weight, nets.build("alex").conv1.weight) and not one.training
+    assert not torch.equal(one.conv1.weight, other.conv1.weight)
+
+
+def test_the_lab_is_where_its_net_is(lab):
+    lab.net.to("meta")
+    assert lab.device == torch.device("meta") and "on meta" in repr(lab)
+
+
 @pytest.mark.parametrize("spoil, message", [
     (lambda x: (x * 255).byte(), r"uint8"),
     (lambda x: x * 255, r"0-255"),
@@ -100,8 +119,8 @@ def test_bad_images_are_refused(lab, spoil, message):
 def test_bad_names_and_targets_are_refused(lab):
     with pytest.raises(KeyError, match="did you mean 'alex'"):
         open_lab(net="alexx")
-    with pytest.raises(ValueError, match="the labs that exist are 'toyworld'"):
-        open_lab("imagenet")
+    with pytest.raises(ValueError, match="the labs that exist are 'toyworld', 'imagenet'"):
+        open_lab("imagnet")
     with pytest.raises(KeyError, match="did you mean 'elephant'"):
         lab.label("elefant")
     with pytest.raises(KeyError, match="did you mean 'conv5'"):

@@ -35,7 +35,7 @@ def test_zf_and_gap_have_theirs():
     assert zf.conv1.kernel_size == (7, 7) and zf.conv1.stride == (2, 2)
     assert shapes(zf)["relu1"][1:] == (55, 55) and shapes(zf)["relu5"] == (128, 13, 13)
     found = shapes(nets.build("gap"))
-    assert found["relu5"] == (128, 14, 14) and nets.build("gap").fc.weight.shape == (16, 128)
+    assert found["relu5"] == (192, 14, 14) and nets.build("gap").fc.weight.shape == (16, 192)
 
 
 def receptive_field(net, layer):
@@ -159,25 +159,20 @@ def test_pictures_are_rendered_once_and_cached(tmp_path, monkeypatch):
 # What is shipped.
 
 
-@pytest.mark.xfail(
-    strict=True, reason="trained for 18 to 24 epochs only: 94.2, 96.2 and 96.7% on single objects"
-)
 @pytest.mark.parametrize("name, least", [("alex", 0.96), ("gap", 0.98), ("zf", 0.98)])
 def test_nets_are_as_good_as_the_course_wants_them(name, least):
     found = nets.card(name)["accuracy"]
     assert found["single"] >= least and found["fresh"] >= least
+    assert name != "alex" or 0.60 <= found["hard"] <= 0.85  # else nothing is left to explain
 
 
 @pytest.mark.parametrize("name", nets.NETS)
 def test_card_states_what_was_asked_for(name):
     card = nets.card(name)
-    assert card["accuracy"]["single"] > 0.93 and card["accuracy"]["fresh"] > 0.93
     assert {"hard", "pairs", "single without parts"} <= set(card["accuracy"])
     assert card["weights"]["sha256"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
     assert card["command"].startswith(f"python -m lecture_utils.nets.train {name}")
     assert card["recipe"]["epochs"] == len(card["epochs"])
-    if name == "alex":
-        assert 0.60 <= card["accuracy"]["hard"] <= 0.85
 
 
 @pytest.mark.parametrize("name", nets.NETS)
@@ -199,7 +194,6 @@ def test_alex_has_its_early_epochs():
     assert all(distance > 0 for distance in moved) and len(set(moved)) == 4
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="seeds 1 and 2 of alex are not trained yet")
 def test_alex_has_two_more_seeds():
     for seed in (1, 2):
         assert nets.card("alex", seed=seed)["recipe"]["seed"] == seed

@@ -60,11 +60,16 @@ def execute(path):
 
 
 def _refuse_quiet_errors(path, notebook, client):
-    """nbclient lets two faults pass: text on stderr, and an error inside an interact or Output widget."""
+    """nbclient lets three faults pass: text on stderr, an error below a cell that ends well, as when `display`
+    cannot show something, and an error inside an interact or Output widget.
+    """
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 raise NotebookFailed(f"{path.name}: cell {number} wrote to stderr:\n{output['text']}")
+            if output.output_type == "error":
+                trace = "\n".join(output["traceback"])
+                raise NotebookFailed(f"{path.name}: cell {number} shows an error:\n{trace}")
     for state in client.widget_state.values():
         for output in state.get("outputs") or ():
             if output.get("output_type") == "error":

@@ -12,11 +12,22 @@ An explorer is a pure function from named values to a picture, with controls in 
 import io
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral, Real
+from time import perf_counter
+from typing import NamedTuple
 
+import ipywidgets
 import numpy as np
 from PIL import Image
+from traitlets import Unicode
 
 from .. import show
+from ..checks import near_miss
+
+
+def _words(label):
+    """What a control's widget is told to show its label in full; without a tooltip the page says "null"."""
+    return {"description": label, "tooltip": label, "style": {"description_width": "initial"}}
 
 
 @dataclass(frozen=True)
@@ -28,25 +39,30 @@ class Slider:
     step: float
     label: str
 
+    @property
+    def whole(self):
+        return all(isinstance(number, int) for number in (self.low, self.high, self.step))
+
     def corners(self):
         """The values at its ends."""
         return self.low, self.high
 
-    def widget(self, value):
-        import ipywidgets
+    def draw(self, rng):
+        """One of its values at random. rng: numpy's Generator."""
+        value = self.low + self.step * rng.integers(0, int((self.high - self.low) / self.step + 1e-9) + 1)
+        return int(value) if self.whole else float(value)
 
-        whole = all(isinstance(number, int) for number in (self.low, self.high, self.step))
-        kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-        wide = ipywidgets.Layout(width="460px")
-        return kind(
-            value,
-            min=self.low,
-            max=self.high,
-            step=self.step,
-            description=self.label,
-            style=WIDE,
-            layout=wide,
-        )
+    def check(self, name, value):
+        """Refuse what the slider cannot be set to. ValueError."""
+        kind = Integral if self.whole else Real
+        if isinstance(value, bool) or not isinstance(value, kind) or not self.low <= value <= self.high:
+            number = "a whole number" if self.whole else "a number"
+            raise ValueError(f"{name}: expected {number} from {self.low} to {self.high}, got {value!r}")
+
+    def widget(self, value):
+        kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
+        layout = ipywidgets.Layout(width="460px", max_width="98%")
+        return kind(value, min=self.low, max=self.high, step=self.step, layout=layout, **_words(self.label))
 
 
 @dataclass(frozen=True)
@@ -60,23 +76,37 @@ class Choice:
         """The first and the last."""
         return self.options[0], self.options[-1]
 
+    def draw(self, rng):
+        """One of its values at random. rng: numpy's Generator."""
+        return self.options[rng.integers(len(self.options))]
+
+    def check(self, name, value):
+        """Refuse what is not among the options. KeyError with near misses."""
+        if value not in self.options:
+            raise near_miss(value, self.options, name)
+
     def widget(self, value):
-        import ipywidgets
-
-        return ipywidgets.Dropdown(value=value, options=self.options, description=self.label, style=WIDE)
+        return ipywidgets.Dropdown(value=value, options=self.options, **_words(self.label))
 
 
-WIDE = {"description_width": "initial"}
+class Latency(NamedTuple):
+    """How long the kernel works on one move: half of the moves at most p50 ms, 95% of them at most p95 ms."""
+
+    p50: float
+    p95: float
+    moves: int
 
 
 class Explorer:
     """A picture under controls; the last expression of a cell shows it.
 
     A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (each names every control, or
-    leaves some at the first stop's value), `render(**values)` and `describe(**values)`.
+    leaves some at the first stop's value), `render(**values)` and `describe(**values)`. format: how the picture
+    travels to the page, "png", or "jpeg" where it is mostly a photograph: a third of the bytes, in a tenth of the
+    time.
     """
 
-    title, caption = "", ""
+    title, caption, format = "", "", "png"
     controls: dict = {}
     stops: dict = {}
 
@@ -88,23 +118,58 @@ class Explorer:
         """The picture in a sentence, for those who cannot see it."""
         raise NotImplementedError
 
-    def stop(self, title):
-        """The values of a stop, all controls named."""
-        return next(iter(self.stops.values())) | self.stops[title]
+    def check(self, **values):
+        """Refuse values that the controls cannot be set to, and names that no control has.
 
-    def png(self, **values):
-        """The picture as the bytes of a PNG file; lightly packed, because it is made at every move."""
-        file = io.BytesIO()
-        Image.fromarray(self.render(**values)).save(file, "PNG", compress_level=1)
+        Errors: ValueError for a number out of range, KeyError (with near misses) for a name.
+        """
+        for name, value in values.items():
+            if name not in self.controls:
+                raise near_miss(name, self.controls, "control")
+            self.controls[name].check(name, value)
+
+    def stop(self, title):
+        """The values of a stop, all controls named. KeyError for a title that is none, or a value it cannot have."""
+        if title not in self.stops:
+            raise near_miss(title, self.stops, "stop")
+        values = next(iter(self.stops.values())) | self.stops[title]
+        self.check(**values)
+        return values
+
+    def encoded(self, **values):
+        """The picture as the bytes of a file of `format`; lightly packed, because it is made at every move."""
+        self.check(**values)
+        file, image = io.BytesIO(), Image.fromarray(self.render(**values))
+        if self.format == "jpeg":
+            image.save(file, "JPEG", quality=90, subsampling=0)  # full colour resolution keeps letters clean
+        else:
+            image.save(file, "PNG", compress_level=1)
         return file.getvalue()
 
     def filmstrip(self, columns=3):
         """All stops side by side as a still `Picture`: what a page, a print or a reader without a kernel sees."""
         frames = [self.render(**self.stop(title)).transpose(2, 0, 1) / 255 for title in self.stops]
-        alt = " ".join([self.title + ".", *(self.describe(**self.stop(title)) for title in self.stops)])
-        return show.image_grid(
-            np.stack(frames), list(self.stops), columns, title=self.title, caption=self.caption, alt=alt
-        )
+        words = {"title": self.title, "caption": self.caption, "alt": self.alt()}
+        return show.image_grid(np.stack(frames), list(self.stops), columns, **words)
+
+    def alt(self):
+        """The filmstrip in words: the title, and each stop's sentence."""
+        return " ".join([self.title + ".", *(self.describe(**self.stop(title)) for title in self.stops)])
+
+    def latency(self, moves=40, seed=0):
+        """How long the kernel works when something moves, in ms: a `Latency`.
+
+        Each move sets every control to a random value, which is harder than dragging one: less is remembered. The
+        first moves warm up (compiling, reading) and are not counted. The page's own time is not in it.
+        """
+        rng, times = np.random.default_rng(seed), []
+        for _ in range(moves + 5):
+            values = {name: control.draw(rng) for name, control in self.controls.items()}
+            start = perf_counter()
+            self.encoded(**values)
+            self.describe(**values)
+            times.append(1000 * (perf_counter() - start))
+        return Latency(*np.quantile(times[5:], [0.5, 0.95]).tolist(), moves)
 
     def widget(self):
         """A new ipywidgets box: the controls, Prev and Next, the picture, and its sentence."""
@@ -114,18 +179,29 @@ class Explorer:
         return self.widget()._repr_mimebundle_(include=include, exclude=exclude)
 
 
+class _Picture(ipywidgets.Image):
+    """An image whose tooltip reaches the page as the picture's accessible name; a plain one has neither.
+
+    In the page a tooltip is looked up beside a description, and an Image without one ends as an error message.
+    """
+
+    description = Unicode("").tag(sync=True)
+
+
 class _Panel:
-    """The widgets of one explorer. A fault while moving is shown under the picture, and raised as well."""
+    """The widgets of one explorer. A fault while moving is shown under the picture, and raised as well.
+
+    Dragging does not queue up: a slider in the page sends its next value only when the kernel has answered the last
+    one, and drops what lay between.
+    """
 
     def __init__(self, explorer):
-        import ipywidgets
-
         self.explorer, self.titles, self.at = explorer, list(explorer.stops), 0
         start = explorer.stop(self.titles[0])
         self.inputs = {name: control.widget(start[name]) for name, control in explorer.controls.items()}
-        self.image = ipywidgets.Image(format="png")
+        self.image = _Picture(format=explorer.format, layout=ipywidgets.Layout(max_width="100%"))
         self.text, self.where = ipywidgets.HTML(), ipywidgets.Label()
-        buttons = [ipywidgets.Button(description=word) for word in ("Prev", "Next")]
+        buttons = [ipywidgets.Button(description=word, tooltip=f"{word} stop") for word in ("Prev", "Next")]
         for button, step in zip(buttons, (-1, 1), strict=True):
             button.on_click(lambda _, step=step: self.go(self.at + step))
         for widget in self.inputs.values():
@@ -159,8 +235,11 @@ class _Panel:
         place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
         self.where.value = place if here else f"between stops ({place} was the last)"
         try:
-            self.image.value = self.explorer.png(**values)
-            self.text.value = escape(self.explorer.describe(**values))
+            picture, sentence = self.explorer.encoded(**values), self.explorer.describe(**values)
         except Exception as error:
-            self.text.value = f"<b>{escape(type(error).__name__)}</b>: {escape(str(error))}"
+            self.text.value = f'<b role="alert">{escape(type(error).__name__)}</b>: {escape(str(error))}'
             raise
+        with self.image.hold_sync():  # one message
+            self.image.value = picture
+            self.image.tooltip = sentence
+        self.text.value = escape(sentence)

@@ -83,12 +83,12 @@ def gap(classes: int = 16) -> Net:
         "relu1": nn.ReLU(),
         "pool1": nn.MaxPool2d(2),  # 32 x 28 x 28
         **_convolution(2, 32, 64, stride=2),  # 64 x 14 x 14
-        **_convolution(3, 64, 96),
-        **_convolution(4, 96, 128),
-        **_convolution(5, 128, 128),  # 128 x 14 x 14
-        "pool": nn.AdaptiveAvgPool2d(1),  # 128 x 1 x 1
+        **_convolution(3, 64, 128),
+        **_convolution(4, 128, 160),
+        **_convolution(5, 160, 192),  # 192 x 14 x 14
+        "pool": nn.AdaptiveAvgPool2d(1),  # 192 x 1 x 1
         "flatten": nn.Flatten(),
-        "fc": nn.Linear(128, classes),
+        "fc": nn.Linear(192, classes),
     })  # fmt: skip
 
 

@@ -1,0 +1,234 @@
+"""Is an answer right, and if not, why? One line, whatever the student's function does."""
+
+import random
+import traceback
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+SHOWN = 12  # numbers of a tensor that fit into one line
+UNKNOWN = "none of the usual mistakes: follow this input through your function by hand"
+KINDS = {"float": "numbers with a decimal point", "int": "whole numbers", "bool": "True or False"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """passed: True, False, or None for not attempted. line: what the student reads. cause: function or None."""
+
+    passed: bool | None
+    line: str
+    cause: object = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a function did with one input. fault: a sentence, or None if a value of the right form came back."""
+
+    value: torch.Tensor | None
+    fault: str | None = None
+    general: bool = False  # the fault needs no cause: it names what to do itself
+
+
+def judge(exercise, function):
+    """Try a function on every input of an exercise, the smallest first, and compare with the oracle's answers.
+
+    The likely cause is that of the listed mistake which does the same as `function` on *every* input; where
+    none does, the line says so instead of guessing. Nothing is changed: each call gets fresh copies, and
+    the random state is put back.
+    """
+    if not callable(function):
+        what = type(function).__name__
+        call = f'check("{exercise.number}", {exercise.name})'
+        line = f"give check the function itself, {call}, not {_article(what)}"
+        return Verdict(False, f"{exercise.number} · {line}")
+    with _random_state():
+        cases = exercise.cases()
+        wanted = [exercise.oracle(**_fresh(case)) for case in cases]
+        try:
+            outcomes = [_try(function, *pair) for pair in zip(cases, wanted, strict=True)]
+        except NotImplementedError:
+            line = f"not attempted yet. Write {exercise.name} in the cell above, then run both cells again."
+            return Verdict(None, f"{exercise.number} · {line}")
+        wrong = [n for n, o in enumerate(outcomes) if o.fault or not _same(exercise, o.value, wanted[n])]
+        if not wrong:
+            return Verdict(True, f"{exercise.number} · right! {_praise(exercise, cases, wanted[0])}")
+        first = wrong[0]
+        line = f"{exercise.number} · not yet. For {describe(cases[first])}: "
+        if outcomes[first].general:
+            return Verdict(False, line + outcomes[first].fault)
+        line += outcomes[first].fault or _difference(exercise, wanted[first], outcomes[first].value)
+        for mistake, cause in exercise.mistakes.items():
+            theirs = [_try(mistake, *pair) for pair in zip(cases, wanted, strict=True)]
+            if all(_alike(exercise, *pair) for pair in zip(outcomes, theirs, strict=True)):
+                return Verdict(False, f"{line}. Likely cause: {cause}", mistake)
+    return Verdict(False, f"{line}. Likely cause: {UNKNOWN}")
+
+
+def _praise(exercise, cases, wanted):
+    biggest = max((value for case in cases for value in _tensors(case)), key=lambda value: value.numel())
+    how = f"within {exercise.tolerance:g}" if _kind(wanted) == "float" else "exactly"
+    shape = tuple(biggest.shape)
+    return f"{exercise.praise} Checked on {len(cases)} inputs, up to shape {shape}, against {exercise.against}, {how}."
+
+
+@contextmanager
+def _random_state():
+    """Afterwards the random state of torch, numpy and random is as before."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved, not drawn from)
+    try:
+        with torch.random.fork_rng(range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def _tensors(case):
+    """The tensors of a case, also those inside a list."""
+    for value in case.values():
+        yield from value if isinstance(value, list) else [value] if isinstance(value, torch.Tensor) else []
+
+
+def _fresh(case):
+    """A copy of a case that may be spoiled."""
+    return {
+        name: [each.clone() for each in value]
+        if isinstance(value, list)
+        else value.clone()
+        if isinstance(value, torch.Tensor)
+        else value
+        for name, value in case.items()
+    }
+
+
+def _try(function, case, wanted):
+    """Call a function with copies of the inputs, by position. NotImplementedError passes through."""
+    mine = _fresh(case)
+    try:
+        value = function(*mine.values())
+    except NotImplementedError:
+        raise
+    except Exception as error:  # whatever a student's function raises becomes one line
+        return Outcome(None, _raised(error), general=True)
+    return _form(value, wanted) or _unchanged(mine, case) or Outcome(_tensor(value))
+
+
+def _raised(error):
+    """Type, message and line of an exception, in one line."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    where = f" at `{frames[-1].line}`" if len(frames) > 1 and frames[-1].line else ""  # frame 0 is _try
+    text = " ".join(str(error).split())
+    return f"your function raised {type(error).__name__}{where}: {text[:200]}"
+
+
+def _unchanged(mine, case):
+    for name, value in case.items():
+        now, before = (each if isinstance(each, list) else [each] for each in (mine[name], value))
+        kept = len(now) == len(before) and all(
+            torch.equal(*pair) for pair in zip(now, before, strict=True) if isinstance(pair[1], torch.Tensor)
+        )
+        if not kept:
+            advice = f"write {name} = {name} / 2, say, not {name} /= 2; or work on a .clone()"
+            return Outcome(None, f"your function changes its input {name} in place: {advice}", True)
+    return None
+
+
+def _tensor(value):
+    return value.detach().cpu() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+
+
+def _kind(value):
+    """ "bool", "int", "float", or None for anything else."""
+    if isinstance(value, torch.Tensor):
+        if value.is_complex():
+            return None
+        return "float" if value.is_floating_point() else "bool" if value.dtype == torch.bool else "int"
+    for kind, types in {
+        "bool": (bool, np.bool_),
+        "int": (int, np.integer),
+        "float": (float, np.floating),
+    }.items():
+        if isinstance(value, types):
+            return kind
+    return None
+
+
+def _form(value, wanted):
+    """The Outcome for a value of the wrong type, shape or kind, or with NaN; None if its form is right."""
+    if value is None:
+        return Outcome(None, "your function returned None: does it end with return?", True)
+    number = not isinstance(wanted, torch.Tensor)
+    if number and isinstance(value, torch.Tensor) and value.ndim:
+        return Outcome(None, f"expected one number, got a tensor of shape {tuple(value.shape)}")
+    if _kind(value) is None or (not number and not isinstance(value, torch.Tensor)):
+        what = "one number" if number else "a torch tensor"
+        return Outcome(None, f"expected {what}, got {_article(type(value).__name__)}", True)
+    if not number and value.shape != wanted.shape:
+        return Outcome(None, f"expected shape {tuple(wanted.shape)}, got {tuple(value.shape)}")
+    kind, asked = _kind(value), _kind(wanted)
+    if kind != asked and not (number and {kind, asked} == {"int", "float"}):
+        got = value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
+        return Outcome(None, f"expected {KINDS[asked]}, got {got}", True)
+    bad = int((~torch.isfinite(_tensor(value))).sum())
+    if bad:
+        total = _tensor(value).numel()
+        return Outcome(None, f"got NaN or infinity in {bad} of {total} numbers: a division by 0?", True)
+    return None
+
+
+def _article(name):
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _close(one, other, tolerance):
+    return one.shape == other.shape and torch.allclose(
+        one.double(), other.double(), rtol=tolerance, atol=tolerance
+    )
+
+
+def _aligned(exercise, value, reference):
+    """The value, each of its columns with the sign that brings it nearer to the reference, if signs are free."""
+    if not exercise.signs or value.shape != reference.shape:
+        return value
+    return value * torch.where((value * reference).sum(0) < 0, -1.0, 1.0)
+
+
+def _same(exercise, value, wanted):
+    wanted = _tensor(wanted)
+    return _close(_aligned(exercise, value, wanted), wanted, exercise.tolerance)
+
+
+def _alike(exercise, one, other):
+    """Two outcomes that say the same about the function."""
+    if one.fault or other.fault:
+        return one.fault == other.fault
+    return _close(_aligned(exercise, one.value, other.value), other.value, exercise.tolerance)
+
+
+def _difference(exercise, wanted, value):
+    """ "expected ..., got ...": all numbers if they are few, else the first that differs."""
+    wanted = _tensor(wanted)
+    value = _aligned(exercise, value, wanted)
+    if wanted.numel() <= SHOWN:
+        return f"expected {show_value(wanted)}, got {show_value(value)}"
+    apart = (value.double() - wanted.double()).abs() > exercise.tolerance * (1 + wanted.double().abs())
+    place = tuple(apart.nonzero()[0].tolist())
+    return f"expected {show_value(wanted[place])} at {list(place)}, got {show_value(value[place])}"
+
+
+def describe(case):
+    """Inputs in one line: small tensors in full, larger ones by their shape."""
+    return ", ".join(f"{name} = {show_value(value)}" for name, value in case.items())
+
+
+def show_value(value):
+    """A number, a tensor or a list of them, short."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(show_value, value)) + "]"
+    if not isinstance(value, torch.Tensor):
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value.numel() > SHOWN:
+        return f"random numbers of shape {tuple(value.shape)}"
+    return show_value(value.tolist())

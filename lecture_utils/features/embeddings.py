@@ -1,0 +1,90 @@
+"""Many dimensions in few: PCA, random directions, and pictures on a grid."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .neighbours import _rows
+
+
+class Axes(NamedTuple):
+    """coordinates (n, dimensions); share (dimensions,): of the whole variance, along each axis, falling."""
+
+    coordinates: torch.Tensor
+    share: torch.Tensor
+
+
+def pca(points, dimensions=None):
+    """Principal components of points (n, ...): turn the cloud so that it is longest along the first axis, and so on.
+
+    With X the centred points (n, d) and X = U S V^T, the coordinates are U S = X V, the variances S^2 / n. Only the
+    rotation is chosen: no point moves nearer to another, so PCA makes no clusters.
+    dimensions: how many axes to keep; None keeps all that n points can span, at most n - 1. Then every distance
+    between two points is as before (up to rounding): 46,656 activations become 1,199 numbers for nothing.
+    An axis may point either way; here each point with the largest |coordinate| lies on the positive side.
+    Errors: ValueError.
+    Source: Pearson (1901); Eckart & Young (1936). Differs: U and S come from the eigenvalues of X X^T (n, n) where
+    d > n, summed over slices of the dimensions, so that a wide layer is never copied into float64 at once.
+    """
+    points = _rows(points, "points")
+    n, d = points.shape
+    most = min(n - 1, d)
+    if n < 2:
+        raise ValueError(f"points: expected at least 2, got {n}")
+    if dimensions is not None and (not isinstance(dimensions, int) or not 1 <= dimensions <= most):
+        raise ValueError(f"dimensions: expected an integer from 1 to {most}, got {dimensions!r}")
+    keep = dimensions or most
+    if d > n:
+        gram = torch.zeros(n, n, dtype=torch.float64, device=points.device)
+        for part in points.split(4096, dim=1):
+            part = part.double()
+            part = part - part.mean(0)
+            gram += part @ part.T  # X X^T = U S^2 U^T
+        values, u = torch.linalg.eigh(gram)
+        values, u = values.flip(0).clamp_min(0), u.flip(1)
+        coordinates = u[:, :keep] * values[:keep].sqrt()
+    else:
+        centred = points.double() - points.double().mean(0)
+        values, v = torch.linalg.eigh(centred.T @ centred)  # X^T X = V S^2 V^T
+        values, v = values.flip(0).clamp_min(0), v.flip(1)
+        coordinates = centred @ v[:, :keep]
+    side = coordinates.gather(0, coordinates.abs().argmax(0, keepdim=True)).sign()
+    share = values[:keep] / values.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    return Axes((coordinates * torch.where(side == 0, 1.0, side)).to(points.dtype), share.to(points.dtype))
+
+
+def random_projection(points, dimensions=2, seed=0):
+    """Points (n, ...) seen along random directions, (n, dimensions): the floor of any embedding.
+
+    Each new coordinate is the dot product with a vector of Gaussian numbers, divided by sqrt(dimensions), so that
+    squared distances are kept on average. Source: Johnson & Lindenstrauss (1984).
+    """
+    points = _rows(points, "points")
+    draws = torch.Generator().manual_seed(seed)
+    directions = torch.randn(points.shape[1], dimensions, generator=draws, dtype=points.dtype)
+    return points @ directions.to(points.device) / dimensions**0.5
+
+
+def to_grid(positions, rows, columns):
+    """A cell (row, column) for each of n positions in the plane, (n, 2) whole numbers; no two share a cell.
+
+    positions: (n, 2), first right, then up, n <= rows * columns. They are stretched to the grid; then, of all ways to
+    give each point a cell of its own, the one with the least sum of squared distances is taken.
+    Source: Kuhn (1955), the assignment problem; here scipy's `linear_sum_assignment`.
+    Errors: ValueError.
+    """
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
+    positions = _rows(positions, "positions").double().cpu().numpy()
+    if positions.shape[1] != 2 or not 1 <= len(positions) <= rows * columns:
+        raise ValueError(
+            f"positions: expected shape (n, 2) with n at most {rows} x {columns}, got {positions.shape}"
+        )
+    low, high = positions.min(0), positions.max(0)
+    x, y = ((positions - low) / np.where(high > low, high - low, 1)).T
+    at = np.stack([(1 - y) * (rows - 1), x * (columns - 1)], 1)  # (n, 2): row from the top, column
+    cells = np.stack(np.divmod(np.arange(rows * columns), columns), 1)
+    cost = np.square(at[:, None] - cells[None]).sum(2)  # (n, cells)
+    _, chosen = linear_sum_assignment(cost)
+    return torch.from_numpy(cells[chosen])

@@ -1,0 +1,146 @@
+"""Photographs as the second lab's gallery: those inside scikit-image and scikit-learn, or a folder of the user's.
+
+Whatever a file holds (any size, palette, grey, 16 bit, CMYK, transparency, turned by its EXIF tag), it becomes a
+square of 224 px in [0, 1]. Nothing is downloaded.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from .progress import progress
+
+SIZE = 224  # px, what ImageNet nets were trained on
+# name: (package, file inside it, what it shows, how far from left and top to crop: 0 to 1)
+SHIPPED = {
+    "astronaut": ("skimage", "data/astronaut.png", "Eileen Collins, astronaut", (0.5, 0.5)),
+    "cat": ("skimage", "data/chelsea.png", "Chelsea, a cat", (0.4, 0.5)),
+    "coffee": ("skimage", "data/coffee.png", "a cup of coffee", (0.5, 0.5)),
+    "rocket": ("skimage", "data/rocket.jpg", "a Falcon 9 rocket", (0.5, 0.5)),
+    "china": ("sklearn", "datasets/images/china.jpg", "a pagoda by a lake", (0.5, 0.5)),
+    "flower": ("sklearn", "datasets/images/flower.jpg", "a flower", (0.5, 0.5)),
+    "hubble": ("skimage", "data/hubble_deep_field.jpg", "galaxies, Hubble deep field", (0.5, 0.5)),
+    "immunohistochemistry": ("skimage", "data/ihc.png", "glands of a colon, stained", (0.5, 0.5)),
+    "retina": ("skimage", "data/retina.jpg", "a human retina", (0.5, 0.5)),
+    "brick": ("skimage", "data/brick.png", "a brick wall, grey", (0.5, 0.5)),
+    "grass": ("skimage", "data/grass.png", "grass, grey", (0.5, 0.5)),
+    "gravel": ("skimage", "data/gravel.png", "gravel, grey", (0.5, 0.5)),
+}
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Pictures without an answer key, on the CPU: labels, objects, parts and scenes are None.
+
+    images: float32 (n, 3, 224, 224) in [0, 1]. files: their names. table: what is known of each, a dict of texts.
+    skipped: names of the files in the folder that are no images.
+    """
+
+    images: torch.Tensor
+    table: list[dict[str, str]]
+    files: list[str]
+    skipped: list[str] = field(default_factory=list)
+    labels = objects = parts = scenes = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        left_out = f", {len(self.skipped)} files skipped" if self.skipped else ""
+        return f"Gallery of {len(self)} photographs of {SIZE} px, without an answer key{left_out}"
+
+
+def shipped() -> Photographs:
+    """The twelve photographs that scikit-image and scikit-learn carry, each cropped to a square."""
+    images, table = [], []
+    for name, (package, file, what, centre) in SHIPPED.items():
+        image = open_image(shipped_file(name))
+        images.append(_square(image, centre))
+        table.append(_row(name, image) | {"what": what, "source": f"{package}/{file}"})
+    return Photographs(torch.stack(images), table, list(SHIPPED))
+
+
+def shipped_file(name: str) -> Path:
+    """Where its library keeps one of the twelve."""
+    package, file, *_ = SHIPPED[name]
+    return Path(find_spec(package).origin).parent / file
+
+
+def from_folder(folder: str | Path) -> Photographs:
+    """The images of a folder (not of folders inside it), in the order of their names.
+
+    Files that are no images are skipped; one printed sentence and `.skipped` name them.
+    Errors: FileNotFoundError, NotADirectoryError; ValueError when the folder holds no image.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.exists():
+        raise FileNotFoundError(
+            f"images: there is no folder {str(folder)!r}; it was looked for in {Path.cwd()}"
+        )
+    if not folder.is_dir():
+        raise NotADirectoryError(f"images: expected a folder, got the file {str(folder)!r}: name its folder")
+    paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    images, table, skipped = [], [], []
+    for path in progress(paths, "reading photographs"):
+        try:
+            image = open_image(path)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises
+            skipped.append(path.name)
+        else:
+            images.append(_square(image))
+            table.append(_row(path.name, image))
+    if not images:
+        inside = "it is empty" if not paths else f"none of its {len(paths)} files is one ({_some(skipped)})"
+        deeper = "; folders inside it are not searched" if any(p.is_dir() for p in folder.iterdir()) else ""
+        raise ValueError(f"images: expected a folder with images, got {str(folder)!r}: {inside}{deeper}")
+    if skipped:
+        print(f"Skipped {len(skipped)} of {len(paths)} files that are no images: {_some(skipped)}.")
+    return Photographs(torch.stack(images), table, [row["file"] for row in table], skipped)
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Any image file as RGB of 8 bits: upright, the first frame, what is transparent on white.
+
+    Errors: OSError or ValueError for what is no image, or only half of one.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of strange EXIF tags and large files; what fails, raises
+        with Image.open(path) as image:
+            image.load()
+            image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF" or image.mode == "1":
+        return _from_grey(np.asarray(image, np.float64), image.mode)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa", "RGBX") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_grey(values: np.ndarray, mode: str) -> Image.Image:
+    """Grey of 1, 16 or 32 bits, or floating, (h, w), as RGB. Pillow's own conversion cuts at 255 instead of scaling."""
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise ValueError("values that are no brightness")
+    ranges = {"1": (1,), "F": (1, 255, 65535)}.get(mode, (65535,))
+    white = next((top for top in ranges if values.max() <= top), values.max())
+    return Image.fromarray((values / white * 255).round().astype(np.uint8)).convert("RGB")
+
+
+def _square(image: Image.Image, centre: tuple[float, float] = (0.5, 0.5)) -> torch.Tensor:
+    """The largest square of an image, float32 (3, 224, 224) in [0, 1]; Pillow averages where it shrinks."""
+    square = ImageOps.fit(image, (SIZE, SIZE), Image.Resampling.BICUBIC, centering=centre)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous().float().div_(255)
+
+
+def _row(name: str, image: Image.Image) -> dict[str, str]:
+    return {"file": name, "width": str(image.width), "height": str(image.height)}
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    """a.txt, b.csv and 3 more"""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

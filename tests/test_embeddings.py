@@ -1,0 +1,242 @@
+"""PCA, t-SNE, the grid and linear probes: by hand, against scikit-learn, and their own laws."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import RidgeCV
+from sklearn.manifold import TSNE
+from sklearn.manifold._t_sne import _joint_probabilities
+
+from lecture_utils import features
+from lecture_utils.features import pca, probe, random_projection, sne, to_grid
+from lecture_utils.features.probes import STRENGTHS
+
+
+def cloud(n, d, seed=0, dtype=torch.float64):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+# --- PCA ---
+
+
+def test_pca_by_hand():
+    found = pca(torch.tensor([[1.0, 1.0], [3.0, 3.0], [2.0, 2.5], [2.0, 1.5]]), 2)
+    torch.testing.assert_close(
+        found.coordinates[:2, 0].abs(), torch.tensor([2.0, 2.0]).sqrt(), atol=0.2, rtol=0
+    )
+    line = pca(torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]), 1)
+    assert line.coordinates.abs().flatten().tolist() == pytest.approx([5, 0, 5], abs=1e-6)
+    assert line.share.tolist() == pytest.approx([1])
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 7), (20, 300), (30, 30), (12, 9000)])
+def test_pca_against_scikit_learn(n, d):
+    points = cloud(n, d) * torch.linspace(3, 0.2, d, dtype=torch.float64) + 5
+    oracle, found = PCA(4).fit(points), pca(points, 4)
+    torch.testing.assert_close(
+        found.coordinates.abs(), torch.tensor(oracle.transform(points)).abs(), atol=1e-6, rtol=1e-6
+    )
+    torch.testing.assert_close(found.share, torch.tensor(oracle.explained_variance_ratio_))
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (25, 3, 20, 20)])
+def test_all_axes_keep_every_distance(shape):
+    points = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    found = pca(points)
+    assert (
+        found.coordinates.shape[1] == min(shape[0] - 1, points[0].numel())
+        and found.coordinates.dtype == points.dtype
+    )
+    wide = points.flatten(1).double()
+    turned = found.coordinates.double()
+    torch.testing.assert_close(torch.cdist(turned, turned), torch.cdist(wide, wide), atol=1e-4, rtol=1e-4)
+    assert found.share.sum() == pytest.approx(1, abs=1e-5)
+    assert torch.equal(pca(points, 2).coordinates, found.coordinates[:, :2])
+    largest = found.coordinates.gather(0, found.coordinates.abs().argmax(0, keepdim=True))
+    assert (largest >= 0).all()
+
+
+def test_random_directions_keep_squared_lengths_on_average():
+    points = cloud(5, 400)
+    ratio = torch.stack([random_projection(points, 2, seed).square().sum(1) for seed in range(400)]).mean(0)
+    assert (ratio / points.square().sum(1)).tolist() == pytest.approx([1] * 5, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pca(torch.zeros(1, 3)), "at least 2"),
+        (lambda: pca(torch.zeros(5, 3), 4), "dimensions: expected an integer from 1 to 3, got 4"),
+        (lambda: pca(torch.zeros(3, 5), 3), "dimensions: expected an integer from 1 to 2, got 3"),
+        (lambda: pca(torch.zeros(5, 3).long()), "points: expected a floating tensor"),
+        (lambda: to_grid(torch.zeros(5, 2), 2, 2), "n at most 2 x 2"),
+        (lambda: to_grid(torch.zeros(3, 3), 2, 2), r"expected shape \(n, 2\)"),
+        (lambda: sne.tsne(cloud(10, 2), 9), "perplexity: expected more than 1 and less than 9 for 10 points"),
+        (lambda: sne.tsne(cloud(10, 2), 1), "perplexity: expected more than 1"),
+        (lambda: probe(cloud(10, 2), {"a": torch.zeros(9)}, np.arange(10) > 4), r"targets\['a'\]: expected"),
+        (lambda: probe(cloud(10, 2), {"a": torch.zeros(10)}, np.ones(10)), "train: expected bool"),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# --- the grid ---
+
+
+def test_grid_by_hand_and_best_of_all():
+    corners = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    assert to_grid(corners, 2, 2).tolist() == [[1, 0], [0, 0], [1, 1], [0, 1]], (
+        "up in the plane is up on the grid"
+    )
+    points = torch.rand(5, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    cells = [(r, c) for r in range(2) for c in range(3)]
+    low, high = points.min(0).values, points.max(0).values
+    x, y = ((points - low) / (high - low)).T
+    at = torch.stack([(1 - y) * 1, x * 2], 1)
+    cost = lambda chosen: sum((at[i] - torch.tensor(c)).square().sum() for i, c in enumerate(chosen))  # noqa: E731
+    best = min(itertools.permutations(cells, 5), key=cost)
+    assert to_grid(points, 2, 3).tolist() == [list(c) for c in best]
+
+
+def test_no_two_share_a_cell_and_the_neighbourhood_survives():
+    points = cloud(192, 2)
+    cells = to_grid(points, 12, 16)
+    assert len(cells.unique(dim=0)) == 192 and cells.min() == 0 and cells.max(0).values.tolist() == [11, 15]
+    kept = features.kept_neighbours(points, cells.double(), 8).mean()
+    random = features.kept_neighbours(points, cells[torch.randperm(192)].double(), 8).mean()
+    assert kept > 0.5 > 0.15 > random
+    assert to_grid(torch.zeros(4, 2), 2, 2).unique(dim=0).shape == (4, 2), "even when all lie on one spot"
+
+
+# --- t-SNE ---
+
+
+@pytest.mark.parametrize("perplexity", [2, 5.5, 30, 90])
+def test_every_row_has_the_perplexity(perplexity):
+    p = sne.conditional(sne.squared_distances(cloud(120, 20).numpy()), perplexity)
+    entropy = -(p * np.log2(np.where(p > 0, p, 1))).sum(1)
+    assert 2**entropy == pytest.approx(perplexity, rel=1e-5)
+    assert p.sum(1) == pytest.approx(1) and not p.diagonal().any()
+
+
+def test_conditional_by_hand():
+    """Three points at 0, 1, 3 on a line: each row has two numbers, whose entropy fixes them up to order."""
+    squared = np.array([[0.0, 1, 9], [1, 0, 4], [9, 4, 0]])
+    p = sne.conditional(squared, 1.5)
+    for i, near, far in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
+        odds = np.log(p[i, near] / p[i, far])  # = b_i (d_far^2 - d_near^2)
+        b = odds / (squared[i, far] - squared[i, near])
+        assert p[i, near] == pytest.approx(1 / (1 + np.exp(-b * (squared[i, far] - squared[i, near]))))
+        assert 2 ** -(p[i] * np.log2(np.where(p[i] > 0, p[i], 1))).sum() == pytest.approx(1.5, rel=1e-6)
+        assert p[i, near] > p[i, far]
+
+
+@pytest.mark.parametrize("perplexity", [3, 20])
+def test_joint_equals_scikit_learns(perplexity):
+    points = cloud(80, 12)
+    squared = sne.squared_distances(points.numpy()).astype(np.float32)
+    oracle = _joint_probabilities(squared, perplexity, 0)  # condensed: p_ij for i < j
+    ours = sne.joint(points, perplexity)
+    assert ours[np.triu_indices(80, 1)] == pytest.approx(oracle, abs=2e-6)
+    assert ours.sum() == pytest.approx(1) and np.array_equal(ours, ours.T)
+
+
+def test_descent_follows_the_gradient():
+    """One step from a known place equals minus the rate times the numerical gradient of the divergence."""
+    p, y = sne.joint(cloud(9, 4), 3), np.random.default_rng(0).normal(0, 1, (9, 2))
+    numeric, eps = np.zeros_like(y), 1e-5
+    for i, j in np.ndindex(*y.shape):
+        up, down = y.copy(), y.copy()
+        up[i, j] += eps
+        down[i, j] -= eps
+        numeric[i, j] = (sne.divergence(p, up) - sne.divergence(p, down)) / (2 * eps)
+    w = 1 / (1 + sne.squared_distances(y))
+    np.fill_diagonal(w, 0)
+    m = (p - w / w.sum()) * w
+    by_equation = 4 * (m.sum(1)[:, None] * y - m @ y)  # equation 5
+    assert by_equation == pytest.approx(numeric, abs=1e-6)
+    assert sne.gradient(p.astype(np.float32), y.astype(np.float32)) == pytest.approx(by_equation, abs=1e-5)
+
+
+@pytest.mark.parametrize("perplexity", [5, 30])
+def test_the_divergence_is_as_low_as_scikit_learns(perplexity):
+    labels = torch.arange(120) % 6
+    points = cloud(120, 30) + 4 * cloud(6, 30, 1)[labels]
+    ours = min(sne.tsne(points, perplexity, seed=seed).divergence for seed in range(3))
+    oracle = TSNE(perplexity=perplexity, method="exact", init="random", random_state=0).fit(points)
+    assert ours < oracle.kl_divergence_ + 0.05
+    mine = sne.divergence(sne.joint(points, perplexity), oracle.embedding_)
+    assert mine == pytest.approx(oracle.kl_divergence_, rel=0.15), (
+        "both measure the same thing (theirs stops a step earlier)"
+    )
+    assert features.knn_right(sne.tsne(points, perplexity).positions, labels).double().mean() > 0.9
+
+
+def test_tsne_is_seeded_and_leaves_the_global_state():
+    points, state = (
+        cloud(40, 5, dtype=torch.float32),
+        (np.random.get_state()[1].copy(), torch.get_rng_state()),
+    )
+    one = sne.tsne(points, 8, iterations=50, seed=3)
+    assert torch.equal(one.positions, sne.tsne(points, 8, iterations=50, seed=3).positions)
+    assert not torch.equal(one.positions, sne.tsne(points, 8, iterations=50, seed=4).positions)
+    assert one.positions.dtype == torch.float32 and one.positions.shape == (40, 2)
+    assert sne.tsne(points, 8, iterations=0).positions.abs().max() < 1e-3, "the random start"
+    assert np.array_equal(state[0], np.random.get_state()[1]) and torch.equal(state[1], torch.get_rng_state())
+
+
+# --- probes ---
+
+
+def test_probes_read_what_is_linear_and_nothing_else():
+    points = cloud(300, 12, dtype=torch.float32)
+    train = np.arange(300) % 3 > 0
+    targets = {
+        "linear": points @ cloud(12, 2, 1, torch.float32) + 7,
+        "square": points[:, 0].square(),  # no line through it
+        "class": (points[:, :3].argmax(1)),
+        "coin": torch.randint(2, (300,), generator=torch.Generator().manual_seed(0)),
+    }
+    found = probe(points, targets, train)
+    assert list(found) == list(targets)
+    assert found["linear"].skill > 0.999 and abs(found["square"].skill) < 0.1
+    assert found["class"].skill > 0.6 and found["coin"].skill < 0.3
+    low, high = found["class"].interval()
+    assert low < found["class"].skill < high
+
+
+def test_probe_equals_ridge_by_hand_and_nan_leaves_out():
+    points, train = cloud(60, 5), np.arange(60) < 40
+    values = points[:, 0] + cloud(60, 1, 2)[:, 0]
+    values[::7] = torch.nan
+    found = probe(points, {"v": values}, train)["v"]
+    x = (points - points[:40].mean(0)).numpy()
+    x /= np.sqrt(np.square(x[:40]).sum(1).mean())
+    use = np.isfinite(values.numpy())
+    fit = RidgeCV(STRENGTHS).fit(x[use & train], values.numpy()[use & train])
+    wanted = values.numpy()[use & ~train]
+    error, blind = wanted - fit.predict(x[use & ~train]), wanted - values.numpy()[use & train].mean()
+    assert found.skill == pytest.approx(1 - np.square(error).sum() / np.square(blind).sum())
+    assert len(found.loss) == (use & ~train).sum()
+
+
+def test_blind_features_have_no_skill():
+    labels = torch.tensor([0] * 40 + [1] * 80)[
+        torch.randperm(120, generator=torch.Generator().manual_seed(0))
+    ]
+    found = probe(torch.ones(120, 3), {"class": labels, "value": labels.double()}, np.arange(120) % 2 == 0)
+    assert found["class"].skill == 0 and abs(found["value"].skill) < 1e-9
+    assert found["class"].blind.mean() == (labels[1::2] == 0).double().mean()
+
+
+def test_probe_does_not_depend_on_the_scale_or_a_rotation():
+    points, train = cloud(80, 30), np.arange(80) % 2 == 0
+    target = {"v": points[:, 0] + 0.5 * cloud(80, 1, 5)[:, 0]}
+    one = probe(points, target, train)["v"].skill
+    assert probe(1000 * points + 5, target, train)["v"].skill == pytest.approx(one, abs=1e-6)
+    assert probe(pca(points).coordinates, target, train)["v"].skill == pytest.approx(one, abs=1e-6)

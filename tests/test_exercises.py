@@ -1,0 +1,446 @@
+"""Checkers pass what is right, name each typical mistake by its own cause, and guess at nothing."""
+
+import random
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+import torch.nn.functional as F
+
+from lecture_utils import exercises
+from lecture_utils.exercises import frame, nb01, nb02
+from lecture_utils.exercises.judge import UNKNOWN, judge
+
+FOLDER = Path(exercises.__file__).parent
+NOTEBOOKS = sorted(path.stem[2:] for path in FOLDER.glob("nb*.py"))
+ALL = [exercise for notebook in NOTEBOOKS for exercise in exercises.exercises_of(notebook).values()]
+MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
+each = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.number)
+
+
+def says(exercise, function):
+    """The verdict on a function, which must be one line that begins with the exercise's number."""
+    verdict = judge(exercise, function)
+    assert verdict.line.startswith(f"{exercise.number} · ") and "\n" not in verdict.line
+    return verdict
+
+
+def test_there_are_four_exercises_each_and_they_get_harder():
+    assert NOTEBOOKS == ["01", "02"]
+    for notebook in NOTEBOOKS:
+        numbers = exercises.exercises_of(notebook)
+        assert list(numbers) == [f"{notebook}.{place}" for place in (1, 2, 3, 4)]
+        levels = [exercise.difficulty for exercise in numbers.values()]
+        assert levels == sorted(levels) and min(levels) >= 1 and max(levels) <= 5
+
+
+@each
+def test_the_solution_passes_within_two_seconds(exercise):
+    assert says(exercise, exercise.answer).passed is True  # also imports what the oracle needs
+    start = process_time()  # of this process: other work on the machine does not count
+    verdict = says(exercise, exercise.answer)
+    assert process_time() - start < 2
+    assert exercise.praise in verdict.line and exercise.against in verdict.line
+
+
+@each
+def test_the_blank_is_not_attempted(exercise):
+    verdict = says(exercise, exercise.blank)
+    assert verdict.passed is None and "not attempted yet" in verdict.line
+
+
+@each
+def test_every_exercise_is_complete(exercise):
+    assert len(exercise.mistakes) >= 3 and len(set(exercise.mistakes.values())) == len(exercise.mistakes)
+    assert exercise.name.startswith("my_") and exercise.blank.__doc__
+    assert len(exercise.hints) >= 2 and len(set(exercise.hints)) == len(exercise.hints)
+    assert exercise.header.count("●") == exercise.difficulty and "minutes" in exercise.header
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_mistake_fails_with_its_own_message(exercise, mistake):
+    verdict = says(exercise, mistake)
+    assert verdict.passed is False and verdict.cause is mistake
+    assert verdict.line.endswith(f"Likely cause: {exercise.mistakes[mistake]}")
+    assert " For " in verdict.line and ": expected " in verdict.line and ", got " in verdict.line
+
+
+@each
+def test_source_runs_anywhere_with_torch_alone(exercise):
+    """Stub, solution and mistakes, as they stand in a notebook, read nothing but torch."""
+    expected = {exercise.blank: None, exercise.answer: True, **dict.fromkeys(exercise.mistakes, False)}
+    for function, passed in expected.items():
+        notebook = {"torch": torch}
+        exec(exercise.source(function), notebook)
+        verdict = says(exercise, notebook[exercise.name])
+        assert verdict.passed is passed and (passed is not False or verdict.cause is function)
+
+
+# The same misconceptions, written in another way: a checker that knew its own list by heart would fail here.
+
+
+def shifted_minimum(weights):
+    low, high = weights.flatten().aminmax()
+    return torch.lerp(torch.zeros_like(weights), torch.ones_like(weights), (weights - low) / (high - low))
+
+
+def one_by_one(weights):
+    return torch.stack([0.5 + 0.5 * each / each.abs().max() for each in weights])
+
+
+def sign_as_pixel(weights, low, high):
+    return (weights.sign() + 1) / 2
+
+
+def convolved_by_scipy(image, weights, bias, stride, padding):
+    from scipy.signal import convolve
+
+    padded = np.pad(image.numpy(), [(0, 0), (padding, padding), (padding, padding)])
+    maps = [
+        sum(convolve(p, f, mode="valid") for p, f in zip(padded, each, strict=True))
+        for each in weights.numpy()
+    ]
+    return torch.from_numpy(np.stack(maps)[:, ::stride, ::stride]) + bias[:, None, None]
+
+
+def dead_if_mean_negative(batches):
+    return torch.cat(batches).mean(dim=(0, 2, 3)) <= 0
+
+
+def dead_in_one_image(batches):
+    return (torch.cat(batches).flatten(2).max(dim=2).values <= 0).any(dim=0)
+
+
+def minus_two_ab(bank, queries, k):
+    return (queries.square().sum(1)[:, None] - 2 * queries @ bank.T).topk(k, largest=False).indices
+
+
+def upside_down(bank, queries, k):
+    return (-torch.cdist(queries, bank)).argsort(dim=1)[:, :k]
+
+
+def self_counted(features, labels, k):
+    order = np.argsort(((features[:, None] - features[None]) ** 2).sum(2).numpy(), axis=1, kind="stable")[
+        :, :k
+    ]
+    return float((labels.numpy()[order] == labels.numpy()[:, None]).mean())
+
+
+def top_without_first(features, labels, k):
+    found = torch.cdist(features, features).topk(k + 1, largest=False).indices[:, 1:]
+    return (labels[found] == labels[:, None]).double().mean().item()
+
+
+def whitened(features):
+    centred = features - features.mean(0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred)
+    return centred @ vectors[:, [-1, -2]] / values[[-1, -2]].sqrt()
+
+
+def uncentred_eigenvectors(features):
+    return features @ torch.linalg.eigh(features.T @ features).eigenvectors[:, [-1, -2]]
+
+
+def two_to_the_natural(squared, own, perplexity):
+    from scipy.optimize import brentq
+
+    others = np.delete(squared.double().numpy(), own)
+
+    def missing(sigma):
+        p = np.exp(-(others - others.min()) / (2 * sigma**2))
+        p = p / p.sum()
+        return 2 ** -(p * np.log(p + 1e-300)).sum() - perplexity
+
+    return brentq(missing, 1e-2, 1e3)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "function", "mistake"),
+    [
+        (nb01.PICTURES, shifted_minimum, nb01.from_minimum_to_maximum),
+        (nb01.PICTURES, one_by_one, nb01.each_its_own_scale),
+        (nb01.BEST, sign_as_pixel, nb01.zero_or_one),
+        (nb01.CONVOLVE, convolved_by_scipy, nb01.filter_turned_round),
+        (nb01.DEAD, dead_if_mean_negative, nb01.mean_not_above_zero),
+        (nb01.DEAD, dead_in_one_image, nb01.silent_in_some_image),
+        (nb02.NEAREST, minus_two_ab, nb02.largest_dot_product),
+        (nb02.NEAREST, upside_down, nb02.the_farthest),
+        (nb02.PRECISION, self_counted, nb02.itself_included),
+        (nb02.PRECISION, top_without_first, nb02.first_column_dropped),
+        (nb02.PCA, whitened, nb02.columns_of_u),
+        (nb02.PCA, uncentred_eigenvectors, nb02.not_centred),
+        (nb02.PERPLEXITY, two_to_the_natural, nb02.two_to_the_nats),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_mistake_is_known_however_it_is_written(exercise, function, mistake):
+    assert says(exercise, function).cause is mistake
+
+
+@pytest.mark.parametrize(
+    ("exercise", "function"),
+    [
+        (nb01.PICTURES, lambda w: (w - w.min()) / (w.max() - w.min()) / 2),
+        (nb01.CONVOLVE, lambda i, w, b, s, p: F.conv2d(i[None], w.flip(2, 3), None, s, p)[0]),
+        (nb02.NEAREST, lambda bank, q, k: torch.cdist(q, bank).topk(k + 1).indices[:, 1:]),
+        (nb02.PCA, lambda f: torch.linalg.svd(f, full_matrices=False).U[:, :2]),
+        (nb02.PERPLEXITY, lambda squared, own, perplexity: 1.0),
+    ],
+)
+def test_two_mistakes_at_once_are_not_taken_for_one(exercise, function):
+    verdict = says(exercise, function)
+    assert verdict.passed is False and verdict.cause is None and verdict.line.endswith(UNKNOWN)
+
+
+# Right answers of other kinds pass.
+
+
+def sklearn_pca(features):
+    from sklearn.decomposition import PCA
+
+    return torch.from_numpy(PCA(2).fit_transform(features.numpy())) * torch.tensor([-1.0, 1.0])
+
+
+def sklearn_precision(features, labels, k):
+    from sklearn.neighbors import NearestNeighbors
+
+    found = (
+        NearestNeighbors(n_neighbors=k).fit(features.numpy()).kneighbors(return_distance=False)
+    )  # not itself
+    return np.float64((labels.numpy()[found] == labels.numpy()[:, None]).mean())
+
+
+def sklearn_nearest(bank, queries, k):
+    from sklearn.neighbors import NearestNeighbors
+
+    return torch.from_numpy(NearestNeighbors(n_neighbors=k).fit(bank).kneighbors(queries)[1]).int()
+
+
+@pytest.mark.parametrize(
+    ("exercise", "function"),
+    [
+        (nb01.PICTURES, lambda w: (w.double() / w.abs().amax() + 1) / 2),
+        (nb01.BEST, lambda w, low, high: (low + (high - low) * (w > 0).movedim(1, -1)).movedim(-1, 1)),
+        (nb01.DEAD, lambda batches: ~torch.cat(batches).relu().flatten(2).any(2).any(0)),
+        (nb01.CONVOLVE, lambda i, w, b, s, p: F.conv2d(i[None], w, b, s, p)[0].requires_grad_()),
+        (nb02.NEAREST, sklearn_nearest),
+        (nb02.PRECISION, sklearn_precision),
+        (nb02.PCA, sklearn_pca),
+        (
+            nb02.PCA,
+            lambda f: -torch.linalg.svd(f - f.mean(0)).U[:, :2] * torch.linalg.svdvals(f - f.mean(0))[:2],
+        ),
+        (nb02.PERPLEXITY, lambda s, own, p: torch.tensor(nb02.by_brent(s, own, p))),
+    ],
+)
+def test_other_right_answers_pass(exercise, function):
+    verdict = says(exercise, function)
+    assert verdict.passed is True, verdict.line
+
+
+@each
+def test_one_number_that_is_off_fails(exercise):
+    """The last number of the answer, or the only one by five times the tolerance."""
+
+    def off(*args):
+        value = exercise.answer(*args)
+        if not isinstance(value, torch.Tensor) or not value.ndim:
+            return value * (1 + 5 * exercise.tolerance)
+        flat = value.clone().flatten()
+        flat[-1] = ~flat[-1] if value.dtype == torch.bool else flat[-1] + 1
+        return flat.view(value.shape)
+
+    assert says(exercise, off).passed is False
+
+
+# Whatever a function does, the student reads one clear line.
+
+
+def raises(*args):
+    raise RuntimeError("no\nluck")
+
+
+def nothing(*args):
+    pass
+
+
+@each
+def test_broken_answers_get_their_own_line(exercise):
+    wanted = exercise.oracle(**exercise.cases()[0])
+    number = not isinstance(wanted, torch.Tensor)
+    good = exercise.answer
+
+    def nan(*args):
+        return torch.full_like(torch.as_tensor(good(*args)).float(), torch.nan)
+
+    expected = {
+        nothing: "your function returned None",
+        raises: 'your function raised RuntimeError at `raise RuntimeError("no\\nluck")`: no luck',
+        lambda: 0: "your function raised TypeError",
+        lambda *args: [1.0]: "expected one number, got a list"
+        if number
+        else "expected a torch tensor, got a list",
+        lambda *args: torch.zeros(2, 7, 5): "got a tensor of shape (2, 7, 5)" if number else "got (2, 7, 5)",
+        lambda *args: torch.as_tensor(good(*args)).to(torch.complex64): "got a Tensor",
+        nan: "NaN or infinity" if number or wanted.is_floating_point() else "got torch.float32",
+    }
+    lines = set()
+    for function, sentence in expected.items():
+        verdict = says(exercise, function)
+        assert verdict.passed is False and verdict.cause is None
+        assert sentence in verdict.line
+        lines.add(verdict.line)
+    assert len(lines) == len(expected)
+
+
+@each
+def test_an_input_changed_in_place_is_said_though_the_answer_is_right(exercise):
+    def careless(*args):
+        value = exercise.answer(*args)
+        spoiled = args[0][-1] if isinstance(args[0], list) else args[0]
+        spoiled += 1
+        return value
+
+    name = next(iter(exercise.cases()[0]))
+    assert f"changes its input {name} in place" in says(exercise, careless).line
+
+
+def test_a_list_emptied_by_the_student_is_said():
+    def consumes(batches):
+        dead = nb01.largest_anywhere(batches)
+        batches.clear()
+        return dead
+
+    assert "changes its input batches" in says(nb01.DEAD, consumes).line
+
+
+def test_something_else_than_a_function():
+    assert "not a Tensor" in says(nb01.PICTURES, torch.zeros(3)).line
+    assert 'check("01.1", my_pictures)' in says(nb01.PICTURES, None).line
+
+
+def test_ctrl_c_is_not_swallowed():
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(nb01.PICTURES, interrupted)
+
+
+# Seeded, and nothing outside is disturbed.
+
+
+@each
+def test_the_inputs_are_the_same_each_time_and_the_smallest_come_first(exercise):
+    torch.manual_seed(1)
+    once = str([exercise.oracle(**case) for case in exercise.cases()])
+    torch.manual_seed(2)
+    assert str([exercise.oracle(**case) for case in exercise.cases()]) == once
+    sizes = [
+        sum(v.numel() for v in case.values() if isinstance(v, torch.Tensor)) for case in exercise.cases()
+    ]
+    assert sizes[0] == min(sizes) and max(sizes[:2]) <= 60
+
+
+@each
+@pytest.mark.parametrize("draws", [False, True])
+def test_the_random_state_is_as_before(exercise, draws):
+    def restless(*args):
+        torch.manual_seed(5), np.random.seed(5), random.seed(5)
+        if draws:
+            raise RuntimeError
+        return exercise.answer(*args)
+
+    def state():
+        return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
+
+    before = state()
+    judge(exercise, restless)
+    assert state() == before
+
+
+# check, hint and solution, as a student calls them.
+
+
+def test_check_prints_one_line_and_returns_nothing(capsys):
+    assert exercises.check("01.1", nb01.my_pictures) is None
+    assert capsys.readouterr().out == judge(nb01.PICTURES, nb01.my_pictures).line + "\n"
+
+
+@each
+def test_hints_come_in_order_and_end(exercise, capsys, monkeypatch):
+    monkeypatch.setattr(frame, "_given", {})
+    count = len(exercise.hints)
+    for _ in range(2):  # after the last it begins again
+        for place, text in enumerate(exercise.hints, 1):
+            exercises.hint(exercise.number)
+            line = capsys.readouterr().out
+            assert f"hint {place} of {count} ({count - place} left)" in line and text in line
+        exercises.hint(exercise.number)
+        line = capsys.readouterr().out
+        assert f"those were all {count} hints" in line and f'solution("{exercise.number}")' in line
+
+
+def test_hints_of_two_exercises_are_counted_apart(capsys, monkeypatch):
+    monkeypatch.setattr(frame, "_given", {})
+    for number in ("01.1", "01.2", "01.1"):
+        exercises.hint(number)
+    lines = capsys.readouterr().out.splitlines()
+    assert ["hint 1" in lines[0], "hint 1" in lines[1], "hint 2" in lines[2]] == [True] * 3
+
+
+@each
+def test_a_solution_can_be_pasted(exercise, capsys):
+    exercises.solution(exercise.number)
+    code = capsys.readouterr().out
+    assert code.startswith(f"def {exercise.name}(") and "@" not in code.splitlines()[0]
+    notebook = {"torch": torch}
+    exec(code, notebook)
+    assert says(exercise, notebook[exercise.name]).passed is True
+
+
+@pytest.mark.parametrize("number", ["01.9", "1.1", "99.1", 1.1])
+def test_an_unknown_number_is_an_error_with_near_misses(number):
+    for call in (exercises.hint, exercises.solution, lambda n: exercises.check(n, nothing)):
+        with pytest.raises(KeyError, match=r"unknown exercise .*0[12]\.\d"):
+            call(number)
+
+
+# The oracles themselves, against a third formulation.
+
+
+@pytest.mark.parametrize(
+    ("exercise", "library"),
+    [(nb02.NEAREST, sklearn_nearest), (nb02.PRECISION, sklearn_precision), (nb02.PCA, sklearn_pca)],
+    ids=lambda value: getattr(value, "number", ""),
+)
+def test_oracles_equal_scikit_learn(exercise, library):
+    for case in exercise.cases():
+        ours, theirs = (torch.as_tensor(f(**case)).double() for f in (exercise.oracle, library))
+        if exercise.signs:
+            ours, theirs = ours.abs(), theirs.abs()
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_the_best_patch_of_a_tiny_filter_by_trying_all_corners():
+    case = nb01.BEST.cases()[0]
+    weights, low, high = (case[name] for name in ("weights", "low", "high"))
+    corners = torch.cartesian_prod(*torch.stack([low, high], 1))  # (8, 3)
+    best = corners[(corners @ weights.flatten()).argmax()]
+    assert torch.equal(nb01.BEST.oracle(**case).flatten().float(), best)
+
+
+def test_the_perplexity_of_sigma_is_what_was_asked():
+    for case in nb02.PERPLEXITY.cases():
+        sigma = nb02.PERPLEXITY.oracle(**case)
+        p = np.exp(-np.delete(case["squared"].double().numpy(), case["own"]) / (2 * sigma**2))
+        bits = scipy.stats.entropy(p, base=2)  # normalises p itself
+        assert abs(2**bits - case["perplexity"]) < 1e-6 * case["perplexity"]
+
+
+def test_the_units_of_alex_that_statement_4_speaks_of():
+    layer = {"weights": torch.ones(1, 3, 11, 11), "bias": torch.zeros(1), "stride": 4, "padding": 2}
+    assert nb01.CONVOLVE.answer(torch.ones(3, 112, 112), **layer).shape == (1, 27, 27)

@@ -1,0 +1,324 @@
+"""Explorers moved by a real browser in a real JupyterLab, which the test starts with nobody's settings.
+
+Of each notebook only the cells tagged `setup` and `explorer` are kept, and run through the page's own menu. An
+explorer cell creates an explorer and ends with it; it needs no more than setup cells and earlier explorer cells give.
+"""
+
+from pathlib import Path
+from statistics import median
+from time import monotonic
+
+import nbformat
+import pytest
+from browser import chromium, jupyterlab
+from nbformat.v4 import new_code_cell, new_notebook
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
+FIRST_FLOORS = [path for path in NOTEBOOKS if path.name[:2] in ("00", "01", "02")]
+OURS = "90_slow_and_faulty.ipynb"
+SLOW = """
+from time import sleep
+import numpy as np
+from lecture_utils.explorers import Explorer, Slider
+
+class Slow(Explorer):
+    controls = {"x": Slider(0, 100, 1, "x (px)")}
+    stops = {"left": {"x": 0}, "right": {"x": 100}}
+    def render(self, x):
+        sleep(0.2)
+        if x == 1:
+            raise ZeroDivisionError("not at <1>")
+        return np.full((40, 200, 3), 2 * x, np.uint8)
+    def describe(self, x):
+        return f"x is {x}"
+"""
+PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+PAUSE = 60_000  # ms that a page may take for what should be quick: the machine may be busy
+# A number that stands for the pixels shown; null while they are still being read.
+PIXELS = """async image => {
+  try { await image.decode() } catch { return null }
+  const canvas = document.createElement('canvas')
+  canvas.width = image.naturalWidth, canvas.height = image.naturalHeight
+  const pen = canvas.getContext('2d')
+  pen.drawImage(image, 0, 0)
+  let sum = 1
+  for (const value of pen.getImageData(0, 0, canvas.width, canvas.height).data) sum = (31 * sum + value) % 1000003
+  return sum
+}"""
+CLOCK = """image => {
+  const times = image.times = {inputs: [], pictures: []}
+  image.addEventListener('load', () => times.pictures.push(performance.now()))
+  for (const kind of ['keydown', 'pointerup', 'mouseup'])
+    document.addEventListener(kind, () => times.inputs.push(performance.now()), true)
+}"""
+WRONG = (  # what a page must not show: a dialog, a notification, an error below a cell
+    ".jp-Dialog, .Toastify__toast, [data-mime-type='application/vnd.jupyter.stderr'], "
+    "[data-mime-type='application/vnd.jupyter.error'], .jupyter-widgets-error-widget"
+)
+
+
+def tagged(notebook, tag):
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def reduced(notebook):
+    """A new notebook of the setup and explorer cells alone, not yet run."""
+    kept = [cell for cell in notebook.cells if {"setup", "explorer"} & set(cell.metadata.get("tags", []))]
+    cells = [new_code_cell(cell.source, metadata=cell.metadata) for cell in kept]
+    return new_notebook(cells=cells, metadata=notebook.metadata)  # its kernelspec: without one a dialog asks
+
+
+LIVE = [path for path in NOTEBOOKS if tagged(nbformat.read(path, as_version=4), "explorer")]
+
+
+@pytest.mark.parametrize("path", FIRST_FLOORS, ids=lambda path: path.stem)
+def test_the_notebook_says_which_cells_make_its_explorer(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert tagged(notebook, "setup"), "no cell tagged setup"
+    assert tagged(notebook, "explorer"), "no cell tagged explorer"
+
+
+class Panel:
+    """One explorer in a page: its controls, its picture, its words."""
+
+    def __init__(self, page, box):
+        self.page, self.box = page, box
+        self.image, self.place = box.locator("img.widget-image"), box.locator("div.widget-label").first
+        self.sentence = box.locator(".widget-html-content")
+        self.handles, self.lists = box.locator(".noUi-handle"), box.locator("select")
+        self.prev, self.next = box.get_by_role("button", name="Prev"), box.get_by_role("button", name="Next")
+        self.seen = None  # the pixels and the sentence
+        self.image.wait_for(timeout=2 * PAUSE)
+        self.image.evaluate(CLOCK)
+        self.changed()
+
+    def changed(self):
+        """Wait until the pixels and the sentence are not those of before."""
+        until = monotonic() + PAUSE / 1000
+        while monotonic() < until:
+            now = self.image.evaluate(PIXELS), self.sentence.inner_text()
+            fresh = self.seen is None or all(a != b for a, b in zip(now, self.seen, strict=True))
+            if fresh and now[0] is not None and self.image.get_attribute("title") == now[1]:
+                self.seen = now
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"the picture or its sentence did not change: {self.seen}")
+
+    def arrow(self, handle):
+        """The arrow key that leads away from the nearer end."""
+        low, now, high = (float(handle.get_attribute(f"aria-value{part}")) for part in ("min", "now", "max"))
+        return "ArrowRight" if now - low <= high - now else "ArrowLeft"
+
+    def between(self):
+        return self.place.inner_text().startswith("between stops")
+
+    def times(self):
+        """When something was pressed or let go, and when a picture stood there, in ms."""
+        return self.image.evaluate("image => image.times")
+
+    def quiet(self, pause=500):
+        """Wait until no picture has come for `pause` ms; then the times."""
+        count = -1
+        while count != (count := len(self.times()["pictures"])):
+            self.page.wait_for_timeout(pause)
+        return self.times()
+
+
+class Page:
+    """A notebook in a browser, all its cells run; `faults` collects what the browser complains about."""
+
+    def __init__(self, context, address):
+        self.page, self.faults = context.new_page(), []
+        home = address[: address.index("/lab/") + 1]
+        listen, note = self.page.on, self.faults.append
+        listen("console", lambda message: message.type == "error" and note(message.text))
+        listen("pageerror", lambda error: note(str(error)))
+        listen("requestfailed", lambda request: note(f"{request.failure}: {request.url}"))
+        listen(
+            "response", lambda response: response.status >= 400 and note(f"{response.status}: {response.url}")
+        )
+        inside = (home, "blob:", "data:")
+        listen("request", lambda request: request.url.startswith(inside) or note(f"outside: {request.url}"))
+        self.page.set_default_timeout(PAUSE)
+        self.page.goto(address)
+
+    def run_all(self):
+        self.page.bring_to_front()
+        self.page.get_by_text(
+            "Python 3 (ipykernel) | Idle"
+        ).wait_for()  # run earlier, and it asks for a kernel
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def panels(self, count):
+        """The explorers below the cells, when they are all there."""
+        self.page.bring_to_front()
+        boxes, wrong = self.page.locator(".jp-OutputArea-output .widget-vbox"), self.page.locator(WRONG)
+        boxes.nth(count - 1).or_(wrong.first).first.wait_for(timeout=2 * PAUSE)
+        assert wrong.count() == 0, wrong.first.inner_text()
+        assert boxes.count() == count
+        return [Panel(self.page, boxes.nth(n)) for n in range(count)]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """A function that opens a notebook in JupyterLab and runs it, once: from a path to its `Page`.
+
+    One after another: a kernel that starts while others work is slow to answer.
+    """
+    folder, found = tmp_path_factory.mktemp("notebooks"), {}
+    for path in LIVE:
+        nbformat.write(reduced(nbformat.read(path, as_version=4)), folder / path.name)
+    slow = [
+        new_code_cell(SLOW, metadata={"tags": ["setup"]}),
+        new_code_cell("Slow()", metadata={"tags": ["explorer"]}),
+    ]
+    nbformat.write(reduced(new_notebook(cells=slow, metadata=PYTHON)), folder / OURS)
+    with chromium(viewport={"width": 1280, "height": 1000}) as context, jupyterlab(folder) as address:
+
+        def open(name):
+            if name not in found:
+                found[name] = Page(context, address(name))
+                found[name].run_all()
+                found[name].explorers = found[name].panels(
+                    len(tagged(nbformat.read(folder / name, 4), "explorer"))
+                )
+            found[name].page.bring_to_front()
+            return found[name]
+
+        yield open
+
+
+@pytest.fixture(params=LIVE, ids=lambda path: path.stem)
+def panels(request, opened):
+    """The explorers of one notebook."""
+    return opened(request.param.name).explorers
+
+
+def test_every_control_leads_to_pictures_that_are_no_stop(panels):
+    for panel in panels:
+        for n in range(panel.handles.count()):
+            handle = panel.handles.nth(n)
+            handle.focus()
+            key = panel.arrow(handle)
+            for _ in range(6):  # by chance the next value can be another stop
+                panel.page.keyboard.press(key)
+                panel.changed()
+                if panel.between():
+                    break
+            assert panel.between(), panel.place.inner_text()
+        for n in range(panel.lists.count()):
+            options, now = panel.lists.nth(n).locator("option"), panel.lists.nth(n).input_value()
+            other = [option for option in options.all_inner_texts() if option != now][-1]
+            panel.lists.nth(n).select_option(other)
+            panel.changed()
+            assert panel.between(), panel.place.inner_text()
+
+
+def test_what_is_read_aloud(panels):
+    """The picture's name is its sentence; every control has its label beside it, and keys move it."""
+    for panel in panels:
+        assert panel.box.get_by_role("img", name=panel.sentence.inner_text(), exact=True).count() == 1
+        labels = panel.box.locator(".widget-hslider .widget-label")
+        assert labels.count() == panel.handles.count()
+        for label in labels.all():  # its tooltip, too; without one it says "null"
+            assert label.inner_text() and label.get_attribute("title") == label.inner_text()
+        for each in panel.lists.all():
+            label = each.evaluate("list => list.labels[0].innerText")
+            assert label and panel.box.get_by_role("combobox", name=label, exact=True).count() == 1
+        for handle in panel.handles.all():
+            assert handle.get_attribute("tabindex") == "0" and handle.get_attribute("role") == "slider"
+
+
+def test_next_and_prev_go_through_the_stops(panels):
+    for panel in panels:
+        panel.next.click()
+        panel.changed()
+        first = panel.place.inner_text()
+        count = int(first.split(" of ")[1].split(":")[0])
+        assert first.startswith("stop ")
+        places = [first]
+        for _ in range(count - 1):
+            panel.next.click()
+            panel.changed()
+            places.append(panel.place.inner_text())
+        assert len(set(places)) == count and all(place.startswith("stop ") for place in places)
+        panel.prev.press("Enter")
+        panel.changed()
+        assert panel.place.inner_text() == places[-2]
+
+
+def test_the_mouse_clicks_and_drags(panels):
+    for panel in panels:
+        for n in range(panel.handles.count()):
+            handle = panel.handles.nth(n)
+            handle.scroll_into_view_if_needed()
+            track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
+            spot = handle.bounding_box()
+            x, y = spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2
+            toward = 1 if x < track["x"] + track["width"] / 2 else -1
+            panel.page.mouse.click(x + toward * 0.3 * track["width"], y)
+            panel.changed()
+            handle.hover()  # waits until it stands still: it glides to where one clicked
+            panel.page.mouse.down()
+            panel.page.mouse.move(x + toward * 0.1 * track["width"], y, steps=12)
+            panel.page.mouse.up()
+            panel.changed()
+            panel.quiet()
+            panel.seen = panel.image.evaluate(PIXELS), panel.sentence.inner_text()
+
+
+def test_from_a_key_to_the_new_picture(panels, request, record_testsuite_property):
+    """The number that `make bench` reports. Here only what a busy machine can keep, too."""
+    for number, panel in enumerate(panels, 1):
+        handle = panel.handles.first
+        handle.focus()
+        key, waits = panel.arrow(handle), []
+        for _ in range(12):
+            panel.quiet(200)
+            panel.page.keyboard.press(key)
+            panel.changed()
+            times = panel.times()
+            waits.append(next(t for t in times["pictures"] if t > times["inputs"][-1]) - times["inputs"][-1])
+        name = f"{request.node.callspec.id} {number}"
+        record_testsuite_property(name, f"{median(waits[2:]):.0f}")
+        print(f"{name}: {median(waits[2:]):.0f} ms from a key to the new picture")
+        assert median(waits[2:]) < 2000
+
+
+def test_dragging_leaves_no_queue_and_a_fault_is_shown(opened):
+    """An explorer that needs 200 ms a move, dragged over some 60 values: 12 s if it drew them all."""
+    page = opened(OURS)
+    (panel,) = page.explorers
+    spot = panel.handles.first.bounding_box()
+    x, y = spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2
+    track = panel.handles.first.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()[
+        "width"
+    ]
+    panel.page.mouse.move(x, y)
+    panel.page.mouse.down()
+    panel.page.mouse.move(x + 0.6 * track, y, steps=60)
+    panel.page.mouse.up()
+    times = panel.quiet()
+    assert times["pictures"][-1] - times["inputs"][-1] < 3000
+    assert len(times["pictures"]) < 30
+    value = panel.handles.first.get_attribute("aria-valuetext")
+    assert panel.sentence.inner_text() == f"x is {value}", "the last value is the one that is drawn"
+
+    for key in ("Home", "ArrowRight"):
+        panel.handles.first.press(key)
+        panel.quiet()
+    assert panel.sentence.inner_text() == "ZeroDivisionError: not at <1>"
+    panel.handles.first.press("ArrowRight")
+    panel.quiet()
+    assert panel.sentence.inner_text() == "x is 2"
+    assert page.faults == [] and page.page.locator(WRONG).count() == 0
+
+
+@pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem)
+def test_nothing_went_wrong_on_the_way(opened, path):
+    page = opened(path.name)
+    assert page.faults == []
+    assert page.page.locator(WRONG).count() == 0, page.page.locator(WRONG).first.inner_text()
+    counts = page.page.locator(".jp-InputPrompt").all_inner_texts()
+    assert all(text.strip("[]: ").isdigit() for text in counts if text.strip()), "every cell has run"

@@ -1,0 +1,475 @@
+"""The second lab: five of torchvision's nets on random weights, photographs of all kinds, and what goes wrong."""
+
+import copy
+import hashlib
+import re
+import socket
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from lecture_utils import features, open_lab, photographs
+from lecture_utils.hooks import activations
+from lecture_utils.lab import NoAnswerKey
+from lecture_utils.nets import imagenet
+from tests import imagenet_files
+
+MEAN, STD = torch.tensor(imagenet.MEAN).view(3, 1, 1), torch.tensor(imagenet.STD).view(3, 1, 1)
+CHANNELS = {  # short name: channels, from the papers
+    "alexnet": {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256, "fc6": 4096, "fc7": 4096,
+                "fc8": 1000},
+    "vgg16": {f"conv{b}_{k}": c for b, c, n in ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))
+              for k in range(1, n + 1)} | {"fc6": 4096, "fc7": 4096, "fc8": 1000},
+    "resnet18": {"conv1": 64} | {f"layer{s}.{n}": 32 * 2**s for s in (1, 2, 3, 4) for n in (0, 1)} | {"fc": 1000},
+    "densenet121": {"conv1": 64, "block1": 256, "block2": 512, "block3": 1024, "block4": 1024, "fc": 1000},
+    "squeezenet1_1": {"conv1": 64, "fire2": 128, "fire3": 128, "fire4": 256, "fire5": 256, "fire6": 384,
+                      "fire7": 384, "fire8": 512, "fire9": 512, "conv10": 1000},
+}  # fmt: skip
+SIDE = {"alexnet": 112, "vgg16": 64, "resnet18": 96, "densenet121": 64, "squeezenet1_1": 80}  # px
+KERNEL = {"alexnet": 11, "vgg16": 3, "resnet18": 7, "densenet121": 7, "squeezenet1_1": 3}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """TORCH_HOME with a file of random weights for each net."""
+    home = tmp_path_factory.mktemp("torch")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(home))
+        imagenet_files.write(home)
+        yield home
+
+
+@pytest.fixture
+def empty_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path / "torch"
+
+
+@pytest.fixture(scope="module", params=imagenet.NETS)
+def lab(request, home):
+    return open_lab("imagenet", net=request.param, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures(lab):
+    """Three photographs at a size between 64 and 112 px."""
+    return F.interpolate(lab.gallery.images[:3], SIDE[lab.name], mode="area")
+
+
+def torchvisions(name, home):
+    """The net as torchvision itself loads it from the same file."""
+    from torchvision import models
+
+    with torch.device("meta"):
+        net = models.get_model(name, weights=None)
+    net.to_empty(device="cpu").load_state_dict(
+        torch.load(home / "hub/checkpoints" / imagenet_files.FILES[name])
+    )
+    return net.eval()
+
+
+# --- the nets ---
+
+
+def test_it_is_torchvisions_net_behind_a_normalisation(lab, pictures, home):
+    reference = torchvisions(lab.name, home)
+    with torch.no_grad():
+        expected = reference((pictures - MEAN) / STD)
+    torch.testing.assert_close(lab.logits(pictures), expected, rtol=1e-5, atol=1e-4)
+    assert imagenet.weights_file(lab.name) == home / "hub/checkpoints" / imagenet_files.FILES[lab.name]
+    assert isinstance(lab.net, type(reference)) and not lab.net.training
+    assert lab.net.state_dict().keys() == reference.state_dict().keys()
+    assert set(dict(reference.named_modules())) <= set(dict(lab.net.named_modules()))
+
+
+def test_predict_and_score_agree(lab, pictures):
+    names, probabilities = lab.predict(pictures)
+    assert probabilities.shape == (3, 1000) and len(lab.classes) == len(set(lab.classes)) == 1000
+    assert [lab.label(name) for name in names] == probabilities.argmax(1).tolist()
+    torch.testing.assert_close(lab.score(pictures, 7), probabilities[:, 7])
+    torch.testing.assert_close(lab.logits(pictures, batch_size=2), lab.logits(pictures), rtol=1e-4, atol=1e-4)
+
+
+def test_every_layer_is_there_in_order_and_after_its_relu(lab, pictures):
+    assert list(lab.layers) == list(CHANNELS[lab.name])
+    assert set(lab.layers.values()) <= set(dict(lab.net.named_modules()))
+    with torch.no_grad(), activations(lab.net, lab.layers.values()) as found:
+        logits = lab.net(pictures)
+    assert list(found) == list(lab.layers.values())  # in the order in which they run
+    *inner, last = lab.layers.items()
+    for short, module in inner:
+        assert found[module].shape[1] == CHANNELS[lab.name][short]
+        assert found[module].min() == 0, short  # after the ReLU
+    of_last = found[last[1]].flatten(2).mean(2) if last[0] == "conv10" else found[last[1]]
+    torch.testing.assert_close(of_last, logits)
+
+
+def test_the_tools_work_on_every_layer(lab, pictures):
+    state, hooks = copy.deepcopy(lab.net.state_dict()), sum(len(m._forward_hooks) for m in lab.net.modules())
+    for short, module in lab.layers.items():
+        maps = features.extract(lab.net, pictures[:2], module)
+        assert maps.shape[:2] == (2, CHANNELS[lab.name][short]) and maps.isfinite().all()
+        if short in (list(lab.layers)[0], list(lab.layers)[-2]):
+            dead = features.dead_channels(lab.net, pictures[:2], module)
+            assert torch.equal(
+                dead, maps.flatten(2).amax((0, 2)) <= 0 if maps.ndim > 2 else maps.amax(0) <= 0
+            )
+    filters, kernel = features.first_layer_filters(lab.net), KERNEL[lab.name]
+    assert filters.shape == (64, 3, kernel, kernel) and filters.min() >= 0 and filters.max() <= 1
+    assert all(torch.equal(state[key], value) for key, value in lab.net.state_dict().items())
+    assert hooks == sum(len(m._forward_hooks) for m in lab.net.modules()) == 0
+
+
+@pytest.mark.parametrize("name", ["densenet121", "squeezenet1_1"])  # one of each class
+def test_a_copy_computes_the_same(home, name):
+    net = open_lab("imagenet", net=name, device="cpu").net
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(copy.deepcopy(net)(picture), net(picture))
+
+
+def test_a_gradient_reaches_the_pixels(lab, pictures):
+    asked = pictures[:1].clone().requires_grad_()
+    lab.net(asked)[0, 3].backward()
+    assert asked.grad.isfinite().all() and asked.grad.abs().sum() > 0
+    lab.net.zero_grad()
+
+
+def test_what_is_wrong_for_this_net_is_refused(lab, pictures):
+    with pytest.raises(KeyError, match="unknown layer 'relu5x'"):
+        lab.layer("relu5x")
+    with pytest.raises(KeyError, match="layer"):  # a short name where a module's name belongs
+        features.extract(lab.net, pictures, "conv5_1")
+    with pytest.raises(KeyError, match="did you mean 'goldfish'"):
+        lab.label("goldfsh")
+    with pytest.raises(ValueError, match="classes 0 .. 999"):
+        lab.score(pictures, 1000)
+    with pytest.raises(ValueError, match="0-255"):
+        lab.logits(pictures * 255)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        lab.logits((pictures - MEAN) / STD)
+    with pytest.raises(ValueError, match="float32"):
+        lab.predict(pictures.double())
+
+
+def test_there_is_no_answer_key(lab, capsys):
+    assert lab.has_key is False and "no answer key" in repr(lab) and repr(lab.name) in repr(lab)
+    assert lab.gallery.labels is lab.gallery.objects is lab.gallery.parts is lab.gallery.scenes is None
+    for name in ("pairs", "hard"):
+        with pytest.raises(NoAnswerKey, match=rf"no answer key.*open_lab\(\)\.{name}"):
+            getattr(lab, name)
+    assert lab.claim("filters are edges", torch.tensor(True)) is True
+    assert lab.claim("the net is right", np.bool_(False)) is False
+    assert capsys.readouterr().out == "holds here: filters are edges\ndoes not hold here: the net is right\n"
+
+
+def test_untrained_is_seeded_and_another_net(home):
+    lab = open_lab("imagenet", net="squeezenet1_1", device="cpu")
+    before = torch.get_rng_state()
+    one, again, other = lab.untrained(), lab.untrained(), lab.untrained(seed=1)
+    assert torch.equal(before, torch.get_rng_state())
+    weights = [net.features[0].weight for net in (one, again, other, lab.net)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[0], weights[3]) and not one.training
+
+
+def test_opening_draws_no_random_numbers_and_takes_alexnet_by_itself(home):
+    before = torch.get_rng_state()
+    lab = open_lab("imagenet", device="cpu")
+    assert lab.name == "alexnet" and lab.layer("conv5") == "features.11"
+    assert torch.equal(before, torch.get_rng_state()) and lab.device == torch.device("cpu")
+
+
+def test_densenets_file_may_have_its_old_names(empty_home):
+    (file,) = imagenet_files.write(empty_home, ["densenet121"]).values()
+    state = torch.load(file)
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): value for key, value in state.items()
+    }
+    old = {
+        key: value for key, value in old.items() if "num_batches_tracked" not in key
+    }  # as in torchvision's file
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, file)
+    found = open_lab("imagenet", net="densenet121", device="cpu").net.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in state.items() if "num_batches" not in key)
+    assert all(value == 0 for key, value in found.items() if "num_batches" in key)
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize("how, words", [
+    ({"net": "resnet18"}, r"resnet18 is in the other lab: open_lab\('imagenet', net='resnet18'\)"),
+    ({"kind": "imagenet", "net": "gap"}, r"gap is in the other lab: open_lab\('toyworld', net='gap'\)"),
+    ({"kind": "imagenet", "net": "resnet81"}, "did you mean 'resnet18'"),
+    ({"kind": "imagenet", "net": "inception_v3"}, "expected one of: alexnet, vgg16"),
+])  # fmt: skip
+def test_a_wrong_net_is_named(how, words):
+    with pytest.raises(KeyError, match=words):
+        open_lab(**how)
+
+
+def test_a_wrong_lab_is_named(tmp_path):
+    with pytest.raises(ValueError, match="the labs that exist are 'toyworld', 'imagenet'$"):
+        open_lab("cifar")
+    with pytest.raises(ValueError, match=r"'vgg16' is a net: open_lab\('imagenet', net='vgg16'\)"):
+        open_lab("vgg16")
+    with pytest.raises(ValueError, match="only the imagenet lab takes a folder"):
+        open_lab(images=tmp_path)
+    for build in (imagenet.build, imagenet.load, imagenet.classes, imagenet.weights_file):
+        with pytest.raises(KeyError, match="did you mean 'alexnet'"):
+            build("alexnett")
+
+
+# --- the file of weights ---
+
+
+def test_without_a_network_it_says_what_to_put_where(empty_home):
+    from torchvision.models import get_model_weights
+
+    with pytest.raises(imagenet.MissingWeights) as error:
+        open_lab("imagenet", net="resnet18")
+    expected = empty_home / "hub/checkpoints" / imagenet_files.FILES["resnet18"]
+    url = get_model_weights("resnet18").DEFAULT.url  # torchvision's own, so that no place is named here
+    assert url.startswith("https://") and url.endswith(f"/{expected.name}")
+    for words in (str(expected), url, "47 MB", "put it there", "open_lab(): it needs none", "refused"):
+        assert words in str(error.value)
+    assert isinstance(error.value, OSError) and list(expected.parent.iterdir()) == []
+
+
+def test_half_a_download_is_named(empty_home):
+    (file,) = imagenet_files.write(empty_home, ["squeezenet1_1"]).values()
+    content = file.read_bytes()
+    for half in (content[: len(content) // 2], b"", b"<html>Please log in to this network</html>"):
+        file.write_bytes(half)
+        with pytest.raises(imagenet.DamagedWeights, match=r"half a download\. Delete it") as error:
+            open_lab("imagenet", net="squeezenet1_1")
+        assert str(file) in str(error.value)
+
+
+def test_half_of_an_old_kind_of_file_is_named_too(empty_home):
+    (file,) = imagenet_files.write(empty_home, ["squeezenet1_1"]).values()
+    torch.save(torch.load(file), file, _use_new_zipfile_serialization=False)
+    assert open_lab("imagenet", net="squeezenet1_1", device="cpu").net
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(imagenet.DamagedWeights, match="half a download"):
+        open_lab("imagenet", net="squeezenet1_1")
+
+
+@pytest.mark.parametrize("content, words", [
+    (lambda: imagenet_files.random_weights("squeezenet1_1"), "has 'features.0.weight', which resnet18 has not"),
+    (lambda: {"epoch": 3, "state_dict": {}}, "has 'epoch'"),
+    (lambda: [1, 2], "is no table of weights"),
+    (dict, "lacks 'conv1.weight'"),
+    (lambda: imagenet_files.random_weights("resnet18") | {"fc.weight": torch.ones(10, 512)}, "has 'fc.weight'"),
+])  # fmt: skip
+def test_weights_of_another_net_are_refused(empty_home, content, words):
+    (file,) = imagenet_files.write(empty_home, ["resnet18"]).values()
+    torch.save(content(), file)
+    with pytest.raises(imagenet.DamagedWeights, match="does not hold weights of resnet18") as error:
+        open_lab("imagenet", net="resnet18")
+    assert words in str(error.value) and str(file) in str(error.value) and "Delete it" in str(error.value)
+
+
+def offered(monkeypatch, file, place, digits=None):
+    """torchvision now offers `file`, under a name with the first digits of its sha256 (or others)."""
+    digits = digits or hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    there = place / f"squeezenet1_1-{digits}.pth"
+    there.parent.mkdir(exist_ok=True)
+    there.write_bytes(file.read_bytes())
+    weights = SimpleNamespace(url=there.as_uri(), meta={"_file_size": 1.7, "categories": ["cat"] * 1000})
+    monkeypatch.setattr(imagenet, "_weights", lambda name: weights)
+    return there
+
+
+def test_the_file_is_downloaded_once_and_checked(home, empty_home, tmp_path, monkeypatch, capfd):
+    source = home / "hub/checkpoints/squeezenet1_1-b8a52dc0.pth"
+    there = offered(monkeypatch, source, tmp_path / "web")
+    net = imagenet.load("squeezenet1_1")
+    kept = empty_home / "hub/checkpoints" / there.name
+    assert kept.read_bytes() == source.read_bytes() and list(kept.parent.iterdir()) == [kept]
+    there.unlink()  # the second time needs no network
+    assert torch.equal(imagenet.load("squeezenet1_1").features[0].weight, net.features[0].weight)
+    assert capfd.readouterr().out == ""  # its sha256 is the one in its name: nothing to say
+
+
+def test_a_file_that_arrives_damaged_is_not_kept(home, empty_home, tmp_path, monkeypatch):
+    there = offered(
+        monkeypatch, home / "hub/checkpoints/squeezenet1_1-b8a52dc0.pth", tmp_path / "web", "0123abcd"
+    )
+    with pytest.raises(imagenet.MissingWeights, match="what arrived is not the whole file"):
+        imagenet.load("squeezenet1_1")
+    assert list((empty_home / "hub/checkpoints").iterdir()) == [] and there.exists()
+
+
+def test_ones_own_weights_are_used_and_said(home, capsys):
+    imagenet.load("squeezenet1_1")
+    said = capsys.readouterr().out
+    assert "squeezenet1_1-b8a52dc0.pth is not the file that torchvision offers" in said and "are used" in said
+
+
+def test_a_server_that_says_nothing_does_not_hang(empty_home, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/squeezenet1_1-b8a52dc0.pth"
+        weights = SimpleNamespace(url=url, meta={"_file_size": 4.7})
+        monkeypatch.setattr(imagenet, "_weights", lambda name: weights)
+        monkeypatch.setattr(imagenet, "PATIENCE", 0.3)
+        with pytest.raises(imagenet.MissingWeights, match="timed out"):
+            imagenet.load("squeezenet1_1")
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
+    with pytest.raises(imagenet.MissingWeights, match="Not a directory|File exists"):
+        open_lab("imagenet", net="alexnet")
+
+
+# --- the photographs ---
+
+
+def test_twelve_photographs_come_with_the_libraries():
+    gallery = photographs.shipped()
+    assert gallery.images.shape == (12, 3, 224, 224) and gallery.images.dtype == torch.float32
+    assert gallery.images.min() >= 0 and gallery.images.max() <= 1
+    assert {"astronaut", "cat", "coffee", "rocket", "china", "flower"} <= set(gallery.files)
+    assert [row["file"] for row in gallery.table] == gallery.files and len(gallery) == 12
+    assert repr(gallery) == "Gallery of 12 photographs of 224 px, without an answer key"
+    assert all(isinstance(text, str) for row in gallery.table for text in row.values())
+    brick = gallery.images[gallery.files.index("brick")]
+    assert torch.equal(brick[0], brick[2]) and gallery.images.flatten(1).std(1).min() > 0.05
+
+
+def test_shrinking_averages_instead_of_picking():
+    fine = Image.fromarray((np.indices((896, 896)).sum(0) % 2 * 255).astype(np.uint8)).convert("RGB")
+    assert (
+        photographs._square(fine) - 0.5
+    ).abs().max() < 0.02  # a checkerboard of single pixels becomes grey
+
+
+def half_red(size=(300, 200)):
+    """Red above, white below."""
+    pixels = np.full((size[1], size[0], 3), 255, np.uint8)
+    pixels[: size[1] // 2, :, 1:] = 0
+    return Image.fromarray(pixels)
+
+
+def grey16(scale=1):
+    return Image.fromarray((np.indices((40, 60))[0] * 65535 // 39 * scale).astype(np.uint16))
+
+
+def turned():
+    """Stored on its side, with an EXIF tag that says so."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise to see it upright
+    return half_red().rotate(90, expand=True), {"exif": exif}
+
+
+def see_through():
+    image = half_red().convert("RGBA")
+    alpha = np.full((200, 300), 255, np.uint8)
+    alpha[100:] = 0  # below: transparent black, to be seen as white
+    pixels = np.dstack([np.asarray(image)[..., :3] * (alpha[..., None] > 0), alpha])
+    return Image.fromarray(pixels)
+
+
+RED, WHITE, BLACK, GREY = (1, 0, 0), (1, 1, 1), (0, 0, 0), (0.3, 0.3, 0.3)
+KINDS = {  # file: (image, colour above, colour below)
+    "plain.png": (half_red, RED, WHITE),
+    "tiny.png": (lambda: half_red((3, 2)), RED, WHITE),
+    "tall.png": (lambda: half_red((20, 2000)), RED, WHITE),
+    "photo.jpg": (half_red, RED, WHITE),
+    "photo.webp": (half_red, RED, WHITE),
+    "turned.jpg": (turned, RED, WHITE),
+    "print.jpg": (lambda: half_red().convert("CMYK"), RED, WHITE),
+    "print.tif": (lambda: half_red().convert("CMYK"), RED, WHITE),
+    "palette.png": (lambda: half_red().quantize(4), RED, WHITE),
+    "palette.gif": (lambda: half_red().quantize(4), RED, WHITE),
+    "through.png": (see_through, RED, WHITE),
+    "grey.png": (lambda: half_red().convert("L"), GREY, WHITE),
+    "grey_alpha.png": (lambda: half_red().convert("LA"), GREY, WHITE),
+    "bits.png": (lambda: half_red().convert("L").point(lambda v: 255 * (v > 99), "1"), BLACK, WHITE),
+    "deep.png": (grey16, BLACK, WHITE),
+    "deep.tif": (grey16, BLACK, WHITE),
+    "dark.png": (lambda: grey16(0), BLACK, BLACK),
+    "floating.tif": (lambda: Image.fromarray(np.indices((40, 60))[0].astype(np.float32) / 39), BLACK, WHITE),
+    "UPPER.PNG": (half_red, RED, WHITE),
+    "no_suffix": (half_red, RED, WHITE),
+}
+
+
+def save(path, made):
+    image, options = made if isinstance(made, tuple) else (made, {})
+    kind = "PNG" if "." not in path.name else None
+    image.save(path, kind, **options)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_image_is_read(tmp_path, name):
+    make, above, below = KINDS[name]
+    save(tmp_path / name, make())
+    gallery = photographs.from_folder(tmp_path)
+    assert gallery.images.shape == (1, 3, 224, 224) and gallery.files == [name] and gallery.skipped == []
+    image = gallery.images[0]
+    for found, colour in ((image[:, 2, 112], above), (image[:, -3, 112], below)):
+        torch.testing.assert_close(found, torch.tensor(colour).float(), atol=0.04, rtol=0)
+
+
+def test_a_bright_16_bit_image_is_scaled_and_not_cut(tmp_path):
+    grey16().save(tmp_path / "deep.png")
+    image = photographs.from_folder(tmp_path).images[0]
+    assert abs(image[0, 112, 112] - 0.5) < 0.03 and abs(image.mean() - 0.5) < 0.03
+
+
+def test_palette_with_transparency_is_seen_on_white(tmp_path):
+    image = half_red().quantize(4)
+    image.save(tmp_path / "through.png", transparency=image.getpixel((0, 0)))
+    assert (photographs.from_folder(tmp_path).images > 0.98).all()
+
+
+def test_what_is_no_image_is_named_and_skipped(tmp_path, capfd, home):
+    half_red().save(tmp_path / "b.png")
+    half_red().save(tmp_path / "a.jpg")
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "fake.png").write_text("no image either")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / ".hidden").write_text("not mentioned")
+    (tmp_path / "half.png").write_bytes((tmp_path / "b.png").read_bytes()[:300])
+    (tmp_path / "folder").mkdir()
+    lab = open_lab("imagenet", net="squeezenet1_1", images=str(tmp_path), device="cpu")
+    said = capfd.readouterr()
+    assert "Skipped 4 of 6 files that are no images: empty.jpg, fake.png, half.png, notes.txt.\n" in said.out
+    assert "fake.png" not in said.err
+    assert lab.gallery.files == ["a.jpg", "b.png"] and lab.gallery.skipped[0] == "empty.jpg"
+    assert "2 photographs" in repr(lab.gallery) and "4 files skipped" in repr(lab.gallery)
+    assert lab.logits(lab.gallery.images).shape == (2, 1000)
+
+
+def test_many_skipped_files_make_a_short_sentence(tmp_path, capsys):
+    half_red().save(tmp_path / "a.png")
+    for n in range(9):
+        (tmp_path / f"{n}.txt").write_text("no image")
+    assert len(photographs.from_folder(tmp_path).skipped) == 9
+    assert "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more.\n" in capsys.readouterr().out
+
+
+def test_folders_without_images_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"no folder 'holiday'; it was looked for in {tmp_path}"):
+        open_lab("imagenet", images="holiday")
+    (tmp_path / "texts").mkdir()
+    with pytest.raises(ValueError, match="texts': it is empty$"):
+        open_lab("imagenet", images="texts")
+    for n in range(3):
+        (tmp_path / f"texts/{n}.txt").write_text("no image")
+    with pytest.raises(ValueError, match=r"none of its 3 files is one \(0.txt, 1.txt, 2.txt\)"):
+        open_lab("imagenet", images=tmp_path / "texts")
+    with pytest.raises(ValueError, match="folders inside it are not searched"):
+        open_lab("imagenet", images=tmp_path)
+    with pytest.raises(NotADirectoryError, match="expected a folder, got the file"):
+        open_lab("imagenet", images=tmp_path / "texts/0.txt")

@@ -1,0 +1,167 @@
+"""Neighbours, precision and intervals: by hand, against scikit-learn, and what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from torch import nn
+
+from lecture_utils import features
+from lecture_utils.features import (
+    kept_neighbours,
+    knn_right,
+    mean_interval,
+    nearest,
+    neighbours,
+    precision_at_k,
+)
+from tests.test_features import small_net
+from tests.test_hooks import photograph, same
+
+
+def cloud(n, d, seed=0, dtype=torch.float64):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def test_nearest_by_hand_ties_by_lower_index_self_not_removed():
+    bank = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 5.0], [1.0, 0.0]])
+    assert nearest(bank, torch.zeros(1, 2), 4).tolist() == [[0, 3, 1, 2]], (
+        "|(3, 4)| = |(0, 5)| = 5: the lower first"
+    )
+    assert nearest(bank, bank, 1).flatten().tolist() == [0, 1, 2, 3]
+    assert neighbours(bank, 2).tolist() == [[3, 1], [2, 3], [1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("n", "q", "d", "k"), [(60, 9, 3, 5), (300, 700, 40, 10), (30, 30, 5000, 30), (7, 1, 1, 1)]
+)
+def test_nearest_against_scikit_learn(n, q, d, k):
+    bank, queries = cloud(n, d), cloud(q, d, 1)
+    oracle = (
+        NearestNeighbors(n_neighbors=k, algorithm="brute")
+        .fit(bank)
+        .kneighbors(queries, return_distance=False)
+    )
+    assert np.array_equal(nearest(bank, queries, k).numpy(), oracle)
+
+
+def test_ties_on_a_grid_go_to_the_lower_index():
+    """Small whole numbers tie all the time, and their distances are exact."""
+    draws = torch.Generator().manual_seed(3)
+    bank = torch.randint(0, 3, (200, 4), generator=draws).float()
+    queries = torch.randint(0, 3, (50, 4), generator=draws).float()
+    exact = (queries[:, None] - bank).square().sum(2).numpy()
+    oracle = np.lexsort((np.broadcast_to(np.arange(200), exact.shape), exact), axis=1)[:, :12]
+    assert np.array_equal(nearest(bank, queries, 12).numpy(), oracle)
+    same_everywhere = torch.full((40, 3), 0.1)
+    assert nearest(same_everywhere, same_everywhere[:2], 5).tolist() == [[0, 1, 2, 3, 4]] * 2
+
+
+def test_far_from_zero_nothing_is_lost():
+    """|x|^2 + |y|^2 - 2 x.y in float32 would see nothing but rounding here."""
+    bank = cloud(80, 6, dtype=torch.float32) / 8 + 4000
+    oracle = (bank.double()[:, None] - bank.double()).square().sum(2).argsort(dim=1, stable=True)[:, :6]
+    assert torch.equal(nearest(bank, bank, 6), oracle)
+    assert nearest(torch.tensor([[4096.0], [4096.5], [4097.0]]), torch.tensor([[4096.75]]), 2).tolist() == [
+        [1, 2]
+    ]
+
+
+def test_maps_are_flattened_and_dtypes_kept():
+    maps = cloud(12, 2 * 3 * 3, dtype=torch.float32).view(12, 2, 3, 3)
+    assert torch.equal(nearest(maps, maps[:4], 3), nearest(maps.flatten(1), maps[:4].flatten(1), 3))
+    assert nearest(maps, maps, 2).dtype == torch.long
+
+
+def test_neighbours_of_copies_are_others():
+    bank = torch.tensor([[1.0]] * 5 + [[2.0]])
+    found = neighbours(bank, 2)
+    assert found.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1], [0, 1]]
+    assert not (found == torch.arange(6)[:, None]).any()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: nearest(torch.zeros(3, 2), torch.zeros(1, 3), 1),
+            "width 2 as in the bank, got torch.float32 of width 3",
+        ),
+        (lambda: nearest(torch.zeros(3, 2), torch.zeros(1, 2).double(), 1), "expected torch.float32"),
+        (lambda: nearest(torch.zeros(3, 2), torch.zeros(1, 2), 4), "k: expected an integer from 1 to 3"),
+        (lambda: nearest(torch.zeros(3, 2), torch.zeros(1, 2), 0), "k: expected an integer from 1 to 3"),
+        (lambda: nearest(torch.zeros(3, 2), torch.zeros(1, 2), True), "k: expected an integer"),
+        (lambda: nearest(torch.zeros(3, 2).long(), torch.zeros(1, 2), 1), "bank: expected a floating tensor"),
+        (
+            lambda: nearest(np.zeros((3, 2)), torch.zeros(1, 2), 1),
+            "bank: expected a floating tensor .* got ndarray",
+        ),
+        (lambda: nearest(torch.zeros(3), torch.zeros(1), 1), r"bank: expected shape \(n, ...\)"),
+        (lambda: nearest(torch.zeros(0, 2), torch.zeros(1, 2), 1), "n >= 1"),
+        (
+            lambda: nearest(torch.zeros(3, 2), torch.full((1, 2), torch.nan), 1),
+            "queries: expected finite values",
+        ),
+        (lambda: neighbours(torch.zeros(3, 2), 3), "k: expected less than 3"),
+        (lambda: kept_neighbours(torch.zeros(3, 2), torch.zeros(4, 2), 1), "after: expected 3 points"),
+        (
+            lambda: precision_at_k(torch.zeros(3, 2).long(), torch.zeros(3), torch.zeros(2)),
+            r"found: expected shape \(2, k\)",
+        ),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_precision_by_hand_and_its_chance():
+    found = torch.tensor([[0, 1], [2, 3], [4, 0]])
+    answer = precision_at_k(found, torch.tensor([7, 7, 8, 7, 9]), torch.tensor([7, 7, 8]))
+    assert answer.tolist() == [1, 0.5, 0]
+    labels = torch.arange(400) % 4
+    noise = precision_at_k(neighbours(cloud(400, 20), 10), labels, labels)
+    assert noise.mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_kept_neighbours():
+    points = cloud(100, 8)
+    assert kept_neighbours(points, 3 * points + 1).min() == 1, "shape, not size"
+    assert kept_neighbours(points, -points[:, [1, 0, *range(2, 8)]]).min() == 1, "turning keeps neighbours"
+    shuffled = points[torch.randperm(100, generator=torch.Generator().manual_seed(1))]
+    assert kept_neighbours(points, shuffled, 10).mean() == pytest.approx(10 / 99, abs=0.04)
+    line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    assert kept_neighbours(line, torch.tensor([[0.0], [9.0], [3.0], [7.0]]), 1).tolist() == [0, 0, 0, 0]
+
+
+def test_the_vote_against_scikit_learn():
+    points, labels = cloud(90, 3), torch.arange(90) % 5
+    points += labels[:, None] / 2
+    oracle = cross_val_predict(KNeighborsClassifier(5), points, labels, cv=LeaveOneOut())
+    assert np.array_equal(knn_right(points, labels, 5).numpy(), oracle == labels.numpy())
+
+
+def test_intervals_cover():
+    values = cloud(100, 200) + 2
+    inside = [low < 2 < high for low, high in map(mean_interval, values.T)]
+    assert 0.88 < np.mean(inside) < 0.99
+    assert mean_interval(values[:, 0]) == mean_interval(values[:, 0])
+    low, high = mean_interval(torch.full((50,), 0.25))
+    assert low == high == 0.25
+
+
+def test_extract_layers_equals_extract_and_leaves_the_net():
+    net, images = small_net().train(), torch.rand(5, 3, 8, 8)
+    before = photograph(net)
+    found = features.extract_layers(net, images, {"first": "relu1", "last": "fc"}, batch_size=2)
+    assert list(found) == ["first", "last"] and same(photograph(net), before)
+    assert torch.equal(found["first"], features.extract(net, images, "relu1", 2))
+    assert torch.equal(features.extract_layers(net, images, ["fc"], 2)["fc"], found["last"])
+    with pytest.raises(KeyError, match="did you mean 'relu1'"):
+        features.extract_layers(net, images, ["rleu1"])
+    net.fc = nn.Linear(9, 2)
+    before = photograph(net)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        features.extract_layers(net, images, ["conv1"])
+    assert same(photograph(net), before)

@@ -1,0 +1,477 @@
+"""Decks: what a cell becomes, that pages fit, and that a deck opens in a browser without any network."""
+
+import io
+import re
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser import chromium
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from lecture_utils import show
+from lecture_utils.exercises import exercises_of
+from tools import deck_blocks, slides
+from tools.deck_layout import BODY, HEIGHT, Block, fit, layout
+from tools.run_notebooks import LIVE
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+STEMS = [path.stem for path in NOTEBOOKS]
+TITLE = "# A title\n\n*10 minutes · nothing · works without a network*"
+
+
+# --- small notebooks ---
+
+
+def text(source, kind="-", tags=()):
+    return new_markdown_cell(source, metadata={"slideshow": {"slide_type": kind}, "tags": list(tags)})
+
+
+def code(source, *outputs, kind="-", tags=()):
+    meta = {"slideshow": {"slide_type": kind}, "tags": list(tags)}
+    return new_code_cell(source, execution_count=1, outputs=list(outputs), metadata=meta)
+
+
+def figure(width=900, height=300, alt="one grey square"):
+    file = io.BytesIO()
+    Image.new("L", (width, height), 128).save(file, "PNG")
+    png = b64encode(file.getvalue()).decode()
+    return new_output("execute_result", {"image/png": png}, metadata={"image/png": {"alt": alt}})
+
+
+def printed(words):
+    return new_output("stream", name="stdout", text=words)
+
+
+def value(words):
+    return new_output("execute_result", {"text/plain": words})
+
+
+def live():
+    return new_output("display_data", {"text/plain": LIVE})
+
+
+def columns(*cells):
+    """The kinds of the blocks: a list of slides, each a list of pages, each a list of kinds."""
+    deck = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]), "a notebook")
+    return [[[block.kind for block in page] for page in slide] for slide in deck][1:]
+
+
+def build(*cells):
+    return slides.build(new_notebook(cells=[text(TITLE, "slide"), *cells]), "09_small")
+
+
+# --- what a cell becomes ---
+
+
+def test_slide_types_mean_what_they_mean_in_jupyter():
+    cells = [
+        text("## One", "slide"),
+        text("more"),
+        text("## Two", "slide"),
+        text("a", "subslide"),
+        text("b", "skip"),
+    ]
+    assert columns(*cells) == [[["h2", "prose"]], [["h2"], ["prose"]]]
+
+
+def test_fragments_come_one_after_the_other():
+    cells = [
+        text("## One", "slide"),
+        text("a", "fragment"),
+        text("with a"),
+        text("b", "fragment"),
+        text("c", "subslide"),
+    ]
+    slide = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]))[1]
+    assert [[block.step for block in page] for page in slide] == [[0, 1, 1, 2], [0]]
+
+
+def test_short_code_is_shown_and_the_rest_waits_behind_a_key():
+    short, long = "a = 1\na", "\n".join(f"a{n} = {n}" for n in range(deck_blocks.SHORT + 1))
+    cases = {
+        "a value": (code(short, value("1")), ["code", "print", "hidden"]),
+        "nothing below": (code("assert True"), ["code", "hidden"]),
+        "a figure": (code(short, figure()), ["figure", "hidden"]),
+        "print": (code(short, printed("1\n")), ["print", "hidden"]),
+        "too long": (code(long), ["hidden"]),
+        "setup": (code(short, value("1"), tags=["setup"]), ["print", "hidden"]),
+        "imports": (code("import numpy as np"), ["hidden"]),
+    }
+    for name, (cell, kinds) in cases.items():
+        assert columns(text("## One", "slide"), cell) == [[["h2", *kinds]]], name
+
+
+def test_exercises_stay_in_the_notebook():
+    stub = code("def mine(): raise NotImplementedError", tags=["exercise-01.2"])
+    check = code("check('01.2', mine)", printed("not attempted yet"), tags=["check-01.2"])
+    assert columns(text("## One", "slide"), stub, check) == [[["h2"]]]
+
+
+def test_a_live_control_gives_way_to_the_nearest_still_of_its_section():
+    near, far = figure(alt="near by here"), figure(alt="far away here")
+    cells = [
+        code("1", far, kind="slide"),
+        code("2", live(), kind="subslide"),
+        code("3", near, kind="subslide"),
+    ]
+    slide = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]))[1]
+    assert [[(block.kind, block.live) for block in page] for page in slide] == [
+        [("figure", True), ("hidden", False), ("hidden", False)],  # the page of the control is gone
+        [("figure", False), ("hidden", False)],
+    ]
+    deck = build(*cells)
+    assert LIVE not in deck and deck.count("Live in the notebook") == 1
+
+
+def test_a_live_control_without_a_still_is_refused():
+    with pytest.raises(deck_blocks.DeckFailed, match="no still picture.*One"):
+        columns(text("## One", "slide"), code("1", live()), text("## Two", "slide"), code("2", figure()))
+
+
+def test_a_notebook_that_was_not_run_is_refused():
+    with pytest.raises(deck_blocks.DeckFailed, match="make notebooks"):
+        columns(text("## One", "slide"), new_code_cell("1"))
+
+
+def test_presenter_cells_are_notes_and_nothing_else():
+    deck = build(text("## One", "slide"), text("Ask the *room*.", tags=["presenter"]), text("Words."))
+    assert deck.count("Ask the") == 1
+    assert re.search(r'<aside class="notes"><p>Ask the <em>room</em>.</p>', deck)
+
+
+def test_alt_text_is_escaped_and_links_lead_to_the_other_decks():
+    deck = build(code("1", figure(alt='a "small" <b>'), kind="slide"), text("[next](01_first_layer.ipynb)"))
+    assert 'alt="a &quot;small&quot; &lt;b&gt;"' in deck and 'href="01_first_layer.html"' in deck
+
+
+def test_mathjax_comes_only_with_formulas():
+    assert "MathJax = {" not in build(text("## One", "slide"))
+    assert "MathJax = {" in build(text("## One: $x$", "slide"))
+
+
+def test_a_long_table_is_continued_under_its_own_header():
+    wide = [[f"claim {n}", "here", "there"] for n in range(40)]
+    for rows in (wide[:1], wide[:3], wide):
+        data = show.table(["claim", "a", "b"], rows, "All claims")._repr_mimebundle_()
+        parts = deck_blocks.tables(data["text/html"], data["text/plain"])
+        assert (len(parts) > 1) == (rows is wide) and all(part.height() <= BODY for part in parts)
+        assert all("All claims" in part.html and part.html.count("<th ") == 3 for part in parts)
+        assert re.findall(r"claim \d+", "".join(part.html for part in parts)) == [row[0] for row in rows]
+        assert sum((part.lines[2:] for part in parts), []) == data["text/plain"].splitlines()[3:]
+
+
+def test_main_names_what_it_does_not_find(tmp_path):
+    with pytest.raises(SystemExit, match="no notebook in notebooks/ starts with '77'"):
+        slides.main("77", tmp_path)
+
+
+# --- pages that fit ---
+
+
+def words(n, kind="prose"):
+    return Block(kind, "", ["word " * n])
+
+
+def kinds(pages):
+    return [(page.layout, [block.kind for block in page.blocks]) for page in pages]
+
+
+def test_little_text_is_set_large_and_too_much_is_continued():
+    assert [page.layout for page in fit([words(20)])] == ["large"]
+    pages = fit([words(150) for _ in range(5)])
+    assert len(pages) > 1 and all(sum(block.height() for block in page.blocks) <= HEIGHT for page in pages)
+    assert sum((page.blocks for page in pages), [])[0].kind == "prose"
+
+
+def test_a_tall_figure_stands_beside_the_text_and_a_wide_one_below():
+    tall, wide = Block("figure", "", size=(700, 750)), Block("figure", "", size=(1050, 400))
+    assert layout([words(20), tall]) == "beside" and layout([words(20), wide]) == "below"
+    assert kinds(fit([words(40), words(40), wide])) == [("below", ["prose", "prose", "figure"])]
+    assert kinds(fit([words(90), words(150), wide, words(40)])) == [
+        ("below", ["prose", "prose"]),
+        ("below", ["figure", "prose"]),
+    ]
+
+
+def test_notes_take_no_space_and_stay_where_they_are():
+    note = Block("note", "a")
+    assert kinds(fit([words(20), note, Block("figure", "", size=(1050, 640))]))[0] == (
+        "large",
+        ["prose", "note"],
+    )
+
+
+def test_code_takes_its_lead_in_along():
+    long = Block("code", "", ["x = 1"] * 12)
+    pages = fit([words(3, "h2"), words(90), Block("print", "", ["1"] * 6), words(20), long])
+    assert [[block.kind for block in page.blocks] for page in pages] == [
+        ["h2", "prose", "print"],
+        ["prose", "code"],
+    ]
+    pages = fit([words(3, "h2"), words(200), long])  # a heading is not left alone
+    assert [block.kind for block in pages[0].blocks] == ["h2", "prose"]
+
+
+def test_a_heading_begins_a_page_and_what_is_too_large_stands_alone():
+    assert len(fit([words(20), words(3, "h2"), words(20)])) == 2
+    huge = Block("figure", "", size=(900, 2000))
+    assert kinds(fit([words(300), huge]))[-1] == ("below", ["figure"])
+
+
+def test_a_long_list_is_continued_and_its_heading_never_stands_alone():
+    items = "\n".join(f"- item {n} " + "word " * 30 for n in range(12))
+    pages = fit(deck_blocks.prose(f"## Long\n\n{items}"))
+    assert [[block.kind for block in page.blocks] for page in pages] == [["h2", "prose"], ["prose"]]
+    assert [line.split()[2] for page in pages for line in page.of("prose")[0].lines if "item" in line][
+        0
+    ] == "0"
+    assert sum(html.html.count("<li>") for page in pages for html in page.of("prose")) == 12
+    assert len(fit([words(3, "h2"), Block("figure", "", size=(900, 640))])) == 1
+
+
+def test_the_first_thing_on_a_page_is_there_at_once():
+    blocks = [words(150), Block("figure", "", size=(1050, 640), step=1), Block("print", "", ["1"], step=2)]
+    last = fit(blocks)[-1]
+    assert [last.step(block) for block in last.blocks] == [0, 1]
+
+
+# --- the vendored files ---
+
+
+def test_every_vendored_file_is_as_published_and_has_its_licence():
+    readme, sums = (slides.VENDOR / name for name in ("README.md", "SHA256SUMS"))
+    listed = dict(reversed(line.split()) for line in sums.read_text().splitlines())
+    files = {path.relative_to(slides.VENDOR).as_posix(): path for path in slides.VENDOR.glob("*/*")}
+    assert {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == listed
+    for folder in {path.parent for path in files.values()}:
+        assert f"| `{folder.name}` |" in readme.read_text() and folder / "LICENSE" in files.values()
+    assert sum(path.stat().st_size for path in files.values()) < 5e6
+
+
+# --- in a browser, without a network ---
+
+MEASURE = """() => Reveal.getSlides().map(section => {
+  const place = Reveal.getIndices(section);
+  Reveal.slide(place.h, place.v || 0);
+  while (Reveal.availableFragments().next) Reveal.nextFragment();
+  const page = section.querySelector(".page"), blocks = [...page.querySelectorAll(".block")];
+  const inside = [...page.querySelectorAll("*")].filter(e => !e.parentElement.closest("mjx-container, template"));
+  const box = e => e.getBoundingClientRect(), style = e => getComputedStyle(e);
+  const name = e => e.tagName + " " + (e.textContent || e.alt || "").slice(0, 40);
+  const footer = box(page.querySelector("footer"));
+  const beyond = b => b.left < 0 || b.right > 1281 || b.top < 0 || b.bottom > 721;
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const wider = e => e.scrollWidth > e.clientWidth + 1 && style(e).display !== "inline" && !e.closest("mjx-container");
+  const letters = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+  return {
+    heading: page.querySelector("h1, h2")?.textContent,
+    text: page.innerText,
+    outside: inside.filter(e => beyond(box(e))).map(name),
+    low: blocks.filter(e => box(e).bottom > footer.top + 1).map(name),
+    cut: inside.filter(wider).map(name),
+    overlap: blocks.filter((a, i) => blocks.some((b, j) => j > i && meet(box(a), box(b)))).map(name),
+    smallest: Math.min(...inside.filter(letters).map(e => parseFloat(style(e).fontSize))) * Reveal.getScale(),
+    figures: [...page.querySelectorAll("figure img")].map(i => ({
+      alt: i.alt, width: i.naturalWidth, shown: style(i.closest("figure")).visibility,
+      scale: Math.min(i.clientWidth / i.naturalWidth, i.clientHeight / i.naturalHeight),
+    })),
+    notes: [...section.querySelectorAll("aside.notes")].map(e => e.textContent.trim()),
+    code: section.querySelector("template.code")?.content.textContent.length || 0,
+  };
+})"""
+READY = (
+    "Reveal.isReady() && document.fonts.status === 'loaded' && [...document.images].every(i => i.complete)"
+)
+
+
+class Opened:
+    """A deck that was opened and paged through: what each page holds, and what the browser complained about."""
+
+    def __init__(self, context, path):
+        self.requests, self.complaints = [], []
+        tab = context.new_page()
+        tab.on("request", lambda request: self.requests.append(request.url))
+        tab.on("requestfailed", lambda request: self.complaints.append(request.url[:100]))
+        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        tab.on("console", lambda message: self.complaints.append(message.text))
+        tab.goto(path.as_uri())
+        tab.wait_for_function(READY)
+        tab.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 0) : 0")
+        tab.add_style_tag(content="* { transition: none !important; }")
+        self.font = tab.evaluate("document.fonts.check('28px \"Source Sans Pro\"') && document.fonts.size")
+        self.formulas = tab.locator("mjx-container").count()
+        self.columns = tab.evaluate("Reveal.getHorizontalSlides().length")
+        self.pages = tab.evaluate(MEASURE)
+        self.tab = tab
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory):
+    """(a browser context at 1280 x 720 without a network, the folder with the decks of all stored notebooks)."""
+    folder = tmp_path_factory.mktemp("decks")
+    slides.main(folder=folder)
+    with chromium(viewport={"width": 1280, "height": 720}, offline=True) as context:
+        yield context, folder
+
+
+@pytest.fixture(scope="module")
+def decks(window):
+    context, folder = window
+    return {stem: Opened(context, folder / f"{stem}.html") for stem in STEMS}
+
+
+def kept_cells(stem):
+    """The cells of a stored notebook that a deck shows, read with rules of this test's own."""
+    notebook = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4)
+    tags = {cell.id: " ".join(cell.metadata.get("tags", [])) for cell in notebook.cells}
+    kinds = {cell.id: cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells}
+    shown = [cell for cell in notebook.cells if kinds[cell.id] not in ("skip", "notes")]
+    shown = [cell for cell in shown if "presenter" not in tags[cell.id]]
+    notes = [cell for cell in notebook.cells if "presenter" in tags[cell.id] and kinds[cell.id] != "skip"]
+    return shown, notes, sum(kind == "slide" for kind in kinds.values())
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_deck_asks_for_nothing_but_itself(decks, window, stem):
+    deck = decks[stem]
+    outside = [url for url in deck.requests if not url.startswith("data:")]
+    assert outside == [(window[1] / f"{stem}.html").as_uri()]
+    assert deck.complaints == [] and deck.font == 3
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_deck_holds_every_slide_figure_and_heading(decks, stem):
+    deck, (shown, _, starts) = decks[stem], kept_cells(stem)
+    assert deck.columns == starts
+    outputs = [output for cell in shown if cell.cell_type == "code" for output in cell.outputs]
+    stored = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
+    figures = [image for page in deck.pages for image in page["figures"]]
+    assert [image["alt"] for image in figures] == stored and len(stored) > 3
+    assert all(image["width"] > 0 and image["shown"] == "visible" and image["alt"] for image in figures)
+    prose = "\n".join(cell.source for cell in shown if cell.cell_type == "markdown")
+    headings = [re.sub(r"[*`$]", "", line) for line in re.findall(r"^##? (.+)", prose, re.MULTILINE)]
+    assert [page["heading"] for page in deck.pages if page["heading"]] == headings
+    assert not any(LIVE in page["text"] for page in deck.pages)
+    assert (deck.formulas > 0) == ("$" in prose)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_page_can_be_read_at_1280_by_720(decks, stem):
+    for number, page in enumerate(decks[stem].pages, 1):
+        for fault in ("outside", "low", "cut", "overlap"):
+            assert page[fault] == [], f"page {number}: {fault}"
+        assert page["smallest"] >= 14, f"page {number}"
+        assert all(image["scale"] > 0.55 for image in page["figures"]), f"page {number}: a figure is too tall"
+        assert len(page["text"]) > 60 or page["figures"], f"page {number} is nearly empty"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_presenter_cells_are_notes_and_not_on_the_wall(decks, stem):
+    _, notes, _ = kept_cells(stem)
+    spoken = [note for page in decks[stem].pages for note in page["notes"]]
+    assert len(spoken) == len(notes) > 0
+    for cell, note in zip(notes, spoken, strict=True):
+        start = re.sub(r"[*`]", "", cell.source)[:40]
+        assert note.startswith(start)
+        assert not any(start in page["text"] for page in decks[stem].pages)
+
+
+def test_s_opens_the_notes_and_c_the_code(decks, window):
+    tab, pages = decks[STEMS[0]].tab, decks[STEMS[0]].pages
+    number = next(n for n, page in enumerate(pages) if page["notes"])
+    tab.evaluate(
+        "n => { const i = Reveal.getIndices(Reveal.getSlides()[n]); Reveal.slide(i.h, i.v); }", number
+    )
+    with window[0].expect_page() as popup:
+        tab.keyboard.press("s")
+    spoken = popup.value.locator(".speaker-controls-notes .value")
+    spoken.filter(has_text=pages[number]["notes"][0][:30]).wait_for(timeout=10_000)
+    popup.value.close()
+    number = next(n for n, page in enumerate(pages) if page["code"])
+    tab.evaluate(
+        "n => { const i = Reveal.getIndices(Reveal.getSlides()[n]); Reveal.slide(i.h, i.v); }", number
+    )
+    panel = tab.locator("#code")
+    assert panel.is_hidden()
+    tab.keyboard.press("c")
+    assert len(panel.inner_text()) >= 0.9 * pages[number]["code"]
+    tab.keyboard.press("c")
+    assert panel.is_hidden()
+
+
+def test_a_deck_prints_one_sheet_for_each_page(decks, window):
+    context, folder = window
+    tab = context.new_page()
+    tab.goto((folder / f"{STEMS[0]}.html").as_uri() + "?print-pdf")
+    tab.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
+    printed = tab.pdf(prefer_css_page_size=True, print_background=True)
+    assert max(map(int, re.findall(rb"/Count (\d+)", printed))) == len(decks[STEMS[0]].pages)
+    tab.close()
+
+
+def test_these_tests_can_fail(window, tmp_path):
+    """A deck with a page that is too full, letters that are too small, and a picture from the network."""
+    bad = (
+        "w " * 3000
+        + '<img src="https://example.org/x.png" alt="x"><small style="font-size: 9px">small</small>'
+    )
+    target = tmp_path / "bad.html"
+    target.write_text(build(text("## One", "slide"), text(bad)))
+    deck = Opened(window[0], target)
+    deck.tab.close()
+    assert any(page["outside"] for page in deck.pages) and any(page["low"] for page in deck.pages)
+    assert min(page["smallest"] for page in deck.pages) < 14
+    assert any("example.org" in url for url in deck.requests) and deck.complaints
+
+
+# --- the page for instructors ---
+
+GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+NOT_TAUGHT = {"Exercises", "Sources", "Try it", "Since then"}
+
+
+def guide_section(number):
+    """(the minutes in a section's heading, its table rows as lists of cells)."""
+    heading = rf"^## {number} · [^\n]+: (\d+) minutes$"
+    found = re.search(rf"{heading}\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)
+    assert found, f"INSTRUCTORS.md has no section of notebook {number} with its minutes"
+    return int(found.group(1)), table_rows(found.group(2))
+
+
+def table_rows(markdown):
+    rows = [line.strip("|").split("|") for line in markdown.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_minutes_are_the_same_everywhere(stem):
+    number, first = stem[:2], nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4).cells[0]
+    promised = int(re.search(r"\*(\d+) minutes", first.source).group(1))
+    minutes, rows = guide_section(number)
+    assert minutes == promised
+    assert sum(int(row[1]) for row in rows if len(row) == 5 and row[1].isdigit()) == promised
+    for page in ("INSTRUCTORS.md", "README.md"):
+        lines = [row for row in table_rows((ROOT / page).read_text()) if f"{stem}.ipynb)" in " ".join(row)]
+        assert len(lines) == 1 and str(promised) in lines[0], f"{page}: {stem} has {promised} minutes"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_section_has_its_line_for_the_instructor(stem):
+    notebook = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = [line for line in re.findall(r"^## (.+)", prose, re.MULTILINE) if line not in NOT_TAUGHT]
+    assert [row[0] for row in guide_section(stem[:2])[1] if len(row) == 5 and row[1].isdigit()] == headings
+
+
+def test_every_exercise_has_its_line_for_the_instructor():
+    wanted = [
+        [e.number, "●" * e.difficulty + "○" * (5 - e.difficulty), str(e.minutes), e.trains]
+        for stem in STEMS
+        for e in exercises_of(stem[:2]).values()
+    ]
+    assert [row for row in table_rows(GUIDE) if re.fullmatch(r"\d\d\.\d", row[0])] == wanted
