@@ -119,7 +119,7 @@ def test_planes_name_every_class_at_its_median():
     picture = show_embedding.planes(
         {"one": points}, torch.tensor([0, 0, 0, 1]), ["mug", "car", "never there"]
     )
-    texts = {t.get_text(): t.get_position() for t in picture.figure.axes[0].texts}
+    texts = {t.get_text(): tuple(t.xy) for t in picture.figure.axes[0].texts}  # written just above that place
     assert texts == {"mug": (1, 1), "car": (8, 9)}
     with pytest.raises(ValueError, match=r"one: expected positions \(3, 2\)"):
         show_embedding.planes({"one": points}, torch.zeros(3).long(), ["mug"])

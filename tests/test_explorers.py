@@ -274,3 +274,8 @@ def test_a_filter_at_work_refuses_what_it_cannot_show(change, message):
     given = {"net": Functional(nn.ReLU()), "images": noise(2, 3, 20, 20)} | change
     with pytest.raises(ValueError, match=message):
         FilterAtWork(**given)
+
+
+def test_the_frames_stand_at_the_largest_and_the_smallest_answer():
+    values, yes, no = MAKE[FilterAtWork]().look(filter=3, picture=1)
+    assert values[yes] == values.max() > 0 > values.min() == values[no]

@@ -87,6 +87,19 @@ def test_killed_and_started_again_gives_the_same_weights_to_the_last_bit(whole, 
     assert card == whole[1]
 
 
+def test_a_checkpoint_holds_every_random_state(tmp_path):
+    """`gap` above has no dropout, so that training would not miss torch's own."""
+    recipe = train.Recipe("alex", epochs=2, images=16, batch=16, classes=4)
+    with torch.random.fork_rng():
+        begun = train.Run(recipe, tmp_path, "", torch.device("cpu"), 1)
+        begun.save()
+        expected = torch.rand(3), begun.draws.random(3)
+        again = train.Run(recipe, tmp_path, "", torch.device("cpu"), 1)
+        torch.manual_seed(5), again.draws.random()
+        again.resume()
+        assert torch.equal(torch.rand(3), expected[0]) and np.array_equal(again.draws.random(3), expected[1])
+
+
 def test_ctrl_c_says_in_one_line_how_to_go_on(tmp_path):
     result = interrupted(tmp_path, 3, "SIGINT")
     assert result.returncode == 130

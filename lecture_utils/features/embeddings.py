@@ -25,7 +25,7 @@ def pca(points, dimensions=None):
     An axis may point either way; here each point with the largest |coordinate| lies on the positive side.
     Errors: ValueError.
     Source: Pearson (1901); Eckart & Young (1936). Differs: U and S come from the eigenvalues of X X^T (n, n) where
-    d > n, summed over slices of the dimensions, so that a wide layer is never copied into float64 at once.
+    d > n, summed in float64 over slices of the dimensions.
     """
     points = _rows(points, "points")
     n, d = points.shape
@@ -38,7 +38,6 @@ def pca(points, dimensions=None):
     if d > n:
         gram = torch.zeros(n, n, dtype=torch.float64, device=points.device)
         for part in points.split(4096, dim=1):
-            part = part.double()
             part = part - part.mean(0)
             gram += part @ part.T  # X X^T = U S^2 U^T
         values, u = torch.linalg.eigh(gram)

@@ -10,8 +10,8 @@ def nearest(bank, queries, k):
     Distances are Euclidean: d(x, y)^2 = sum_i (x_i - y_i)^2. Ties go to the lower index. A query that lies in the
     bank finds itself: nothing is removed (see `neighbours`). The result lies on the bank's device.
     Errors: ValueError.
-    Differs: |x|^2 + |y|^2 - 2 x.y is fast but rounds, so it only makes a short list (in float64); those few
-    distances are then summed as they are written, and equal ones come out equal.
+    Differs: |x|^2 + |y|^2 - 2 x.y is fast but rounds, so it only makes a short list; those few distances are then
+    summed as they are written, in float64, and equal ones come out equal.
     """
     bank, queries = _rows(bank, "bank"), _rows(queries, "queries")
     if bank.shape[1] != queries.shape[1] or bank.dtype != queries.dtype:
@@ -19,15 +19,15 @@ def nearest(bank, queries, k):
                          f"{queries.dtype} of width {queries.shape[1]}")  # fmt: skip
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(bank):
         raise ValueError(f"k: expected an integer from 1 to {len(bank)}, the size of the bank, got {k!r}")
-    centre = bank.double().mean(0) if bank.shape[1] < 4096 else bank.mean(0).double()
-    length = torch.cat([(rows.double() - centre).square().sum(1) for rows in bank.split(512)])
+    centre, slack = bank.mean(0), 64 * torch.finfo(bank.dtype).eps
+    moved = bank - centre  # closer to zero: less to round
+    length = moved.square().sum(1)
     found = []
     for original in queries.to(bank.device).split(512):
-        some = original.double() - centre  # (c, d), closer to zero: less to round
-        product = torch.cat([some @ (rows.double() - centre).T for rows in bank.split(512)], 1)
+        some = original - centre  # (c, d)
         own = some.square().sum(1, keepdim=True)
-        squared = own + length - 2 * product  # (c, n), rounded
-        limit = squared.kthvalue(k, dim=1, keepdim=True).values + 1e-12 * (own + length.max())
+        squared = own + length - 2 * some @ moved.T  # (c, n), rounded
+        limit = squared.kthvalue(k, dim=1, keepdim=True).values + slack * (own + length.max())
         count = int((squared <= limit).sum(1).max())
         short = squared.topk(count, largest=False).indices.sort(dim=1).values  # (c, count), by index
         found.append(_in_order(bank, original, short)[:, :k])
