@@ -41,7 +41,7 @@ class TSNEExplorer(Explorer):
             "points": Choice((layer, "noise"), "points"),
             "perplexity": Slider(2, high, 1, "perplexity (neighbours)"),
             "seed": Slider(0, 50, 1, "seed of the random start"),
-            "steps": Slider(0, 500, 10, "steps of descent"),
+            "steps": Slider(0, 410, 10, "steps of descent"),
         }
         usual = min(30, high)
         first = {"points": layer, "perplexity": usual, "seed": 0, "steps": 400}
