@@ -42,7 +42,7 @@ def tasks(image, objects, parts, classes, part_names, caption="", title="Six que
         if mask.shape != image.shape[1:]:
             raise ValueError(f"{name}: expected shape {image.shape[1:]}, got {mask.shape}")
     found, main = boxes(objects), 1 + int(np.argmax(np.bincount(objects.ravel())[1:]))
-    tile, gap, above = 2.75, 0.2, 0.75
+    tile, gap, above = 3.2, 0.2, 0.75
     sheet = show.Sheet(3 * tile + 2 * gap, 2 * (tile + above) + 0.15, title, caption)
     panels = []
     for n, (name, answer) in enumerate(_answers(classes, main)):
