@@ -37,7 +37,7 @@ lab: install
 	@$(BIN)/python tools/lab.py $(ARGS)
 
 test: install lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

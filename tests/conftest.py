@@ -9,3 +9,19 @@ for variable in ("no_proxy", "NO_PROXY"):
     os.environ[variable] = "localhost,127.0.0.1"
 
 os.environ["MPLBACKEND"] = "agg"
+
+# One worker a core, one thread a worker: two torch processes with two threads each on two cores nearly stop each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+
+def pytest_collection_modifyitems(items):
+    """A file stays with one worker (its fixtures are made once, a notebook has one kernel), but for the tests marked
+    `whole_notebook`, each of which takes a minute: these go wherever there is room.
+    """
+    import pytest
+
+    for item in items:
+        alone = item.get_closest_marker("whole_notebook")
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else str(item.path)))

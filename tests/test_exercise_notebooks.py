@@ -108,6 +108,7 @@ def test_the_notebook_has_the_exercises_of_its_module(home):
     assert list(faults(stored(home)[0], home)) == []
 
 
+@pytest.mark.whole_notebook
 @of_each_notebook
 def test_with_the_solutions_pasted_in_the_whole_notebook_runs_and_every_check_praises(home, tmp_path):
     notebook, path = stored(home)

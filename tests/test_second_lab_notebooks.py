@@ -63,6 +63,7 @@ def printed(notebook):
     return "\n".join(output.get("text", "") for output in outputs)
 
 
+@pytest.mark.whole_notebook
 @pytest.mark.parametrize(("path", "net"), NETS.items(), ids=lambda value: getattr(value, "stem", value))
 def test_it_runs_in_the_second_lab(path, net, home, tmp_path, monkeypatch):
     monkeypatch.setattr(run_notebooks, "CELL_TIMEOUT", 600)

@@ -207,7 +207,7 @@ def exploring(quick):
             os.sched_setaffinity(0, sorted(allowed)[:2])
         torch.set_num_threads(min(2, threads))
         lab = open_lab(device="cpu")
-        images, labels = lab.gallery.images[:160], lab.gallery.labels[:160]
+        images, labels = lab.gallery.images[:128], lab.gallery.labels[:128]
         bank = features.extract(lab.net, images, lab.layer("fc7"))
         moved = [Turntable(lab), FilterAtWork(lab.net, images[:48]), TSNEExplorer(bank, labels, lab.classes)]
         for explorer in moved:

@@ -30,7 +30,7 @@ class TSNEExplorer(Explorer):
         "the settings. Gaps between groups and their sizes are no measurements."
     )
 
-    def __init__(self, points, labels, names, count=160, layer="features"):
+    def __init__(self, points, labels, names, count=128, layer="features"):
         self.labels, self.names = labels[:count].tolist(), list(names)
         points = points[:count].flatten(1).float()
         noise = torch.randn(points.shape, generator=torch.Generator().manual_seed(0))

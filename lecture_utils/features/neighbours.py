@@ -10,8 +10,8 @@ def nearest(bank, queries, k):
     Distances are Euclidean: d(x, y)^2 = sum_i (x_i - y_i)^2. Ties go to the lower index. A query that lies in the
     bank finds itself: nothing is removed (see `neighbours`). The result lies on the bank's device.
     Errors: ValueError.
-    Differs: |x|^2 + |y|^2 - 2 x.y is fast but rounds, so it only makes a short list; those few distances are then
-    summed as they are written, in float64, and equal ones come out equal.
+    Differs: |x|^2 + |y|^2 - 2 x.y is fast but rounds. Where it leaves no doubt about the order it decides; elsewhere it
+    only makes a short list, whose distances are summed as they are written, in float64: equal ones come out equal.
     """
     bank, queries = _rows(bank, "bank"), _rows(queries, "queries")
     if bank.shape[1] != queries.shape[1] or bank.dtype != queries.dtype:
@@ -27,10 +27,20 @@ def nearest(bank, queries, k):
         some = original - centre  # (c, d)
         own = some.square().sum(1, keepdim=True)
         squared = own + length - 2 * some @ moved.T  # (c, n), rounded
-        limit = squared.kthvalue(k, dim=1, keepdim=True).values + slack * (own + length.max())
-        count = int((squared <= limit).sum(1).max())
-        short = squared.topk(count, largest=False).indices.sort(dim=1).values  # (c, count), by index
-        found.append(_in_order(bank, original, short)[:, :k])
+        doubt = slack * (
+            own + length.max()
+        )  # (c, 1): two distances that differ by less may be the other way round
+        best = squared.topk(min(k + 1, len(bank)), largest=False)
+        chosen = best.indices[:, :k]
+        unsure = (best.values.diff(dim=1) <= doubt).any(1)
+        if unsure.any():
+            limit = best.values[:, k - 1 : k] + doubt
+            count = int((squared <= limit)[unsure].sum(1).max())
+            short = (
+                squared[unsure].topk(count, largest=False).indices.sort(dim=1).values
+            )  # (u, count), by index
+            chosen[unsure] = _in_order(bank, original[unsure], short)[:, :k]
+        found.append(chosen)
     return torch.cat(found)
 
 
