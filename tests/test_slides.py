@@ -160,6 +160,7 @@ def test_a_long_table_is_continued_under_its_own_header():
         data = show.table(["claim", "a", "b"], rows, "All claims")._repr_mimebundle_()
         parts = deck_blocks.tables(data["text/html"], data["text/plain"])
         assert (len(parts) > 1) == (rows is wide) and all(part.height() <= BODY for part in parts)
+        assert min(len(part.lines) for part in parts) > 0.7 * max(len(part.lines) for part in parts)
         assert all("All claims" in part.html and part.html.count("<th ") == 3 for part in parts)
         assert re.findall(r"claim \d+", "".join(part.html for part in parts)) == [row[0] for row in rows]
         assert sum((part.lines[2:] for part in parts), []) == data["text/plain"].splitlines()[3:]

@@ -52,20 +52,31 @@ def figure(output):
 
 
 def tables(html, text):
-    """A table as a block, or, where it is longer than a page, as several that repeat its title and header."""
+    """A table as a block, or, where it is longer than a page, as several that repeat its title and header.
+
+    They are about equally long: a last row does not stand alone on its page.
+    """
     lines = [line for line in text.splitlines() if not re.fullmatch(r"[-\s]*", line)]
     rows = re.findall(r"<tr>.*?</tr>", html, re.DOTALL)
     if not 1 < len(rows) <= len(lines):  # something else than `show.table`: left as it is
         return [Block("table", html, lines)]
     before, after = html[: html.index(rows[0])] + rows[0], html[html.rindex("</tr>") + len("</tr>") :]
     head, body = lines[: -len(rows) + 1], lines[-len(rows) + 1 :]
-    parts = [Block("table", before, head)]
-    for row, line in zip(rows[1:], body, strict=True):
-        longer = Block("table", parts[-1].html + row, [*parts[-1].lines, line])
-        if longer.height() > BODY:
-            parts.append(Block("table", before + row, [*head, line]))
-        else:
-            parts[-1] = longer
+
+    def cut(most):
+        parts = [Block("table", before, head)]
+        for row, line in zip(rows[1:], body, strict=True):
+            longer = Block("table", parts[-1].html + row, [*parts[-1].lines, line])
+            if longer.height() > most and len(parts[-1].lines) > len(head):
+                parts.append(Block("table", before + row, [*head, line]))
+            else:
+                parts[-1] = longer
+        return parts
+
+    fewest = len(cut(BODY))
+    parts = next(
+        filter(lambda parts: len(parts) == fewest, map(cut, range(0, BODY + 1, 10)))
+    )  # as even as can be
     return [Block("table", part.html + after, part.lines) for part in parts]
 
 
