@@ -48,7 +48,8 @@ def world_split(
 ) -> tuple[Pictures, np.ndarray]:
     """Images and labels of a split, from the cache; what is not there yet is rendered, with a progress bar.
 
-    split: "train", "tune" or one of TESTS. count: the first so many; None for COUNTS, or the whole split.
+    split: "train", "tune" or one of TESTS, or one of them and " centred" (see `scene_of`).
+    count: the first so many; None for COUNTS, or the whole split.
     Result: Pictures, n in all; labels int64 (n, 2), the second one -1 where there is one object.
     """
     from lecture_utils.world.splits import SPLITS
@@ -89,10 +90,16 @@ def _render_chunk(
 
 
 def scene_of(split: str, index: int):
-    """A scene of a split; "... without parts" is the same scene whose object lacks one or two parts."""
+    """A scene of a split; "... without parts" is the same scene whose object lacks one or two parts.
+
+    "... centred" is the same scene with its first object moved to the middle of the frame.
+    """
     from lecture_utils.world.splits import lacking, split_scene
 
     scene = split_scene(split.split()[0], index)
+    if split.endswith("centred"):
+        seen = scene.factors()
+        return scene.moved(0.5 - seen["u_1"], seen["v_1"] - 0.5)
     return lacking(scene, np.random.default_rng([index, 112])) if split.endswith("without parts") else scene
 
 
