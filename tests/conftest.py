@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 # The course promises to work without a network. Whoever tries to download meets a closed port, and fails.
 for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
     os.environ[variable] = "http://127.0.0.1:9"
@@ -16,12 +18,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ[variable] = "1"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """A file stays with one worker (its fixtures are made once, a notebook has one kernel), but for the tests marked
     `whole_notebook`, each of which takes a minute: these go wherever there is room.
     """
-    import pytest
-
     for item in items:
         alone = item.get_closest_marker("whole_notebook")
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(item.name if alone else item.path.name))

@@ -191,3 +191,9 @@ def test_the_lab_stays_at_home_and_passes_options_on(monkeypatch):
     assert "--allow-root" not in lab.command([])
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert "--allow-root" in lab.command([])
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="concerns workers")
+def test_a_file_stays_with_one_worker(request):
+    """A notebook's cells need one kernel. pytest-xdist tells a test's group by the end of its name."""
+    assert request.node.nodeid.endswith("@test_project.py")
