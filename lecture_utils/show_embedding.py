@@ -1,30 +1,12 @@
 """Figures of neighbours and embeddings, built on the sheets of `show`; every function returns a `Picture`."""
 
-import io
-
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from . import show
-from .show import COLOURS, DASHES, INK, MARKERS, SMALL, TEXT, WIDTH, Sheet
+from .show import COLOURS, DASHES, INK, MARKERS, SMALL, TEXT, WIDTH, Sheet, Tiles
 
 SAME, OTHER = COLOURS[1], COLOURS[2]
-
-
-class Tiles(show.Picture):
-    """A picture of many small photographs or soft curves, stored in 256 colours: half the bytes or less."""
-
-    def png(self):
-        """PNG bytes with a palette made for this picture; the same figure gives the same bytes."""
-        canvas, out = FigureCanvasAgg(self.figure), io.BytesIO()
-        canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            out, "PNG", optimize=True
-        )
-        return out.getvalue()
 
 
 def neighbour_rows(queries, groups, right=None, title="", caption="", alt=None, labels=None, tile=0.9):

@@ -95,7 +95,11 @@ def verify_all() -> list[str]:
 
 
 def made_by(name: str) -> str:
-    """The command that makes a file of the data folder: weights say it in the card beside them."""
+    """The command that makes a file of the data folder: weights say it in the card beside them, results themselves."""
+    if name.startswith("results/"):
+        path = data_dir() / name
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return known.get("command", f"python -m lecture_utils.studies.{path.stem}")
     if not name.startswith("weights/"):
         return GALLERY_COMMAND
     stem = Path(name).name.split(".")[0]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from lecture_utils import exercises
-from lecture_utils.exercises import frame, nb01, nb02
+from lecture_utils.exercises import frame, nb01, nb02, nb03, nb04, nb05
 from lecture_utils.exercises.judge import UNKNOWN, judge
 
 FOLDER = Path(exercises.__file__).parent
@@ -29,7 +29,7 @@ def says(exercise, function):
 
 
 def test_there_are_four_exercises_each_and_they_get_harder():
-    assert NOTEBOOKS == ["01", "02"]
+    assert {"01", "02", "04"} <= set(NOTEBOOKS)
     for notebook in NOTEBOOKS:
         numbers = exercises.exercises_of(notebook)
         assert list(numbers) == [f"{notebook}.{place}" for place in (1, 2, 3, 4)]
@@ -80,6 +80,25 @@ def test_source_runs_anywhere_with_torch_alone(exercise):
 
 
 # The same misconceptions, written in another way: a checker that knew its own list by heart would fail here.
+
+
+def column_by_einsum(features, weight, targets):
+    return torch.einsum("cn,ncrs->nrs", weight[:, targets], features)
+
+
+def hires_by_loops(maps, gradient):
+    return torch.stack([(g * m).sum(0).clamp(min=0) for g, m in zip(gradient, maps, strict=True)])
+
+
+def box_of_everything(heat, share):
+    hot = (heat > share * heat.max()).numpy()
+    rows, cols = np.flatnonzero(hot.any(1)), np.flatnonzero(hot.any(0))
+    return torch.tensor([cols[0], rows[0], cols[-1] + 1, rows[-1] + 1])
+
+
+def rank_at_mask_size(heat, mask):
+    kept = heat >= heat.flatten().topk(int(mask.sum())).values[-1]
+    return float((kept & mask).sum() / (kept | mask).sum())
 
 
 def shifted_minimum(weights):
@@ -157,6 +176,60 @@ def two_to_the_natural(squared, own, perplexity):
     return brentq(missing, 1e-2, 1e3)
 
 
+def occluded_from_the_whole(image, weights, size, stride, fill):
+    whole, taken = (weights * image).sum(), weights * (image - fill)
+    rows, cols = (-(-(length - size) // stride) + 1 for length in image.shape[1:])
+    corners = [(r * stride, c * stride) for r in range(rows) for c in range(cols)]
+    left = [whole - taken[:, top : top + size, side : side + size].sum() for top, side in corners]
+    return whole - torch.stack(left).view(rows, cols)
+
+
+def probability_by_numpy(images, w1, w2, targets):
+    hidden = images.flatten(1) @ w1.T
+    p = (hidden.clamp(min=0) @ w2.T).softmax(1)
+    own = torch.arange(len(images))
+    upper = p[own, targets][:, None] * (w2[targets] - p @ w2)  # d p_t / d hidden
+    return ((upper * (hidden > 0)) @ w1).view_as(images).abs().max(1).values
+
+
+def guided_then_clipped(x, w1, w2, w3):
+    return nb04.by_hooks(x, w1, w2, w3).relu()
+
+
+def correlated_with_the_padded_signal(signal, weights, stride, size):
+    """Convolved with the filters as they are, which paints them turned round."""
+    f = weights.shape[-1]
+    spread = torch.zeros(1, len(signal), *(side - f + 1 for side in size))
+    spread[0, :, ::stride, ::stride][:, : signal.shape[1], : signal.shape[2]] = signal
+    return F.conv2d(spread, weights.transpose(0, 1), padding=f - 1)[0]
+
+
+def kernels_added_up(layers):
+    reach = sum(kernel - 1 for kernel, _, _ in layers.tolist())
+    return torch.tensor([1 + reach, int(layers[:, 1].prod()), -int(layers[:, 2].sum())])
+
+
+def clamped_corner(image, map, size, stride, offset):
+    row, column = (map == map.max()).nonzero()[0].tolist()
+    corner = torch.tensor([row, column]) * stride + offset
+    top, left = corner.clamp(min=0).minimum(torch.tensor(image.shape[1:]) - size).tolist()
+    return image[:, top : top + size, left : left + size].clone()
+
+
+def quantile_of_each_image(maps, masks, share):
+    both = either = 0
+    for each, mask in zip(maps.numpy(), masks.numpy(), strict=True):
+        yes = each > np.sort(each.ravel())[::-1][int(share * each.size)]
+        both, either = both + (yes & mask).sum(), either + (yes | mask).sum()
+    return both / either
+
+
+def roc_by_sklearn(values, positive):
+    from sklearn.metrics import roc_auc_score
+
+    return roc_auc_score(positive.numpy(), values.numpy())
+
+
 @pytest.mark.parametrize(
     ("exercise", "function", "mistake"),
     [
@@ -173,6 +246,18 @@ def two_to_the_natural(squared, own, perplexity):
         (nb02.PCA, whitened, nb02.columns_of_u),
         (nb02.PCA, uncentred_eigenvectors, nb02.not_centred),
         (nb02.PERPLEXITY, two_to_the_natural, nb02.two_to_the_nats),
+        (nb03.FIELD, kernels_added_up, nb03.without_the_stride),
+        (nb03.PATCH, clamped_corner, nb03.pushed_inside),
+        (nb03.OVERLAP, quantile_of_each_image, nb03.a_threshold_for_each_image),
+        (nb03.PRECISION, roc_by_sklearn, nb03.area_under_roc),
+        (nb04.OCCLUSION, occluded_from_the_whole, nb04.the_drop),
+        (nb04.SALIENCY, probability_by_numpy, nb04.of_the_probability),
+        (nb04.GUIDED, guided_then_clipped, nb04.rectified_at_the_pixels),
+        (nb04.BACKWARD, correlated_with_the_padded_signal, nb04.painted_flipped),
+        (nb05.CAM, column_by_einsum, nb05.a_column),
+        (nb05.GRAD_CAM, hires_by_loops, nb05.not_averaged),
+        (nb05.BOX, box_of_everything, nb05.around_everything),
+        (nb05.BEST, rank_at_mask_size, nb05.as_many_as_the_mask),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -188,6 +273,18 @@ def test_a_mistake_is_known_however_it_is_written(exercise, function, mistake):
         (nb02.NEAREST, lambda bank, q, k: torch.cdist(q, bank).topk(k + 1).indices[:, 1:]),
         (nb02.PCA, lambda f: torch.linalg.svd(f, full_matrices=False).U[:, :2]),
         (nb02.PERPLEXITY, lambda squared, own, perplexity: 1.0),
+        (nb03.FIELD, lambda layers: nb03.without_the_stride(layers) * torch.tensor([1, 1, -1])),
+        (nb03.PATCH, lambda *args: 1 - nb03.black_over_the_border(*args)),
+        (nb03.OVERLAP, lambda maps, masks, share: nb03.twice_over_the_sum(maps, masks, share) / 3),
+        (nb03.PRECISION, lambda values, positive: nb03.area_under_roc(-values, positive)),
+        (nb04.OCCLUSION, lambda i, w, size, stride, fill: nb04.the_drop(i, w, size, stride, 0.0)),
+        (nb04.SALIENCY, lambda *args: nb04.of_the_probability(*args) * 2),
+        (nb04.GUIDED, lambda *args: nb04.the_deconvnet_rule(*args).clamp(min=0)),
+        (nb04.BACKWARD, lambda signal, *args: -nb04.painted_flipped(signal, *args)),
+        (nb05.CAM, lambda *args: nb05.a_column(*args).clamp(min=0)),
+        (nb05.GRAD_CAM, lambda *args: nb05.summed(*args) * 2),
+        (nb05.BOX, lambda *args: nb05.around_everything(*args) - 1),
+        (nb05.BEST, lambda *args: nb05.dice(*args) / 2),
     ],
 )
 def test_two_mistakes_at_once_are_not_taken_for_one(exercise, function):
@@ -219,6 +316,14 @@ def sklearn_nearest(bank, queries, k):
     return torch.from_numpy(NearestNeighbors(n_neighbors=k).fit(bank).kneighbors(queries)[1]).int()
 
 
+def torch_conv_transpose(signal, weights, stride, size):
+    f = weights.shape[-1]
+    rest = [
+        side - (stride * (rows - 1) + f) for side, rows in zip(size, signal.shape[1:], strict=True)
+    ]  # no filter saw these
+    return F.pad(F.conv_transpose2d(signal[None], weights, stride=stride)[0], (0, rest[1], 0, rest[0]))
+
+
 @pytest.mark.parametrize(
     ("exercise", "function"),
     [
@@ -234,6 +339,14 @@ def sklearn_nearest(bank, queries, k):
             lambda f: -torch.linalg.svd(f - f.mean(0)).U[:, :2] * torch.linalg.svdvals(f - f.mean(0))[:2],
         ),
         (nb02.PERPLEXITY, lambda s, own, p: torch.tensor(nb02.by_brent(s, own, p))),
+        (nb03.FIELD, nb03.by_walking_down),
+        (nb03.PATCH, nb03.pixel_by_pixel),
+        (nb03.OVERLAP, nb03.counted_in_numpy),
+        (nb03.PRECISION, nb03.by_sklearn),
+        (nb04.OCCLUSION, nb04.by_one_convolution),
+        (nb04.SALIENCY, nb04.on_paper),
+        (nb04.GUIDED, nb04.by_hooks),
+        (nb04.BACKWARD, torch_conv_transpose),
     ],
 )
 def test_other_right_answers_pass(exercise, function):

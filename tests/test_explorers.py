@@ -9,8 +9,18 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lecture_utils import explorers, nets
-from lecture_utils.explorers import Choice, Explorer, FilterAtWork, Latency, Slider, Turntable
+from lecture_utils import explorers, nets, open_lab
+from lecture_utils.explorers import (
+    Channels,
+    Choice,
+    ClassAndLayer,
+    Explorer,
+    FilterAtWork,
+    Latency,
+    Occluder,
+    Slider,
+    Turntable,
+)
 from lecture_utils.explorers.embedding import TSNEExplorer
 from lecture_utils.explorers.filter_at_work import HEAD, PANEL, RELU, SIGNED, THIRD
 from lecture_utils.features.first_answers import first_answers, unlike
@@ -33,10 +43,24 @@ def noise(*shape, seed=0):
 
 
 MAKE = {
+    ClassAndLayer: lambda: ClassAndLayer(
+        nets.build("alex"),
+        noise(3, 3, 112, 112),
+        tuple(CLASSES),
+        {"conv1": "relu1", "conv5": "relu5", "fc6": "relu6"},
+    ),
+    Channels: lambda: Channels(nets.build("alex"), noise(12, 3, 112, 112), "relu3"),
     Turntable: lambda: Turntable(Lab()),
     FilterAtWork: lambda: FilterAtWork(nets.build("alex"), noise(4, 3, 112, 112), list("abcd")),
     TSNEExplorer: lambda: TSNEExplorer(noise(40, 8), torch.arange(40) % 4, "abcd", count=40),
+    Occluder: lambda: Occluder(
+        nn.Sequential(nn.AvgPool2d(8), nn.Flatten()),
+        noise(2, 3, 40, 40),
+        [f"c{i}" for i in range(75)],
+        across=3,
+    ),
 }
+MAKE[explorers.MethodAgainstMethod] = lambda: explorers.MethodAgainstMethod(open_lab(device="cpu"), scenes=2)
 ALL = {cls.__name__: cls for cls in MAKE}
 
 

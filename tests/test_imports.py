@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lecture_utils"
 
 BOTTOM = {"progress", "checks", "store", "hooks"}
 METHODS = {"features", "attribution", "synthesis", "generative", "detection"}
-TOP = {"explorers", "exercises"}
+TOP = {"explorers", "exercises", "studies"}
 # Which parts of the package each part may import, beside itself.
 MAY_IMPORT = {
     "progress": set(),

@@ -40,6 +40,15 @@ def test_manifest_states_how_each_file_was_made(folder):
     assert made["weights/alex-seed1-conv1.safetensors"] == "python -m train alex --seed 1"
 
 
+def test_results_say_their_own_command(folder):
+    with pytest.raises(store.DamagedData, match="python -m lecture_utils.studies.new_study"):
+        store.read_verified("results/new_study.json")
+    (folder / "results").mkdir()
+    (folder / "results/new_study.json").write_text('{"command": "python -m some.study"}')
+    store.write_manifest()
+    assert store.manifest()["results/new_study.json"]["made_by"] == "python -m some.study"
+
+
 NAME = "weights/alex.safetensors"
 
 

@@ -191,6 +191,22 @@ def extracting(quick):
 
 
 @benchmark
+def attribution(quick):
+    """Each heatmap against captum's, on the same net and images."""
+    import bench_attribution  # beside this file
+
+    return (Result(*row) for row in bench_attribution.rows(quick))
+
+
+@benchmark
+def patches(quick):
+    """The strongest patches of the gallery, against the net alone."""
+    import bench_patches  # beside this file
+
+    return (Result(*row) for row in bench_patches.rows(quick))
+
+
+@benchmark
 def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch

@@ -5,7 +5,9 @@ caption that says what to look at; the alt text is both together unless `alt` sa
 """
 
 from .charts import bars, curves
+from .heat import cut_outs, few_colours, gradient_pictures, heat_columns, two_legends, zfnet_panels
 from .images import (
+    Tiles,
     filter_grid,
     grey_tiles,
     heat_over_image,
@@ -16,6 +18,9 @@ from .images import (
     signed_grid,
     strip,
 )
+from .maps import activation_maps, fields_over_image, patch_blocks, spotlights
+from .nines import nines
+from .score_table import score_table
 from .sheet import (
     COLOURS,
     DASHES,
@@ -38,6 +43,8 @@ from .sheet import (
 )
 
 __all__ = [
+    "few_colours",
+    "nines",
     "COLOURS",
     "DASHES",
     "DPI",
@@ -51,20 +58,31 @@ __all__ = [
     "TEXT",
     "TITLE",
     "Table",
+    "Tiles",
     "WIDTH",
+    "activation_maps",
     "as_array",
     "as_images",
     "bars",
     "curves",
+    "cut_outs",
+    "fields_over_image",
     "filter_grid",
+    "gradient_pictures",
     "grey_tiles",
+    "heat_columns",
     "heat_over_image",
     "image_grid",
     "mosaic",
     "part_overlay",
+    "patch_blocks",
     "rgb",
+    "score_table",
     "signed_colours",
     "signed_grid",
+    "spotlights",
     "strip",
     "table",
+    "two_legends",
+    "zfnet_panels",
 ]

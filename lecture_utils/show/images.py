@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.patches import Patch
 from PIL import Image
@@ -18,6 +19,7 @@ from .sheet import (
     SMALL,
     TEXT,
     WIDTH,
+    Picture,
     Sheet,
     as_array,
     as_images,
@@ -26,6 +28,20 @@ from .sheet import (
     grid_sheet,
     rgb,
 )
+
+
+class Tiles(Picture):
+    """A picture of many small photographs or soft curves, stored in 256 colours: half the bytes or less."""
+
+    def png(self):
+        """PNG bytes with a palette made for this picture; the same figure gives the same bytes."""
+        canvas, out = FigureCanvasAgg(self.figure), io.BytesIO()
+        canvas.draw()
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            out, "PNG", optimize=True
+        )
+        return out.getvalue()
 
 
 def image_grid(images, titles=None, columns=None, title="", caption="", alt=None, tile=None):

@@ -75,6 +75,16 @@ class SceneObject:
     lift: float = 0.0
     missing: frozenset = frozenset()
 
+    @property
+    def parts(self):
+        """Names of the parts of its class, in mask order; `missing` says which of them it lacks."""
+        return CLASSES[self.cls].parts
+
+    @property
+    def groups(self):
+        """Parts that are named together: {"ears": ("left ear", "right ear")}."""
+        return CLASSES[self.cls].groups
+
     def rows(self):
         """Its primitives in world coordinates, without the missing parts: (n, PRIM), looks (m, LOOK), group row."""
         rows, radius, middle = _canonical(self.cls, self.shape, self.pose, self.lift)

@@ -1,0 +1,157 @@
+"""The deconvnet of Zeiler and Fergus: a unit's activation, carried back down to pixels.
+
+All other activations of the layer are set to 0. Then, layer by layer, downwards: *unpool* to the places where the
+maxima came from (the switches), *rectify*, *filter* with the transposed filters. Written out:
+
+    max pooling      every maximum returns to its place, the rest is 0     = the gradient of max pooling
+    ReLU             max(signal, 0)                                        = not a gradient: the deconvnet rule
+    convolution      the transposed one, each filter flipped, no bias      = the gradient of the convolution
+    BatchNorm (eval) times its scale                                       = the gradient of the norm
+
+So a deconvnet is a gradient times the activation it starts from, but for one rule. `deconvnet` uses that; `project`
+is the algorithm as the paper writes it, and the tests hold one against the other.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..checks import check_images, check_layer
+from ..hooks import activations
+from .gradients import unit
+from .passes import differentiable, gradient_of, logits_of
+from .relu_rules import relu_rule
+
+
+def deconvnet(net, images, layer, channel, row=None, col=None):
+    """What made one unit of a layer fire, projected down to the pixels, signed, (n, 3, h, w).
+
+    net: any nn.Module that calls ReLUs. images: (n, 3, h, w). layer, channel, row, col: as in `neuron_saliency`; row
+    and col None take the channel's strongest unit, for each image its own. All other units of the layer are set to
+    0, the unit keeps its activation: a unit that is 0 projects to 0. On the images' device.
+    Errors: as `neuron_saliency`; ValueError for a net that calls no ReLU.
+    Source: Zeiler, Fergus (2014), section 2.1.
+    Differs: any net, not only a chain; what is no ReLU is passed by its gradient. Where pooling windows overlap and
+    share a maximum, what comes back is added up, as in the gradient. The way ends at the images in [0, 1], so the
+    normalisation inside a net divides by its std once more.
+    """
+    check_layer(net, layer)
+    with differentiable(net, images) as leaf, activations(net, layer) as found:
+        with relu_rule("deconvnet"):
+            logits_of(net, leaf)
+        fired = unit(found[layer], channel, row, col)
+        start = fired.detach().clamp(min=0)  # the layer's own ReLU, where `layer` stands before it
+        return gradient_of(fired * start, leaf).to(images.device)
+
+
+def project(modules, inputs, channel):
+    """The paper's algorithm for a plain chain: forward with switches, then unpool, rectify, filter. Like `inputs`.
+
+    modules: Conv2d, ReLU, MaxPool2d, BatchNorm2d (as in evaluation), Dropout, in order; the unit is in the last one's
+    output. inputs: (n, c, h, w), what the first of them receives. channel: int, its strongest unit is projected.
+    Errors: ValueError for another kind of module.
+
+    >>> below = list(lab.net)[: list(dict(lab.net.named_children())).index("relu5") + 1]
+    >>> project(below, (images - lab.net.mean) / lab.net.std, channel)
+    """
+    with torch.no_grad():
+        maps, seen = inputs, []  # seen: for each module its input's shape, and the switches of a pooling
+        for module in modules:
+            shape, switches = maps.shape, None
+            if isinstance(module, nn.MaxPool2d):
+                maps, switches = F.max_pool2d(
+                    maps, module.kernel_size, module.stride, module.padding, module.dilation,
+                    module.ceil_mode, return_indices=True,
+                )  # fmt: skip
+            else:
+                maps = _forward(module, maps)
+            seen.append((module, shape, switches))
+        flat = maps[:, channel].flatten(1)  # (n, rows * cols)
+        top, place = flat.max(1, keepdim=True)
+        signal = torch.zeros_like(maps)
+        signal[:, channel] = (
+            torch.zeros_like(flat).scatter(1, place, top.clamp(min=0)).view_as(maps[:, channel])
+        )
+        for module, shape, switches in reversed(seen):
+            signal = _backward(module, signal, shape, switches)
+        return signal
+
+
+def unpool(signal, switches, shape):
+    """Each value of maps (n, c, rows, cols) back at the place its maximum came from, in zeros of `shape`.
+
+    switches: indices of the same shape as the signal, as max_pool2d gives them. Values for one place are added.
+    """
+    flat = signal.new_zeros(*shape[:2], shape[2] * shape[3])
+    return flat.scatter_add_(2, switches.flatten(2), signal.flatten(2)).view(shape)
+
+
+def _forward(module, maps):
+    if isinstance(module, nn.Conv2d):
+        return module(maps)
+    if isinstance(module, nn.ReLU):
+        return maps.clamp(min=0)
+    if isinstance(module, nn.BatchNorm2d):
+        return F.batch_norm(
+            maps, module.running_mean, module.running_var, module.weight, module.bias, eps=module.eps
+        )
+    if isinstance(module, nn.Dropout | nn.Dropout2d | nn.Identity):
+        return maps
+    raise ValueError(f"modules: project knows no {type(module).__name__}; deconvnet takes any net")
+
+
+def _backward(module, signal, shape, switches):
+    if isinstance(module, nn.MaxPool2d):
+        return unpool(signal, switches, shape)
+    if isinstance(module, nn.ReLU):
+        return signal.clamp(min=0)
+    if isinstance(module, nn.BatchNorm2d):
+        scale = (module.running_var + module.eps).rsqrt()
+        scale = scale if module.weight is None else scale * module.weight
+        return signal * scale.view(1, -1, 1, 1)
+    if isinstance(module, nn.Conv2d):
+        return _transposed(module, signal, shape)
+    return signal
+
+
+def _transposed(conv, signal, shape):
+    """The transposed convolution: each value of the signal paints its filter where the filter had looked."""
+    if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
+        raise ValueError(
+            "modules: project knows convolutions padded with zeros, by a number; deconvnet takes any"
+        )
+    strides, pads = conv.stride, conv.padding
+    reach = [d * (k - 1) + 1 for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
+    rest = [
+        size - ((rows - 1) * stride - 2 * pad + span)
+        for size, rows, stride, pad, span in zip(
+            shape[2:], signal.shape[2:], strides, pads, reach, strict=True
+        )
+    ]  # px at the lower and right edge that no filter saw
+    return F.conv_transpose2d(signal, conv.weight, None, strides, pads, rest, conv.groups, conv.dilation)
+
+
+def activation_returned(net, images, projections, layer, channel):
+    """Seen again as a picture, how much of the activation does a projection bring back? A share (n,).
+
+    images: (n, 3, h, w) in [0, 1]. projections: the same shape, of these images. Each becomes the picture that one
+    looks at: grey .5 is zero, the largest |value| is black or white. The share is the channel's strongest activation
+    on that picture over its strongest on the image; NaN where the channel is silent on the image.
+    """
+    check_images(images, net=net)
+    check_layer(net, layer)
+    if getattr(projections, "shape", None) != images.shape:
+        raise ValueError(f"projections: expected shape {tuple(images.shape)}, as the images")
+    peaks = []
+    for batch in (images, _pictures(projections)):
+        with differentiable(net, batch) as leaf, activations(net, layer) as found, torch.no_grad():
+            logits_of(net, leaf)
+            peaks.append(unit(found[layer], channel))
+    before, after = (peak.to(images.device) for peak in peaks)
+    return torch.where(before > 0, after / before, torch.nan)
+
+
+def _pictures(projections):
+    """Signed (n, 3, h, w) as pictures in [0, 1]: zero is grey, each one's largest |value| is black or white."""
+    largest = projections.abs().amax(dim=(1, 2, 3), keepdim=True)
+    return 0.5 + projections / (2 * largest).clamp(min=torch.finfo(projections.dtype).tiny)

@@ -1,0 +1,113 @@
+"""Three ways back through a ReLU, and one switch that changes them all: plain, deconvnet, guided.
+
+Forward every rule computes y = max(x, 0). They differ in what they let back, given the gradient g that arrives:
+
+    plain       g where x > 0, else 0              the derivative
+    deconvnet   g where g > 0, else 0              a ReLU for the way back; x plays no part
+    guided      g where x > 0 and g > 0, else 0    both
+"""
+
+from collections import Counter
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+from ..checks import near_miss
+
+aten = torch.ops.aten
+# gradient: what arrives from above. output: what the ReLU gave, above 0 exactly where its input was.
+# threshold_backward(gradient, output, 0) is the gradient where output > 0, else 0, in one pass.
+RULES = {
+    "plain": lambda gradient, output: aten.threshold_backward(gradient, output, 0),
+    "deconvnet": lambda gradient, output: gradient.clamp(min=0),
+    "guided": lambda gradient, output: aten.threshold_backward(gradient.clamp(min=0), output, 0),
+}
+
+RELUS = {F.relu, torch.relu, torch.Tensor.relu, aten.relu, aten.relu.default}  # nn.ReLU calls F.relu
+RELUS_IN_PLACE = {torch.relu_, torch.Tensor.relu_, aten.relu_, aten.relu_.default}  # F.relu_ is torch.relu_
+THRESHOLDS = {F.threshold: False, torch.threshold: False, torch.threshold_: True}  # True: in place
+OTHERS = {
+    "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish", "prelu", "relu6", "rrelu",
+    "selu", "sigmoid", "silu", "softplus", "tanh",
+}  # fmt: skip
+
+
+class ReLU(torch.autograd.Function):
+    """y = max(x, 0), with one of the RULES on the way back."""
+
+    @staticmethod
+    def forward(ctx, x, rule, in_place):
+        ctx.rule = rule
+        if in_place:
+            ctx.mark_dirty(x)
+        output = x.clamp_(min=0) if in_place else x.clamp(min=0)  # a relu() here would meet the switch again
+        ctx.save_for_backward(output)
+        return output
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (output,) = ctx.saved_tensors
+        return RULES[ctx.rule](gradient, output), None, None
+
+
+class _Switch(TorchFunctionMode):
+    """Sees each call of torch made from Python. It answers those of ReLU itself, and counts."""
+
+    def __init__(self, rule):
+        super().__init__()
+        self.rule, self.count, self.others = rule, 0, Counter()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        in_place = _relu_in_place(function, args, kwargs)
+        if in_place is None:
+            name = getattr(function, "__name__", "").strip("_")
+            if name in OTHERS:
+                self.others[name] += 1
+            return function(*args, **kwargs)
+        self.count += 1
+        return ReLU.apply(args[0] if args else kwargs["input"], self.rule, in_place)
+
+
+def _relu_in_place(function, args, kwargs):
+    """Is this call a ReLU? None: no. False: yes. True: yes, and it changes its input."""
+    if function in RELUS:
+        return bool(kwargs.get("inplace") or args[1:2] == (True,))
+    if function in RELUS_IN_PLACE:
+        return True
+    if function in THRESHOLDS:
+        named = dict(zip(("input", "threshold", "value", "inplace"), args, strict=False)) | kwargs
+        if named["threshold"] == 0 and named["value"] == 0:
+            return THRESHOLDS[function] or bool(named.get("inplace"))
+    return None
+
+
+@contextmanager
+def relu_rule(rule):
+    """Inside the block, every ReLU of every net uses this backward rule: "plain", "deconvnet" or "guided".
+
+    A forward pass made inside keeps its rule also when its backward pass comes later. Modules, functions and methods
+    count, in place, reused or not, and so do thresholds at 0: nn.ReLU, F.relu, torch.relu, x.relu(), x.relu_(),
+    F.threshold(x, 0, 0). No hook is set and no net is changed. Of two blocks, one in the other, the inner one holds.
+    Yields an object with `.count`, the ReLUs called so far, and `.others`, {name: count} of other non-linearities.
+
+    Other non-linearities (ReLU6, LeakyReLU, GELU, SiLU, Hardswish, sigmoid ...) keep their own derivative: the rules
+    were never defined for them. So does a ReLU that is spelled clamp(min=0) or maximum(x, 0).
+    Errors: KeyError for an unknown rule; ValueError at the end of a "deconvnet" or "guided" block in which no ReLU
+    was called, so that the rule changed nothing (a scripted net hides its ReLUs).
+    Source: Zeiler, Fergus (2014), section 2.1; Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
+
+    >>> with relu_rule("guided"):
+    ...     gradient = saliency(net, images, targets)  # this is guided backprop
+    """
+    if rule not in RULES:
+        raise near_miss(rule, RULES, "rule")
+    switch = _Switch(rule)
+    with switch:
+        yield switch
+    if rule != "plain" and not switch.count:
+        found = ", ".join(f"{name} ({count} times)" for name, count in switch.others.items())
+        raise ValueError(f"net: no ReLU was called, so the {rule} rule would change nothing; other non-linearities "
+                         f"keep their own derivative. Found: {found or 'none'}")  # fmt: skip

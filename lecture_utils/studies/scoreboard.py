@@ -1,0 +1,185 @@
+"""The scoreboard of heatmaps, over 300 scenes:  python -m lecture_utils.studies.scoreboard
+
+Every method of `methods.METHODS` x {pointing, mass, rank accuracy; agreement with what removing, keeping, and all
+orders of the parts (Shapley) do to the score; deletion and insertion with three fills; likeness to occlusion; cost},
+for each net. Stop it when you like: the same command goes on with the scenes that are missing. The results are
+data/results/scoreboard.json.
+
+Agreement (faithfulness) is Spearman's rank correlation, within a scene, between a heatmap on the parts and the parts'
+effects, averaged over scenes: "sum" with the heat's sums over the parts, "density" with its means. A constant map's
+sums are the parts' areas, and large parts matter more: so "gain" is the paired difference of "sum" to the constant map.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from .. import nets, store
+from ..lab import open_lab
+from ..nets.data import cache_dir, world_fingerprint
+from ..progress import progress
+from . import games, records
+from .methods import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
+
+COMMAND = "python -m lecture_utils.studies.scoreboard"
+NETS, SCENES, FLIPPED = ("alex", "gap"), 300, 150  # scenes in all; of these with deletion and insertion
+SLICE, EXACT = 30, 5  # scenes that are computed again; of these with Shapley values
+CHUNK = 2 * EXACT  # scenes in one step, and in one file of the run
+TOLERANCE = {"pointing": 1.01 / SLICE, "mass": 0.01, "rank": 0.01}  # one scene; of the others:
+TOLERANCE_OF_RANKS = 0.05
+SETTINGS = {"integrated gradients, steps": STEPS, "SmoothGrad, samples": SAMPLES, "occlusion, px": [SQUARE, STRIDE],
+            "blur, px": BLUR, "deletion, steps": records.FLIPS,
+            "heat": {name: method.heat for name, method in METHODS.items()}}  # fmt: skip
+
+
+def run(names=NETS, scenes=SCENES, flipped=FLIPPED, out=None, renders=None, folder=None):
+    """Compute what is missing and write the results; their path.
+
+    names: nets. renders: a folder for rendered pictures (10 MB a scene), which serve several nets. folder: where the
+    records are kept; None takes the cache. A net's records are kept under the sha256 of its weights.
+    """
+    folder = Path(folder or cache_dir() / "runs" / f"scoreboard-{world_fingerprint()}")
+    recipe = hashlib.sha256(json.dumps(SETTINGS).encode()).hexdigest()[:6]  # other settings, other records
+    starts, kept = range(0, scenes, CHUNK), {name: [] for name in names}
+    labs = {name: open_lab(net=name, device="cpu") for name in names}
+    with progress(label="scoreboard", total=scenes * len(names)) as bar:
+        for start in starts:
+            count = min(CHUNK, scenes - start)
+            some = None
+            for name, lab in labs.items():
+                path = (
+                    folder
+                    / f"{name}-{_sha(name)[:12]}-{recipe}"
+                    / f"{start:04d}-{count}-{start < flipped}.json"
+                )
+                if not path.exists():
+                    some = some or list(games.games(lab.gallery, start, count, folder=renders))
+                    _write(path, records.scene_records(lab, some, flips=start < flipped))
+                kept[name] += json.loads(path.read_text(encoding="utf-8"))
+                bar.update(count)
+    first = list(games.games(labs[names[0]].gallery, 0, CHUNK, exact=False))
+    table = {name: _summary(name, lab, kept[name], first) for name, lab in labs.items()}
+    return _write(
+        out or store.data_dir() / "results" / "scoreboard.json", _header(scenes, flipped) | {"nets": table}
+    )
+
+
+def _summary(name, lab, some, first):
+    """All results of one net."""
+    return {
+        "weights": _sha(name),
+        "scenes": len(some),
+        "agreement": records.agreement(some),
+        "rows": records.rows(some),
+        "swaps": records.swaps(some),
+        "cost": records.cost(lab, records.question(lab, first)),
+        "slice": slice_rows(some),
+    }
+
+
+def _header(scenes, flipped):
+    return {
+        "command": COMMAND,
+        "scenes": f"the first {scenes} of the gallery with at least {games.PARTS} players of at least {games.LEAST} px",
+        "flipped": f"deletion and insertion: the first {flipped} of them, {records.FLIPS} steps",
+        "slice": f"the first {SLICE} of them, Shapley the first {EXACT}",
+        "seeds": {"bootstrap": 0, "SmoothGrad": 0, "untrained net": 0, "ties of deletion": 0,
+                  "random map": "the scene's index in the gallery"},
+        "settings": SETTINGS,
+        "world": world_fingerprint(),
+    }  # fmt: skip
+
+
+def slice_rows(some):
+    """{method: {score: mean}} of the slice, from records in order: Shapley on its first EXACT scenes, the rest on all.
+
+    Deletion and insertion are not part of the slice.
+    """
+    most, few = records.score_lists(some[:SLICE]), records.score_lists(some[:EXACT])
+    found = {}
+    for method in most:
+        lists = {name: values for name, values in most[method].items() if "shapley" not in name}
+        lists |= {name: values for name, values in few[method].items() if "shapley" in name}
+        found[method] = {
+            name: round(sum(values) / len(values), 4)
+            for name, values in lists.items()
+            if not name.startswith(("deletion", "insertion"))
+        }
+    return found
+
+
+def live_slice(lab):
+    """The slice, computed now: `slice_rows` and the games (SLICE of them)."""
+    some = []
+    with progress(label="rendering and scoring", total=SLICE) as bar:
+        found = []
+        for start in range(0, SLICE, CHUNK):
+            for first, exact in ((start, start < EXACT), (start + EXACT, False)):
+                for game in games.games(lab.gallery, first, EXACT, exact=exact, shadows=False):
+                    some.append(game)
+                    bar.update()
+            found += records.scene_records(lab, some[start:])
+    return slice_rows(found), some, found
+
+
+def differences(live, shipped):
+    """Sentences, one for each score of the slice that differs from the shipped one by more than its tolerance."""
+    return [
+        f"{method}, {name}: {value} now, {shipped[method][name]} shipped"
+        for method, scores in live.items()
+        for name, value in scores.items()
+        if abs(value - shipped[method][name]) > TOLERANCE.get(name, TOLERANCE_OF_RANKS)
+    ]
+
+
+def load():
+    """The shipped results. Errors: store.DamagedData."""
+    return json.loads(store.read_verified("results/scoreboard.json"))
+
+
+def _sha(name):
+    return nets.card(name)["weights"]["sha256"]
+
+
+def _write(path, content):
+    """JSON, the file whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
+    parser.add_argument("--nets", nargs="+", default=list(NETS))
+    parser.add_argument("--scenes", type=int, default=SCENES)
+    parser.add_argument(
+        "--slice", action="store_true", help="compute the slice again and compare; writes nothing"
+    )
+    parser.add_argument("--renders", type=Path, help="keep rendered pictures in this folder (10 MB a scene)")
+    parser.add_argument("--out", type=Path, help="file of the results (data/results/scoreboard.json)")
+    options = parser.parse_args(argv)
+    try:
+        if options.slice:
+            shipped = load()["nets"]
+            wrong = [
+                f"{name}: {sentence}"
+                for name in options.nets
+                for sentence in differences(live_slice(open_lab(net=name))[0], shipped[name]["slice"])
+            ]
+            print("\n".join(wrong) or "the slice agrees with the shipped rows")
+            return 1 if wrong else 0
+        path = run(options.nets, options.scenes, out=options.out, renders=options.renders)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
+        return 130
+    print(f"{path}; now run python -m lecture_utils.store --write")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""The deconvnet: unpooling with switches, rectified signals, transposed filters, and where it is a gradient."""
+
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lecture_utils import features
+from lecture_utils.attribution import (
+    activation_returned,
+    deconvnet,
+    neuron_saliency,
+    project,
+    relu_rule,
+    saliency,
+    unpool,
+)
+from tests.attribution_nets import (
+    for_captum,
+    random_images,
+    random_net,
+    relative,
+    toy,
+    toy_images,
+    unchanged,
+    unit_on,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # captum always warns
+    from captum.attr import NeuronDeconvolution
+
+LAYERS = {
+    "alex": "relu5", "gap": "relu4", "zf": "relu3", "resnet18": "layer2.1", "squeezenet1_1": "features.6",
+    "densenet121": "features.transition2.relu",
+}  # fmt: skip
+
+
+def draws(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+# --- by hand ---
+
+
+def test_one_layer_by_hand():
+    """A 1 x 2 filter [1, 2], ReLU, 1 x 2 pooling, on one row of pixels.
+
+    pixels  [1, 0, 3, 1, 2]   ->   convolution [1, 6, 5, 5]   ->   pooling [6, 5], from places 1 and 2
+    The strongest is 6. Down: unpooled [0, 6, 0, 0]; rectified the same; the filter painted at 1: [0, 6, 12, 0, 0].
+    """
+    conv = nn.Conv2d(1, 1, (1, 2), bias=False)
+    with torch.no_grad():
+        conv.weight.copy_(torch.tensor([1.0, 2.0]).view(1, 1, 1, 2))
+    pixels = torch.tensor([1.0, 0.0, 3.0, 1.0, 2.0]).view(1, 1, 1, 5)
+    chain = [conv, nn.ReLU(), nn.MaxPool2d((1, 2))]
+    assert [int(v) for v in nn.Sequential(*chain)(pixels).flatten()] == [6, 5]
+    assert project(chain, pixels, 0).flatten().tolist() == [0, 6, 12, 0, 0]
+
+
+def test_signals_are_rectified_on_the_way_down():
+    """Two layers: the second filter is negative on channel 1, so nothing of it comes down, though it was on."""
+    first, second = nn.Conv2d(1, 2, 1, bias=False), nn.Conv2d(2, 1, 1, bias=False)
+    with torch.no_grad():
+        first.weight.copy_(torch.tensor([2.0, 3.0]).view(2, 1, 1, 1))
+        second.weight.copy_(torch.tensor([4.0, -1.0]).view(1, 2, 1, 1))
+    chain = [first, nn.ReLU(), second, nn.ReLU()]  # 1 -> [2, 3] -> 8 - 3 = 5
+    found = project(chain, torch.ones(1, 1, 1, 1), 0)
+    assert found.item() == 40  # 5 -> [20, -5] -> [20, 0] -> 2 * 20; the gradient would give 5 * (8 - 3) = 25
+
+
+def test_each_maximum_returns_to_its_place():
+    maps = torch.tensor([[1.0, 2.0, 0.0, 9.0], [8.0, 3.0, 4.0, 5.0]]).view(1, 1, 2, 4)
+    pooled, switches = F.max_pool2d(maps, 2, return_indices=True)
+    assert pooled.flatten().tolist() == [8, 9]
+    back = unpool(pooled, switches, maps.shape)
+    assert back[0, 0].tolist() == [[0, 0, 0, 9], [8, 0, 0, 0]]
+
+
+# --- where it is a gradient ---
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "overlap"),
+    [((8, 8), 2, 2, 0, False), ((9, 7), 3, 3, 1, False), ((13, 13), 3, 2, 0, True), ((13, 13), 5, 4, 0, True),
+     ((9, 9), 3, 1, 1, True)],
+)  # fmt: skip
+def test_unpooling_with_switches_is_the_gradient_of_pooling(size, kernel, stride, padding, overlap):
+    maps = torch.rand(2, 4, *size, dtype=torch.float64, generator=draws(0)).requires_grad_()
+    pooled, switches = F.max_pool2d(maps, kernel, stride, padding, return_indices=True)
+    signal = torch.randn(pooled.shape, dtype=torch.float64, generator=draws(1))
+    found = unpool(signal, switches, maps.shape)
+    torch.testing.assert_close(found, torch.autograd.grad(pooled, maps, signal)[0], rtol=1e-12, atol=1e-12)
+    library = F.max_unpool2d(signal, switches, kernel, stride, padding, output_size=size)
+    same = torch.equal(found, library)
+    assert same is not overlap, "only where windows overlap does torch's unpooling keep one value of several"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 2},
+        {"stride": 4, "padding": 2},
+        {"padding": 1, "groups": 3},
+        {"dilation": 2, "stride": (3, 2)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("size", [(17, 17), (20, 15)])
+def test_the_transposed_convolution_is_the_gradient_of_the_convolution(options, size):
+    """Also where the last columns are seen by no filter. One convolution: activation times gradient."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 6, 5, dtype=torch.float64, **options)
+    images = torch.rand(2, 3, *size, dtype=torch.float64)
+    leaf = images.clone().requires_grad_()
+    best = conv(leaf)[:, 4].flatten(1).amax(1).clamp(min=0)
+    (expected,) = torch.autograd.grad((best**2 / 2).sum(), leaf)
+    torch.testing.assert_close(project([conv], images, 4), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["alex", "gap", "zf"])
+def test_the_papers_algorithm_and_the_gradient_with_the_deconvnet_rule_are_one(name):
+    net, (images, _) = random_net(name), random_images(name)
+    names = [child for child, _ in net.named_children()]
+    for layer in ("relu1", "pool1", "conv2", "relu2", "norm3", "relu5"):
+        below = list(net)[: names.index(layer) + 1]
+        channel = unit_on(net, images, layer)[0]
+        walked = project(below, (images - net.mean) / net.std, channel) / net.std
+        assert relative(deconvnet(net, images, layer, channel), walked) < 1e-12, layer
+
+
+def test_in_the_first_layer_it_is_activation_times_gradient_and_above_it_is_not():
+    net, (images, _) = random_net("alex"), random_images("alex")
+    for layer, equal in (("relu1", True), ("pool1", True), ("relu3", False)):
+        channel = unit_on(net, images, layer)[0]
+        best = features.extract(net, images, layer)[:, channel].flatten(1).amax(1).view(-1, 1, 1, 1)
+        apart = relative(
+            deconvnet(net, images, layer, channel), best * neuron_saliency(net, images, layer, channel)
+        )
+        assert (apart < 1e-12) is equal
+    torch.manual_seed(0)
+    for module in (positive := toy("gap")).modules():  # nothing is ever negative: the rules agree
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0, 1)
+    images = toy_images(2)
+    best = features.extract(positive, images, "relu2")[:, 5].flatten(1).amax(1).view(-1, 1, 1, 1)
+    expected = best * neuron_saliency(positive, images, "relu2", 5)
+    torch.testing.assert_close(deconvnet(positive, images, "relu2", 5), expected)
+
+
+# --- against captum ---
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:captum")
+@pytest.mark.parametrize(("name", "layer"), LAYERS.items(), ids=LAYERS)
+def test_it_is_captums_neuron_deconvolution_times_the_activation(name, layer):
+    net, (images, _) = random_net(name), random_images(name, seed=1)
+    maps, channel = features.extract(net, images, layer), unit_on(net, images, layer)[0]
+    cols = maps.shape[3]
+    found = deconvnet(net, images, layer, channel)
+    other = for_captum(name)
+    for image, answer, own in zip(images, maps[:, channel], found, strict=True):
+        row, col = divmod(int(answer.argmax()), cols)
+        method = NeuronDeconvolution(other, other.get_submodule(layer))
+        expected = method.attribute(image[None].clone(), (channel, row, col)) * answer[row, col]
+        assert relative(own[None], expected) < 1e-6
+
+
+# --- what it promises ---
+
+
+def test_a_unit_reaches_its_receptive_field_only():
+    net, images = toy("gap"), toy_images(2)
+    maps = features.extract(net, images, "relu2")
+    for channel in range(6):
+        found = deconvnet(net, images, "relu2", channel)
+        for answer, own in zip(maps[:, channel], found, strict=True):
+            row, col = divmod(int(answer.argmax()), 8)
+            top, left = max(0, 2 * row - 3), max(0, 2 * col - 3)  # 8 px, stride 2, offset -3
+            own[:, top : 2 * row + 5, left : 2 * col + 5] = 0
+            assert not own.any()
+
+
+def test_a_chosen_place_and_a_silent_one():
+    net, images = toy("gap"), toy_images(2)
+    maps = features.extract(net, images, "relu2")
+    strongest = maps[0, 5].argmax()
+    row, col = divmod(int(strongest), 8)
+    chosen = deconvnet(net, images[:1], "relu2", 5, row, col)
+    torch.testing.assert_close(chosen, deconvnet(net, images[:1], "relu2", 5))
+    nn.init.constant_(net.norm2.bias, -1000)
+    assert not deconvnet(net, images, "relu2", 5).any(), "a silent channel projects to nothing"
+    assert not deconvnet(net, images, "conv2", 2, 0, 0).isnan().any()
+
+
+def test_a_negative_activation_before_the_relu_projects_to_nothing():
+    net, images = toy("gap"), toy_images(2)
+    nn.init.constant_(net.conv1.bias, -100)
+    assert neuron_saliency(net, images, "conv1", 0).any()
+    assert not deconvnet(net, images, "conv1", 0).any()
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_it_works_without_gradients_and_changes_nothing(context):
+    net, images = toy("gap", torch.float32), toy_images(2, torch.float32)
+    expected = deconvnet(net, images, "relu2", 5)
+    with unchanged(net), context():
+        assert torch.equal(deconvnet(net, images * 1, "relu2", 5), expected)
+        assert torch.equal(project(list(net)[:3], images * 1, 2), deconvnet(net, images * 1, "pool1", 2))
+    with relu_rule("guided"):
+        assert torch.equal(deconvnet(net, images, "relu2", 5), expected), "its own rule is the inner one"
+        saliency(net, images, 0)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.AvgPool2d(2), "project knows no AvgPool2d; deconvnet takes any net"),
+        (nn.Conv2d(3, 3, 3, padding="same"), "padded with zeros, by a number"),
+        (nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), "padded with zeros"),
+    ],
+)
+def test_project_says_what_it_does_not_know(module, message):
+    with pytest.raises(ValueError, match=message):
+        project([module], torch.rand(1, 3, 8, 8), 0)
+
+
+# --- seen again ---
+
+
+def test_what_comes_back_by_hand():
+    """One filter that answers the red of a pixel; two images whose strongest red is .8 and .4."""
+    net = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1))
+        net[0].bias.zero_()
+    images = torch.zeros(2, 3, 2, 2)
+    images[0, 0, 1, 1], images[1, 0, 0, 1] = 0.8, 0.4
+    projections = deconvnet(net, images, "1", 0)
+    assert projections[0, 0, 1, 1] == pytest.approx(0.8) and projections[1, 0, 0, 1] == pytest.approx(0.4)
+    found = activation_returned(net, images, projections, "1", 0)
+    assert found.tolist() == pytest.approx([1 / 0.8, 1 / 0.4])  # as a picture both are pure red on grey
+    grey = activation_returned(net, images, torch.zeros_like(images), "1", 0)
+    assert grey.tolist() == pytest.approx([0.5 / 0.8, 0.5 / 0.4])
+    assert activation_returned(net, torch.zeros_like(images), images, "1", 0).isnan().all()
+    with pytest.raises(ValueError, match=r"projections: expected shape \(2, 3, 2, 2\)"):
+        activation_returned(net, images, projections[:1], "1", 0)

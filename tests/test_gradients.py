@@ -1,0 +1,270 @@
+"""Gradients of a score with respect to the image: by hand, against captum, and by their own laws."""
+
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lecture_utils.attribution import guided_backprop, heat, neuron_saliency, relu_rule, saliency
+from tests.attribution_nets import (
+    SIDES,
+    for_captum,
+    random_images,
+    random_net,
+    relative,
+    toy,
+    toy_images,
+    unchanged,
+    unit_on,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # captum always warns
+    import captum.attr as captum
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum")  # it announces its hooks
+every_net = pytest.mark.parametrize("name", SIDES)
+seeds = pytest.mark.parametrize("seed", [0, 1])
+
+
+# --- by hand ---
+
+
+class Linear(nn.Module):
+    """Scores = weights (classes, 3*h*w) times the pixels."""
+
+    def __init__(self, weights, relu=False):
+        super().__init__()
+        self.weights, self.relu = nn.Parameter(weights), relu
+
+    def forward(self, images):
+        scores = images.flatten(1) @ self.weights.T
+        return F.relu(scores) if self.relu else scores
+
+
+def test_of_a_linear_net_the_saliency_is_the_weights():
+    weights = torch.arange(24.0).view(2, 12) - 11
+    found = saliency(Linear(weights), torch.rand(2, 3, 2, 2), torch.tensor([1, 0]))
+    assert torch.equal(found, weights[[1, 0]].view(2, 3, 2, 2))
+
+
+def test_the_score_is_the_one_before_softmax():
+    """A class whose score falls may rise in probability: the two gradients need not even agree in sign."""
+    weights = torch.tensor([[-1.0] * 12, [-5.0] * 12])
+    net, images = Linear(weights), torch.rand(1, 3, 2, 2)
+    assert (saliency(net, images, 0) < 0).all()
+    leaf = images.clone().requires_grad_()
+    (of_probability,) = torch.autograd.grad(net(leaf).softmax(1)[0, 0], leaf)
+    assert (of_probability > 0).all()
+
+
+def test_two_layers_by_hand():
+    """hidden = relu([x0 - x1, x1 - x0, x0 + x1]), score = hidden . [1, -2, 3], at x0 = 2, x1 = 1."""
+
+    class Net(nn.Module):
+        def forward(self, images):
+            x0, x1 = images[:, 0, 0, 0], images[:, 1, 0, 0]
+            hidden = F.relu(torch.stack([x0 - x1, x1 - x0, x0 + x1], 1))
+            return hidden @ torch.tensor([[1.0], [-2.0], [3.0]]) + 0 * images.sum()
+
+    images = torch.tensor([2.0, 1.0, 0.0]).view(1, 3, 1, 1)
+    by_rule = {"plain": [4.0, 2.0, 0.0], "guided": [4.0, 2.0, 0.0], "deconvnet": [4.0, 2.0, 0.0]}
+    # at x0 = 1, x1 = 2 the second unit is on and the first is off: -2 arrives at it, and 1 at the first
+    turned = {"plain": [5.0, 1.0, 0.0], "guided": [3.0, 3.0, 0.0], "deconvnet": [4.0, 2.0, 0.0]}
+    for rule in by_rule:
+        with relu_rule(rule):
+            assert saliency(Net(), images, 0).flatten().tolist() == by_rule[rule]
+            assert saliency(Net(), images[:, [1, 0, 2]], 0).flatten().tolist() == turned[rule]
+    assert guided_backprop(Net(), images[:, [1, 0, 2]], 0).flatten().tolist() == turned["guided"]
+
+
+# --- against captum, in float64, to 1e-6 of the largest value ---
+
+
+@seeds
+@every_net
+def test_saliency_is_captums(name, seed):
+    images, targets = random_images(name, seed)
+    expected = captum.Saliency(for_captum(name, seed)).attribute(images.clone(), targets, abs=False)
+    assert relative(saliency(random_net(name, seed), images, targets), expected) < 1e-6
+
+
+@seeds
+@every_net
+def test_guided_backprop_is_captums(name, seed):
+    images, targets = random_images(name, seed)
+    expected = captum.GuidedBackprop(for_captum(name, seed)).attribute(images.clone(), targets)
+    with unchanged(random_net(name, seed)):
+        found = guided_backprop(random_net(name, seed), images, targets)
+    assert relative(found, expected) < 1e-6
+    assert relative(found, saliency(random_net(name, seed), images, targets)) > 0.1, "the rule must matter"
+
+
+@seeds
+@every_net
+def test_the_deconvnet_rule_is_captums(name, seed):
+    images, targets = random_images(name, seed)
+    expected = captum.Deconvolution(for_captum(name, seed)).attribute(images.clone(), targets)
+    net = random_net(name, seed)
+    with relu_rule("deconvnet"):
+        found = saliency(net, images, targets)
+    assert relative(found, expected) < 1e-6
+    assert relative(found, guided_backprop(net, images, targets)) > 0.1
+
+
+@pytest.mark.parametrize(("name", "layer"), [("alex", "relu4"), ("gap", "conv3"), ("resnet18", "layer3.0")])
+def test_neuron_saliency_is_captums(name, layer):
+    images, _ = random_images(name)
+    net = random_net(name)
+    unit = unit_on(net, images, layer)
+    expected = captum.NeuronGradient(net, net.get_submodule(layer)).attribute(images.clone(), unit)
+    assert relative(neuron_saliency(net, images, layer, *unit), expected) < 1e-6
+
+
+def test_guided_backprop_of_one_unit_is_captums():
+    images, _ = random_images("alex")
+    net = random_net("alex")
+    unit = unit_on(net, images, "relu5")
+    expected = captum.NeuronGuidedBackprop(net, net.relu5).attribute(images.clone(), unit)
+    with relu_rule("guided"):
+        assert relative(neuron_saliency(net, images, "relu5", *unit), expected) < 1e-6
+
+
+# --- their own laws ---
+
+
+def test_a_net_without_biases_is_the_sum_of_gradient_times_pixel():
+    """Scale the image and the score scales with it (Euler): score = sum of pixel * gradient."""
+    net, images = toy("fc"), toy_images(2)
+    for module in net.modules():
+        if getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.bias)
+    nn.init.zeros_(net.norm2.running_mean)
+    scores = net(images).detach()[:, 1]
+    torch.testing.assert_close((saliency(net, images, 1) * images).sum((1, 2, 3)), scores)
+
+
+def test_each_image_has_its_own_gradient():
+    net, images = toy("fc"), toy_images(3)
+    targets = torch.tensor([2, 0, 1])
+    for function in (saliency, guided_backprop):
+        alone = [function(net, image[None], int(t)) for image, t in zip(images, targets, strict=True)]
+        torch.testing.assert_close(function(net, images, targets), torch.cat(alone))
+    assert torch.equal(saliency(net, images, 2), saliency(net, images, torch.tensor([2, 2, 2])))
+    assert torch.equal(saliency(net, images, 2), saliency(net, images, torch.tensor(2)))
+
+
+def test_a_small_step_along_the_gradient_raises_the_score_by_its_square():
+    net, (images, targets) = random_net("gap"), random_images("gap")
+    gradient, step = saliency(net, images, targets), 1e-6
+    up, down = (net(images + way * step * gradient).detach() for way in (1, -1))
+    slope = ((up - down) / (2 * step)).gather(1, targets[:, None])[:, 0]
+    torch.testing.assert_close(slope, gradient.square().sum((1, 2, 3)), rtol=1e-4, atol=0)
+
+
+# --- one unit ---
+
+
+def test_the_strongest_unit_is_taken_for_each_image():
+    net, images = toy("gap"), toy_images(3)
+    with torch.no_grad():
+        maps = net[:7](images)  # relu2: (3, 6, 8, 8)
+    for channel in range(6):
+        best = maps[:, channel].flatten(1).argmax(1)
+        by_hand = [
+            neuron_saliency(net, image[None], "relu2", channel, int(b) // 8, int(b) % 8)
+            for image, b in zip(images, best, strict=True)
+        ]
+        torch.testing.assert_close(neuron_saliency(net, images, "relu2", channel), torch.cat(by_hand))
+
+
+def test_a_unit_of_a_vector_and_of_a_convolution():
+    net, images = toy("gap"), toy_images(2)
+    assert torch.equal(neuron_saliency(net, images, "fc", 1), saliency(net, images, 1))
+    found = neuron_saliency(net, images, "conv1", 2, row=5, col=7)
+    assert torch.equal(found[0, :, 4:7, 6:9], net.conv1.weight[2].detach())
+    found[:, :, 4:7, 6:9] = 0
+    assert not found.any(), "nothing outside the receptive field"
+
+
+def test_a_unit_behind_a_relu_that_is_off_has_no_gradient():
+    net, images = toy("gap"), toy_images(1)
+    with torch.no_grad():
+        net.conv1.bias[0] = -100
+    assert not neuron_saliency(net, images, "relu1", 0, 3, 3).any()
+    assert neuron_saliency(net, images, "conv1", 0, 3, 3).any()
+    assert not neuron_saliency(net, images, "relu1", 0).any()
+
+
+# --- heat ---
+
+
+def test_heat_by_hand():
+    gradient = torch.tensor([[1.0, -4.0, 2.0], [0.0, -1.0, -2.0]]).view(1, 2, 3).permute(0, 2, 1)[..., None]
+    assert gradient.shape == (1, 3, 2, 1)  # two pixels of three colours
+    assert heat(gradient).flatten().tolist() == [4.0, 2.0]
+    assert heat(gradient, "squared").flatten().tolist() == [21.0, 5.0]
+    assert heat(gradient, "positive").flatten().tolist() == [3.0, 0.0]
+    assert heat(gradient, "signed").flatten().tolist() == [-1.0, -3.0]
+    assert heat(torch.rand(2, 3, 5, 7)).shape == (2, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "how", "error", "message"),
+    [
+        (torch.rand(3, 4, 4), "absolute", ValueError, r"gradient: expected .* got \(3, 4, 4\)"),
+        ([1.0], "absolute", ValueError, "got list"),
+        (torch.rand(1, 3, 4, 4), "sqared", KeyError, "unknown how 'sqared'; did you mean 'squared'"),
+        (torch.rand(1, 3, 4, 4), None, KeyError, "unknown how None"),
+    ],
+)
+def test_heat_refuses(gradient, how, error, message):
+    with pytest.raises(error, match=message):
+        heat(gradient, how)
+
+
+# --- where and in what ---
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_works_wherever_it_is_called(context, dtype):
+    net = toy("gap", dtype)
+    images = toy_images(2, dtype)
+    expected = (
+        saliency(net, images, 1),
+        guided_backprop(net, images, 1),
+        neuron_saliency(net, images, "relu2", 5),
+    )
+    with context():
+        here = images * 1  # an inference tensor under inference_mode
+        found = saliency(net, here, 1), guided_backprop(net, here, 1), neuron_saliency(net, here, "relu2", 5)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == dtype and not one.requires_grad and torch.equal(one, other)
+    saliency(net, here, 1)  # also outside, where an inference tensor cannot be saved for the way back
+
+
+def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
+    net = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(12, 2))
+    images = (torch.rand(1, 3, 2, 2) - 0.5).requires_grad_()
+    before = images.detach().clone()
+    gradient = saliency(net, images, 0)
+    assert torch.equal(gradient == 0, before <= 0)
+    assert torch.equal(images, before) and images.grad is None and images.is_leaf
+
+
+def test_parameters_that_ask_for_no_gradient_are_no_obstacle():
+    net = toy("gap")
+    expected = saliency(net, torch.ones(1, 3, 16, 16, dtype=torch.float64), 0)
+    net.requires_grad_(False)
+    with unchanged(net):
+        assert torch.equal(saliency(net, torch.ones(1, 3, 16, 16, dtype=torch.float64), 0), expected)
+
+
+def test_other_sizes_and_shapes_where_the_net_takes_them():
+    net = toy("gap")
+    for size in ((16, 16), (9, 30), (40, 4)):
+        images = torch.rand(1, 3, *size, dtype=torch.float64)
+        assert saliency(net, images, 0).shape == images.shape

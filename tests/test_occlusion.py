@@ -1,0 +1,315 @@
+"""Occlusion: by hand, against captum, the shortcut against whole passes, and what is refused."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from lecture_utils import nets
+from lecture_utils.attribution import mask_squares, occlusion, occlusion_heat
+from lecture_utils.attribution.occlusion import occluded
+from lecture_utils.attribution.window import first_layers, first_layers_on_a_window
+from lecture_utils.nets import imagenet
+from tests.test_cam import alive, noise
+from tests.test_hooks import photograph, same
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # captum always warns
+    from captum.attr import Occlusion
+
+
+def small(pool, conv=None):
+    """A net that begins with convolution, norm, ReLU and pooling, and is of two minds."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        conv = conv or nn.Conv2d(3, 6, 5, 2, padding=2)
+        conv.reset_parameters()
+        head = [nn.Conv2d(6, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4)]
+        net = nn.Sequential(conv, nn.BatchNorm2d(6), nn.ReLU(inplace=True), pool, *head)
+    with torch.no_grad():
+        head[-1].weight.mul_(20)
+    return alive(net, noise(2, 3, 48, 48))
+
+
+@pytest.fixture(scope="module")
+def net():
+    return small(nn.MaxPool2d(2))
+
+
+def whole_passes(net, images, targets, size, stride, fill):
+    """One image, one square at a time."""
+    found = []
+    for image, target in zip(images, targets, strict=True):
+        for top, left, bottom, right in mask_squares(images.shape[-2:], size, stride):
+            copy = image.clone()
+            copy[:, top:bottom, left:right] = torch.as_tensor(fill, dtype=image.dtype).view(-1, 1, 1)
+            with torch.no_grad():
+                found.append(net(copy[None]).softmax(1)[0, target])
+    return torch.stack(found)
+
+
+# --- by hand ---
+
+
+class Brightness(nn.Module):
+    """Score 0 is the sum of the image, score 1 is 0: the probability is a sigmoid of what is left."""
+
+    def forward(self, images):
+        total = images.sum((1, 2, 3))
+        return torch.stack([total, torch.zeros_like(total)], 1)
+
+
+def test_by_hand():
+    image = torch.zeros(1, 3, 3, 4).double()
+    image[0, 0] = torch.tensor([[1.0, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 4]])
+    found = occlusion(Brightness(), image, 0, size=2, stride=2, fill=0.0)
+    remains = torch.tensor([[[4.0, 7.0], [7.0, 3.0]]]).double()  # 2 x 2, then clipped to 1 x 2 below
+    torch.testing.assert_close(found, remains.sigmoid())
+    torch.testing.assert_close(occlusion(Brightness(), image, 1, 2, 2, fill=0.0), (-remains).sigmoid())
+    red = occlusion(Brightness(), image, 0, size=2, stride=2, fill=torch.tensor([0.5, 0, 0]))
+    torch.testing.assert_close(red, (remains + torch.tensor([[[2.0, 2.0], [1.0, 1.0]]])).sigmoid())
+
+
+def test_squares_are_clipped_at_the_border():
+    assert mask_squares((5, 4), 3, 2) == [(0, 0, 3, 3), (0, 2, 3, 4), (2, 0, 5, 3), (2, 2, 5, 4)]
+    assert mask_squares((4, 5), 3, 2) == [(0, 0, 3, 3), (0, 2, 3, 5), (2, 0, 4, 3), (2, 2, 4, 5)]
+    assert mask_squares((5, 5), 5, 3) == [(0, 0, 5, 5)]
+    for side, size, stride in ((112, 16, 4), (20, 7, 3), (9, 4, 4), (10, 3, 2)):
+        squares = mask_squares((side, side), size, stride)
+        covered = torch.zeros(side, side)
+        for top, left, bottom, right in squares:
+            assert 0 < bottom - top <= size and 0 < right - left <= size
+            covered[top:bottom, left:right] += 1
+        assert covered.min() > 0 and len(squares) == (-(-(side - size) // stride) + 1) ** 2
+
+
+def test_heat_by_hand():
+    heat = occlusion_heat(torch.tensor([[[0.5, 0.9]]]), torch.tensor([0.9]), (2, 3), size=2, stride=1)
+    assert torch.allclose(heat[0, 0], torch.tensor([0.4, 0.2, 0.0]))
+
+
+# --- captum ---
+
+
+@pytest.mark.parametrize(("size", "stride"), [(8, 4), (7, 3), (10, 10), (5, 4), (24, 3)])
+def test_captum_agrees(net, size, stride):
+    images, targets = noise(2, 3, 30, 24, seed=1), torch.tensor([3, 0])
+    with torch.no_grad():
+        before = net(images).softmax(1).gather(1, targets[:, None])[:, 0]
+    found = occlusion(net, images, targets, size, stride, 0.3, batch_size=7)
+    ours = occlusion_heat(found, before, images.shape[-2:], size, stride)
+    judge = Occlusion(lambda x: net(x).softmax(1))
+    with torch.no_grad():
+        theirs = judge.attribute(images, (3, size, size), (3, stride, stride), baselines=0.3, target=targets)
+    assert theirs.abs().max() > 1e-4
+    for colour in theirs.double().unbind(1):
+        torch.testing.assert_close(ours, colour, rtol=1e-6, atol=1e-6 * float(theirs.abs().max()))
+
+
+def test_captum_agrees_on_resnet18():
+    net, images = alive(imagenet.build("resnet18"), noise(2, 3, 48, 48)), noise(1, 3, 48, 48, seed=1)
+    with torch.no_grad():
+        before = net(images).softmax(1)[:, 7]
+        judge = Occlusion(lambda x: net(x).softmax(1))
+        theirs = judge.attribute(images, (3, 20, 20), (3, 15, 15), baselines=0.5, target=7)[:, 0].double()
+    ours = occlusion_heat(occlusion(net, images, 7, 20, 15), before, (48, 48), 20, 15)
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6 * float(theirs.abs().max()))
+
+
+# --- the shortcut ---
+
+
+def shortcut(net, images, size, stride, fill=0.5):
+    """The shortcut's logits for all squares of all images; None where there is none."""
+    squares, colour = mask_squares(images.shape[-2:], size, stride), torch.full((3, 1, 1), fill).to(images)
+    jobs = [(n, square) for n in range(len(images)) for square in squares]
+    with torch.no_grad():
+        answer = first_layers_on_a_window(net, images, colour, squares)
+        return None if answer is None else (answer(jobs), net(occluded(images, colour, jobs)))
+
+
+@pytest.mark.parametrize("name", ["alex", "gap", "zf"])
+def test_on_the_course_s_nets_the_shortcut_is_taken_and_exact(name):
+    net, images = nets.build(name).eval(), noise(2, 3, 112, 112, seed=2, dtype=torch.float32)
+    for size, stride in ((16, 16), (25, 22)):
+        found, expected = shortcut(net, images, size, stride)
+        assert len(expected.unique(dim=0)) > 1, "the squares make a difference"
+        assert (found - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+GEOMETRIES = {
+    "5/2+2, max 2": (nn.Conv2d(3, 6, 5, 2, 2), nn.MaxPool2d(2)),
+    "3/1+0, max 3/2": (nn.Conv2d(3, 6, 3), nn.MaxPool2d(3, 2)),
+    "7/3+5, average 2": (nn.Conv2d(3, 6, 7, 3, 5), nn.AvgPool2d(2)),
+    "3/2+1 dilated, max 2": (nn.Conv2d(3, 6, 3, 2, 1, dilation=2), nn.MaxPool2d(2)),
+    "(5, 3)/(2, 1)+(0, 1), max (2, 3)": (nn.Conv2d(3, 6, (5, 3), (2, 1), (0, 1)), nn.MaxPool2d((2, 3))),
+}
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (6, 5), (9, 2)])
+def test_the_shortcut_is_exact_whatever_the_geometry(geometry, size, stride):
+    conv, pool = GEOMETRIES[geometry]
+    net, images = small(pool, conv), noise(2, 3, 41, 47, seed=3)
+    stride = 9 if size == 1 else stride
+    found, expected = shortcut(net, images, size, stride, fill=0.1)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+class Skips(nn.Module):
+    """The first ReLU is used a second time, past the pooling."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU())
+        self.pool, self.fc = nn.MaxPool2d(4), nn.Linear(6, 4)
+
+    def forward(self, images):
+        maps = self.first(images)
+        return self.fc(self.pool(maps).mean((2, 3)) + maps.mean((2, 3)))
+
+
+class Blurs(nn.Module):
+    """What comes before the convolution is no matter of single pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(4))
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, images):
+        return self.fc(self.first(nn.functional.avg_pool2d(images, 3, 1, 1)).mean((2, 3)))
+
+
+class InPlace(nn.Module):
+    """A ReLU that no hook sees, between convolution and pooling."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool, self.fc = nn.Conv2d(3, 6, 3), nn.AvgPool2d(4), nn.Linear(6, 4)
+
+    def forward(self, images):
+        maps = self.conv(images - 0.5)
+        torch.relu_(maps)
+        return self.fc(self.pool(maps).mean((2, 3)))
+
+
+@pytest.mark.parametrize("kind", [Skips, Blurs, InPlace])
+def test_where_the_shortcut_would_be_wrong_it_is_not_taken(kind):
+    torch.manual_seed(0)
+    net, images = kind().double().eval(), noise(2, 3, 40, 40, seed=4)
+    assert first_layers(net, images[:1]) is not None, "it looks as if it could be taken"
+    assert shortcut(net, images, 6, 5) is None
+    found = occlusion(net, images, torch.tensor([0, 2]), 6, 5)
+    expected = whole_passes(net, images, [0, 2], 6, 5, 0.5)
+    torch.testing.assert_close(found.flatten(), expected, rtol=1e-10, atol=1e-12)
+
+
+END = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+NOT_SO = {
+    "pooling with padding": small(nn.MaxPool2d(3, 2, padding=1)),
+    "pooling up to the ceiling": small(nn.MaxPool2d(3, 2, ceil_mode=True)),
+    "reflecting border": small(nn.MaxPool2d(2), nn.Conv2d(3, 6, 3, padding=1, padding_mode="reflect")),
+    "no pooling": nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), *END),
+    "two convolutions": nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 6, 3), nn.MaxPool2d(2), *END),
+    "no module": Brightness(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", NOT_SO)
+def test_nets_that_begin_otherwise_go_the_long_way(why):
+    net, images = NOT_SO[why].double().eval(), noise(2, 3, 24, 24, seed=5)
+    with torch.no_grad():
+        assert first_layers(net, images[:1]) is None
+    expected = whole_passes(net, images, [1, 0], 8, 7, 0.5)
+    torch.testing.assert_close(occlusion(net, images, torch.tensor([1, 0]), 8, 7).flatten(), expected)
+
+
+def test_a_square_that_touches_most_cells_is_not_worth_a_window(net):
+    assert shortcut(net, noise(1, 3, 32, 32), 24, 8) is None
+
+
+# --- batches, state, errors ---
+
+
+def test_batches_are_full_and_their_size_changes_nothing(net):
+    sizes = []
+    hook = net[-1].register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+    try:
+        images, targets = noise(3, 3, 32, 32, seed=6), torch.tensor([0, 1, 2])
+        found = occlusion(net, images, targets, 8, 4, batch_size=32)
+    finally:
+        hook.remove()
+    assert found.shape == (3, 7, 7)
+    assert [size for size in sizes if size > 3] == [32, 32, 32, 32, 19]  # 3 x 49 squares in one queue
+    torch.testing.assert_close(
+        occlusion(net, images, targets, 8, 4, batch_size=1), found, rtol=1e-9, atol=1e-12
+    )
+    torch.testing.assert_close(
+        found.flatten(), whole_passes(net, images, [0, 1, 2], 8, 4, 0.5), rtol=1e-9, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", ["alex", "resnet18"])
+@pytest.mark.parametrize("inside", [torch.enable_grad, torch.inference_mode])
+def test_the_net_and_the_images_stay_as_they_were(name, inside):
+    net = (nets.build if name == "alex" else imagenet.build)(name).train()
+    images = noise(1, 3, 112, 112, dtype=torch.float32)
+    next(net.children()).weight.grad = torch.ones_like(next(net.children()).weight)
+    before, pixels = photograph(net), images.clone()
+    with inside():
+        found = occlusion(net, images.clone(), 0, 60, 52)
+    assert found.shape == (1, 2, 2) and not found.requires_grad
+    assert same(photograph(net), before) and torch.equal(images, pixels)
+
+
+def test_also_after_an_exception(net):
+    before = photograph(net)
+    calls = []
+
+    def boom(module, inputs):
+        calls.append(1)
+        if len(calls) == 7:
+            raise ZeroDivisionError
+
+    hook = net[4].register_forward_pre_hook(boom)
+    try:
+        during = photograph(net)
+        with pytest.raises(ZeroDivisionError):
+            occlusion(net, noise(1, 3, 32, 32), 0, 8, 4, batch_size=4)
+        assert same(photograph(net), during)
+    finally:
+        hook.remove()
+    assert same(photograph(net), before) and len(calls) == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 25}, "size: expected a whole number from 1 to 24, the side of the images, got 25"),
+        ({"size": 0}, "size: expected a whole number from 1 to 24"),
+        ({"size": 8.0}, "size: expected a whole number"),
+        ({"stride": 0}, "stride: expected a whole number from 1 to 8, the size of the square, got 0"),
+        ({"stride": 9}, "stride: expected a whole number from 1 to 8, the size of the square, got 9"),
+        ({"batch_size": 0}, "batch_size: expected a whole number of at least 1"),
+        ({"fill": float("nan")}, "fill: expected a finite number or a colour"),
+        ({"fill": torch.zeros(3, 24, 24)}, "fill: expected a finite number or a colour"),
+        ({"targets": 4}, "targets: expected classes 0 .. 3, got 4"),
+        ({"targets": torch.tensor([0, 1])}, "targets: expected"),
+        ({"images": noise(1, 3, 24, 24) / 0}, "images: expected finite"),
+        ({"images": noise(1, 1, 24, 24)}, "images: expected shape"),
+        ({"images": noise(1, 3, 24, 24).float()}, "the net works in torch.float64"),
+    ],
+)
+def test_bad_input_is_a_clear_error(net, change, message):
+    before = photograph(net)
+    given = {"net": net, "images": noise(1, 3, 24, 24), "targets": 0, "size": 8, "stride": 4} | change
+    with pytest.raises(ValueError, match=message):
+        occlusion(**given)
+    assert same(photograph(net), before)
+
+
+def test_an_image_that_the_head_cannot_take():
+    with pytest.raises(ValueError, match="images: the net cannot take 64 x 64 px"):
+        occlusion(nets.build("alex"), noise(1, 3, 64, 64, dtype=torch.float32), 0)

@@ -1,0 +1,210 @@
+"""The strongest patches: the same as by looking at everything at once, cut where the unit looks."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lecture_utils import features, nets
+from lecture_utils.features import cut_patches, patches, top_patches, top_units
+
+
+@pytest.fixture(scope="module")
+def net():
+    return nets.build("alex")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(23, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """One filter that answers with the brightness of a pixel's 3 x 3 neighbourhood."""
+    net = nn.Sequential(nn.Conv2d(3, 1, 3, padding=1, bias=False), nn.ReLU())
+    nn.init.ones_(net[0].weight)
+    return net
+
+
+def test_by_hand(tiny):
+    images = torch.zeros(3, 3, 5, 5)
+    images[0, :, 0, 0] = 0.5  # seen by unit (0, 0) first
+    images[1, :, 4, 2] = 1
+    images[2, :, 2, 2] = 1
+    found = top_patches(tiny, images, "1", 0, 3)
+    assert found.images.tolist() == [1, 2, 0] and found.scores.tolist() == [3, 3, 1.5]
+    assert found.units.tolist() == [[3, 1], [1, 1], [0, 0]]  # the first of the units that see it, row by row
+    assert found.boxes.tolist() == [[0, 2, 3, 5], [0, 0, 3, 3], [-1, -1, 2, 2]]
+    patch = torch.full((3, 3, 3), 0.5)
+    patch[:, 1:, 1:] = 0
+    patch[:, 1, 1] = 0.5
+    assert torch.equal(found.patches[2], patch)
+    assert torch.equal(found.patches[1], images[2, :, :3, :3])
+
+
+def test_against_everything_at_once(net, images):
+    maps = features.extract(net, images, "relu3")
+    field = features.receptive_field(net, "relu3")
+    for channel in (0, 17):
+        found = top_patches(net, images, "relu3", channel, 9, batch_size=5)
+        peaks, places = maps[:, channel].flatten(1).max(1)
+        order = peaks.argsort(descending=True, stable=True)[:9]
+        assert torch.equal(found.images, order)
+        torch.testing.assert_close(found.scores, peaks[order])
+        assert torch.equal(found.units[:, 0] * 13 + found.units[:, 1], places[order])
+        assert torch.equal(found.boxes, field.boxes(found.units))
+        wide = F.pad(images, (60, 60, 60, 60), value=0.5)
+        for patch, index, (x0, y0, x1, y1) in zip(found.patches, order, found.boxes.tolist(), strict=True):
+            assert torch.equal(patch, wide[index, :, y0 + 60 : y1 + 60, x0 + 60 : x1 + 60])
+        assert found.patches.shape == (9, 3, 47, 47)
+
+
+def test_a_patch_is_all_that_its_unit_sees(net, images):
+    """Whatever lies outside the box may change: the unit's answer stays."""
+    found = top_patches(net, images, "relu3", 4, 3)
+    for n in range(3):
+        x0, y0, x1, y1 = (min(max(edge, 0), 112) for edge in found.boxes[n].tolist())
+        other = 1 - images[found.images[n]]
+        other[:, y0:y1, x0:x1] = images[found.images[n], :, y0:y1, x0:x1]
+        answer = features.extract(net, other[None], "relu3")[0, 4][tuple(found.units[n].tolist())]
+        torch.testing.assert_close(answer, found.scores[n])
+
+
+def test_all_channels_at_once_are_each_alone(net, images):
+    together = top_units(net, images, "relu5", 4, batch_size=7)
+    assert together.scores.shape == (128, 4) and together.units.shape == (128, 4, 2)
+    for channel in (0, 99):
+        alone = top_patches(net, images, "relu5", channel, 4, batch_size=23)
+        row = cut_patches(net, images, "relu5", *(values[channel] for values in together))
+        torch.testing.assert_close(alone.scores, row.scores)
+        for one, other in zip(alone[:2] + alone[3:], row[:2] + row[3:], strict=True):
+            assert torch.equal(one, other)
+
+
+def test_equally_strong_ones_come_by_index(tiny):
+    images = torch.full((7, 3, 6, 6), 0.25)
+    found = top_patches(tiny, images, "1", 0, 5, batch_size=2)
+    assert found.images.tolist() == [0, 1, 2, 3, 4] and found.units.tolist() == [[1, 1]] * 5
+
+
+def test_a_silent_channel_has_scores_of_zero(images):
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
+    nn.init.constant_(net[0].bias, -100)
+    assert top_patches(net, images[:4], "1", 1, 2).scores.tolist() == [0, 0]
+
+
+class Folder:
+    """Like torchvision's ImageFolder: pairs (image, label), read when asked for; counts what is held at once."""
+
+    def __init__(self, images):
+        self.images, self.read = images, []
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        self.read.append(index)
+        return self.images[index].clone(), 0
+
+
+def test_a_folder_that_is_read_piece_by_piece(net, images, monkeypatch):
+    folder, largest = Folder(images), []
+    batch_of = patches._batch
+
+    def watched(*args):
+        largest.append(len(batch_of(*args)))
+        return batch_of(*args)
+
+    monkeypatch.setattr(patches, "_batch", watched)
+    found, expected = (top_patches(net, these, "relu4", 3, 5, batch_size=6) for these in (folder, images))
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+    assert max(largest) == 6 and folder.read[-5:] == found.images.tolist()
+
+
+def test_memory_does_not_grow_with_the_number_of_images(net):
+    """What is kept between two batches is k numbers a channel, however many images there are."""
+    kept = None
+    for first in range(0, 40, 4):
+        maps = torch.rand(4, 128, 13, 13, generator=torch.Generator().manual_seed(first))
+        kept = patches._better(kept, maps, first, 9)
+        assert all(values.shape == (128, min(9, first + 4)) for values in kept[:3])
+        assert all(v.untyped_storage().nbytes() <= 128 * 9 * 8 for v in kept[:3])
+
+
+def test_the_net_runs_only_as_far_as_the_layer(net, images):
+    calls = []
+    handle = net.fc8.register_forward_hook(lambda *_: calls.append(1))
+    try:
+        top_units(net, images, "relu3", 2, batch_size=4)
+    finally:
+        handle.remove()
+    assert len(calls) == 1, "once, to see how often the layer runs; not for the other five batches"
+
+
+class Twice(nn.Module):
+    """One ReLU module that runs twice, in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.relu = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.b(self.relu(self.a(x)))).add_(100).mean((2, 3))
+
+
+def test_a_module_that_runs_twice_counts_with_its_last_time(images):
+    torch.manual_seed(0)
+    net = Twice()
+    found = top_patches(net, images, "relu", 1, 3, batch_size=5)
+    maps = features.extract(net, images, "relu")[:, 1].flatten(1).amax(1)
+    torch.testing.assert_close(found.scores, maps.sort(descending=True).values[:3])
+    assert found.patches.shape[-1] == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer": "relu55"}, "relu5"),
+        ({"layer": "relu7"}, "sees the whole image"),
+        ({"channel": 128}, r"channels 0 \.\. 127, got 128"),
+        ({"channel": -1}, "got -1"),
+        ({"channel": 1.0}, "whole number"),
+        ({"k": 0}, "k: expected a whole number from 1 to 23"),
+        ({"k": 24}, "the number of images, got 24"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"images": torch.zeros(0, 3, 112, 112)}, "empty batch"),
+        ({"images": torch.zeros(2, 3, 112, 112, dtype=torch.uint8)}, "float"),
+        ({"images": torch.full((2, 3, 112, 112), torch.nan)}, "finite"),
+        ({"images": [torch.zeros(3, 112, 112), torch.zeros(3, 100, 100)]}, "of one size"),
+        ({"images": [torch.zeros(3, 112, 112, dtype=torch.uint8)] * 2}, "float"),
+        ({"images": ["a.jpg", "b.jpg"]}, "str"),
+        ({"images": (image for image in torch.zeros(2, 3, 112, 112))}, "generator"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_errors(net, images, change, message):
+    given = {"images": images, "layer": "relu5", "channel": 0, "k": 2} | change
+    with pytest.raises((ValueError, KeyError), match=message):
+        top_patches(net, **given)
+    assert not any(m._forward_hooks for m in net.modules())
+
+
+def test_nothing_is_left_changed_and_inference_tensors_are_taken(net, images):
+    net.train()
+    state, modes = torch.get_rng_state(), [m.training for m in net.modules()]
+    with torch.inference_mode():
+        some = images[:5].clone()
+        found = top_patches(net, some, "relu5", 0, 2)
+    assert [m.training for m in net.modules()] == modes and torch.equal(state, torch.get_rng_state())
+    assert not any(m._forward_hooks for m in net.modules())
+    net.eval()
+    assert torch.equal(found.scores, top_patches(net, images[:5], "relu5", 0, 2).scores)
+
+
+def test_float64(images):
+    net = nets.build("gap").double()
+    found = top_patches(net, images[:4].double(), "relu2", 0, 2)
+    assert found.patches.dtype == found.scores.dtype == torch.double

@@ -1,0 +1,169 @@
+"""SmoothGrad and integrated gradients: by hand, against captum, by their own laws; and the net left as it was."""
+
+import warnings
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from lecture_utils.attribution.paths import completeness_gap, integrated_gradients, smooth_grad
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from captum.attr import IntegratedGradients
+
+TORCHVISION = ("resnet18", "squeezenet1_1", "densenet121")
+
+
+def drawn(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def small_net(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 6, 3), nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4),
+    ).double()  # fmt: skip
+
+
+class Square(nn.Module):
+    """Score 0 is the sum of the squares of all values, score 1 is 3 times the first."""
+
+    def forward(self, images):
+        return torch.stack([images.square().sum((1, 2, 3)), 3 * images[:, 0, 0, 0]], 1)
+
+
+@pytest.fixture(scope="module", params=["small", *TORCHVISION])
+def any_net(request):
+    if request.param == "small":
+        return small_net()
+    torch.manual_seed(1)
+    return getattr(torchvision.models, request.param)(num_classes=7).double()
+
+
+def test_by_hand():
+    """Of x² the gradient is 2x: on the way from b to x its mean is x + b, so the map is x² - b²."""
+    images, black = drawn(2, 3, 2, 2), torch.zeros(2, 3, 2, 2, dtype=torch.float64)
+    for baseline, b in ((None, black), (0.5, black + 0.5), (drawn(2, 3, 2, 2, seed=1),) * 2):
+        found = integrated_gradients(Square(), images, 0, baseline=baseline, steps=2)
+        torch.testing.assert_close(found, images.square() - b.square())
+    first = integrated_gradients(Square(), images, torch.tensor([1, 1]), steps=1)
+    assert torch.equal(first[:, 0, 0, 0], 3 * images[:, 0, 0, 0]) and first.count_nonzero() == 2
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["black", "images"])
+def test_integrated_gradients_against_captum(any_net, own):
+    size = 48 if len(list(any_net.modules())) > 20 else 14
+    images, targets = drawn(2, 3, size, size, seed=3), torch.tensor([3, 0])
+    start = drawn(2, 3, size, size, seed=4) if own else torch.zeros_like(images)
+    found = integrated_gradients(any_net, images, targets, baseline=start if own else None, steps=9)
+    any_net.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oracle = IntegratedGradients(any_net).attribute(images, start, targets, n_steps=9)
+    any_net.train()
+    assert (found - oracle).norm() < 1e-6 * oracle.norm()
+
+
+def test_completeness():
+    """The gap falls with the steps, and at 200 it is small beside the score (the net has kinks, so it is not 0)."""
+    net, images, targets = small_net(), drawn(4, 3, 14, 14, seed=5), torch.tensor([0, 1, 2, 3])
+    gaps = []
+    for steps in (3, 30, 300):
+        found = integrated_gradients(net, images, targets, baseline=0.5, steps=steps)
+        gaps.append(completeness_gap(net, images, targets, found, baseline=0.5).abs().max())
+    net.eval()
+    change = net(images) - net(torch.full_like(images, 0.5))
+    assert gaps[2] < gaps[1] < gaps[0] and gaps[2] < 2e-3 * change.abs().max()
+    wrong = completeness_gap(net, images, targets, 0 * found, baseline=0.5)
+    torch.testing.assert_close(wrong, -change.gather(1, targets[:, None])[:, 0].detach())
+
+
+def test_smooth_grad_averages_gradients_of_noisy_copies():
+    net, images, targets = small_net(), drawn(2, 3, 14, 14), torch.tensor([1, 2])
+    found = smooth_grad(net, images, targets, noise=0.2, samples=70, seed=8)
+    draws = torch.randn(70, 3, 14, 14, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    net.eval()
+    for n in range(2):
+        noisy = (images[n] + 0.2 * (images[n].max() - images[n].min()) * draws).requires_grad_()
+        net(noisy)[:, targets[n]].sum().backward()
+        torch.testing.assert_close(found[n], noisy.grad.mean(0))
+    alone = smooth_grad(net, images[1:], 2, noise=0.2, samples=70, seed=8)
+    torch.testing.assert_close(alone, found[1:], msg="an image's map does not depend on the others")
+
+
+def test_smooth_grad_without_noise_and_on_a_linear_net():
+    net, images = small_net(), drawn(2, 3, 14, 14)
+    net.eval()
+    leaf = images.clone().requires_grad_()
+    net(leaf)[:, 3].sum().backward()
+    torch.testing.assert_close(smooth_grad(net, images, 3, noise=0, samples=2), leaf.grad)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 4, 2)).double()
+    found = smooth_grad(linear, drawn(1, 3, 4, 4), 1, noise=0.5, samples=3)
+    torch.testing.assert_close(found.flatten(), linear[1].weight[1].detach())
+    assert not torch.equal(smooth_grad(net, images, 3, seed=0), smooth_grad(net, images, 3, seed=1))
+
+
+@pytest.mark.parametrize("method", [smooth_grad, integrated_gradients])
+def test_the_net_and_the_random_state_stay_as_they_were(method):
+    net, images = small_net(), drawn(1, 3, 14, 14)
+    net[0].eval()
+    net[0].weight.requires_grad_(False)
+    net(drawn(2, 3, 14, 14, seed=9))[0, 0].backward()
+    before = [
+        value.clone() for value in (*net.state_dict().values(), net[8].weight.grad, torch.get_rng_state())
+    ]
+    modes = [module.training for module in net.modules()]
+    with torch.inference_mode():
+        seen = images.clone()
+    found = method(net, seen, 0)
+    with torch.no_grad():
+        assert torch.equal(found, method(net, images, 0)) and not found.requires_grad
+
+    def explode(gradient):
+        raise RuntimeError("in the backward pass")
+
+    class Fuse(nn.Module):
+        def forward(self, x):
+            y = x * 1
+            y.register_hook(explode)
+            return y
+
+    with pytest.raises(RuntimeError, match="in the backward pass"):
+        method(nn.Sequential(Fuse(), net), images, 0)
+    after = (*net.state_dict().values(), net[8].weight.grad, torch.get_rng_state())
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+    assert modes == [module.training for module in net.modules()]
+
+
+IMAGES = drawn(2, 3, 14, 14)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda net: smooth_grad(net, IMAGES[0], 0), "one image\\? use image\\[None\\]"),
+        (lambda net: smooth_grad(net, IMAGES.float(), 0), "the net works in torch.float64"),
+        (lambda net: smooth_grad(net, IMAGES, 0, noise=-0.1), "noise: expected a share"),
+        (lambda net: smooth_grad(net, IMAGES, 0, samples=0), "samples: expected a whole number"),
+        (lambda net: smooth_grad(net, IMAGES, 4), "targets: expected classes 0 .. 3, got 4"),
+        (lambda net: smooth_grad(net, IMAGES, torch.tensor([0])), "targets: expected"),
+        (lambda net: integrated_gradients(net, IMAGES, torch.tensor([0, -1])), "targets: expected classes"),
+        (lambda net: integrated_gradients(net, IMAGES * torch.nan, 0), "expected finite values"),
+        (lambda net: integrated_gradients(net, IMAGES, 0, steps=2.5), "steps: expected a whole number"),
+        (lambda net: integrated_gradients(net, IMAGES, 0, baseline="black"), "baseline: expected None"),
+        (lambda net: integrated_gradients(net, IMAGES, 0, baseline=IMAGES[:1]), "baseline: expected shape"),
+        (
+            lambda net: integrated_gradients(net, IMAGES, 0, baseline=IMAGES.float()),
+            "baseline: expected torch.float64",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    net = small_net()
+    before = [value.clone() for value in net.state_dict().values()]
+    with pytest.raises(ValueError, match=message):
+        call(net)
+    assert all(torch.equal(*pair) for pair in zip(before, net.state_dict().values(), strict=True))

@@ -1,0 +1,304 @@
+"""Receptive fields by arithmetic agree with what gradients say: tight where nothing is lost, exactly zero outside."""
+
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lecture_utils import features, nets
+from lecture_utils.features import Field, field_energy, receptive_field, smallest_box
+from lecture_utils.nets import imagenet
+
+# Of published nets, by the usual formula: size, stride, offset.
+PUBLISHED = {
+    ("alexnet", "features.1"): (11, 4, -2),
+    ("alexnet", "features.11"): (163, 16, -66),  # conv5 sees 163 of 224 px
+    ("vgg16", "features.29"): (196, 16, -90),
+    ("resnet18", "relu"): (7, 2, -3),
+    ("resnet18", "layer1.0.relu"): (27, 4, -13),  # runs twice in a pass: the second time counts
+    ("resnet18", "layer2.1"): (99, 8, -49),
+    ("resnet18", "layer4.1"): (435, 32, -217),
+    ("squeezenet1_1", "features.12"): (207, 16, -88),
+    ("densenet121", "features.transition1.relu"): (59, 4, -29),
+    ("densenet121", "relu5"): (2071, 32, -1021),
+}
+OURS = {
+    "alex": {"conv1": (11, 4, -2), "conv2": (31, 8, -10), "conv3": (47, 8, -18), "conv5": (79, 8, -34)},
+    "gap": {"conv1": (7, 2, -3), "conv2": (17, 8, -7), "conv5": (65, 8, -31)},
+    "zf": {"conv1": (7, 2, -2), "conv2": (19, 8, -2), "conv5": (67, 8, -26)},
+}
+
+
+@pytest.fixture(scope="module")
+def net_of():
+    """Untrained nets by name, each built once."""
+    built = {}
+
+    def get(name):
+        if name not in built:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torchvision's own
+                built[name] = nets.build(name) if name in OURS else imagenet.build(name)
+        return built[name]
+
+    return get
+
+
+def seen(energy):
+    """The box x0 y0 x1 y1 around every pixel that is not exactly zero."""
+    rows, columns = energy.sum(1).nonzero()[:, 0], energy.sum(0).nonzero()[:, 0]
+    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+
+
+def clipped(box, size):
+    return [min(max(int(edge), 0), size) for edge in box]
+
+
+def agrees(net, layer, size, units, channel=None):
+    """A unit's gradient fills exactly its field in a net that only averages; the plain net's stays inside.
+
+    units: with a field that ends inside the image. Behind a pooling that leaves a remainder, padding begins before the
+    image's right edge does, so there the gradient ends earlier than the arithmetic says.
+    """
+    field = receptive_field(net, layer)
+    white = torch.ones(1, 3, size, size, dtype=torch.double)
+    average = features.averaging_copy(net).double()
+    dtype = next(net.parameters()).dtype
+    noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for row, column in units:
+        box = clipped(field.boxes(torch.tensor([row, column])), size)
+        assert seen(field_energy(average, white, layer, row, column, channel)[0]) == box
+        energy = field_energy(net, noise, layer, row, column, channel)[0]
+        energy[box[1] : box[3], box[0] : box[2]] = 0
+        assert torch.count_nonzero(energy) == 0, "outside it is exactly zero"
+
+
+@pytest.mark.parametrize(("name", "layer"), PUBLISHED, ids=str)
+def test_published_nets(net_of, name, layer):
+    assert receptive_field(net_of(name), layer) == Field(*PUBLISHED[name, layer])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_nets_by_gradients_in_every_layer(net_of, name):
+    layers = nets.layer_names(net_of(name))
+    for short, expected in OURS[name].items():
+        assert receptive_field(net_of(name), layers[short]) == Field(*expected)
+    for short in ("conv1", "conv3", "conv5"):
+        agrees(net_of(name), layers[short], 112, [(0, 0), (6, 6), (5, 2)])
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "size", "unit"),
+    [
+        ("alexnet", "features.7", 160, (4, 5)),
+        ("vgg16", "features.15", 96, (9, 12)),
+        ("resnet18", "layer1.0.relu", 96, (9, 12)),
+        ("resnet18", "layer2.1", 160, (10, 9)),
+        ("squeezenet1_1", "features.6", 128, (7, 8)),
+        ("densenet121", "features.transition1.relu", 96, (12, 11)),
+    ],
+    ids=str,
+)
+def test_published_nets_by_gradients(net_of, name, layer, size, unit):
+    channel = (
+        255 if name.startswith("densenet") else None
+    )  # of its concatenation the last took the largest path
+    agrees(net_of(name), layer, size, [unit], channel)
+
+
+class Branches(nn.Module):
+    """Everything that is no module: functional ReLU and pooling, a sum, a concatenation, padding, a chunk."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.wide = nn.Conv2d(8, 8, 5, padding="same", dilation=2, bias=False)
+        self.narrow = nn.Conv2d(8, 8, 1, bias=False)
+        self.last = nn.Conv2d(8, 4, (3, 3), stride=2, bias=False)
+        self.out = nn.Identity()
+
+    def forward(self, x):
+        x = F.relu(self.first(x))
+        x = torch.relu_(self.wide(x)) + self.narrow(x)
+        x = F.avg_pool2d(F.pad(x, (1, 0, 1, 0)), 2, ceil_mode=True)
+        left, right = x.chunk(2, 1)
+        x = torch.cat([right.relu(), left * 0.5], dim=1)
+        x = x.view(len(x), 2, 4, *x.shape[2:]).transpose(1, 2).reshape(x.shape)  # shuffled channels
+        return self.out(self.last(x)).flatten(1)
+
+
+def test_branches_and_functions_without_modules():
+    torch.manual_seed(0)
+    net = Branches().double()
+    by_hand = Field().through(3, 1, 1).through(5, 1, 4, dilation=2)  # the wide branch is the largest path
+    by_hand = by_hand._replace(offset=by_hand.offset - 1).through(2, 2).through(3, 2)
+    assert receptive_field(net, "out", image_size=40) == by_hand == Field(16, 4, -6)
+    agrees(net, "out", 40, [(0, 0), (3, 4)])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_chain(seed):
+    draws = torch.Generator().manual_seed(seed)
+    layers, channels, field = [], 3, Field()
+    for _ in range(4):
+        kernel, stride, padding, dilation = (
+            int(torch.randint(low, high, (), generator=draws))
+            for low, high in ((1, 5), (1, 3), (0, 2), (1, 3))
+        )
+        if torch.rand((), generator=draws) < 0.3:
+            padding = min(padding, kernel // 2)
+            layers.append(nn.MaxPool2d(kernel, stride, padding))
+            dilation = 1
+        else:
+            layers += [nn.Conv2d(channels, 4, kernel, stride, padding, dilation), nn.ReLU()]
+            channels = 4
+        field = field.through(kernel, stride, padding, dilation)
+    net = nn.Sequential(*layers).double()
+    assert receptive_field(net, str(len(layers) - 1), image_size=90) == field
+    first = -(
+        field.offset // field.stride
+    )  # the first unit whose field begins inside: kernels with gaps skip borders
+    agrees(net, str(len(layers) - 1), 90, [(first, first + 1)])
+
+
+def test_boxes_and_centres():
+    field = Field(79, 8, -34)
+    assert field.boxes(torch.tensor([[0, 0], [2, 12]])).tolist() == [[-34, -34, 45, 45], [62, -18, 141, 61]]
+    assert field.centres(3).tolist() == [5.5, 13.5, 21.5]
+    assert Field().through(11, 4, 2).through(2, 2) == Field(15, 8, -2)
+    assert Field(3, 1, -1).joined(Field(5, 1, -1)) == Field(5, 1, -1)
+    assert Field(3, 1, -2).joined(Field(5, 1, -1)) == Field(6, 1, -2)
+
+
+def net_with(*modules):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), *modules)
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    ("net", "layer", "message"),
+    [
+        (net_with(nn.Flatten(), nn.ReLU()), "2", "'flatten' on each of its units sees the whole image"),
+        (
+            net_with(nn.AdaptiveAvgPool2d(1)),
+            "1",
+            "'adaptive_avg_pool2d' on each of its units sees the whole image",
+        ),
+        (net_with(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1), nn.ReLU()), "3", "sees the whole image"),
+        (net_with(nn.GroupNorm(2, 4)), "1", "'group_norm' on each of its units sees the whole image"),
+        (net_with(Function(lambda x: x.mean((2, 3), keepdim=True) * x)), "1", "whole image"),
+        (net_with(nn.AdaptiveAvgPool2d(5)), "1", "not known which pixels"),
+        (net_with(Function(lambda x: x.roll(1, 3))), "1", "after 'roll' it is not known which pixels"),
+        (net_with(Function(lambda x: x.transpose(2, 3))), "1", "after 'transpose' it is not known"),
+        (net_with(Function(lambda x: torch.cat([x, x], 3))), "1", "cat along rows or columns"),
+        (
+            net_with(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular")),
+            "1",
+            "after 'pad' it is not known",
+        ),
+        (net_with(nn.Upsample(scale_factor=2)), "1", "after 'interpolate' it is not known"),
+        (nn.Sequential(nn.Conv2d(3, 4, (1, 7)), nn.ReLU()), "1", "oblong"),
+        (nn.ModuleDict({"a": nn.Identity()}), "a", "forward"),
+    ],
+)
+def test_a_layer_without_places_is_an_error_that_says_why(net, layer, message):
+    with pytest.raises((ValueError, NotImplementedError), match=message):
+        receptive_field(net, layer, image_size=34)
+
+
+def test_other_errors(net_of):
+    with pytest.raises(KeyError, match="relu5"):
+        receptive_field(net_of("alex"), "relu_5")
+    with pytest.raises(ValueError, match="whole image; ask for a layer before"):
+        receptive_field(net_of("alex"), "relu7", image_size=112)
+    with pytest.raises(ValueError, match="whole image; ask for a layer before"):
+        receptive_field(net_of("alex"), "fc8")  # at 224 px its first linear layer fails
+    with pytest.raises(ValueError, match="image_size"):
+        receptive_field(net_of("alex"), "relu5", image_size=0)
+    unused = nn.Sequential(nn.Conv2d(3, 4, 3))
+    unused.unused = nn.Identity()
+    unused.forward = lambda x: unused[0](x)
+    with pytest.raises(ValueError, match="does not run"):
+        receptive_field(unused, "unused")
+    with pytest.raises(ValueError, match=r"unit of \(13, 13\) places, got \(13, 0\)"):
+        field_energy(net_of("alex"), torch.rand(1, 3, 112, 112), "relu5", 13, 0)
+    with pytest.raises(ValueError, match="expected maps"):
+        field_energy(net_of("alex"), torch.rand(1, 3, 112, 112), "relu7")
+
+
+def test_nothing_is_left_changed(net_of):
+    net = net_of("alex")
+    net.train(), net.drop6.eval()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    modes, state = [m.training for m in net.modules()], torch.get_rng_state()
+    image = torch.rand(1, 3, 112, 112)
+    state = torch.get_rng_state()
+    receptive_field(net, "relu5"), field_energy(net, image, "relu5"), features.averaging_copy(net)
+    with pytest.raises(ValueError):
+        receptive_field(net, "fc8", image_size=112)
+    assert [m.training for m in net.modules()] == modes and torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters()) and not any(m._forward_hooks for m in net.modules())
+    assert torch.is_grad_enabled()
+    net.eval()
+
+
+def test_under_no_grad_and_inference_mode(net_of):
+    image = torch.rand(1, 3, 112, 112)
+    usual = field_energy(net_of("alex"), image, "relu5")
+    with torch.no_grad():
+        assert torch.equal(field_energy(net_of("alex"), image, "relu5"), usual)
+    with torch.inference_mode():
+        assert torch.equal(field_energy(net_of("alex"), image.clone(), "relu5"), usual)
+    assert usual.shape == (1, 112, 112)
+
+
+# --- the smallest box ---
+
+
+def by_trying_all(energy, share):
+    """The smallest area that any box with that share has."""
+    h, w = energy.shape
+    return min(
+        (y1 - y0) * (x1 - x0)
+        for y0 in range(h)
+        for y1 in range(y0 + 1, h + 1)
+        for x0 in range(w)
+        for x1 in range(x0 + 1, w + 1)
+        if energy[y0:y1, x0:x1].sum() >= share * energy.sum() - 1e-9
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_smallest_box_against_all_boxes(seed):
+    energy = torch.rand(7, 9, generator=torch.Generator().manual_seed(seed), dtype=torch.double) ** 6
+    for share in (0.3, 0.9, 1.0):
+        x0, y0, x1, y1 = smallest_box(energy, share)
+        assert energy[y0:y1, x0:x1].sum() >= share * energy.sum() - 1e-9
+        assert (y1 - y0) * (x1 - x0) == by_trying_all(energy, share)
+
+
+def test_smallest_box_by_hand():
+    energy = torch.zeros(5, 6)
+    energy[1, 2] = energy[2, 2] = 4.5
+    energy[4, 5] = 1
+    assert smallest_box(energy, 0.9) == (2, 1, 3, 3)
+    assert smallest_box(energy, 1) == (2, 1, 6, 5)
+    for bad, share in (
+        (torch.zeros(3, 3), 0.9),
+        (-torch.ones(3, 3), 0.9),
+        (torch.ones(3), 0.9),
+        (energy, 1.5),
+    ):
+        with pytest.raises(ValueError):
+            smallest_box(bad, share)

@@ -1,0 +1,145 @@
+"""GrabCut from a heatmap: a known shape is cut out, and what cannot be cut says so."""
+
+import json
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils.attribution.segment import grabcut_from_heatmap, seeds
+from lecture_utils.studies import grabcut_seeds
+
+SIDE = 48
+MASK = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+MASK[12:30, 16:36] = True
+
+
+def scene(noise=0.04):
+    """A reddish box on a bluish ground, with noise; and a heatmap that knows only its middle."""
+    draws = torch.Generator().manual_seed(0)
+    image = torch.where(
+        MASK, torch.tensor([0.8, 0.3, 0.2])[:, None, None], torch.tensor([0.2, 0.4, 0.7])[:, None, None]
+    )
+    image = (image + noise * torch.randn(3, SIDE, SIDE, generator=draws)).clamp(0, 1)
+    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    heat = torch.exp(-((y - 21) ** 2 + (x - 26) ** 2) / (2 * 9.0**2))
+    return image[None], heat[None]
+
+
+def overlap(found, true):
+    return float((found & true).sum() / (found | true).sum())
+
+
+def test_colours_find_the_outline_that_the_heatmap_does_not_have():
+    image, heat = scene()
+    found = grabcut_from_heatmap(image, heat)
+    assert found.dtype == torch.bool and found.shape == (1, SIDE, SIDE)
+    assert overlap(found[0], MASK) > 0.97
+    best = max(overlap(heat[0] > level, MASK) for level in np.linspace(0, 1, 200))
+    assert best < 0.9, "no threshold of the heat is as good"
+
+
+def test_seeds_are_quantiles_of_the_heat():
+    heat = np.arange(100.0).reshape(10, 10)
+    inside, outside = seeds(heat, 0.95, 0.3)
+    assert inside.sum() == 5 and (heat[inside] >= 95).all()
+    assert outside.sum() == 30 and (heat[outside] < 30).all()
+
+
+def test_a_map_that_is_mostly_zero_still_has_seeds_of_both_kinds():
+    heat = np.zeros((10, 10))
+    heat[4:6, 4:6] = [[1, 2], [3, 4]]
+    inside, outside = seeds(heat, 0.95, 0.3)
+    assert (heat[inside] > 0).all() and inside.sum() == 4 and outside.sum() == 96
+
+
+def test_blurring_joins_what_is_speckled():
+    heat = np.zeros((20, 20))
+    heat[6:14:2, 6:14:2] = 1
+    heat[1, 1] = 1.5  # a single hot pixel elsewhere
+    plain, _ = seeds(heat, 0.98)
+    smooth, _ = seeds(heat, 0.98, smooth=2)
+    assert plain[1, 1] and not smooth[1, 1] and smooth[9:11, 9:11].all()
+
+
+@pytest.mark.parametrize("heat", [torch.zeros(1, SIDE, SIDE), torch.ones(1, SIDE, SIDE)])
+def test_a_constant_map_cuts_out_nothing(heat):
+    assert not grabcut_from_heatmap(scene()[0], heat).any()
+
+
+def test_it_is_the_same_each_time_and_leaves_the_random_state():
+    image, heat = scene(noise=0.3)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()
+    once = grabcut_from_heatmap(image, heat)
+    pair = grabcut_from_heatmap(image.repeat(2, 1, 1, 1), heat.repeat(2, 1, 1))
+    assert torch.equal(once[0], pair[0]) and torch.equal(pair[0], pair[1])
+    assert torch.equal(states[0], torch.get_rng_state()) and (states[1] == np.random.get_state()[1]).all()
+
+
+def test_float64_and_a_graph_are_no_trouble():
+    image, heat = scene()
+    wanted = grabcut_from_heatmap(image, heat)
+    assert torch.equal(grabcut_from_heatmap(image.double(), heat.double().requires_grad_()), wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": torch.rand(3, 8, 8)}, "images: expected shape"),
+        ({"images": 3 * torch.ones(1, 3, 8, 8)}, r"images: expected values in \[0, 1\]"),
+        ({"heatmaps": torch.rand(1, 8, 9)}, r"heatmaps: expected a tensor \(1, 8, 8\)"),
+        ({"heatmaps": torch.rand(2, 8, 8)}, "one map for each image"),
+        ({"heatmaps": np.ones((1, 8, 8))}, "got ndarray"),
+        ({"heatmaps": torch.full((1, 8, 8), torch.nan)}, "heatmaps: expected finite"),
+        ({"heatmaps": torch.rand(1, 8, 8) - 0.5}, "at least 0"),
+        ({"foreground": 0.3, "background": 0.4}, "0 < background < foreground < 1"),
+        ({"foreground": 95}, "foreground"),
+        ({"smooth": -1.0}, "smooth"),
+        ({"iterations": 0}, "iterations"),
+        ({"iterations": 2.5}, "iterations"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    given = {"images": torch.rand(1, 3, 8, 8), "heatmaps": torch.rand(1, 8, 8)} | change
+    with pytest.raises(ValueError, match=message):
+        grabcut_from_heatmap(**given)
+
+
+# How its seeds were chosen.
+
+
+def test_the_table_of_seeds_has_every_setting_and_the_best_is_the_highest():
+    rows = grabcut_seeds.results()["rows"]
+    settings = product(
+        grabcut_seeds.HEATS, grabcut_seeds.FOREGROUND, grabcut_seeds.BACKGROUND, grabcut_seeds.SMOOTH
+    )
+    assert [(r["heat"], r["foreground"], r["background"], r["smooth"]) for r in rows] == list(settings)
+    for heat in grabcut_seeds.HEATS:
+        ious = {tuple(r[k] for k in grabcut_seeds.PUBLISHED): r["iou"] for r in rows if r["heat"] == heat}
+        assert ious[tuple(grabcut_seeds.best(heat).values())] == max(ious.values())
+        assert tuple(grabcut_seeds.PUBLISHED.values()) in ious
+    assert grabcut_seeds.results()["command"] == grabcut_seeds.COMMAND
+
+
+def test_a_row_of_the_table_is_the_mean_iou(monkeypatch):
+    image, heat = scene()
+    monkeypatch.setattr(grabcut_seeds, "HEATS", {"ours": lambda net, images, targets: heat})
+    monkeypatch.setattr(grabcut_seeds, "FOREGROUND", (0.95,))
+    rows = grabcut_seeds.table(None, image, torch.tensor([0]), MASK[None])
+    assert len(rows) == 9 and rows[0]["iou"] == pytest.approx(
+        overlap(grabcut_from_heatmap(image, heat)[0], MASK), abs=1e-4
+    )
+
+
+def test_the_command_writes_what_it_found(monkeypatch, tmp_path, capsys):
+    image, heat = scene()
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
+    monkeypatch.setattr(grabcut_seeds, "open_lab", lambda: SimpleNamespace(net=None))
+    monkeypatch.setattr(grabcut_seeds, "scenes", lambda count: (image, torch.tensor([0]), MASK[None]))
+    monkeypatch.setattr(grabcut_seeds, "world_fingerprint", lambda: "")
+    monkeypatch.setattr(grabcut_seeds, "HEATS", {"ours": lambda net, images, targets: heat})
+    assert grabcut_seeds.main(["--count", "1"]) == 0
+    written = json.loads((tmp_path / grabcut_seeds.FILE).read_text())
+    assert len(written["rows"]) == 27 and "ours: {" in capsys.readouterr().out

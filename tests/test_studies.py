@@ -1,0 +1,232 @@
+"""The scoreboard and the sanity check: their bookkeeping on scores that are known, and a run on few scenes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from lecture_utils import answer_key as key
+from lecture_utils import open_lab, store
+from lecture_utils.studies import changes, games, records, sanity, scoreboard
+from lecture_utils.studies.methods import METHODS, Question, usable
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return open_lab(net="gap", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def some(lab):
+    return list(games.games(lab.gallery, 0, 2, exact=False))
+
+
+@pytest.fixture(scope="module")
+def found(lab, some):
+    return records.scene_records(lab, some)
+
+
+def test_scenes_are_chosen_by_what_shows(lab, some):
+    assert (
+        [game.index for game in some] == list(games.chosen(lab.gallery))[:2] if len(lab.gallery) < 9 else True
+    )
+    for game in some:
+        assert game.shown.sum() >= games.PARTS and len(game.players) <= 6
+        shows = game.masks.any(0)
+        assert (shows == game.mask).all(), "every pixel of the object belongs to one player"
+        assert game.masks.sum(0).max() == 1
+
+
+def test_pictures_of_a_game(lab, some):
+    game = some[0]
+    scene = lab.gallery.scenes[game.index]
+    assert torch.equal(game.image, torch.from_numpy(scene.render().image))
+    assert torch.equal(game.background, torch.from_numpy(scene.background().render().image))
+    name, parts = next(iter(game.players.items()))
+    kept = game.images[game.sets.index(frozenset(parts))]
+    assert torch.equal(kept, torch.from_numpy(scene.only(name).render().image))
+    gone = game.images[game.sets.index(max(game.sets, key=len) - set(parts))]
+    assert torch.equal(game.pasted[0], torch.where(game.masks[0], gone, game.image))
+    shares = game.shadow
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert shares[:, 1].mean() <= shares[:, 0].mean(), "an old shadow that stays changes nothing outside"
+
+
+def test_effects_are_those_of_the_answer_key(lab, some):
+    game = some[0]
+
+    def logit(images):
+        return lab.logits(images)[:, game.label]
+
+    found = games.effects(lab, game)
+    for question in ("remove", "keep"):
+        parts = key.part_effects(logit, lab.gallery.scenes[game.index], question=question, parts=game.players)
+        assert found[question]["logit"] == pytest.approx(list(parts.values()), abs=1e-4)
+    assert "shapley" not in found, "not every set was rendered"
+
+
+def test_every_method_gives_a_finite_map(lab, some):
+    ask = records.question(lab, some)
+    names = [method.name for method in usable(ask)]
+    assert set(names) == set(METHODS), "gap can do all of them"
+    without = Question(lab, ask.images, ask.targets)
+    assert set(names) - {m.name for m in usable(without)} == {
+        "integrated gradients, background", "true mask, as coarse as a map",
+    }  # fmt: skip
+    assert "CAM" not in {m.name for m in usable(records.question(open_lab(device="cpu"), some))}
+    for method in usable(ask):
+        heat = method.make(ask)
+        assert heat.shape == (2, 112, 112) and torch.isfinite(heat).all(), method.name
+        assert method.heat == "signed" or heat.min() >= 0, method.name
+
+
+def test_rows_of_known_maps(found):
+    """A map that is the effect itself agrees perfectly; the constant map has no density order, and gains nothing."""
+    made = json.loads(json.dumps(found))
+    for record in made:
+        record["maps"]["oracle"] = {
+            **record["maps"]["saliency"], "sums": record["effects"]["remove"]["logit"],
+            "densities": [-value for value in record["effects"]["remove"]["logit"]],
+        }  # fmt: skip
+    lists = records.score_lists(made)
+    assert lists["oracle"]["sum remove"] == pytest.approx([1, 1])
+    assert lists["oracle"]["density remove"] == pytest.approx([-1, -1])
+    constant = lists[records.CONSTANT]
+    assert constant["gain remove"] == [0, 0] == constant["density remove"]
+    assert lists["oracle"]["gain remove"] == pytest.approx([1 - value for value in constant["sum remove"]])
+    shown = np.array(made[0]["shown"])
+    effect, sums = (
+        np.array(v)[shown] for v in (made[0]["effects"]["keep"]["logit"], made[0]["maps"]["saliency"]["sums"])
+    )
+    assert lists["saliency"]["sum keep"][0] == pytest.approx(stats.spearmanr(effect, sums)[0])
+
+
+def test_swaps_are_found_only_where_both_fills_are_sure():
+    def record(a, b, noise):
+        one = {"deletion, grey": a[0] + noise, "deletion, blurred": a[1] - noise, "insertion, grey": 0.0,
+               "insertion, blurred": 0.0, "sums": [], "densities": []}  # fmt: skip
+        other = one | {"deletion, grey": b[0], "deletion, blurred": b[1]}
+        return {
+            "maps": {records.CONSTANT: one, "saliency": one, "occlusion": other},
+            "effects": {},
+            "shown": [],
+        }
+
+    rng = np.random.default_rng(0)
+    sure = [record((0.1, 0.5), (0.3, 0.3), n) for n in rng.normal(0, 0.05, 30)]
+    (swap,) = records.swaps(sure)
+    assert swap[:3] == ["deletion", "saliency", "occlusion"] and swap[3][0] < 0 < swap[4][0]
+    unsure = [record((0.1, 0.31), (0.3, 0.3), n) for n in rng.normal(0, 0.3, 30)]
+    assert records.swaps(unsure) == []
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoreboard, "CHUNK", 1)
+    monkeypatch.setattr(records, "cost", lambda lab, ask: {})
+    rendered = []
+
+    def stopped(lab, some, flips):
+        rendered.append((lab.name, some[0].index))
+        if len(rendered) == 2:
+            raise KeyboardInterrupt
+        effects = {
+            q: {unit: [0.1, 0.2] for unit in games.UNITS} for q in (*games.QUESTIONS, "pasted", "old shadow")
+        }
+        map_ = {"pointing": 1.0, "mass": 0.5, "rank": 0.5, "sums": [1.0, 2.0], "densities": [1.0, 1.0],
+                **(dict.fromkeys(("deletion, grey", "deletion, blurred", "insertion, grey", "insertion, blurred"), 0.3)
+                   if flips else {})}  # fmt: skip
+        return [{"scene": some[0].index, "label": 0, "right": True, "shown": [True, True], "shadow": [[0.1, 0.0]] * 2,
+                 "whole": {"logit": 1.0, "log-odds": 1.0}, "effects": effects,
+                 "maps": {records.CONSTANT: map_, "saliency": map_}}]  # fmt: skip
+
+    monkeypatch.setattr(records, "scene_records", stopped)
+    monkeypatch.setattr(games, "games", lambda gallery, first, count, **_: [FakeGame(first)])
+    monkeypatch.setattr(records, "question", lambda lab, some: None)
+    out = tmp_path / "results.json"
+    with pytest.raises(KeyboardInterrupt):
+        scoreboard.run(["alex"], 3, 1, out, folder=tmp_path)
+    assert not out.exists() and rendered == [("alex", 0), ("alex", 1)]
+    scoreboard.run(["alex"], 3, 1, out, folder=tmp_path)
+    assert rendered[2:] == [("alex", 1), ("alex", 2)], "the first scene was there already"
+    table = json.loads(out.read_text())
+    assert table["nets"]["alex"]["rows"]["saliency"]["sum remove"] == [1, 1, 1]
+    assert table["command"] == scoreboard.COMMAND and table["nets"]["alex"]["scenes"] == 3
+    assert "deletion, grey" not in table["nets"]["alex"]["slice"]["saliency"]
+
+
+class FakeGame:
+    def __init__(self, index):
+        self.index = index
+
+
+def test_differences_name_what_changed():
+    shipped = {"saliency": {"pointing": 0.5, "mass": 0.3, "sum remove": 0.2}}
+    assert scoreboard.differences(shipped, shipped) == []
+    moved = {"saliency": {"pointing": 0.5 + 1 / 30, "mass": 0.32, "sum remove": 0.1}}
+    assert [line.split(":")[0] for line in scoreboard.differences(moved, shipped)] == [
+        "saliency, mass",
+        "saliency, sum remove",
+    ]
+
+
+# --- the sanity check ---
+
+
+def test_spearman_of_maps_against_scipy():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 9, (3, 50)).astype(float), rng.normal(size=(3, 50))
+    expected = [stats.spearmanr(x, y)[0] for x, y in zip(a, b, strict=True)]
+    assert changes.spearman(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
+    assert changes.spearman(torch.ones(1, 4), torch.rand(1, 4)) == [0]
+    with pytest.raises(ValueError, match="NaN"):
+        changes.spearman(torch.full((1, 4), torch.nan), torch.rand(1, 4))
+
+
+def test_where_a_cascade_reaches_its_null():
+    null = [0.3, 0.25, 0.35]
+    row = lambda *means: [[m, m, m] for m in means]  # noqa: E731
+    assert sanity.reached(row(0.9, 0.34, 0.2), null) == 2
+    assert sanity.reached(row(0.2, 0.9, 0.1), null) == 3, "it must stay there"
+    assert sanity.reached(row(0.9, 0.8), null) is None
+
+
+def test_a_sanity_check_of_two_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(sanity, "SEEDS", (1,))
+    monkeypatch.setattr(changes, "STEPS", 2)
+    monkeypatch.setattr(sanity, "SLICE", 2)
+    others = {7: open_lab(device="cpu").untrained(7)}
+    path = sanity.run(tmp_path / "sanity.json", tmp_path, others, count=3)
+    table = json.loads(path.read_text())
+    assert table["layers"][0] == "fc8" and len(table["layers"]) == 8 and table["training seeds"] == [7]
+    for method, kinds in table["rows"].items():
+        for kind, row in kinds.items():
+            assert len(row["cascade"]) == 8 and "another training seed" in row, (method, kind)
+            assert min(mean for mean, *_ in row["cascade"]) >= -1
+    assert table["rows"]["guided backprop"]["signed"]["cascade"][0][0] > 0.5, "it hardly sees the top layer"
+    assert table["rows"]["saliency"]["signed"]["cascade"][-1][0] < 0.3
+    assert {entry.split(",")[0] for entry in table["dead"]} <= {"independent"}
+    live = sanity.live_slice(open_lab(device="cpu"))
+    assert sanity.differences(live, table["slice"]) == []
+    live["saliency"]["signed"][2] += 0.05
+    assert len(sanity.differences(live, table["slice"])) == 1
+
+
+@pytest.mark.parametrize("study", [scoreboard, sanity])
+def test_shipped_results_are_of_the_shipped_nets(study):
+    table = study.load()
+    if study is sanity:
+        assert table["weights"] == store.manifest()["weights/alex.safetensors"]["sha256"]
+    else:
+        for name, rows in table["nets"].items():
+            assert rows["weights"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
+            assert rows["scenes"] >= 300
+            assert set(rows["rows"]["saliency"]) >= {
+                "pointing",
+                "mass",
+                "rank",
+                "gain shapley",
+                "deletion, grey",
+            }
+    assert table["command"].startswith("python -m lecture_utils.studies.")
