@@ -125,11 +125,22 @@ def write_manifest() -> Path:
 
     with ThreadPoolExecutor() as pool:
         lines = list(pool.map(entry, _files()))
-    target = data_dir() / MANIFEST
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    temporary.replace(target)
-    return target
+    return write_text(data_dir() / MANIFEST, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def write_text(path, text: str) -> Path:
+    """A text file, whole or not at all; its folder is made where it is missing. The path is returned."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def write_json(path, content) -> Path:
+    """The same for what JSON can hold, indented so that a person can read it."""
+    return write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def sizes() -> dict[str, int]:

@@ -199,9 +199,7 @@ def study(
         tensors[f"{name}, seed {seed}"] = safetensors.torch.load_file(file)["conv1.weight"]
     weights.save(tensors, out / "filter_study.safetensors")
     card = {"command": "python -m lecture_utils.nets.filter_study", "recipe": recipe, "runs": runs}
-    path = out / "filter_study.json"
-    path.write_text(json.dumps(card, indent=1) + "\n")
-    return path
+    return store.write_json(out / "filter_study.json", card)
 
 
 def load() -> dict[str, list[torch.Tensor]]:

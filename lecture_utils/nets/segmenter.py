@@ -279,10 +279,7 @@ def _finish(run: Run, data, out: Path) -> dict:
     }  # fmt: skip
     if recipe.seed == 0:
         facts["weights"] = weights.save(net.state_dict(), out / f"{recipe.tag}.safetensors")
-    out.mkdir(parents=True, exist_ok=True)
-    temporary = out / f"{recipe.tag}.tmp"
-    temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(out / f"{recipe.tag}.json")
+    store.write_json(out / f"{recipe.tag}.json", facts)
     return facts
 
 

@@ -286,10 +286,7 @@ def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
         ],
         "torch": torch.__version__.split("+")[0],
     }
-    out.mkdir(parents=True, exist_ok=True)
-    temporary = out / f"{recipe.tag}.tmp"
-    temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(out / f"{recipe.tag}.json")
+    store.write_json(out / f"{recipe.tag}.json", card)
     return card
 
 

@@ -75,11 +75,7 @@ def main(argv=None):
         return 130
     facts = {"command": COMMAND, "net": "alex", "world": world_fingerprint(),
              "scenes": f"split tune, the first {count} with one object", "rows": rows}  # fmt: skip
-    path = store.data_dir() / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = json.dumps(facts, indent=1)
-    path.with_suffix(".tmp").write_text(lines + "\n", encoding="utf-8")
-    path.with_suffix(".tmp").replace(path)
+    store.write_json(store.data_dir() / FILE, facts)
     for name in HEATS:
         top = max((row for row in rows if row["heat"] == name), key=lambda row: row["iou"])
         print(f"{name}: {top}")

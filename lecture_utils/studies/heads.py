@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import json
 import sys
-from pathlib import Path
 
 import torch
 
@@ -157,10 +156,7 @@ def run(out=None, load=head_study.load, seeds=head_study.SEEDS, count=COUNT):
         "shipped": shipped,
         "bounds": {s: {n: summary(v) for n, v in bounds(*pair).items()} for s, pair in sets.items()},
     }
-    path = Path(out or store.data_dir() / FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return path
+    return store.write_json(out or store.data_dir() / FILE, content)
 
 
 def results():

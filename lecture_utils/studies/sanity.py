@@ -59,7 +59,7 @@ def run(out=None, folder=None, others=None, count=IMAGES):
             path = folder / f"{name}.json"
             if not path.exists():
                 before = before or maps(lab.net, layer, images, targets)
-                _write(path, correlations(before, make(before, layer)))
+                store.write_json(path, correlations(before, make(before, layer)))
             done[name] = json.loads(path.read_text(encoding="utf-8"))
     layers = [name for name, _ in cascade(lab.net)]
     content = {
@@ -74,7 +74,7 @@ def run(out=None, folder=None, others=None, count=IMAGES):
         "rows": table(done, layers),
         "slice": sliced(done, layers),
     }
-    return _write(out or store.data_dir() / "results" / "sanity.json", content)
+    return store.write_json(out or store.data_dir() / "results" / "sanity.json", content)
 
 
 def _jobs(lab, images, targets, others, dead):
@@ -196,16 +196,6 @@ def trained_otherwise():
 def load():
     """The shipped results. Errors: store.DamagedData."""
     return json.loads(store.read_verified("results/sanity.json"))
-
-
-def _write(path, content):
-    """JSON, the file whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return path
 
 
 def main(argv=None):

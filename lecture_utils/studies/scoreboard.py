@@ -56,12 +56,12 @@ def run(names=NETS, scenes=SCENES, flipped=FLIPPED, out=None, renders=None, fold
                 )
                 if not path.exists():
                     some = some or list(games.games(lab.gallery, start, count, folder=renders))
-                    _write(path, records.scene_records(lab, some, flips=start < flipped))
+                    store.write_json(path, records.scene_records(lab, some, flips=start < flipped))
                 kept[name] += json.loads(path.read_text(encoding="utf-8"))
                 bar.update(count)
     first = list(games.games(labs[names[0]].gallery, 0, CHUNK, exact=False))
     table = {name: _summary(name, lab, kept[name], first) for name, lab in labs.items()}
-    return _write(
+    return store.write_json(
         out or store.data_dir() / "results" / "scoreboard.json", _header(scenes, flipped) | {"nets": table}
     )
 
@@ -141,16 +141,6 @@ def load():
 
 def _sha(name):
     return nets.card(name)["weights"]["sha256"]
-
-
-def _write(path, content):
-    """JSON, the file whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return path
 
 
 def main(argv=None):
