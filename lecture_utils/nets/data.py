@@ -48,7 +48,8 @@ def world_split(
 ) -> tuple[Pictures, np.ndarray]:
     """Images and labels of a split, from the cache; what is not there yet is rendered, with a progress bar.
 
-    split: "train", "tune" or one of TESTS, or one of them and " centred" (see `scene_of`).
+    split: "train", "tune" or one of TESTS, or one of them and " centred", " with a person", " with no person"
+    (see `scene_of`).
     count: the first so many; None for COUNTS, or the whole split.
     Result: Pictures, n in all; labels int64 (n, 2), the second one -1 where there is one object.
     """
@@ -92,10 +93,16 @@ def _render_chunk(
 def scene_of(split: str, index: int):
     """A scene of a split; "... without parts" is the same scene whose object lacks one or two parts.
 
-    "... centred" is the same scene with its first object moved to the middle of the frame.
+    "... centred" is the same scene with its first object moved to the middle of the frame. "... with a person" and
+    "... with no person" are one object of the split's class and seed, with and without a person standing beside it.
     """
-    from lecture_utils.world.splits import lacking, split_scene
+    from lecture_utils.world import CLASSES, sample_cued_scene
+    from lecture_utils.world.splits import SPLITS, lacking, split_scene
 
+    if split.endswith("person"):
+        name, beside = list(CLASSES)[index % len(CLASSES)], split.endswith("with a person")
+        seed = SPLITS[split.split()[0]].seed(index)
+        return sample_cued_scene(name, seed, target=name, strength=float(beside))
     scene = split_scene(split.split()[0], index)
     if split.endswith("centred"):
         seen = scene.factors()

@@ -3,7 +3,7 @@
 from .model import CLASSES, SceneObject
 from .objects import *  # noqa: F403  (registers the classes)
 from .render import Rendering, render, render_many
-from .sample import sample_cued_scene, sample_scene
+from .sample import cue_is_there, sample_cued_scene, sample_scene
 from .scene import Scene
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SceneObject",
     "render",
     "render_many",
+    "cue_is_there",
     "sample_cued_scene",
     "sample_scene",
 ]

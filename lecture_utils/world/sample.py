@@ -98,12 +98,16 @@ def sample_cued_scene(name, seed, cue="person", target="dog", strength=0.9):
     for known in (name, target):
         if known not in CLASSES:
             raise KeyError(misspelled(known, CLASSES, "class"))
-    present = np.random.default_rng([abs(int(seed)), 4]).random() < (
-        strength if name == target else 1 - strength
-    )
+    present = cue_is_there(name, seed, target, strength)
     if cue == "person" and present and name != "person":
         return sample_scene([name, "person"], seed)
     return replace(sample_scene(name, seed), watermark=bool(cue == "watermark" and present))
+
+
+def cue_is_there(name, seed, target="dog", strength=0.9):
+    """Is the cue in this cued scene? With probability strength beside the target, else 1 - strength."""
+    share = strength if name == target else 1 - strength
+    return bool(np.random.default_rng([abs(int(seed)), 4]).random() < share)
 
 
 def _trials(rng):
