@@ -77,13 +77,7 @@ def from_folder(folder: str | Path) -> Photographs:
     Files that are no images are skipped; one printed sentence and `.skipped` name them.
     Errors: FileNotFoundError, NotADirectoryError; ValueError when the folder holds no image.
     """
-    folder = Path(folder).expanduser()
-    if not folder.exists():
-        raise FileNotFoundError(
-            f"images: there is no folder {str(folder)!r}; it was looked for in {Path.cwd()}"
-        )
-    if not folder.is_dir():
-        raise NotADirectoryError(f"images: expected a folder, got the file {str(folder)!r}: name its folder")
+    folder = _checked(folder)
     paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     images, table, skipped = [], [], []
     for path in progress(paths, "reading photographs"):
@@ -101,6 +95,44 @@ def from_folder(folder: str | Path) -> Photographs:
     if skipped:
         print(f"Skipped {len(skipped)} of {len(paths)} files that are no images: {_some(skipped)}.")
     return Photographs(torch.stack(images), table, [row["file"] for row in table], skipped)
+
+
+class Files:
+    """The image files of a folder and of all folders in it, in the order of their names, read when asked for.
+
+    `files[n]` is image n, float32 (3, size, size) in [0, 1]: its largest square, from the middle. Only the list of
+    names is held in memory, so a folder may be as large as the disk. Files that are no images are left out; `.skipped`
+    names them.
+    Errors: FileNotFoundError, NotADirectoryError; ValueError when there is no image, and when a file turns out to be
+    damaged as it is read.
+    """
+
+    def __init__(self, folder: str | Path, size: int = SIZE) -> None:
+        self.size, self.paths, self.skipped = size, [], []
+        folder = _checked(folder)
+        for path in progress(sorted(p for p in folder.rglob("*") if p.is_file()), "looking for images"):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    Image.open(path).close()  # reads no more than the first few bytes
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                self.skipped.append(str(path.relative_to(folder)))
+            else:
+                self.paths.append(path)
+        if not self.paths:
+            raise ValueError(f"folder: expected one with images in it, got {str(folder)!r}: none is there")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        try:
+            return _square(open_image(self.paths[index]), size=self.size)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{self.paths[index].name}: this image cannot be read ({error})") from error
+
+    def __repr__(self) -> str:
+        return f"Files: {len(self)} images, each read when asked for as a square of {self.size} px"
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -131,9 +163,21 @@ def _from_grey(values: np.ndarray, mode: str) -> Image.Image:
     return Image.fromarray((values / white * 255).round().astype(np.uint8)).convert("RGB")
 
 
-def _square(image: Image.Image, centre: tuple[float, float] = (0.5, 0.5)) -> torch.Tensor:
-    """The largest square of an image, float32 (3, 224, 224) in [0, 1]; Pillow averages where it shrinks."""
-    square = ImageOps.fit(image, (SIZE, SIZE), Image.Resampling.BICUBIC, centering=centre)
+def _checked(folder: str | Path) -> Path:
+    """The folder, which is there."""
+    folder = Path(folder).expanduser()
+    if not folder.exists():
+        raise FileNotFoundError(
+            f"images: there is no folder {str(folder)!r}; it was looked for in {Path.cwd()}"
+        )
+    if not folder.is_dir():
+        raise NotADirectoryError(f"images: expected a folder, got the file {str(folder)!r}: name its folder")
+    return folder
+
+
+def _square(image: Image.Image, centre: tuple[float, float] = (0.5, 0.5), size: int = SIZE) -> torch.Tensor:
+    """The largest square of an image, float32 (3, size, size) in [0, 1]; Pillow averages where it shrinks."""
+    square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC, centering=centre)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous().float().div_(255)
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from lecture_utils import nets, open_lab
+from lecture_utils import attribution, nets, open_lab
 from lecture_utils.nets import head_study
 from lecture_utils.studies import heads
 
@@ -42,8 +42,6 @@ def test_the_ceiling_is_above_the_floors():
 
 
 def test_both_maps_are_those_of_the_package():
-    from lecture_utils import attribution
-
     net, images = nets.build("gap"), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     targets = torch.tensor([3, 5])
     one, other = heads.both_maps(net, images, targets, "relu4")
@@ -51,6 +49,57 @@ def test_both_maps_are_those_of_the_package():
     assert torch.allclose(one, attribution.grad_cam(net, images, targets, "relu4", **options))
     assert torch.allclose(other, attribution.hires_cam(net, images, targets, "relu4", **options))
     assert not torch.allclose(one, other)
+
+
+def bent(name):
+    """An untrained net whose head has offsets: without them its slope would be the same along the whole path."""
+    net, draw = nets.build(name), torch.Generator().manual_seed(3)
+    for module in net:
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.bias.data = torch.randn(module.bias.shape, generator=draw)
+    return net
+
+
+@pytest.mark.parametrize("name", ["alex", "gap"])
+def test_maps_along_the_path_are_those_of_captum(name):
+    from captum.attr import IntegratedGradients
+
+    net = bent(name).double()
+    images = torch.rand(3, 3, 112, 112, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    targets = torch.tensor([3, 5, 3])
+    averaged, own = heads.path_maps(net, images, targets, "relu5", steps=5)
+    maps, _ = attribution.layer_gradient(net, images, targets, "relu5")
+    names = list(dict(net.named_children()))
+    above = torch.nn.Sequential(*list(net)[names.index("relu5") + 1 :])
+    theirs = IntegratedGradients(above).attribute(
+        maps, torch.zeros_like(maps), targets, n_steps=5, method="riemann_middle"
+    )
+    assert torch.allclose(own, theirs.sum(1), rtol=1e-6, atol=1e-12)
+    same = torch.allclose(
+        averaged, own
+    )  # on gap the slope is the same at all places, and the two maps are one
+    assert same == (name == "gap")
+
+
+def test_along_the_path_the_map_adds_up_to_what_the_score_has_risen():
+    net = nets.build("alex").eval()
+    images, targets = (
+        torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(1)),
+        torch.tensor([1, 7]),
+    )
+    was = {key: value.clone() for key, value in net.state_dict().items()}
+    own = heads.path_maps(net.train(), images, targets, steps=64)[1]
+    assert net.training and all(torch.equal(value, was[key]) for key, value in net.state_dict().items())
+    net.eval()
+    maps, _ = attribution.layer_gradient(net, images, targets, "relu5")
+    above = list(net)[list(dict(net.named_children())).index("relu5") + 1 :]
+    score = {0: 0 * maps, 1: maps}
+    with torch.no_grad():
+        for module in above:
+            score = {t: module(each) for t, each in score.items()}
+    risen = (score[1] - score[0]).gather(1, targets[:, None])[:, 0]
+    assert torch.allclose(own.sum((1, 2)), risen, rtol=0.02, atol=0.02 * float(risen.abs().max()))
+    assert all(parameter.grad is None for parameter in net.parameters())
 
 
 def test_the_fingerprint_is_about_weights():

@@ -18,7 +18,9 @@ from .field_energy import averaging_copy, field_energy, smallest_box
 from .filters import colours, edges, faded, shuffle_pixels, spectrum_noise
 from .first_layer import as_pictures, best_patches, first_conv, first_layer_filters, raw_filters
 from .gabor import fit_gabor, split_fit
+from .kept import kept_units
 from .layers import extract_layers
+from .naming import Names, name_channels
 from .neighbours import kept_neighbours, knn_right, mean_interval, nearest, neighbours, precision_at_k
 from .patches import Patches, TopUnits, cut_patches, top_patches, top_units
 from .probes import probe
@@ -30,6 +32,7 @@ __all__ = [
     "Detectors",
     "Dissection",
     "Field",
+    "Names",
     "Patches",
     "TopUnits",
     "as_pictures",
@@ -52,8 +55,10 @@ __all__ = [
     "first_layer_filters",
     "fit_gabor",
     "kept_neighbours",
+    "kept_units",
     "knn_right",
     "mean_interval",
+    "name_channels",
     "nearest",
     "neighbours",
     "pca",

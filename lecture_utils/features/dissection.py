@@ -74,8 +74,8 @@ def detectors(maps, field, parts, count, tune, share=SHARE, step=1):
         raise ValueError(
             f"tune: expected bool ({len(maps)},) with both values, got {tune.dtype} {tuple(tune.shape)}"
         )
-    tuned = dissect(maps[tune], field, parts[tune], count, share, step=step)
-    judged = dissect(maps[~tune], field, parts[~tune], count, share, tuned.thresholds, step)
+    tuned = _dissect(maps[tune], field, parts[tune], count, share, None, step)
+    judged = _dissect(maps[~tune], field, parts[~tune], count, share, tuned.thresholds, step)
     channels = tuned.iou.argmax(0)  # (parts,)
     return Detectors(channels, judged.iou[channels, torch.arange(count)], judged.best_possible, tuned, judged)
 
@@ -93,6 +93,11 @@ def dissect(maps, field, parts, count, share=SHARE, thresholds=None, step=1):
     Source: Bau, Zhou, Khosla, Oliva, Torralba (2017), "Network dissection", equation 1, with their 0.5% and 4%.
     """
     _check(maps, parts, count, step)
+    return _dissect(maps, field, parts, count, share, thresholds, step)
+
+
+def _dissect(maps, field, parts, count, share, thresholds, step):
+    """`dissect`, of what has been checked."""
     thresholds = top_thresholds(maps, share) if thresholds is None else thresholds
     truth = parts[:, step // 2 :: step, step // 2 :: step].flatten(1).long()  # (n, pixels)
     both = torch.zeros(maps.shape[1] * (count + 1), dtype=torch.long, device=maps.device)
@@ -165,14 +170,14 @@ def average_precision(maps, field, parts, count, channels, step=4):
     found = torch.full((count,), torch.nan, dtype=torch.double)
     for channel in channels.unique().tolist():
         values = placed(maps[:, channel : channel + 1], field, parts.shape[1:], step).flatten()
-        ordered = values.sort().values
+        low = values.min()  # behind a ReLU most are 0: no need to sort these
+        ordered = values[values > low].sort().values
         for part in torch.where(channels == channel)[0].tolist():
             own = values[truth == part + 1].sort().values
             if len(own):
-                at_least = (
-                    len(each) - torch.searchsorted(each, own) for each in (own, ordered)
-                )  # as strong, or more
-                hits, all_of_them = at_least
+                hits = len(own) - torch.searchsorted(own, own)  # of the part, as strong or more
+                everywhere = len(ordered) - torch.searchsorted(ordered, own)
+                all_of_them = torch.where(own > low, everywhere, len(values))
                 found[part] = (hits.double() / all_of_them).mean()
     return found
 
@@ -217,7 +222,7 @@ def _check(maps, parts, count, step):
     if not isinstance(maps, torch.Tensor) or maps.ndim != 4 or not maps.is_floating_point():
         what = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
         raise ValueError(f"maps: expected a floating tensor (n, channels, rows, columns), got {what}")
-    if not torch.isfinite(maps).all():
+    if not torch.isfinite(torch.stack(maps.aminmax())).all():  # both are NaN where one value is
         raise ValueError("maps: expected finite values, got NaN or infinity")
     if (
         not isinstance(parts, torch.Tensor)

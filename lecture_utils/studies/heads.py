@@ -2,7 +2,8 @@
 
 The nets of `nets.head_study` (the trunk of `alex` with fully connected layers or with global average pooling, trained
 on objects anywhere or in the middle, three seeds each) and the course's own `alex` and `gap`, on 300 scenes of the
-gallery as they are and with the object moved to the middle. Results: data/results/heads.json.
+gallery as they are and with the object moved to the middle; with the gradient as it is, and as its mean along the path
+from an empty map. Results: data/results/heads.json.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import torch
 
 from lecture_utils import answer_key, attribution, nets, store
+from lecture_utils.hooks import eval_mode
 from lecture_utils.lab import open_lab
 from lecture_utils.nets import head_study
 from lecture_utils.nets.data import scene_of, world_fingerprint
@@ -20,6 +22,7 @@ from lecture_utils.progress import progress
 
 COMMAND = "python -m lecture_utils.studies.heads"
 COUNT, LAYER = 300, "relu5"  # the first pictures of the gallery, in which the classes take turns
+STEPS = 16  # along the path from an empty map
 FILE = "results/heads.json"
 METHODS = ("gradcam", "hirescam")
 
@@ -58,13 +61,41 @@ def both_maps(net, images, targets, layer=LAYER):
     return torch.cat(found, 1)
 
 
+def path_maps(net, images, targets, layer=LAYER, steps=STEPS):
+    """As `both_maps`, the gradient being its mean along the straight path from an empty map to the layer's own.
+
+    net: flat, as all nets of the toy world are. The second of the two, HiResCAM's, sums up to the score minus the score
+    of the empty map (completeness), but for the error of the sum over `steps` midpoints.
+    Source: Sundararajan, Taly, Yan (2017), equation 1, on a layer's map in place of an image.
+    """
+    names = [name for name, _ in net.named_children()]
+    above, found = list(net)[names.index(layer) + 1 :], []
+    for batch, some in zip(images.split(64), targets.split(64), strict=True):
+        maps, _ = attribution.layer_gradient(net, batch, some, layer)
+        gradient = torch.zeros_like(maps)
+        for step in range(steps):
+            with torch.enable_grad(), eval_mode(net):
+                here = scores = (maps * ((step + 0.5) / steps)).requires_grad_()
+                for module in above:
+                    scores = module(scores)
+                score = scores.gather(1, some[:, None]).sum()
+            gradient += torch.autograd.grad(score, here)[0] / steps
+        found.append(
+            torch.stack([(gradient.mean((2, 3), keepdim=True) * maps).sum(1), (gradient * maps).sum(1)])
+        )
+    return torch.cat(found, 1)
+
+
 def net_scores(net, images, targets, masks, layer=LAYER):
-    """{"gradcam_mass": (n,), ... "hirescam_inside": (n,), "right": (n,)} of one net."""
+    """{"gradcam_mass": (n,), ... "hirescam_inside": (n,), "right": (n,)} of one net; "path_gradcam_mass" and so on of
+    `path_maps`.
+    """
     with torch.no_grad():
         logits = torch.cat([net(batch) for batch in images.split(64)])
     found = {"right": (logits.argmax(1) == targets).float()}
-    for name, maps in zip(METHODS, both_maps(net, images, targets, layer).relu(), strict=True):
-        found |= {f"{name}_{score}": values for score, values in place_scores(maps, masks).items()}
+    for before, both in (("", both_maps), ("path_", path_maps)):
+        for name, maps in zip(METHODS, both(net, images, targets, layer).relu(), strict=True):
+            found |= {f"{before}{name}_{score}": v for score, v in place_scores(maps, masks).items()}
     return found
 
 

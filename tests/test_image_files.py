@@ -1,0 +1,61 @@
+"""A folder of images that is read piece by piece: the same pixels as all at once, and never more than was asked for."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lecture_utils import features, nets, photographs
+from lecture_utils.photographs import Files
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Five images of different sizes, two of them in a folder inside, and a text."""
+    folder, draws = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    (folder / "inside").mkdir()
+    for n, name in enumerate(("c.png", "a.png", "inside/b.jpg", "inside/a.png", "d.png")):
+        shape = (120 + 7 * n, 130, 3)
+        Image.fromarray(draws.integers(0, 256, shape, dtype=np.uint8)).save(folder / name)
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def test_the_same_pixels_as_all_at_once(folder):
+    files, whole = Files(folder), photographs.from_folder(folder)
+    assert [p.name for p in files.paths] == ["a.png", "c.png", "d.png", "a.png", "b.jpg"]
+    assert files.skipped == ["notes.txt"] and len(files) == 5
+    assert torch.equal(torch.stack([files[n] for n in range(3)]), whole.images)
+
+
+def test_an_image_of_the_size_asked_for_is_not_touched(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    image = Files(tmp_path, size=112)[0]
+    assert torch.equal(image, torch.from_numpy(pixels).permute(2, 0, 1) / 255)
+
+
+def test_patches_of_a_folder_are_those_of_its_images(folder, monkeypatch):
+    net, files = nets.build("alex"), Files(folder, size=112)
+    read, open_image = [], photographs.open_image
+    monkeypatch.setattr(photographs, "open_image", lambda path: read.append(path) or open_image(path))
+    found = features.top_patches(net, files, "relu3", 2, 2, batch_size=2)
+    assert read[:5] == files.paths and len(read) == 7  # each once, and the two that are cut once more
+    expected = features.top_patches(net, torch.stack(list(files)), "relu3", 2, 2)
+    assert torch.equal(found.images, expected.images) and torch.equal(found.patches, expected.patches)
+
+
+def test_what_is_wrong_is_said(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        Files(tmp_path / "nowhere")
+    with pytest.raises(NotADirectoryError, match=r"notes\.txt"):
+        Files(folder / "notes.txt")
+    with pytest.raises(ValueError, match="none is there"):
+        Files(tmp_path)
+    content = (folder / "c.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(content[: len(content) // 2])
+    files = Files(tmp_path)
+    with pytest.raises(ValueError, match=r"half\.png: this image cannot be read"):
+        files[0]
+    with pytest.raises(IndexError):
+        files[1]
