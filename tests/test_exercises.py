@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from lecture_utils import exercises
-from lecture_utils.exercises import frame, nb01, nb02, nb03, nb04, nb05
+from lecture_utils.exercises import frame, nb01, nb02, nb03, nb04, nb05, nb06
 from lecture_utils.exercises.judge import UNKNOWN, judge
 
 FOLDER = Path(exercises.__file__).parent
@@ -29,7 +29,7 @@ def says(exercise, function):
 
 
 def test_there_are_four_exercises_each_and_they_get_harder():
-    assert {"01", "02", "04"} <= set(NOTEBOOKS)
+    assert NOTEBOOKS == ["01", "02", "03", "04", "05", "06"]
     for notebook in NOTEBOOKS:
         numbers = exercises.exercises_of(notebook)
         assert list(numbers) == [f"{notebook}.{place}" for place in (1, 2, 3, 4)]
@@ -224,6 +224,25 @@ def quantile_of_each_image(maps, masks, share):
     return both / either
 
 
+def argmax_by_numpy(heatmaps, masks):
+    hits = [
+        m[np.unravel_index(h.argmax(), h.shape)] for h, m in zip(heatmaps.numpy(), masks.numpy(), strict=True)
+    ]
+    return torch.tensor(hits)
+
+
+def absolute_by_einsum(heatmaps, masks):
+    size = heatmaps.abs()
+    on_it = torch.einsum("nhw,nhw->n", size, masks.to(size.dtype))
+    return torch.nan_to_num(on_it / size.flatten(1).sum(1))
+
+
+def missed_when_gone(values):
+    everything = len(values) - 1
+    parts = range(everything.bit_length())
+    return torch.stack([values[everything] - values[everything ^ (1 << part)] for part in parts])
+
+
 def roc_by_sklearn(values, positive):
     from sklearn.metrics import roc_auc_score
 
@@ -258,6 +277,10 @@ def roc_by_sklearn(values, positive):
         (nb05.GRAD_CAM, hires_by_loops, nb05.not_averaged),
         (nb05.BOX, box_of_everything, nb05.around_everything),
         (nb05.BEST, rank_at_mask_size, nb05.as_many_as_the_mask),
+        (nb06.POINTING, argmax_by_numpy, nb06.first_of_the_hottest),
+        (nb06.MASS, absolute_by_einsum, nb06.absolute_share),
+        (nb06.SPEARMAN, lambda a, b: np.corrcoef(a, b)[0, 1], nb06.pearson),
+        (nb06.SHAPLEY, missed_when_gone, nb06.drop_one),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -285,6 +308,10 @@ def test_a_mistake_is_known_however_it_is_written(exercise, function, mistake):
         (nb05.GRAD_CAM, lambda *args: nb05.summed(*args) * 2),
         (nb05.BOX, lambda *args: nb05.around_everything(*args) - 1),
         (nb05.BEST, lambda *args: nb05.dice(*args) / 2),
+        (nb06.POINTING, lambda *args: ~nb06.first_of_the_hottest(*args)),
+        (nb06.MASS, lambda *args: nb06.absolute_share(*args) / 2),
+        (nb06.SPEARMAN, lambda *args: -nb06.pearson(*args)),
+        (nb06.SHAPLEY, lambda values: nb06.drop_one(values) / 2),
     ],
 )
 def test_two_mistakes_at_once_are_not_taken_for_one(exercise, function):
@@ -314,6 +341,12 @@ def sklearn_nearest(bank, queries, k):
     from sklearn.neighbors import NearestNeighbors
 
     return torch.from_numpy(NearestNeighbors(n_neighbors=k).fit(bank).kneighbors(queries)[1]).int()
+
+
+def hotter_than_all_outside(heatmaps, masks):
+    inside = heatmaps.masked_fill(~masks, -torch.inf).amax((1, 2))
+    outside = heatmaps.masked_fill(masks, -torch.inf).amax((1, 2))
+    return (inside > outside) & (heatmaps.amax((1, 2)) > heatmaps.amin((1, 2)))
 
 
 def torch_conv_transpose(signal, weights, stride, size):
@@ -347,6 +380,10 @@ def torch_conv_transpose(signal, weights, stride, size):
         (nb04.SALIENCY, nb04.on_paper),
         (nb04.GUIDED, nb04.by_hooks),
         (nb04.BACKWARD, torch_conv_transpose),
+        (nb06.POINTING, hotter_than_all_outside),
+        (nb06.MASS, lambda h, m: torch.nan_to_num((h.relu() * m).sum((1, 2)) / h.relu().sum((1, 2)))),
+        (nb06.SPEARMAN, nb06.by_scipy),
+        (nb06.SHAPLEY, nb06.over_all_orders),
     ],
 )
 def test_other_right_answers_pass(exercise, function):

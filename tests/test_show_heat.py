@@ -1,8 +1,11 @@
 """Figures of heatmaps: what is signed, what is scaled, and where a value stands in the picture."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lecture_utils import show
 from lecture_utils.show import Picture
@@ -85,6 +88,14 @@ def test_gradients_as_pictures_zero_is_grey_and_the_sign_stays():
     drawn = show.gradient_pictures(gradient, quantile=1.0)
     assert drawn[0, 0, 0, 0] == 1 and drawn[0, 1, 5, 5] == 0.25 and drawn[0, 2, 9, 9] == 0.5
     assert drawn[1, 2, 3, 3] == 1, "each has its own scale"
+
+
+def test_few_colours_are_at_most_so_many():
+    picture = show.heat_columns(IMAGES, MAPS)
+    for asked in (256, 32):
+        png = Image.open(io.BytesIO(show.few_colours(picture, asked).png()))
+        assert 16 < len(png.convert("RGB").getcolors(300)) <= asked
+    assert show.few_colours(picture).alt == picture.alt
 
 
 def test_an_occlusion_value_stands_at_the_middle_of_its_square():

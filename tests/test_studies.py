@@ -10,7 +10,7 @@ from scipy import stats
 from lecture_utils import answer_key as key
 from lecture_utils import open_lab, store
 from lecture_utils.studies import changes, games, records, sanity, scoreboard
-from lecture_utils.studies.methods import METHODS, Question, usable
+from lecture_utils.studies.methods import METHODS, Question, blurred, usable
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,64 @@ def test_every_method_gives_a_finite_map(lab, some):
         heat = method.make(ask)
         assert heat.shape == (2, 112, 112) and torch.isfinite(heat).all(), method.name
         assert method.heat == "signed" or heat.min() >= 0, method.name
+
+
+def test_a_random_map_belongs_to_its_scene(lab, some):
+    ask = records.question(lab, some)
+    make = METHODS["random, as coarse as a map"].make
+    both, second = make(ask), make(records.question(lab, some[1:]))
+    assert torch.equal(both[1:], second), "the others in the batch do not matter"
+    assert not torch.equal(both[0], both[1]) and both.std() > 0.1
+    assert torch.equal(
+        make(Question(lab, ask.images, ask.targets)), make(Question(lab, ask.images, ask.targets))
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "sigma"), [((2, 3, 112, 112), 8.0), ((1, 3, 40, 31), 8.0), ((1, 3, 30, 30), 2.0)]
+)
+def test_blurring_against_torchvision(shape, sigma):
+    from torchvision.transforms.functional import gaussian_blur
+
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(2))
+    size = min(2 * round(3 * sigma) + 1, 2 * (min(shape[2:]) // 2) - 1)
+    torch.testing.assert_close(
+        blurred(images, sigma), gaussian_blur(images, size, sigma), atol=1e-6, rtol=1e-5
+    )
+
+
+def test_likeness_against_scipy():
+    rng = np.random.default_rng(1)
+    a, b = (torch.tensor(rng.normal(size=(2, 24, 32))) for _ in range(2))
+    cells = [values.reshape(2, 3, 8, 4, 8).mean((2, 4)).reshape(2, 12) for values in (a.numpy(), b.numpy())]
+    expected = [stats.spearmanr(x, y)[0] for x, y in zip(*cells, strict=True)]
+    assert records.likeness(a, b) == pytest.approx(expected)
+    assert records.likeness(a, 3 * a + 1) == pytest.approx([1, 1]) == [-v for v in records.likeness(a, -a)]
+    assert records.likeness(a, torch.ones_like(a)) == [0, 0]
+
+
+def test_deletion_ends_in_its_fill(lab, some):
+    """With every pixel hot or cold at once, the area lies between the picture's and the fill's probability."""
+    ask = records.question(lab, some)
+    areas = records.flip_areas(lab, ask, torch.rand(2, 112, 112, generator=torch.Generator().manual_seed(0)))
+    assert set(areas) == {f"{way}, {fill}" for way in ("deletion", "insertion")
+                          for fill in (*records.FILLS, records.TRUE)}  # fmt: skip
+    nothing = {"deletion": ask.backgrounds, "insertion": ask.images}
+    same = Question(lab, ask.images, ask.targets, ask.images, ask.masks)
+    kept = records.flip_areas(lab, same, torch.rand(2, 112, 112))
+    for way in nothing:
+        whole = lab.score(ask.images, ask.targets)
+        torch.testing.assert_close(kept[f"{way}, background"], whole, atol=1e-5, rtol=0)
+        assert (areas[f"{way}, background"] < whole).all(), "without the object the class is less probable"
+
+
+def test_cost_counts_passes(lab, some):
+    threads = torch.get_num_threads()
+    cost = records.cost(lab, records.question(lab, some), repeats=1)
+    assert torch.get_num_threads() == threads
+    assert set(cost) == {name for name, m in METHODS.items() if m.kind == "method"} | {records.PASS}
+    assert cost[records.PASS]["passes"] == 1 and all(c["ms"] > 0 for c in cost.values())
+    assert cost["occlusion"]["passes"] > 5 * cost["Grad-CAM"]["passes"]
 
 
 def test_rows_of_known_maps(found):
@@ -222,11 +280,14 @@ def test_shipped_results_are_of_the_shipped_nets(study):
         for name, rows in table["nets"].items():
             assert rows["weights"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
             assert rows["scenes"] >= 300
+            missing = {"CAM"} if name == "alex" else set()
+            assert set(rows["rows"]) == set(METHODS) - missing | {records.PASTED}
+            assert set(rows["slice"]) == set(rows["rows"])
+            assert set(rows["cost"]) >= {m.name for m in METHODS.values() if m.kind == "method"} - missing
             assert set(rows["rows"]["saliency"]) >= {
-                "pointing",
-                "mass",
-                "rank",
-                "gain shapley",
-                "deletion, grey",
-            }
+                *records.PLACE, records.LIKE, *(f"gain {q}" for q in games.QUESTIONS),
+                *(f"{way}, {fill}" for way in ("deletion", "insertion") for fill in (*records.FILLS, records.TRUE)),
+            }  # fmt: skip
+            for scores in rows["rows"].values():
+                assert all(low <= mean <= high for mean, low, high in scores.values())
     assert table["command"].startswith("python -m lecture_utils.studies.")

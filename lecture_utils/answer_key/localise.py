@@ -9,7 +9,7 @@ def pointing_game(heatmaps, masks):
     heatmaps: floating (n, h, w), larger is hotter (take the absolute value yourself if sign does not matter).
     masks: bool or 0/1 (n, h, w). Where several pixels are equally hot, all of them must lie in the mask: nobody gets a
     hit by the order of pixels. So a constant map is a miss, whatever the mask.
-    Errors: ValueError. Source: Zhang et al. (2016), section 4.1. Differs: no tolerance of 15 px around the mask.
+    Errors: ValueError. Source: Zhang et al. (2016), section 4.1. Differs: no tolerance around the mask.
     """
     heatmaps, masks = _checked(heatmaps, masks)
     top = heatmaps.amax((1, 2), keepdim=True)

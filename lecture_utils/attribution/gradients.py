@@ -31,7 +31,7 @@ def guided_backprop(net, images, targets):
 
     Arguments and errors as in `saliency`; besides, ValueError for a net that calls no ReLU. Every ReLU counts,
     however it is called; other non-linearities keep their own derivative (see `relu_rule`).
-    Source: Springenberg, Dosovitskiy, Brox, Riedmiller (2015), section 4 and figure 1.
+    Source: Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
     Differs: the paper shows single units of a layer; this starts from the score of a class. For a unit write
     `with relu_rule("guided"): neuron_saliency(...)`.
     """

@@ -82,9 +82,11 @@ def gradient_pictures(gradients, quantile=0.995):
     return np.round((0.5 + values / (2 * limit)).clip(0, 1) * 2 * LEVELS) / (2 * LEVELS)
 
 
-def few_colours(picture):
-    """The same picture, stored in 256 colours: for photographs and noise less than half the bytes."""
-    return Tiles(picture.figure, picture.alt)
+def few_colours(picture, colours=256):
+    """The same picture, stored in so many colours: for photographs and noise less than half the bytes."""
+    tiles = Tiles(picture.figure, picture.alt)
+    tiles.colours = colours
+    return tiles
 
 
 def two_legends(image, probabilities, before, size, stride, title="", caption="", alt=None):

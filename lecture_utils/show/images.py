@@ -33,12 +33,14 @@ from .sheet import (
 class Tiles(Picture):
     """A picture of many small photographs or soft curves, stored in 256 colours: half the bytes or less."""
 
+    colours = 256  # at most
+
     def png(self):
         """PNG bytes with a palette made for this picture; the same figure gives the same bytes."""
         canvas, out = FigureCanvasAgg(self.figure), io.BytesIO()
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        image.quantize(self.colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
             out, "PNG", optimize=True
         )
         return out.getvalue()
