@@ -72,7 +72,8 @@ def _check_shape(images, channels, name):
         raise ValueError(f"{name}: expected shape {wanted}, got {shape}")
     if channels and shape[1] != channels:
         last = "looks like channels last: permute(0, 3, 1, 2)" if shape[3] == channels else ""
-        hint = last or f"expected {channels} channels, got {shape[1]}"
+        few = {1: ": grey? use .expand(-1, 3, -1, -1)", 4: ": RGBA? use [:, :3]"} if channels == 3 else {}
+        hint = last or f"expected {channels} channels, got {shape[1]}" + few.get(shape[1], "")
         raise ValueError(f"{name}: expected shape {wanted}, got {shape}: {hint}")
     if images.numel() == 0:
         what = "an empty batch" if shape[0] == 0 else "images without pixels"
@@ -92,18 +93,19 @@ def _check_values(images, range01, name):
         raise ValueError(f"{found}: {hint}")
 
 
-def check_targets(targets, n, classes):
+def check_targets(targets, n, classes, name="targets"):
     """The target classes as a LongTensor (n,).
 
     targets: an int (the same class for all n images) or an integer tensor (n,); each in 0 .. classes - 1.
+    name: what the caller calls this argument, for the message.
     Errors: ValueError.
     """
     wanted = f"an int or an integer tensor of shape ({n},)"
     if isinstance(targets, torch.Tensor):
         if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-            raise ValueError(f"targets: expected {wanted}, got a tensor of {targets.dtype}")
+            raise ValueError(f"{name}: expected {wanted}, got a tensor of {targets.dtype}")
         if targets.ndim > 1 or (targets.ndim == 1 and len(targets) != n):
-            raise ValueError(f"targets: expected {wanted}, got shape {tuple(targets.shape)}")
+            raise ValueError(f"{name}: expected {wanted}, got shape {tuple(targets.shape)}")
         targets = targets.long().expand(n) if targets.ndim == 0 else targets.long()
     else:
         try:
@@ -112,11 +114,11 @@ def check_targets(targets, n, classes):
             targets = torch.full((n,), operator.index(targets), dtype=torch.long)
         except TypeError:
             hint = ": use classes.index(name)" if isinstance(targets, str) else ""
-            raise ValueError(f"targets: expected {wanted}, got {targets!r}{hint}") from None
+            raise ValueError(f"{name}: expected {wanted}, got {targets!r}{hint}") from None
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
-        raise ValueError(f"targets: expected classes 0 .. {classes - 1}, got {wrong}")
+        raise ValueError(f"{name}: expected classes 0 .. {classes - 1}, got {wrong}")
     return targets
 
 

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "store": set(),
     "hooks": {"checks"},
     "world": {"progress", "store"},
-    "nets": {"world"} | BOTTOM,
+    "nets": {"world", "synthesis"} | BOTTOM,
     "photographs": {"progress"},
     "lab": {"nets", "photographs", "world"} | BOTTOM,
     **{name: BOTTOM - {"store"} for name in METHODS},

@@ -199,6 +199,22 @@ def attribution(quick):
 
 
 @benchmark
+def adversarial(quick):
+    """FGSM and PGD against captum's, on the same net and images."""
+    import bench_adversarial  # beside this file
+
+    return (Result(*row) for row in bench_adversarial.rows(quick))
+
+
+@benchmark
+def synthesis(quick):
+    """A step of ascent, inversion and style, against the bare forward and backward pass."""
+    import bench_synthesis  # beside this file
+
+    return (Result(*row) for row in bench_synthesis.rows(quick))
+
+
+@benchmark
 def patches(quick):
     """The strongest patches of the gallery, against the net alone."""
     import bench_patches  # beside this file

@@ -138,7 +138,7 @@ class Run:
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        stored, wanted = asdict(Recipe(**json.loads(state["recipe"]))), asdict(self.recipe)
+        stored, wanted = asdict(type(self.recipe)(**json.loads(state["recipe"]))), asdict(self.recipe)
         changed = [
             f"{key} {stored[key]!r}, now {wanted[key]!r}" for key in wanted if stored[key] != wanted[key]
         ]
@@ -157,6 +157,19 @@ class Run:
             torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
         self.epoch, self.log = state["epoch"], state["log"]
 
+    def batch(self, images: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """What one step learns from: pictures in [0, 1] and one label each, on the device."""
+        pictures = augment.batch(images, self.draws).to(self.device)
+        return pictures, augment.targets(labels, self.draws).to(self.device)
+
+    def command(self, numbers_only: bool) -> str:
+        """The command that repeats this training."""
+        return command(self.recipe, self.threads, numbers_only)
+
+    def notes(self, net: nn.Module, data) -> dict:
+        """What the card shall say besides; net: as it will be read back."""
+        return {}
+
     def train_epoch(self, images, labels: np.ndarray) -> float:
         """One pass over the training set; the mean loss."""
         recipe, steps = self.recipe, len(labels) // self.recipe.batch
@@ -173,8 +186,7 @@ class Run:
                     highest = recipe.rate * group["share"]
                     group["lr"] = rate(self.epoch * steps + step, recipe.epochs * steps, highest)
                 chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-                pictures = augment.batch(images[chosen], self.draws).to(self.device)
-                targets = augment.targets(labels[chosen], self.draws).to(self.device)
+                pictures, targets = self.batch(images[chosen], labels[chosen])
                 if last:
                     pictures = pictures.contiguous(memory_format=torch.channels_last)
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
@@ -199,13 +211,15 @@ def train(
     numbers_only: bool = False,
     restart: bool = False,
     device: str | None = None,
+    kind: type[Run] = Run,
 ) -> dict:
     """Train, test, and write weights and card; the result is the card.
 
     data: (split, count, threads) -> images uint8 (n, 3, 112, 112) that can be indexed, labels int64 (n, 2).
     It is asked for "train", "tune" (tested after each epoch) and `data.TESTS` (tested at the end).
     out: where weights and card go (data/weights). runs: where the checkpoint and the log go (the cache).
-    numbers_only: write card and conv1 only. The random state and torch's thread count are left as they were.
+    numbers_only: write card and conv1 only. kind: another kind of training.
+    The random state and torch's thread count are left as they were.
     Errors: ValueError if the checkpoint there belongs to another training.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -217,7 +231,7 @@ def train(
     try:
         torch.set_num_threads(threads)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            run = Run(recipe, folder, world_fingerprint() if data is world_split else "", device, threads)
+            run = kind(recipe, folder, world_fingerprint() if data is world_split else "", device, threads)
             run.resume()
             if run.epoch:
                 print(f"going on after epoch {run.epoch} of {recipe.epochs}")
@@ -271,7 +285,7 @@ def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
     able = torch.cpu.get_capabilities()
     card = {
         "net": recipe.name,
-        "command": command(recipe, run.threads, numbers_only),
+        "command": run.command(numbers_only),
         "recipe": asdict(recipe),
         "data": {"train": f"split train, scenes 0 to {recipe.images - 1}", "world": run.world},
         "accuracy": shares,
@@ -285,6 +299,7 @@ def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
             *(k for k in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if able.get(k)),
         ],
         "torch": torch.__version__.split("+")[0],
+        **run.notes(net, data),
     }
     store.write_json(out / f"{recipe.tag}.json", card)
     return card
@@ -349,7 +364,11 @@ def parse(argv: list[str] | None) -> tuple[Recipe, dict]:
 
 
 def main(argv: list[str] | None = None, data=world_split) -> int:
-    recipe, options = parse(argv)
+    return carry_out(*parse(argv), data)
+
+
+def carry_out(recipe: Recipe, options: dict, data=world_split) -> int:
+    """`train`, with what it says on the way and at the end; the result is the command's exit status."""
     try:
         card = train(recipe, data, **options)
     except KeyboardInterrupt:

@@ -1,0 +1,74 @@
+"""How near is the nearest other class? DeepFool steps to the nearest border of the net's straight-line picture."""
+
+import torch
+
+from ..checks import check_images
+from .attack import BATCH, all_logits, logits_of, slope
+from .steps import Done, check_count, check_number, frozen, home, iterate
+
+
+def deepfool(net, images, steps=50, overshoot=0.02, box=True, candidates=10):
+    """Each image moved just over the nearest border to another class, (n, 3, h, w).
+
+    Near an image the net is almost linear: for each other class k the border lies where s_k = s_c, c being what the
+    net says now. Step to the nearest of these planes, look again, and repeat until the net says something else:
+
+        w_k = d(s_k - s_c)/dx,   f_k = s_k - s_c,   l = argmin_k |f_k| / ||w_k||,   x <- x + |f_l| / ||w_l||^2 w_l
+
+    net: gives logits s (n, classes). images: (n, 3, h, w) in [0, 1]. steps: at most so many. overshoot: the way from
+    the image is made longer by this share, to end beyond the border and not on it. box: keep to [0, 1], in each step.
+    candidates: only the best so many classes of the image are tried.
+    The length of the way is an *upper bound* on the shortest one. An image that no way was found for keeps its class.
+    On the images' device. Ctrl-C ends it: each image as far as it has come.
+    Errors: ValueError for images, steps, overshoot, candidates.
+    Source: Moosavi-Dezfooli, Fawzi, Frossard (2016), algorithm 2.
+    Differs: the box, which the paper has not; the best `candidates` classes, as in the authors' program.
+    """
+    check_images(images, net=net, range01=box)
+    check_count(steps, "steps"), check_count(candidates, "candidates", least=2)
+    check_number(overshoot, "overshoot")
+    with frozen(net):
+        origin = home(net, images)
+        ranked = all_logits(net, origin).sort(1, descending=True).indices[:, :candidates]  # (n, k)
+        if ranked.shape[1] < 2:
+            raise ValueError("net: expected at least two classes, got 1")
+        step = _stepper(net, origin, ranked, 1 + overshoot, box)
+        return iterate(step, origin, steps, "deepfool").images.to(images.device)
+
+
+def _stepper(net, origin, ranked, longer, box):
+    """One step for `iterate`: images whose class has changed stay, and when all have, it is done."""
+
+    def step(images, number):
+        moved, margin = images.clone(), images.new_zeros(len(images))
+        open_ones = (all_logits(net, images).argmax(1) == ranked[:, 0]).nonzero()[:, 0]
+        if not len(open_ones):
+            raise Done
+        for some in open_ones.split(BATCH):
+            way, gap = _to_nearest_border(net, images[some], ranked[some], box)
+            walked = (images[some] - origin[some]) / longer + way  # without the overshoot
+            reached = origin[some] + longer * walked
+            moved[some] = reached.clamp(0, 1) if box else reached
+            margin[some] = gap
+        return moved, margin
+
+    return step
+
+
+def _to_nearest_border(net, images, ranked, box):
+    """The shortest way to a border of the linearised net, (n, 3, h, w), and the gap f_l <= 0 there, (n,)."""
+    leaf = images.detach().requires_grad_()
+    scores = logits_of(net, leaf).gather(1, ranked)  # (n, k), what the net said first in column 0
+    slopes = [slope(column, leaf, again=True) for column in scores.unbind(1)]  # k times (n, 3, h, w)
+    others = torch.stack(slopes[1:], 1) - slopes[0][:, None]  # (n, k - 1, 3, h, w)
+    if box:  # a value that is at the edge of [0, 1] and would leave it has no part in the way
+        low, high = (images <= 0)[:, None], (images >= 1)[:, None]
+        others = others.masked_fill((low & (others < 0)) | (high & (others > 0)), 0)
+    gaps = (scores[:, 1:] - scores[:, :1]).detach()
+    steepness = others.flatten(2).norm(dim=2)  # (n, k - 1)
+    distances = torch.where(steepness > 0, gaps.abs() / steepness, torch.inf)
+    nearest = distances.argmin(1, keepdim=True)
+    distance, steep, gap = (table.gather(1, nearest)[:, 0] for table in (distances, steepness, gaps))
+    share = torch.where(steep > 0, distance / steep, 0)  # a net that is flat here shows no way
+    rows = torch.arange(len(images), device=images.device)
+    return share.view(-1, 1, 1, 1) * others[rows, nearest[:, 0]], gap

@@ -1,0 +1,101 @@
+"""What gradient ascent climbs: a class score, a channel of a layer, or sums of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ..checks import check_targets
+from .reading import OUTPUT
+
+PLACES = ("centre", "mean", "all")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A number for each image, (n,), to be made large.
+
+    layers: the layers it looks at. value: {layer: output} -> (n,). count: for how many images it was made, None when
+    any number will do. Objectives can be added, subtracted, and multiplied by a number:
+
+    >>> class_score(3) - 0.1 * class_score(7)
+    """
+
+    layers: tuple[str, ...]
+    value: Callable
+    count: int | None = None
+
+    def __add__(self, other):
+        if not isinstance(other, Objective):
+            return NotImplemented
+        if None not in (self.count, other.count) and self.count != other.count:
+            raise ValueError(f"objectives: one is for {self.count} images, the other for {other.count}")
+        both = tuple(dict.fromkeys(self.layers + other.layers))
+        return Objective(
+            both, lambda found: self.value(found) + other.value(found), self.count or other.count
+        )
+
+    def __mul__(self, factor):
+        if isinstance(factor, bool) or not isinstance(factor, int | float):
+            return NotImplemented
+        return Objective(self.layers, lambda found: factor * self.value(found), self.count)
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + -other if isinstance(other, Objective) else NotImplemented
+
+
+def class_score(targets):
+    """The score of a class before softmax. (The probability would also rise because other classes fall.)
+
+    targets: an int, or a LongTensor (n,): then n images, each for its own class.
+    Source: Simonyan, Vedaldi, Zisserman (2014), section 2.
+    """
+
+    def value(found):
+        logits = found[OUTPUT]
+        if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+            what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            raise ValueError(f"net: expected logits of shape (n, classes), got {what}")
+        wanted = check_targets(targets, *logits.shape).to(logits.device)
+        return logits.gather(1, wanted[:, None])[:, 0]
+
+    return Objective((OUTPUT,), value, _count(targets))
+
+
+def channel(layer, channels, where="centre"):
+    """The activation of a channel of a layer.
+
+    layer: a name from dict(net.named_modules()). A unit behind a ReLU that is off has gradient 0 and climbs nowhere:
+    name the layer before the ReLU, or start elsewhere. channels: an int, or a LongTensor (n,): then n images.
+    where: "centre", the unit in the middle of the map (row rows // 2, column cols // 2); "mean", over the map; "all",
+    half the sum of squares, whose gradient is the activation itself. A vector (n, channels) has one place.
+    Errors: ValueError for where; and, once it runs, for channels that are not there.
+    Source: Erhan, Bengio, Courville, Vincent (2009); Yosinski et al. (2015), section 3.
+    """
+    if where not in PLACES:
+        raise ValueError(f"where: expected 'centre', 'mean' or 'all', got {where!r}")
+
+    def value(found):
+        maps = found[layer]
+        if maps.ndim not in (2, 4):
+            raise ValueError(
+                f"layer: expected maps (n, channels, rows, cols) or vectors, got {tuple(maps.shape)}"
+            )
+        wanted = check_targets(channels, *maps.shape[:2], name="channels").to(maps.device)
+        own = maps[torch.arange(len(maps), device=maps.device), wanted]  # (n, rows, cols) or (n,)
+        if own.ndim == 1:
+            own = own[:, None, None]
+        if where == "all":
+            return own.square().sum((1, 2)) / 2
+        return own.mean((1, 2)) if where == "mean" else own[:, own.shape[1] // 2, own.shape[2] // 2]
+
+    return Objective((layer,), value, _count(channels))
+
+
+def _count(targets):
+    return len(targets) if isinstance(targets, torch.Tensor) and targets.ndim == 1 else None

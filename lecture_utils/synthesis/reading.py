@@ -1,0 +1,66 @@
+"""What some layers answer, again and again while the image changes, without running what lies above them."""
+
+import re
+from collections import Counter
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from ..checks import check_layer
+
+OUTPUT = ""  # in dict(net.named_modules()) the net itself has this name
+
+
+class _Enough(Exception):
+    """All layers have answered: the pass may end."""
+
+
+@contextmanager
+def reading(net, layers):
+    """Yield read(images) -> {layer: output}: a pass that ends as soon as every layer has run.
+
+    layers: names from dict(net.named_modules()); OUTPUT is the net's own output. The first pass runs to its end and
+    counts: a layer that runs several times gives its last output. What lies above the layers need not even fit the
+    images: a net whose fully connected head wants 112 px can be read in its convolutions at any size.
+    Errors: KeyError with near misses for a layer; ValueError for one that gives no tensor, does not run, or where the
+    images do not fit.
+    """
+    modules = {name: check_layer(net, name) for name in layers if name != OUTPUT}
+    found, runs, wanted, handles = {}, Counter(), {}, []
+
+    def keep(name):
+        def hook(module, inputs, output):
+            if not isinstance(output, Tensor):
+                raise ValueError(f"layer {name!r} gives a {type(output).__name__}; expected a tensor")
+            found[name] = output
+            runs[name] += 1
+            if OUTPUT not in layers and wanted and all(runs[each] >= wanted[each] for each in wanted):
+                raise _Enough
+            return output.clone()  # the layer above may work in place
+
+        return hook
+
+    def read(images):
+        found.clear(), runs.clear()
+        try:
+            found[OUTPUT] = net(images.clone())  # a net may begin in place, which a leaf refuses
+        except _Enough:
+            pass
+        except RuntimeError as error:
+            if not re.search(r"\bsizes?\b|shape|dimension", str(error), re.IGNORECASE):
+                raise
+            if OUTPUT in layers or len(runs) < len(modules):
+                why = " ".join(str(error).split())[:200]
+                raise ValueError(f"the net cannot take images {tuple(images.shape)}: {why}") from error
+        if missing := [name for name in layers if name not in found]:
+            raise ValueError(f"layer: {missing[0]!r} did not run")
+        wanted.update(runs)
+        return {name: found[name] for name in layers}
+
+    try:
+        for name, module in modules.items():
+            handles.append(module.register_forward_hook(keep(name)))
+        yield read
+    finally:
+        for handle in handles:
+            handle.remove()

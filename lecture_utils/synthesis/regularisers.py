@@ -1,0 +1,227 @@
+"""Ways to keep an image natural while it climbs: each one alone, switched on by putting it into a list.
+
+    x <- r(x + lr g)      the regularisers r in the order of the list, g the gradient of the score
+
+A regulariser may act in three places of a step: on the image just before the net sees it (`before`, undone by
+`back`), on the gradient (`gradient`), on the image after the step (`after`). Most act in one.
+
+"Nothing" is the neutral colour m, not black: decay, blur and everything set to zero act on x - m.
+"""
+
+from math import ceil
+
+import torch
+import torch.nn.functional as F
+
+from .losses import variation_gradient
+from .steps import check_count, check_number
+
+WHERE = ("gradient", "pixel")
+
+
+class Regulariser:
+    """Does nothing. images, gradient: (n, 3, h, w). number: of the step, from 0. mean: the neutral colour."""
+
+    def before(self, images, draws):
+        """What the net is shown instead of the images. draws: a torch.Generator."""
+        return images
+
+    def back(self, gradient):
+        """The gradient there, as one for the images themselves."""
+        return gradient
+
+    def gradient(self, gradient, images):
+        """The gradient of the score, changed."""
+        return gradient
+
+    def after(self, images, gradient, number, mean):
+        """The image after the step, changed."""
+        return images
+
+
+class Decay(Regulariser):
+    """L2 decay towards the neutral colour: x <- m + (1 - rate) (x - m). What the score does not hold up fades.
+
+    rate: from 0 (nothing) to 1 (all gone after one step). The image of colour m does not change.
+    Source: Simonyan, Vedaldi, Zisserman (2014), section 2 (a penalty on ||x||^2); Yosinski et al. (2015), section 3.
+    Differs: they decay the image with the data's mean taken off, which is the same.
+    """
+
+    def __init__(self, rate):
+        self.rate = check_number(rate, "rate", most=1)
+
+    def after(self, images, gradient, number, mean):
+        return torch.lerp(images, mean.expand_as(images), self.rate)
+
+
+class Blur(Regulariser):
+    """Gaussian blur every few steps: takes high frequencies away, which gradients are full of and photographs not.
+
+    sigma: px, 0 does nothing. every: steps from one blur to the next. Each colour by itself; the image is mirrored at
+    its border. An image of one colour does not change.
+    Source: Yosinski et al. (2015), section 3.
+    """
+
+    def __init__(self, sigma, every=4):
+        self.sigma, self.every = check_number(sigma, "sigma"), check_count(every, "every")
+
+    def after(self, images, gradient, number, mean):
+        return images if (number + 1) % self.every else gaussian_blur(images, self.sigma)
+
+
+class SmallValues(Regulariser):
+    """Each value (one colour of one pixel) whose |x - m| is among the smallest `share` of its image becomes m.
+
+    share: from 0 (nothing) to below 1. Source: the lecture's "clip pixels with small values to 0".
+    """
+
+    def __init__(self, share):
+        self.share = check_share(share)
+
+    def after(self, images, gradient, number, mean):
+        return torch.where(smallest((images - mean).abs(), self.share), mean, images)
+
+
+class SmallNorm(Regulariser):
+    """Each pixel whose ||x - m|| over its three colours is among the smallest `share` becomes m.
+
+    Source: Yosinski et al. (2015), section 3, "clipping pixels with small norm".
+    """
+
+    def __init__(self, share):
+        self.share = check_share(share)
+
+    def after(self, images, gradient, number, mean):
+        norm = (images - mean).square().sum(1, keepdim=True)  # (n, 1, h, w); squared: the order is the same
+        return torch.where(smallest(norm, self.share), mean, images)
+
+
+class SmallContribution(Regulariser):
+    """Each pixel whose contribution |sum over colours of (x - m) g| is among the smallest `share` becomes m.
+
+    To first order the contribution is by how much the score would change if the pixel became m. g is the gradient
+    before the step. Source: Yosinski et al. (2015), section 3, "clipping pixels with small contribution".
+    """
+
+    def __init__(self, share):
+        self.share = check_share(share)
+
+    def after(self, images, gradient, number, mean):
+        contribution = ((images - mean) * gradient).sum(1, keepdim=True).abs()  # (n, 1, h, w)
+        return torch.where(smallest(contribution, self.share), mean, images)
+
+
+class SmallGradients(Regulariser):
+    """Where the gradient is small: the smallest `share` of its values in each image.
+
+    The lecture's "clip pixels with small gradients to 0" can be read in two ways. what="gradient": those values of
+    the gradient become 0, so they stay as they are in this step. what="pixel": each pixel whose gradient over
+    the three colours has a norm among the smallest becomes m after the step.
+    """
+
+    def __init__(self, share, what="gradient"):
+        self.share, self.what = check_share(share), what
+        if what not in WHERE:
+            raise ValueError(f"what: expected 'gradient' or 'pixel', got {what!r}")
+
+    def gradient(self, gradient, images):
+        if self.what == "pixel":
+            return gradient
+        return gradient.masked_fill(smallest(gradient.abs(), self.share), 0)
+
+    def after(self, images, gradient, number, mean):
+        if self.what == "gradient":
+            return images
+        norm = gradient.square().sum(1, keepdim=True)
+        return torch.where(smallest(norm, self.share), mean, images)
+
+
+class Jitter(Regulariser):
+    """The net sees the image shifted by other amounts in each step, up to `most` px, so nothing hangs on one place.
+
+    What leaves on one side comes in on the other. The gradient is shifted back: the image itself never moves. Shifts
+    also break the grid that a layer with a stride prints into the image.
+    Source: Mordvintsev, Olah, Tyka (2015), DeepDream.
+    """
+
+    def __init__(self, most):
+        self.most, self.shift = check_count(most, "most", least=0), (0, 0)
+
+    def before(self, images, draws):
+        self.shift = tuple(torch.randint(-self.most, self.most + 1, (2,), generator=draws).tolist())
+        return images.roll(self.shift, (2, 3))
+
+    def back(self, gradient):
+        return gradient.roll(tuple(-by for by in self.shift), (2, 3))
+
+
+class TotalVariation(Regulariser):
+    """Climb the score minus weight x total variation (see `total_variation`): neighbours should be alike.
+
+    weight: in units of the score. Its gradient is 0 where each value is the mean of its neighbours.
+    Source: Mahendran, Vedaldi (2015), section 3, with exponent beta = 2.
+    """
+
+    def __init__(self, weight):
+        self.weight = check_number(weight, "weight")
+
+    def gradient(self, gradient, images):
+        return gradient - self.weight * variation_gradient(images)[1]
+
+
+def gaussian_blur(images, sigma):
+    """Images (n, c, h, w) blurred by a Gaussian of `sigma` px, mirrored at the border, cut off at 3 sigma.
+
+    The weights sum to 1, so an image of one colour stays as it is. sigma = 0 gives the images.
+    """
+    reach = min(ceil(3 * sigma), min(images.shape[2:]) - 1)  # a mirror image is one px shorter than the image
+    if reach < 1:
+        return images
+    places = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
+    weights = torch.exp(-places.square() / (2 * sigma**2))
+    weights /= weights.sum()
+    flat = F.pad(
+        images.flatten(0, 1)[:, None], (reach,) * 4, mode="reflect"
+    )  # (n * c, 1, h + 2 reach, w + 2 reach)
+    flat = F.conv2d(F.conv2d(flat, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))  # down, then across
+    return flat.view_as(images)
+
+
+def smallest(values, share):
+    """True where a value (n, ...) is among the smallest `share` of its image; equal ones are spared together."""
+    flat = values.flatten(1)
+    place = int(share * flat.shape[1]) + 1  # the first that is spared
+    limit = flat.kthvalue(place, 1).values
+    return values < limit.view(-1, *[1] * (values.ndim - 1))
+
+
+def check_share(share):
+    """Errors: ValueError where `share` is not a number from 0 to below 1."""
+    check_number(share, "share", most=1)
+    if share == 1:
+        raise ValueError("share: expected below 1, got 1: nothing would be left")
+    return share
+
+
+def check_regularisers(regularisers):
+    """The regularisers as a list. Errors: ValueError for what is none, such as a class instead of Blur(.5)."""
+    some = [regularisers] if isinstance(regularisers, Regulariser) else list(regularisers)
+    for each in some:
+        if not isinstance(each, Regulariser):
+            hint = f": write {each.__name__}(...)" if isinstance(each, type) else ""
+            raise ValueError(f"regularisers: expected Decay(.01), Blur(.5) and the like, got {each!r}{hint}")
+    return some
+
+
+__all__ = [
+    "Blur",
+    "Decay",
+    "Jitter",
+    "Regulariser",
+    "SmallContribution",
+    "SmallGradients",
+    "SmallNorm",
+    "SmallValues",
+    "TotalVariation",
+    "gaussian_blur",
+]

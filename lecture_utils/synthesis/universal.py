@@ -1,0 +1,64 @@
+"""One difference that fools the net on most images: made on some, scored on others."""
+
+import torch
+
+from ..checks import check_images, check_targets
+from .attack import BATCH, check_attack, check_radius, lengths, logits_of, loss_to_raise
+from .steps import check_count, frozen, home, iterate, value_and_gradient
+
+ENOUGH = (
+    9.0  # nats: an image whose loss is above counts as fooled, and the others have the step to themselves
+)
+
+
+def universal_perturbation(
+    net, images, labels, eps, steps=100, step_size=None, norm="inf", batch=BATCH, seed=0
+):
+    """One difference v, (1, 3, h, w), that raises the loss of as many images as it can.
+
+        v <- P(v + step_size sign(g)),     g = d/dv mean over a batch of min(L(clip(x + v, 0, 1), label), 9 nats)
+
+    norm "2": g / ||g|| instead of the sign. P brings v back to a size of at most eps. Each step draws another batch.
+    net, images, eps, norm: as in `pgd`. labels: what the images show, or what the net says of them. steps: int.
+    step_size: in the unit of eps; None takes eps / 10. batch: images a step. seed: of the batches.
+    On the images' device. *Score it on images that it was not made on*: `success_rate(net, add(others, v), ...)`.
+    Ctrl-C ends it: v so far. Errors: as `pgd`.
+    Source: Moosavi-Dezfooli, Fawzi, Fawzi, Frossard (2017), equation 1.
+    Differs: found by gradient steps on batches, as in Shafahi et al. (2020), and not by DeepFool image after image.
+    """
+    check_attack(net, images, eps, norm)
+    check_count(steps, "steps"), check_count(batch, "batch")
+    step_size = check_radius(eps / 10 if step_size is None else step_size, max(eps, 1.0), "step_size")
+    generator = torch.Generator().manual_seed(seed)
+    labels = check_targets(labels, len(images), 2**31, name="labels")
+    with frozen(net):
+        start = home(net, images)
+
+        def step(v, number):
+            chosen = torch.randint(len(start), (batch,), generator=generator)
+            some, wanted = start[chosen.to(start.device)], labels.cpu()[chosen]
+
+            def loss(v):
+                losses = loss_to_raise(logits_of(net, (some + v).clamp(0, 1)), wanted)
+                return losses.clamp(max=ENOUGH).mean()[None]
+
+            value, gradient = value_and_gradient(loss, v)
+            if norm == "inf":
+                return (v + step_size * gradient.sign()).clamp(-eps, eps), value
+            v = v + step_size * gradient / lengths(gradient)
+            return v * (eps / lengths(v)).clamp(max=1), value
+
+        return iterate(step, torch.zeros_like(start[:1]), steps, "universal").images.to(images.device)
+
+
+def add(images, difference):
+    """The images with the same difference added to each, cut to [0, 1]. difference: (1 or n, 3, h, w).
+
+    Errors: ValueError for images, and a difference that does not fit.
+    """
+    check_images(images, range01=True)
+    fits = isinstance(difference, torch.Tensor) and difference.ndim == 4
+    if not fits or difference.shape[1:] != images.shape[1:] or len(difference) not in (1, len(images)):
+        what = tuple(difference.shape) if isinstance(difference, torch.Tensor) else type(difference).__name__
+        raise ValueError(f"difference: expected shape (1 or n, 3, h, w) as the images, got {what}")
+    return (images + difference.to(images)).clamp(0, 1)

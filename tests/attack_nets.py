@@ -1,0 +1,93 @@
+"""What the tests of the attacks share: nets whose answer is known in closed form, and what every attack refuses."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.attribution_nets import toy, toy_images
+
+
+class Linear(nn.Module):
+    """Scores = weights (classes, 3 * h * w) times the pixels, plus biases: the borders are planes."""
+
+    def __init__(self, weights, bias=None):
+        super().__init__()
+        self.weights = nn.Parameter(weights)
+        self.bias = nn.Parameter(torch.zeros_like(weights[:, 0]) if bias is None else bias)
+
+    def forward(self, images):
+        return images.flatten(1) @ self.weights.T + self.bias
+
+
+def linear(classes=2, size=4, seed=0):
+    """A linear net in float64, and images (3, 3, size, size) around mid-grey, so that [0, 1] is far."""
+    draws = torch.Generator().manual_seed(seed)
+    net = Linear(torch.randn(classes, 3 * size * size, generator=draws, dtype=torch.float64) / 10)
+    return net, 0.4 + 0.2 * torch.rand(3, 3, size, size, generator=draws, dtype=torch.float64)
+
+
+class Poisoned(nn.Module):
+    """The toy net, whose scores turn into NaN in the pass `at` (counted from 1) and ever after."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.net, self.at, self.passes = toy(), at, 0
+
+    def forward(self, images):
+        self.passes += 1
+        return self.net(images) * (torch.nan if self.passes >= self.at else 1)
+
+
+class Stops(nn.Module):
+    """The toy net; in the pass `at` someone presses Ctrl-C."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.net, self.at, self.passes = toy(), at, 0
+
+    def forward(self, images):
+        self.passes += 1
+        if self.passes == self.at:
+            raise KeyboardInterrupt
+        return self.net(images)
+
+
+def refuses_bad_images(attack):
+    """attack(images) refuses everything that is no batch of images in [0, 1] for the toy net in float64."""
+    good = toy_images(2)
+    for bad, message in (
+        ((255 * good).byte(), "uint8.*/ 255"),
+        (good[0], "one image"),
+        (good[:, :1], "expected 3 channels, got 1"),
+        (good.permute(0, 2, 3, 1), "channels last"),
+        (good[:0], "empty batch"),
+        (good * torch.nan, "NaN"),
+        (good * 255, "divide by 255"),
+        (good * 2 - 1, "already normalised"),
+        (good.float(), "the net works in torch.float64"),
+        ([1], "got list"),
+    ):
+        with pytest.raises(ValueError, match=f"images: .*{message}"):
+            attack(bad)
+
+
+def said(net, images):
+    with torch.no_grad():
+        return net(images).argmax(1)
+
+
+class Cut(nn.Module):
+    """A net whose answer autograd cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = toy()
+
+    def forward(self, images):
+        return self.net(images).detach()
+
+
+def refuses_what_has_no_gradient(attack):
+    """attack(net) says so where the net's answer cannot be followed back to the image."""
+    with pytest.raises(ValueError, match="^net: .*does not depend on the image"):
+        attack(Cut())

@@ -1,0 +1,301 @@
+"""Gradient ascent: by hand on linear nets, descent on minus the score, the objectives, and the four recipes."""
+
+import pytest
+import torch
+from torch import nn
+
+from lecture_utils.synthesis.ascent import ascend, noisy, plain, rms
+from lecture_utils.synthesis.objectives import Objective, channel, class_score
+from lecture_utils.synthesis.recipes import YOSINSKI
+from lecture_utils.synthesis.regularisers import Blur, Decay, Jitter, Regulariser, SmallNorm, TotalVariation
+from tests.attribution_nets import Raised, failing, random_net, toy, toy_images, unchanged, used
+
+SIZE = {"size": 16}
+
+
+class Linear(nn.Module):
+    """Scores = weights (classes, 3, h, w) times the pixels."""
+
+    def __init__(self, classes=2, side=4, seed=0):
+        super().__init__()
+        draws = torch.Generator().manual_seed(seed)
+        self.weights = nn.Parameter(torch.randn(classes, 3, side, side, dtype=torch.float64, generator=draws))
+
+    def forward(self, images):
+        return torch.einsum("nchw,kchw->nk", images, self.weights)
+
+
+# --- by hand ---
+
+
+def test_one_step_on_a_linear_net_is_its_weights():
+    net, target = Linear(), 1
+    weights = net.weights.detach()[[target]]
+    found = ascend(net, target, size=4, steps=1, lr=plain(0.01), start="blank")
+    torch.testing.assert_close(found.images, 0.5 + 0.01 * weights)
+    torch.testing.assert_close(found.history, (0.5 * weights.sum()).view(1, 1))
+    torch.testing.assert_close(found.scores, (found.images * weights).sum().view(1))
+    scaled = ascend(net, target, size=4, steps=1, lr=0.02, start="blank").images - 0.5
+    torch.testing.assert_close(scaled.square().mean().sqrt(), torch.tensor(0.02, dtype=torch.float64))
+
+
+def test_far_steps_on_a_linear_net_end_in_the_corner():
+    """Within [0, 1] the best image of a linear score is 1 where its weight is above 0, else 0."""
+    net = Linear()
+    found = ascend(net, torch.tensor([0, 1]), size=4, steps=3, lr=1e4)
+    assert torch.equal(found.images, (net.weights > 0).double())
+    torch.testing.assert_close(found.scores, net.weights.detach().clamp(min=0).sum((1, 2, 3)))
+
+
+@pytest.mark.parametrize("name", ["gap", "alex"])
+def test_ascent_is_descent_on_minus_the_score(name):
+    """Against torch's own optimiser, which descends."""
+    net, start = random_net(name), torch.rand(1, 3, 112, 112, dtype=torch.float64) * 0.2 + 0.4
+    leaf = start.clone().requires_grad_()
+    descent = torch.optim.SGD([leaf], lr=1e-3)
+    for _ in range(3):
+        descent.zero_grad()
+        (-net(leaf)[0, 5]).backward(inputs=[leaf])
+        descent.step()
+    found = ascend(net, 5, steps=3, lr=plain(1e-3), start=start)
+    torch.testing.assert_close(found.images, leaf.detach().clamp(0, 1))
+    assert found.scores > found.history[0]
+    down = ascend(net, -class_score(5), steps=3, lr=plain(1e-3), start=start)
+    assert -down.scores < found.history[0], "and minus the score climbs down"
+
+
+def test_the_rules_for_lr_by_hand():
+    gradient = torch.tensor([3.0, 4.0]).view(2, 1, 1, 1).expand(2, 3, 2, 2)
+    torch.testing.assert_close(rms(0.6)(gradient), torch.tensor([0.2, 0.15]))
+    torch.testing.assert_close(plain(0.6)(gradient), torch.tensor([0.6, 0.6]))
+    assert rms(0.6)(0 * gradient).tolist() == [0, 0]
+
+
+# --- regularisers in the loop ---
+
+
+def test_every_regulariser_acts_in_its_place_and_in_order():
+    calls = []
+
+    class Spy(Regulariser):
+        def __init__(self, name):
+            self.name = name
+
+        def before(self, images, draws):
+            calls.append(("before", self.name))
+            return images
+
+        def back(self, gradient):
+            calls.append(("back", self.name))
+            return gradient
+
+        def gradient(self, gradient, images):
+            calls.append(("gradient", self.name))
+            return gradient
+
+        def after(self, images, gradient, number, mean):
+            calls.append(("after", self.name, number))
+            return images
+
+    ascend(Linear(), 0, size=4, steps=1, regularisers=[Spy("a"), Spy("b")])
+    assert calls == [
+        ("before", "a"), ("before", "b"), ("back", "b"), ("back", "a"), ("gradient", "a"), ("gradient", "b"),
+        ("after", "a", 0), ("after", "b", 0),
+    ]  # fmt: skip
+
+
+def test_a_step_with_decay_by_hand():
+    net = Linear()
+    found = ascend(net, 0, size=4, steps=2, lr=plain(0.01), start="blank", regularisers=Decay(0.1), mean=0.4)
+    weights = 0.01 * net.weights.detach()[:1]
+    torch.testing.assert_close(found.images, 0.4 + 0.9 * (0.9 * weights + weights))
+
+
+def test_jitter_ends_where_it_began():
+    """A score that does not know places: shifts cannot change the way."""
+    net = toy("gap")
+    with torch.no_grad():
+        net.conv1.weight.copy_(net.conv1.weight.mean((2, 3), keepdim=True))
+    colours = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)).double()
+    still, moved = (ascend(colours, 1, size=8, steps=5, regularisers=r) for r in ([], [Jitter(3)]))
+    torch.testing.assert_close(moved.images, still.images)
+    for regularisers in ([Jitter(3)], [Jitter(3), Blur(0.6), SmallNorm(0.2), TotalVariation(0.01)]):
+        one, two = (ascend(net, 1, steps=6, regularisers=regularisers, seed=4, **SIZE) for _ in range(2))
+        assert torch.equal(one.images, two.images) and torch.equal(one.history, two.history), "bit for bit"
+        other = ascend(net, 1, steps=6, regularisers=regularisers, seed=5, start=toy_images(1), **SIZE)
+        third = ascend(net, 1, steps=6, regularisers=regularisers, seed=6, start=toy_images(1), **SIZE)
+        assert not torch.equal(other.images, third.images), "the seed draws the shifts, too"
+
+
+# --- objectives ---
+
+
+def test_objectives_by_hand():
+    maps = torch.arange(24.0).view(2, 3, 2, 2)
+    found = {"x": maps, "": torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])}
+    assert class_score(2).value(found).tolist() == [4, 32]
+    assert class_score(torch.tensor([1, 0])).value(found).tolist() == [2, 8]
+    assert channel("x", 1).value(found).tolist() == [7, 19]  # row 1, column 1 of 2
+    assert channel("x", torch.tensor([0, 2]), "mean").value(found).tolist() == [1.5, 21.5]
+    assert channel("x", 0, "all").value(found).tolist() == [7, (144 + 169 + 196 + 225) / 2]
+    assert channel("", 1, "mean").value(found).tolist() == [2, 16], "a vector has one place"
+    both = class_score(2) - 0.5 * channel("x", 1) + class_score(torch.tensor([1, 0])) * 2
+    assert both.value(found).tolist() == [4 - 3.5 + 4, 32 - 9.5 + 16]
+    assert set(both.layers) == {"", "x"} and both.count == 2
+    assert (-class_score(2)).value(found).tolist() == [-4, -32]
+
+
+@pytest.mark.parametrize("where", ["centre", "mean", "all"])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_a_channel_rises(layer, where):
+    net = toy("fc")
+    found = ascend(net, channel(layer, torch.tensor([2, 0, 3]), where), steps=12, size=20)
+    assert (found.scores > found.history[0]).all() and found.images.shape == (3, 3, 20, 20)
+
+
+def test_only_the_field_of_the_centre_unit_changes():
+    found = ascend(toy(), channel("conv1", 1), steps=4, start="blank", **SIZE).images - 0.5
+    assert found[0, :, 7:10, 7:10].any()
+    found[0, :, 7:10, 7:10] = 0
+    assert not found.any()
+
+
+def test_images_do_not_mix():
+    net, targets = toy(), torch.tensor([2, 0, 1])
+    together = ascend(net, targets, steps=5, regularisers=[Blur(0.5)], **SIZE)
+    noise = noisy(torch.full((3, 3, 16, 16), 0.5).double(), 0)
+    starts = zip(targets.tolist(), noise[:, None], strict=True)
+    alone = [ascend(net, t, steps=5, regularisers=[Blur(0.5)], start=one) for t, one in starts]
+    torch.testing.assert_close(together.images, torch.cat([one.images for one in alone]))
+    first = ascend(net, targets[:1], steps=5, regularisers=[Blur(0.5)], **SIZE)
+    torch.testing.assert_close(first.images, together.images[:1])
+
+
+def test_several_optima_of_one_class():
+    found = ascend(toy(), torch.tensor([1, 1]), steps=3, **SIZE).images
+    assert not torch.equal(found[0], found[1]), "each starts from its own noise"
+
+
+def test_a_unit_that_is_off_says_so(capsys):
+    net = toy()
+    with torch.no_grad():
+        net.conv1.bias[0] = -100
+    found = ascend(net, channel("relu1", torch.tensor([0, 1]), "mean"), steps=3, **SIZE)
+    said = capsys.readouterr().out
+    assert "1 of 2 images never moved" in said and "before its ReLU" in said
+    assert torch.equal(found.images[:1], noisy(torch.full((1, 3, 16, 16), 0.5).double(), 0))
+    ascend(net, channel("conv1", 0, "mean"), steps=3, **SIZE)
+    assert not capsys.readouterr().out
+
+
+# --- the recipes ---
+
+
+@pytest.mark.parametrize("name", YOSINSKI)
+def test_the_recipes_run_and_keep_what_was_published(name):
+    recipe = YOSINSKI[name]
+    found = ascend(random_net("gap"), 3, size=48, **(recipe.ours() | {"steps": 8}))
+    assert found.images.shape == (1, 3, 48, 48) and found.stopped is None and found.scores.isfinite().all()
+    assert recipe.steps == recipe.published["steps"] // 5
+    kinds = {type(r).__name__: r for r in recipe.regularisers}
+    asked = {
+        "Decay": ("rate", "decay"), "Blur": ("sigma", "blur"), "SmallNorm": ("share", "small norm"),
+        "SmallContribution": ("share", "small contribution"),
+    }  # fmt: skip
+    for kind, (attribute, flag) in asked.items():
+        ours = getattr(kinds.get(kind), attribute, 0)
+        assert ours == recipe.published.get(flag, 0)
+
+
+# --- where and in what; what goes wrong ---
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_works_wherever_it_is_called(context, dtype):
+    net, start = toy(dtype=dtype), toy_images(1, dtype)
+    expected = ascend(net, 1, steps=3, start=start, regularisers=[Jitter(2)])
+    with context():
+        found = ascend(net, 1, steps=3, start=start * 1, regularisers=[Jitter(2)])
+    assert torch.equal(found.images, expected.images) and found.images.dtype == dtype
+    assert not found.images.requires_grad and torch.equal(start, toy_images(1, dtype))
+
+
+def test_everything_is_as_it_was_also_when_it_raises():
+    state = torch.get_rng_state()
+    net = used(toy())
+    with unchanged(net):
+        ascend(net, 1, steps=2, regularisers=[Jitter(2)], **SIZE)
+    for when in ("forward", "backward"):
+        net = used(failing(when))
+        with unchanged(net), pytest.raises(Raised):
+            ascend(net, 1, steps=2, **SIZE)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_nan_and_ctrl_c(capsys):
+    class Explodes(Linear):
+        def forward(self, images):
+            scores = super().forward(images)
+            return torch.where(images.mean() > 0.55, torch.nan, 1.0) * scores
+
+    net = Explodes()
+    with torch.no_grad():
+        net.weights.abs_()
+    found = ascend(net, 0, size=4, steps=50, lr=0.02, start="blank")
+    assert found.stopped == "diverged" and "last good image" in capsys.readouterr().out
+    assert (
+        found.images.isfinite().all() and found.scores.isfinite().all() and 0.5 < found.images.mean() <= 0.55
+    )
+
+    def watch(images, done):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    found = ascend(toy(), 1, steps=9, watch=watch, **SIZE)
+    assert found.stopped == "interrupted" and len(found.history) == 3
+    assert torch.equal(found.images, ascend(toy(), 1, steps=3, **SIZE).images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"objective": 3}, ValueError, r"targets: expected classes 0 \.\. 2, got 3"),
+        ({"objective": "dog"}, ValueError, "got 'dog'"),
+        ({"objective": channel("rleu2", 0)}, KeyError, "did you mean 'relu2'"),
+        ({"objective": channel("relu2", 6)}, ValueError, r"channels: expected .* 0 \.\. 5, got 6"),
+        (
+            {"objective": class_score(torch.tensor([0, 1])), "start": toy_images(3)},
+            ValueError,
+            "start: expected 1 or 2",
+        ),
+        ({"start": toy_images() * 255}, ValueError, "start: .* looks like 0-255"),
+        ({"start": toy_images()[0]}, ValueError, r"start: .* use image\[None\]"),
+        ({"start": (toy_images() * 255).byte()}, ValueError, "start: expected floating"),
+        ({"start": toy_images() * torch.nan}, ValueError, "start: expected finite"),
+        ({"start": toy_images()[:, :1]}, ValueError, "start: .* expected 3 channels, got 1"),
+        ({"start": "grey"}, ValueError, "start: expected 'noise', 'blank' or images"),
+        ({"size": 0}, ValueError, "size: expected a whole number"),
+        ({"size": "16"}, ValueError, r"size: expected px or \(h, w\)"),
+        ({"size": 2}, ValueError, "the net cannot take images"),
+        ({"steps": -1}, ValueError, "steps: expected"),
+        ({"lr": -0.1}, ValueError, "lr: expected a number"),
+        ({"regularisers": [Blur]}, ValueError, r"write Blur\(\.\.\.\)"),
+        ({"mean": [0.1, 0.2]}, ValueError, "mean: expected"),
+    ],
+)
+def test_refusals(arguments, error, message):
+    net = toy("fc")
+    with unchanged(net), pytest.raises(error, match=message):
+        ascend(net, **({"objective": 1, "steps": 1, "size": 16} | arguments))
+
+
+def test_objectives_that_do_not_go_together():
+    with pytest.raises(ValueError, match="one is for 2 images, the other for 3"):
+        class_score(torch.tensor([0, 1])) + class_score(torch.tensor([0, 1, 2]))
+    with pytest.raises(ValueError, match="where: expected"):
+        channel("conv1", 0, "middle")
+    for wrong in (lambda: class_score(1) + 1, lambda: class_score(1) * "2", lambda: class_score(1) - None):
+        with pytest.raises(TypeError):
+            wrong()
+    assert isinstance(2 * class_score(1), Objective)

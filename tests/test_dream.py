@@ -1,0 +1,124 @@
+"""DeepDream: its step by hand, its octaves, and what is refused."""
+
+import pytest
+import torch
+from torch import nn
+
+from lecture_utils.features import extract
+from lecture_utils.synthesis.dream import dream
+from lecture_utils.synthesis.sizes import resized
+from tests.attribution_nets import Raised, failing, random_net, toy, toy_images, unchanged, used
+
+IMAGE = torch.rand(1, 3, 40, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
+PLAIN = {"octaves": 1, "jitter": 0}
+
+
+def slope(net, images, channel=None):
+    leaf = images.clone().requires_grad_()
+    maps = net[:6](leaf * 1)  # norm2
+    maps = maps if channel is None else maps[:, channel]
+    (gradient,) = torch.autograd.grad((maps.square() / 2).sum(), leaf)
+    return gradient
+
+
+@pytest.mark.parametrize("channel", [None, 2])
+def test_one_step_by_hand(channel):
+    net = toy()
+    found = dream(net, IMAGE, "norm2", channel, steps=1, lr=0.01, **PLAIN)
+    gradient = slope(net, IMAGE, channel)
+    torch.testing.assert_close(found.images, (IMAGE + 0.01 * gradient / gradient.abs().mean()).clamp(0, 1))
+    torch.testing.assert_close((found.images - IMAGE).abs().mean(), torch.tensor(0.01, dtype=torch.float64))
+
+
+def test_the_gradient_of_the_square_is_the_layer_itself():
+    maps = extract(toy(), IMAGE, "norm2").requires_grad_()
+    (gradient,) = torch.autograd.grad((maps.square() / 2).sum(), maps)
+    assert torch.equal(gradient, maps.detach())
+
+
+def test_octaves_put_the_detail_on_the_photograph():
+    net = toy()
+    small = resized(IMAGE, (20, 24))
+    first = dream(net, small, "norm2", steps=1, lr=0.01, **PLAIN).images
+    start = (IMAGE + resized(first - small, (40, 48))).clamp(0, 1)
+    second = dream(net, start, "norm2", steps=1, lr=0.01, **PLAIN).images
+    found = dream(net, IMAGE, "norm2", octaves=2, scale=2, steps=1, lr=0.01, jitter=0)
+    torch.testing.assert_close(found.images, second)
+    assert found.history.shape == (2, 1)
+    still = dream(net, IMAGE, "norm2", octaves=3, scale=1.3, steps=1, lr=0).images
+    torch.testing.assert_close(still, IMAGE)  # no detail, no change: the photograph is not blurred
+
+
+def test_shifts_are_undone():
+    """A layer of 1 x 1 filters sees each pixel by itself: whatever the shift, the same picture."""
+    pixels = nn.Sequential(nn.Conv2d(3, 4, 1)).double()
+    still, moved = (dream(pixels, IMAGE, "0", octaves=2, steps=2, jitter=most).images for most in (0, 9))
+    torch.testing.assert_close(moved, still)
+
+
+def test_the_layer_answers_more():
+    images = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    net = random_net("gap")
+    found = dream(net, images, "relu3", octaves=2, steps=3, lr=0.02).images
+    before, after = (extract(net, x, "relu3").square().sum() for x in (images, found))
+    assert after > 1.2 * before and found.shape == images.shape
+
+
+def test_seeds_batches_and_channels_that_are_off():
+    net = toy()
+    one, two, other = (dream(net, IMAGE, "relu2", octaves=2, steps=2, seed=s).images for s in (1, 1, 2))
+    assert torch.equal(one, two) and not torch.equal(one, other)
+    both = dream(net, torch.cat([IMAGE, IMAGE.flip(3)]), "relu2", octaves=2, steps=2, seed=1).images
+    torch.testing.assert_close(both[:1], one)
+    with torch.no_grad():
+        net.conv1.bias[0] = -100
+    assert torch.equal(dream(net, IMAGE, "relu1", 0, steps=2, **PLAIN).images, IMAGE)
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_it_works_wherever_it_is_called(context):
+    net, expected = used(toy()), dream(toy(), IMAGE, "relu2", octaves=2, steps=2).images
+    state = torch.get_rng_state()
+    with unchanged(net), context():
+        assert torch.equal(dream(net, IMAGE * 1, "relu2", octaves=2, steps=2).images, expected)
+    assert torch.equal(torch.get_rng_state(), state)
+    for when in ("forward", "backward"):
+        net = used(failing(when))
+        with unchanged(net), pytest.raises(Raised):
+            dream(net, IMAGE, "relu2", octaves=2, steps=2)
+
+
+def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
+    def watch(images, done):
+        raise KeyboardInterrupt
+
+    found = dream(toy(), IMAGE, "relu2", octaves=2, steps=4, watch=watch)
+    assert found.stopped == "interrupted" and found.images.shape == IMAGE.shape
+    assert "dreaming of relu2: stopped after 1 of 8 steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"image": IMAGE * 255}, ValueError, "image: .* looks like 0-255"),
+        ({"image": IMAGE[:, :1]}, ValueError, "image: .* expected 3 channels, got 1"),
+        ({"image": IMAGE + 1}, ValueError, r"image: expected values in \[0, 1\]"),
+        ({"layer": "relu3"}, KeyError, "unknown layer 'relu3'; did you mean"),
+        ({"channel": 6}, ValueError, r"channels: expected .* 0 \.\. 5, got 6"),
+        ({"octaves": 0}, ValueError, "octaves: expected a whole number"),
+        ({"scale": 1}, ValueError, "scale: expected a number above 1"),
+        ({"steps": 0}, ValueError, "steps: expected a whole number of at least 1"),
+        ({"lr": -1}, ValueError, "lr: expected a number"),
+        ({"jitter": -1}, ValueError, "most: expected"),
+    ],
+)
+def test_refusals(arguments, error, message):
+    with pytest.raises(error, match=message):
+        dream(toy(), **({"image": IMAGE, "layer": "relu2", "octaves": 2} | arguments))
+
+
+def test_two_images_dream_alone():
+    images = toy_images(2)
+    both = dream(toy(), images, "relu2", steps=2, **PLAIN).images
+    alone = [dream(toy(), image[None], "relu2", steps=2, **PLAIN).images for image in images]
+    torch.testing.assert_close(both, torch.cat(alone))

@@ -1,0 +1,111 @@
+"""Gram matrix, total variation, content and style loss: by hand, against other formulas, by finite differences."""
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils.synthesis.losses import content_loss, gram_matrix, style_loss, total_variation
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_gram_matrix_by_hand():
+    features = torch.tensor([[[1.0, 2.0, 3.0, 4.0], [0.0, 1.0, 0.0, -1.0]]]).view(1, 2, 2, 2)
+    assert gram_matrix(features).tolist() == [[[30 / 4, -2 / 4], [-2 / 4, 2 / 4]]]
+
+
+def test_the_gram_matrix_is_the_mean_outer_product():
+    features = draw(3, 4, 5, 6)
+    columns = features.permute(0, 2, 3, 1).reshape(3, 30, 4).numpy()
+    expected = [np.mean([np.outer(place, place) for place in image], axis=0) for image in columns]
+    torch.testing.assert_close(gram_matrix(features), torch.from_numpy(np.stack(expected)))
+
+
+def test_the_gram_matrix_does_not_know_where():
+    features = draw(2, 4, 5, 6)
+    shuffled = features.flatten(2)[:, :, torch.randperm(30, generator=torch.Generator().manual_seed(0))]
+    torch.testing.assert_close(gram_matrix(shuffled.view(2, 4, 5, 6)), gram_matrix(features))
+    across = features.flatten(2).gather(2, torch.rand(2, 4, 30).argsort(2)).view(2, 4, 5, 6)
+    assert not torch.allclose(gram_matrix(across), gram_matrix(features)), (
+        "each channel by itself does change it"
+    )
+    twice = torch.cat([features, features], 3)  # nor does it know how many places there are
+    torch.testing.assert_close(gram_matrix(twice), gram_matrix(features))
+
+
+def test_the_gram_matrix_is_symmetric_with_no_negative_eigenvalue():
+    gram = gram_matrix(draw(2, 6, 2, 2))
+    assert torch.equal(gram, gram.mT) and torch.linalg.eigvalsh(gram).min() > -1e-12
+    assert (torch.linalg.eigvalsh(gram) > 1e-9).sum(1).tolist() == [4, 4], "four places: rank 4 of 6"
+
+
+def test_total_variation_by_hand():
+    image = torch.tensor([[0.0, 0.5], [1.0, 0.0]]).expand(1, 3, 2, 2)
+    down, across = 1.0 + 0.25, 0.25 + 1.0
+    assert total_variation(image).tolist() == [3 * (down + across)]
+    assert total_variation(torch.full((2, 3, 4, 5), 0.3)).tolist() == [0, 0]
+
+
+def test_total_variation_against_numpy():
+    images = draw(3, 3, 7, 5)
+    expected = sum((np.diff(images.numpy(), axis=axis) ** 2).sum((1, 2, 3)) for axis in (2, 3))
+    torch.testing.assert_close(total_variation(images), torch.from_numpy(expected))
+
+
+def test_content_loss_by_hand():
+    features = torch.tensor([[1.0, 2.0], [0.0, 3.0]]).view(2, 2, 1, 1)
+    assert content_loss(features, features.flip(0)).tolist() == [2, 2]
+    assert content_loss(features, torch.zeros(1, 2, 1, 1)).tolist() == [5, 9]
+
+
+def test_style_loss_by_hand_and_against_the_paper():
+    a, b = torch.ones(1, 1, 1, 2), torch.full((1, 2, 1, 1), 2.0)  # Grams [[1]] and [[4, 4], [4, 4]]
+    grams = {"a": torch.tensor([[[3.0]]]), "b": torch.zeros(1, 2, 2)}
+    assert style_loss({"a": a, "b": b}, grams, {"a": 1.0, "b": 0.5}).tolist() == [4 + 0.5 * 64]
+    assert style_loss({"a": a, "b": b}, grams, {"a": 1.0}).tolist() == [4], "other layers do not count"
+    # E = 1 / (4 N^2 M^2) sum (G - A)^2 with G = F F^T, N channels, M places
+    image, style = draw(1, 4, 5, 6), draw(1, 4, 5, 6, seed=1)
+    f, s = image.view(4, 30).numpy(), style.view(4, 30).numpy()
+    expected = ((f @ f.T - s @ s.T) ** 2).sum() / (4 * 4**2 * 30**2)
+    found = style_loss({"x": image}, {"x": gram_matrix(style)}, {"x": 1 / (4 * 4**2)})
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        total_variation,
+        lambda x: content_loss(x, draw(2, 3, 4, 5, seed=3)),
+        lambda x: gram_matrix(x).flatten(1) @ draw(9),
+        lambda x: style_loss({"x": x}, {"x": gram_matrix(draw(2, 3, 4, 5, seed=4))}, {"x": 2.0}),
+    ],
+    ids=["total variation", "content", "gram", "style"],
+)
+def test_gradients_by_finite_differences(loss):
+    images, way, step = draw(2, 3, 4, 5), draw(2, 3, 4, 5, seed=7), 1e-6
+    leaf = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(leaf).sum(), leaf)
+    slope = (loss(images + step * way) - loss(images - step * way)) / (2 * step)
+    torch.testing.assert_close((gradient * way).sum((1, 2, 3)), slope, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gram_matrix(torch.rand(2, 5)), r"features: expected maps .* got \(2, 5\)"),
+        (lambda: gram_matrix([1.0]), "got list"),
+        (lambda: gram_matrix(torch.zeros(1, 2, 0, 3)), r"got \(1, 2, 0, 3\)"),
+        (lambda: gram_matrix(torch.zeros(1, 2, 2, 3, dtype=torch.int)), "expected floating values"),
+        (lambda: total_variation(torch.rand(3, 4, 4)), r"use image\[None\]"),
+        (
+            lambda: content_loss(torch.rand(1, 2, 3, 3), torch.rand(1, 2, 3, 4)),
+            r"wanted: .* got \(1, 2, 3, 4\)",
+        ),
+        (lambda: content_loss(torch.rand(1, 2), None), "got NoneType"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

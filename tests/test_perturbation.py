@@ -1,0 +1,243 @@
+"""Norms, magnified, PNG, noise, and how well a net withstands: by hand and on nets that are known."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from lecture_utils.synthesis.attack import project
+from lecture_utils.synthesis.gradient_sign import fgsm
+from lecture_utils.synthesis.perturbation import (
+    magnified,
+    noise_like,
+    norms,
+    right,
+    success_rate,
+    through_png,
+)
+from lecture_utils.synthesis.pgd import pgd
+from lecture_utils.synthesis.robustness import (
+    masked_gradients,
+    success_curve,
+    targeted_matrix,
+    transfer_matrix,
+)
+from tests.attack_nets import Linear, linear, refuses_bad_images, said
+from tests.attribution_nets import toy, toy_images, unchanged
+
+PAIR = torch.tensor([[0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.2]]).double().view(2, 1, 2, 2).expand(2, 3, 2, 2)
+
+
+def moved(*by):
+    """PAIR with the same four values added to every colour of both images."""
+    return PAIR + torch.tensor(by, dtype=torch.float64).view(2, 2)
+
+
+# --- the difference ---
+
+
+def test_norms_by_hand():
+    found = norms(PAIR[:1], moved(3 / 255, -4 / 255, 0, 0.4 / 255)[:1])
+    assert found.largest.tolist() == pytest.approx([4.0])
+    assert found.rms.tolist() == pytest.approx([((9 + 16 + 0.16) / 4) ** 0.5])
+    assert found.length.tolist() == pytest.approx([(3 * (9 + 16 + 0.16)) ** 0.5 / 255])
+    assert found.share.tolist() == pytest.approx([(3 * 25.16) ** 0.5 / 255 / (12 * 0.25) ** 0.5])
+    assert found.changed.tolist() == [0.5]  # .4 of a level is lost in a file
+    assert all(not value.any() for value in norms(PAIR, PAIR))
+    black = torch.zeros(1, 3, 2, 2)
+    assert torch.isfinite(norms(black, black + 0.1).share).all()
+
+
+def test_magnified_by_hand():
+    other = moved(0.01, 0, 0.002, 0.005)
+    shown, times = magnified(PAIR, other)
+    assert times == pytest.approx(50)
+    assert shown[0, 0].flatten().tolist() == pytest.approx([1.0, 0.5, 0.6, 0.75])
+    shown, times = magnified(PAIR, other, times=100)
+    assert times == 100 and shown[1, 2].flatten().tolist() == pytest.approx([1.0, 0.5, 0.7, 1.0])
+    shown, times = magnified(PAIR, PAIR)
+    assert (shown == 0.5).all() and times == 1.0
+    with pytest.raises(ValueError, match="times: expected a number above 0"):
+        magnified(PAIR, other, times=-3)
+
+
+def test_a_png_keeps_levels_and_nothing_finer():
+    draws = torch.Generator().manual_seed(0)
+    levels = torch.randint(256, (3, 3, 5, 7), generator=draws).double() / 255
+    assert torch.equal(through_png(levels), levels), "a file's own values survive"
+    fine = levels + (torch.rand(levels.shape, generator=draws, dtype=torch.float64) - 0.5) * 0.98 / 255
+    assert torch.equal(through_png(fine.clamp(0, 1)), levels)
+    assert torch.equal(through_png(torch.full((1, 3, 1, 1), 0.701)), torch.full((1, 3, 1, 1), 179 / 255))
+    assert through_png(levels.float()).dtype == torch.float32
+
+
+def test_a_png_is_what_pillow_reads_from_a_file(tmp_path):
+    image = torch.rand(1, 3, 6, 4, generator=torch.Generator().manual_seed(1))
+    array = (255 * image[0]).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(array).save(tmp_path / "a.png")
+    read = np.asarray(Image.open(io.BytesIO((tmp_path / "a.png").read_bytes())))
+    assert np.array_equal((255 * through_png(image)[0]).round().byte().permute(1, 2, 0).numpy(), read)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_noise_has_the_size_of_the_difference_and_is_an_image(dtype):
+    images = toy_images(3, dtype)
+    images[:, :, :8] = images[:, :, :8].round()  # black and white: half of the noise is cut
+    draws = torch.Generator().manual_seed(2)
+    other = (images + 0.05 * torch.randn(images.shape, generator=draws, dtype=dtype)).clamp(0, 1)
+    noisy = noise_like(images, other)
+    assert noisy.min() >= 0 and noisy.max() <= 1 and noisy.dtype == dtype
+    torch.testing.assert_close(norms(images, noisy).length, norms(images, other).length, rtol=1e-3, atol=0)
+    cosine = nn.functional.cosine_similarity((noisy - images).flatten(1), (other - images).flatten(1))
+    assert cosine.abs().max() < 0.3, "another direction"
+    assert torch.equal(noisy, noise_like(images, other)) and not torch.equal(
+        noisy, noise_like(images, other, seed=1)
+    )
+    flat = noise_like(images, other, "inf")
+    largest = norms(images, other).largest
+    assert (norms(images, flat).largest <= largest * (1 + 1e-5)).all() and flat.min() >= 0 and flat.max() <= 1
+    assert torch.equal(noise_like(images, images), images)
+
+
+def test_noise_that_does_not_fit_and_norms_that_do_not_exist_are_refused():
+    black, white = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    with pytest.raises(ValueError, match="no noise of this length fits"):
+        noise_like(black, white)
+    with pytest.raises(ValueError, match="norm: expected '2' or 'inf', got '1'"):
+        noise_like(black, white, norm="1")
+
+
+@pytest.mark.parametrize("function", [norms, magnified, noise_like])
+def test_a_difference_needs_two_batches_of_one_shape(function):
+    with pytest.raises(
+        ValueError, match=r"perturbed: expected shape \(2, 3, 2, 2\) as the images, got \(1, "
+    ):
+        function(PAIR, PAIR[:1])
+    with pytest.raises(ValueError, match=r"perturbed: expected values in \[0, 1\]"):
+        function(PAIR, PAIR + 0.9)
+    with pytest.raises(ValueError, match="images: .*divide by 255"):
+        function(255 * PAIR, PAIR)
+
+
+# --- success ---
+
+
+def test_success_by_hand():
+    net = Linear(torch.eye(3).double())  # says the brightest colour
+    colours = torch.eye(3).double().view(3, 3, 1, 1)
+    assert right(net, colours, torch.tensor([0, 1, 0])).tolist() == [True, True, False]
+    assert success_rate(net, colours, torch.tensor([0, 1, 0])) == pytest.approx(1 / 3)
+    assert success_rate(net, colours, torch.tensor([1, 1, 1])) == pytest.approx(2 / 3)
+    assert success_rate(net, colours, torch.tensor([1, 2, 1]), target=0) == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="target: expected another class than the label, got 1 for image 0"):
+        success_rate(net, colours, torch.tensor([1, 2, 0]), target=1)
+    with pytest.raises(ValueError, match="labels: expected classes 0 .. 2, got 3"):
+        success_rate(net, colours, 3)
+    with pytest.raises(ValueError, match="net: its scores are NaN"):
+        success_rate(Linear(torch.eye(3).double() * torch.nan), colours, 0)
+
+
+def near_the_border():
+    """A linear net of two classes, images on both sides of its border, and what it says of them."""
+    net, _ = linear()
+    draws = torch.Generator().manual_seed(5)
+    images = 0.4 + 0.2 * torch.rand(40, 3, 4, 4, dtype=torch.float64, generator=draws)
+    with torch.no_grad():
+        net.bias -= net(images).mean(0)
+    return net, images, said(net, images)
+
+
+def test_the_curve_of_a_linear_net_is_known():
+    """FGSM of radius eps takes eps ||w_1 - w_0||_1 from the margin: it succeeds where the margin is smaller."""
+    net, images, labels = near_the_border()
+    with torch.no_grad():
+        scores = net(images)
+        margins = (scores[:, 0] - scores[:, 1]).abs()
+        slope = (net.weights[1] - net.weights[0]).abs().sum()
+    radii = [0, 0.002, 0.005, 0.01, 0.05]
+    expected = [float((margins < eps * slope).double().mean()) for eps in radii]
+    assert success_curve(net, images, labels, radii) == expected
+    assert expected == sorted(expected) and 0 == expected[0] < expected[2] < expected[-1]
+
+
+def test_the_transfer_between_nets_that_look_at_other_colours():
+    """Net A sees red only, B green only, C both: what fools A does not fool B, and the other way round."""
+    weights = {"A": [1.0, 0, 0], "B": [0, 1.0, 0], "C": [1.0, 1.0, 0]}
+    nets = {name: Linear(torch.tensor([w, [0.0, 0, 0]]).double()) for name, w in weights.items()}
+    for net in nets.values():
+        with torch.no_grad():
+            net.bias[1] = 0.5 if net is not nets["C"] else 1.0
+    images = torch.tensor([[0.55, 0.55, 0.5], [0.6, 0.6, 0.5], [0.2, 0.9, 0.5]]).double().view(3, 3, 1, 1)
+    found = transfer_matrix(
+        nets, images, 0, lambda net, images, labels: fgsm(net, images, labels, eps=0.12)
+    )  # A gets the third image wrong: it is left out
+    assert found.tolist() == [[1, 0, 0.5], [0, 1, 0.5], [1, 1, 1]]
+    with pytest.raises(ValueError, match="no image is right for every net"):
+        transfer_matrix(nets, images[2:], 0, lambda *_: images)
+
+
+def test_the_matrix_of_class_pairs():
+    net = Linear(torch.eye(4, 3).double())  # class 3 sees nothing
+    with torch.no_grad():
+        net.bias[3] = -0.5
+    colours = [[0.6, 0.5, 0.1], [0.6, 0.2, 0.1], [0.5, 0.6, 0.1], [0.5, 0.2, 0.45]]
+    colours = torch.tensor(colours).double().view(4, 3, 1, 1)
+    labels = torch.tensor([0, 0, 1, 0])
+
+    def attack(net, images, labels, target):
+        return pgd(net, images, labels, 0.1, 4, 0.05, target=target)
+
+    found = targeted_matrix(net, colours, labels, 4, attack)
+    expected = torch.full((4, 4), torch.nan).double()
+    expected[0, 1:] = torch.tensor([1 / 3, 1 / 3, 0]).double()
+    expected[1, [0, 2, 3]] = torch.tensor([1.0, 0, 0]).double()
+    torch.testing.assert_close(found, expected, equal_nan=True)
+
+
+# --- gradients that hide ---
+
+
+class Hiding(nn.Module):
+    """A linear net behind steps of colour: the gradient is that of a smooth ripple, which points nowhere."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        steps = (images.detach() * 20).round() / 20
+        return self.net(steps + 1e-3 * (torch.sin(40 * images) - torch.sin(40 * images).detach()))
+
+
+def test_an_open_net_shows_no_sign_of_masking_and_one_that_hides_its_gradient_does():
+    net, images, labels = near_the_border()
+    other = linear(seed=1)[0]
+    with torch.no_grad():
+        other.weights.copy_(net.weights + 0.1 * other.weights)
+        other.bias.copy_(net.bias)
+    with unchanged(net):
+        found = masked_gradients(net, other, images, labels, 0.01)
+    assert found.absent and found.unbounded == 1.0 and found.pgd >= found.fgsm > 0.3
+    found = masked_gradients(Hiding(net), other, images, labels, 0.01)
+    assert not found.absent and not found.white_box_beats_transfer and found.transferred > found.pgd
+    with pytest.raises(ValueError, match="gets every one wrong"):
+        masked_gradients(net, other, images, 1 - labels, 0.01)
+
+
+# --- nothing is left ---
+
+
+def test_nothing_is_left_on_the_net():
+    net, images = toy(), toy_images(4)
+    labels = said(net, images)
+    with unchanged(net):
+        success_rate(net, images, labels)
+        success_curve(net, images, labels, [0, 0.1])
+        targeted_matrix(net, images, labels, 3, lambda *a: project(a[1], a[1], 0.0))
+        transfer_matrix({"one": net}, images, labels, lambda net, images, labels: images)
+    refuses_bad_images(lambda bad: success_rate(net, bad, 0))
+    with pytest.raises(ValueError, match="classes: expected a whole number of at least 2"):
+        targeted_matrix(net, images, labels, 1, None)

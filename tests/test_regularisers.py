@@ -1,0 +1,212 @@
+"""Each regulariser alone: by hand, at its fixed point, and against independent formulas."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from lecture_utils.synthesis import regularisers as r
+from lecture_utils.synthesis.losses import total_variation, variation_gradient
+
+MEAN = torch.tensor([0.2, 0.5, 0.7], dtype=torch.float64).view(1, 3, 1, 1)
+BLANK = MEAN.expand(2, 3, 8, 10).clone()
+IMAGES = torch.rand(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+GRADIENT = torch.randn(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+EVERY = [
+    r.Regulariser(), r.Decay(0.3), r.Blur(0.8, every=1), r.SmallValues(0.4), r.SmallNorm(0.4),
+    r.SmallContribution(0.4), r.SmallGradients(0.4), r.SmallGradients(0.4, "pixel"), r.Jitter(3), r.TotalVariation(2),
+]  # fmt: skip
+NOTHING = [
+    r.Decay(0), r.Blur(0, every=1), r.SmallValues(0), r.SmallNorm(0), r.SmallContribution(0), r.SmallGradients(0),
+    r.SmallGradients(0, "pixel"), r.Jitter(0), r.TotalVariation(0),
+]  # fmt: skip
+
+
+def name(regulariser):
+    return f"{type(regulariser).__name__}{getattr(regulariser, 'what', '')}"
+
+
+def whole(regulariser, images, gradient, number=0):
+    """All that a regulariser does in a step that does not move: (what the net sees, gradient, image)."""
+    seen = regulariser.before(images, torch.Generator().manual_seed(5))
+    gradient = regulariser.gradient(regulariser.back(gradient), images)
+    return seen, gradient, regulariser.after(images, gradient, number, MEAN)
+
+
+def pixel(*values):
+    """One image (1, 3, 1, k) of k pixels, each a colour above the mean."""
+    return MEAN + torch.tensor(values, dtype=torch.float64).T.view(1, 3, 1, -1)
+
+
+# --- fixed points ---
+
+
+@pytest.mark.parametrize("regulariser", EVERY, ids=name)
+def test_the_neutral_image_is_a_fixed_point(regulariser):
+    seen, gradient, after = whole(regulariser, BLANK, torch.zeros_like(BLANK))
+    for image in (seen, after):
+        torch.testing.assert_close(image, BLANK, rtol=0, atol=1e-15)
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("regulariser", NOTHING, ids=name)
+def test_strength_zero_does_nothing(regulariser):
+    for found, expected in zip(whole(regulariser, IMAGES, GRADIENT), (IMAGES, GRADIENT, IMAGES), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("regulariser", EVERY, ids=name)
+def test_images_do_not_mix_and_nothing_is_written_into(regulariser):
+    images, gradient = IMAGES.clone(), GRADIENT.clone()
+    together = whole(regulariser, images, gradient)
+    assert torch.equal(images, IMAGES) and torch.equal(gradient, GRADIENT)
+    for n in range(2):
+        for found, alone in zip(together, whole(regulariser, IMAGES[[n]], GRADIENT[[n]]), strict=True):
+            torch.testing.assert_close(found[[n]], alone, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("regulariser", EVERY[1:], ids=name)
+def test_each_one_does_something(regulariser):
+    found = whole(regulariser, IMAGES, GRADIENT)
+    changed = [not torch.equal(a, b) for a, b in zip(found, (IMAGES, GRADIENT, IMAGES), strict=True)]
+    assert sum(changed) == (2 if name(regulariser) == "Jitter" else 1)
+
+
+# --- one by one ---
+
+
+def test_decay_by_hand():
+    after = r.Decay(0.25).after(pixel((0.1, -0.2, 0.04)), None, 0, MEAN)
+    torch.testing.assert_close(after, pixel((0.075, -0.15, 0.03)))
+    torch.testing.assert_close(r.Decay(1).after(IMAGES, None, 0, MEAN), BLANK)
+
+
+def test_many_decays_are_a_power():
+    image = IMAGES
+    for number in range(10):
+        image = r.Decay(0.1).after(image, None, number, MEAN)
+    torch.testing.assert_close(image, BLANK + 0.9**10 * (IMAGES - BLANK))
+
+
+@pytest.mark.parametrize("sigma", [0.4, 0.5, 1.0, 1.7])
+def test_blur_is_scipys(sigma):
+    reach = int(np.ceil(3 * sigma))
+    expected = ndimage.gaussian_filter(IMAGES.numpy(), sigma, axes=(2, 3), mode="mirror", radius=reach)
+    torch.testing.assert_close(r.gaussian_blur(IMAGES, sigma), torch.from_numpy(expected))
+
+
+def test_blur_comes_every_few_steps_and_keeps_a_plain_colour():
+    blur = r.Blur(1.0, every=3)
+    changed = [not torch.equal(blur.after(IMAGES, None, number, MEAN), IMAGES) for number in range(7)]
+    assert changed == [False, False, True, False, False, True, False]
+    plain = torch.full((1, 3, 2, 2), 0.3)  # reaches over an image of two px, too
+    torch.testing.assert_close(r.gaussian_blur(plain, 5.0), plain)
+
+
+def test_blurring_the_image_is_blurring_its_difference_to_the_mean():
+    torch.testing.assert_close(r.gaussian_blur(IMAGES, 1.0), MEAN + r.gaussian_blur(IMAGES - MEAN, 1.0))
+
+
+# Four pixels. Values, norm, contribution and gradient each call another one the smallest.
+FOUR = pixel((0.02, 0.2, 0.2), (0.1, 0.1, 0.1), (0.2, -0.2, 0.1), (0.1, 0.2, 0.25))
+SLOPE = torch.tensor([(1, 1, 1), (2, 2, 2), (1, 1, 0.5), (0.5, 0.4, 0.3)], dtype=torch.float64).T.view(
+    1, 3, 1, 4
+)
+
+
+@pytest.mark.parametrize(
+    ("regulariser", "gone"),
+    [
+        (r.SmallValues(1 / 12), [(0, 0)]),  # .02, one colour of the first pixel
+        (r.SmallNorm(1 / 4), [(c, 1) for c in range(3)]),  # .173 against .284, .3 and .335
+        (
+            r.SmallContribution(1 / 4),
+            [(c, 2) for c in range(3)],
+        ),  # .2 - .2 + .05 = .05 against .42, .6 and .205
+        (r.SmallGradients(1 / 4, "pixel"), [(c, 3) for c in range(3)]),
+    ],
+    ids=name,
+)
+def test_the_four_clippings_by_hand(regulariser, gone):
+    expected = FOUR.clone()
+    for colour, place in gone:
+        expected[0, colour, 0, place] = MEAN[0, colour, 0, 0]
+    assert torch.equal(regulariser.after(FOUR, SLOPE, 0, MEAN), expected)
+
+
+def test_small_gradients_by_hand():
+    found = r.SmallGradients(3 / 12).gradient(SLOPE, FOUR)
+    expected = SLOPE.clone()
+    expected[0, 1, 0, 3] = expected[0, 2, 0, 3] = 0  # .4, .3; the third smallest are two, .5: both are spared
+    assert torch.equal(found, expected)
+    assert torch.equal(r.SmallGradients(3 / 12).after(FOUR, SLOPE, 0, MEAN), FOUR)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
+def test_the_share_is_what_is_cut(share):
+    values = torch.rand(3, 1, 20, 20)
+    cut = r.smallest(values, share).flatten(1)
+    assert cut.sum(1).tolist() == [int(share * 400)] * 3
+    for row, some in zip(values.flatten(1), cut, strict=True):
+        assert not some.any() or row[some].max() < row[~some].min()
+
+
+def test_the_contribution_is_what_the_score_loses_to_first_order():
+    """For a linear score, exactly: set a pixel to the mean, and the score falls by sum (x - m) g."""
+    weights = GRADIENT[:1]
+    contribution = ((IMAGES[:1] - MEAN) * weights).sum(1)
+    without = IMAGES[:1].clone()
+    without[..., 3, 4] = MEAN[..., 0, 0]
+    torch.testing.assert_close(((IMAGES[:1] - without) * weights).sum(), contribution[0, 3, 4])
+
+
+def test_jitter_shifts_there_and_back():
+    jitter, draws = r.Jitter(3), torch.Generator().manual_seed(0)
+    shifts = set()
+    for _ in range(200):
+        seen = jitter.before(IMAGES, draws)
+        shifts.add(jitter.shift)
+        assert torch.equal(seen, torch.roll(IMAGES, jitter.shift, (2, 3)))
+        assert torch.equal(jitter.back(seen), IMAGES)
+    assert {shift for pair in shifts for shift in pair} == set(range(-3, 4))
+    again, draws = r.Jitter(3), torch.Generator().manual_seed(0)
+    again.before(IMAGES, draws)
+    first = again.shift
+    again.before(IMAGES, torch.Generator().manual_seed(0))
+    assert again.shift == first
+
+
+def test_total_variation_is_its_own_gradient_by_autograd():
+    leaf = IMAGES.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(total_variation(leaf).sum(), leaf)
+    value, gradient = variation_gradient(IMAGES)
+    torch.testing.assert_close(value, total_variation(IMAGES))
+    torch.testing.assert_close(gradient, expected)
+    torch.testing.assert_close(r.TotalVariation(0.5).gradient(GRADIENT, IMAGES), GRADIENT - 0.5 * expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: r.Decay(1.5), "rate: expected a number of at least 0 and at most 1, got 1.5"),
+        (lambda: r.Decay("much"), "rate: expected a number"),
+        (lambda: r.Blur(-1), "sigma: expected a number of at least 0"),
+        (lambda: r.Blur(1, every=0), "every: expected a whole number of at least 1, got 0"),
+        (lambda: r.SmallValues(1), "share: expected below 1"),
+        (lambda: r.SmallNorm(50), "share: expected a number of at least 0 and at most 1, got 50"),
+        (lambda: r.SmallContribution(-0.1), "share"),
+        (lambda: r.SmallGradients(0.5, "pixels"), "what: expected 'gradient' or 'pixel', got 'pixels'"),
+        (lambda: r.Jitter(2.5), "most: expected a whole number"),
+        (lambda: r.TotalVariation(float("nan")), "weight: expected a number"),
+        (lambda: r.check_regularisers([r.Blur]), r"regularisers: .*: write Blur\(\.\.\.\)"),
+        (lambda: r.check_regularisers(["blur"]), "regularisers: expected .* got 'blur'"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_one_regulariser_need_not_be_in_a_list():
+    blur = r.Blur(1)
+    assert r.check_regularisers(blur) == r.check_regularisers((blur,)) == [blur]

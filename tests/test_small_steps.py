@@ -1,0 +1,151 @@
+"""The lecture's recipe, by hand on a linear net, and what it promises and refuses."""
+
+import math
+
+import pytest
+import torch
+
+from lecture_utils.synthesis.small_steps import small_steps
+from tests.attack_nets import Linear, Poisoned, Stops, refuses_bad_images, refuses_what_has_no_gradient, said
+from tests.attribution_nets import (
+    Raised,
+    failing,
+    random_images,
+    random_net,
+    toy,
+    toy_images,
+    unchanged,
+    used,
+)
+
+
+def one_pixel():
+    """Scores .5 and 3 r + 4 g of a pixel (r, g, b): a step of .05 along (.6, .8) raises the second by .25."""
+    net = Linear(torch.tensor([[0.0, 0, 0], [3, 4, 0]]).double(), torch.tensor([2.1, 0]).double())
+    return net, torch.tensor([0.2, 0.2, 0.7]).double().view(1, 3, 1, 1)  # 2.1 against 1.4
+
+
+def test_three_steps_by_hand():
+    net, pixel = one_pixel()
+    found = small_steps(net, pixel, target=1, size=0.05)
+    assert found.steps.tolist() == [3] and found.said.tolist() == [True] and found.stopped is None
+    assert found.images.flatten().tolist() == pytest.approx([0.29, 0.32, 0.7])
+    assert found.trace[:, 0, 0].tolist() == pytest.approx([1.4, 1.65, 1.9, 2.15])  # the target
+    assert found.trace[:, 0, 1].tolist() == pytest.approx([2.1] * 4)  # what the net saw first
+
+
+def test_a_budget_that_is_too_small_is_said_to_be():
+    net, pixel = one_pixel()
+    found = small_steps(net, pixel, 1, size=0.05, steps=2)
+    assert found.steps.tolist() == [2] and found.said.tolist() == [False] and found.stopped is None
+    assert found.trace.shape == (3, 1, 2) and said(net, found.images).tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["alex", "resnet18"])
+def test_any_image_becomes_any_class_and_stays_an_image(name):
+    net, (images, _) = random_net(name), random_images(name, n=3)
+    target = (said(net, images) + torch.tensor([1, 5, 9])) % 16
+    with unchanged(net):
+        found = small_steps(net, images, target, size=0.5)
+    assert found.said.all() and (said(net, found.images) == target).all()
+    assert found.images.min() >= 0 and found.images.max() <= 1
+    length = (found.images - images).flatten(1).norm(dim=1)
+    assert (length > 0).all() and (length <= 0.5 * found.steps + 1e-9).all(), "no step is longer than `size`"
+
+
+def test_a_score_that_takes_another_along_never_wins_but_its_probability_does():
+    """Scores 3 r + .1 and 2 r + .5 b: along the second's slope the first rises faster."""
+    net = Linear(torch.tensor([[3.0, 0, 0], [2, 0, 0.5]]).double(), torch.tensor([0.1, 0]).double())
+    pixel = torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64)
+    stuck = small_steps(net, pixel, 1, size=0.01, steps=30)
+    assert not stuck.said.any() and stuck.trace[-1, 0, 0] > stuck.trace[0, 0, 0] + 0.5
+    found = small_steps(net, pixel, 1, size=0.01, rises="probability")
+    assert found.said.all() and said(net, found.images).tolist() == [1]
+    # along (-1, 0, .5): each step takes .01 * 1.25 ** .5 from the margin of .35
+    assert found.steps.tolist() == [int(0.35 / (0.01 * 1.25**0.5)) + 1]
+    with pytest.raises(KeyError, match="unknown rises 'probabilty'; did you mean 'probability'"):
+        small_steps(net, pixel, 1, rises="probabilty")
+
+
+def test_each_image_stops_when_it_has_arrived():
+    net, (images, _) = random_net("alex"), random_images("alex", n=3)
+    target = (said(net, images) + torch.tensor([1, 5, 9])) % 16
+    together = small_steps(net, images, target, size=0.5)
+    assert together.steps.unique().numel() > 1
+    for n in range(3):
+        alone = small_steps(net, images[n : n + 1], int(target[n]), size=0.5)
+        torch.testing.assert_close(alone.images[0], together.images[n], rtol=0, atol=1e-10)
+        assert alone.steps[0] == together.steps[n]
+        k = int(alone.steps[0])
+        torch.testing.assert_close(alone.trace[:, 0], together.trace[: k + 1, n], rtol=0, atol=1e-8)
+        assert (together.trace[k:, n] == together.trace[k, n]).all(), "one that has arrived keeps its scores"
+
+
+def test_the_step_has_a_length_whatever_the_gradient():
+    net, pixel = one_pixel()
+    with torch.no_grad():
+        net.weights.mul_(1e-3), net.bias.mul_(1e-3)
+    assert small_steps(net, pixel, 1, size=0.05).steps.tolist() == [3]
+    far = small_steps(net, pixel, 1, size=0.05, steps=1).images - pixel
+    assert math.isclose(float(far.norm()), 0.05)
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_it_works_wherever_it_is_called(context):
+    net, images = toy(), toy_images()
+    target = torch.tensor([0, 1])
+    expected = small_steps(net, images, target, steps=3)
+    with context():
+        found = small_steps(net, images * 1, target * 1, steps=3)
+    assert torch.equal(found.images, expected.images) and not found.images.requires_grad
+    assert found.trace.shape == (4, 2, 2) and not found.trace.requires_grad
+
+
+def test_nothing_is_left_on_the_net_or_the_images():
+    net, images = used(toy()), toy_images().requires_grad_()
+    before = images.detach().clone()
+    with unchanged(net):
+        small_steps(net, images, 0, steps=2)
+    assert torch.equal(images, before) and images.grad is None
+    for when in ("forward", "backward"):
+        net = used(failing(when))
+        with unchanged(net), pytest.raises(Raised):
+            small_steps(net, images, 0)
+
+
+def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
+    one = small_steps(toy(), toy_images(), 0, steps=1, size=0.01)
+    # a pass a step, and one before the first
+    found = small_steps(Stops(3), toy_images(), 0, size=0.01)
+    assert found.stopped == "interrupted" and torch.equal(found.images, one.images)
+    assert found.steps.tolist() == [1, 1] and not found.said.any()
+    assert "small steps: stopped after 1 of 200 steps" in capsys.readouterr().out
+    found = small_steps(Poisoned(4), toy_images(), 0, size=0.01)  # in the third step's pass
+    assert found.stopped == "diverged" and torch.equal(found.images, one.images)
+    assert found.steps.tolist() == [1, 1] and found.trace.shape == (2, 2, 2)
+
+
+def test_it_refuses_what_is_no_image():
+    refuses_bad_images(lambda images: small_steps(toy(), images, 0))
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        (2, {}, "target: expected another class than the net's answer, got 2 for image 0"),
+        (torch.tensor([0, 2]), {}, "target: .*got 2 for image 1, whose net's answer it is"),
+        (3, {}, r"target: expected classes 0 .. 2, got 3"),
+        (torch.tensor([0, 1, 2]), {}, r"target: .*got shape \(3,\)"),
+        (0, {"size": 0}, "size: expected a number above 0, got 0"),
+        (0, {"steps": 0}, "steps: expected a whole number of at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(target, options, message):
+    net = toy()
+    assert said(net, toy_images()).tolist() == [2, 2]
+    with unchanged(net), pytest.raises(ValueError, match=message):
+        small_steps(net, toy_images(), target, **options)
+
+
+def test_a_net_that_cannot_be_followed_back_is_refused():
+    refuses_what_has_no_gradient(lambda net: small_steps(net, toy_images(), 0))

@@ -1,0 +1,209 @@
+"""Texture and style: what they minimise, where they start and end, pooling, and what is refused."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lecture_utils.features import extract
+from lecture_utils.synthesis.ascent import noisy
+from lecture_utils.synthesis.sizes import octave_shapes, resized, scaled_shape, sides
+from lecture_utils.synthesis.style import _shifts, stylize, texture, with_average_pooling
+from tests.attribution_nets import Raised, failing, random_net, toy, toy_images, unchanged, used
+
+CONTENT, STYLE = toy_images(1), toy_images(1, seed=1).square()
+WEIGHTS = {"relu1": 1.0, "relu2": 0.5}
+PLAIN = {"jitter": 0, "octaves": 1}
+
+
+def gram(maps):
+    return torch.einsum("nchw,ndhw->ncd", maps, maps) / maps[0, 0].numel()
+
+
+def by_hand(net, images, content, style, content_weight, tv):
+    """(content loss, style loss, whole loss), written out again from the docstring."""
+    p, f = (extract(net, x, "conv2") for x in (content, images))
+    content_part = ((f - p) ** 2).sum((1, 2, 3)) / (p**2).sum((1, 2, 3))
+    style_part = 0
+    for layer, weight in WEIGHTS.items():
+        g, a = (gram(extract(net, x, layer)) for x in (images, style))
+        style_part = style_part + weight * ((g - a) ** 2).sum((1, 2)) / (a**2).sum((1, 2))
+    rough = sum(images.diff(dim=dim).square().sum((1, 2, 3)) for dim in (2, 3)) / images[0, 0].numel()
+    return content_part, style_part, content_weight * content_part + style_part + tv * rough
+
+
+def test_the_losses_are_those_in_the_docstring():
+    net, start = toy(), toy_images(1, seed=4)
+    found = stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, 0.3, steps=2, start=start, tv=0.2, **PLAIN)
+    torch.testing.assert_close(found.history[0], by_hand(net, start, CONTENT, STYLE, 0.3, 0.2)[2])
+    content, style, _ = by_hand(net, found.images, CONTENT, STYLE, 0.3, 0.2)
+    torch.testing.assert_close(found.losses, {"content": content, "style": style})
+    left = texture(net, STYLE, WEIGHTS, steps=2, start=start, **PLAIN)
+    torch.testing.assert_close(left.losses["style"], by_hand(net, left.images, CONTENT, STYLE, 0, 0)[1])
+
+
+def test_content_and_style_of_the_same_image_are_a_fixed_point():
+    found = stylize(toy(), CONTENT, CONTENT, "conv2", WEIGHTS, steps=5, tv=0, jitter=0)
+    torch.testing.assert_close(found.images, CONTENT, atol=1e-9, rtol=0)
+    assert found.losses["content"] < 1e-12 and found.losses["style"] < 1e-12
+
+
+def test_both_losses_fall_and_the_weight_trades_them():
+    few = {"steps": 40, "start": "noise", "lr": 0.05, "tv": 0.1} | PLAIN
+    near, far = (stylize(toy(), CONTENT, STYLE, "conv2", WEIGHTS, w, **few) for w in (10.0, 0.01))
+    assert near.losses["content"] < far.losses["content"] and near.losses["style"] > far.losses["style"]
+    assert (
+        far.losses["style"]
+        < 0.1 * by_hand(toy(), noisy(torch.full_like(CONTENT, 0.5), 0), CONTENT, STYLE, 0, 0)[1]
+    )
+
+
+def test_a_jittered_step_sees_image_and_content_shifted_alike():
+    """From the content, with no style to speak of, every shift has loss 0: nothing moves."""
+    found = stylize(toy(), CONTENT, STYLE, "conv2", {"relu1": 0.0}, steps=8, tv=0, jitter=5)
+    torch.testing.assert_close(found.images, CONTENT)
+    assert not found.history.any()
+
+
+@pytest.mark.parametrize("jitter", [0, 1, 3, 7])
+def test_every_shift_comes_equally_often(jitter):
+    for row in zip(*_shifts(jitter, seed=3), strict=True):
+        assert {by: row.count(by) for by in row} == dict.fromkeys(row, 16 // (jitter + 1))
+    assert _shifts(7, 1) == _shifts(7, 1) != _shifts(7, 2)
+
+
+def test_starts_and_seeds():
+    net, none = toy(), {"steps": 0, "octaves": 1}
+    assert torch.equal(stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, **none).images, CONTENT)
+    noise = noisy(STYLE.mean((2, 3), keepdim=True).expand_as(STYLE), 7)
+    assert torch.equal(
+        stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, start="noise", seed=7, **none).images, noise
+    )
+    assert torch.equal(texture(net, STYLE, WEIGHTS, seed=7, **none).images, noise)
+    for make in (lambda s: texture(net, STYLE, WEIGHTS, steps=3, seed=s, octaves=1),
+                 lambda s: stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=3, start="noise", seed=s)):  # fmt: skip
+        assert torch.equal(make(1).images, make(1).images) and not torch.equal(make(1).images, make(2).images)
+
+
+def test_style_larger_than_content_and_several_at_once():
+    net, big = toy(), torch.rand(1, 3, 40, 28, dtype=torch.float64)
+    assert stylize(net, toy_images(2), big, "conv2", WEIGHTS, steps=2).images.shape == (2, 3, 16, 16)
+    assert texture(net, big, WEIGHTS, steps=2, octaves=1).images.shape == big.shape
+    assert texture(net, big, WEIGHTS, size=(20, 12), steps=2, octaves=1).images.shape == (1, 3, 20, 12)
+    two = stylize(net, toy_images(2), toy_images(2, seed=1), "conv2", WEIGHTS, steps=3, **PLAIN)
+    one = stylize(net, toy_images(2)[1:], toy_images(2, seed=1)[1:], "conv2", WEIGHTS, steps=3, **PLAIN)
+    torch.testing.assert_close(two.images[1:], one.images)
+    torch.testing.assert_close(two.losses["style"][1:], one.losses["style"])
+
+
+def test_photographs_of_any_size_where_the_head_does_not_fit():
+    images = torch.rand(1, 3, 70, 90, dtype=torch.float64)
+    found = stylize(random_net("alex"), images, images.flip(1), "relu3", {"relu1": 1, "relu2": 1}, steps=2)
+    assert found.images.shape == images.shape
+
+
+def test_octaves():
+    seen = []
+    net, big = toy(), torch.rand(1, 3, 64, 96, dtype=torch.float64)
+    found = texture(
+        net, big, WEIGHTS, steps=2, octaves=3, watch=lambda x, done: seen.append(tuple(x.shape[2:]))
+    )
+    assert seen == [(16, 24)] * 2 + [(32, 48)] * 2 + [(64, 96)] * 2
+    assert found.images.shape == big.shape and found.history.shape == (6, 1)
+    assert octave_shapes((100, 60), 3, 1.5) == [(44, 27), (67, 40), (100, 60)]
+    assert octave_shapes((8, 30), 3, 2) == [(8, 30)] and octave_shapes((33, 64), 4, 2) == [(16, 32), (33, 64)]
+    assert scaled_shape((9, 1), 0.5) == (4, 1) and sides(7) == sides([7, 7]) == (7, 7)
+    plain = torch.full((1, 3, 9, 7), 0.3)
+    torch.testing.assert_close(resized(plain, (4, 20)), torch.full((1, 3, 4, 20), 0.3))
+    assert resized(plain, (9, 7)) is plain
+
+
+def test_average_pooling():
+    net, images = random_net("alex"), torch.rand(1, 3, 112, 112, dtype=torch.float64)
+    with unchanged(net):
+        changed = with_average_pooling(net)
+    pooled = F.avg_pool2d(extract(net, images, "relu1"), 2)
+    torch.testing.assert_close(extract(changed, images, "pool1"), pooled)
+    assert not torch.equal(extract(changed, images, "relu2"), extract(net, images, "relu2"))
+    inner = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Sequential(nn.MaxPool2d(3, 2, 1, ceil_mode=True)))
+    found, x = with_average_pooling(inner), torch.rand(1, 3, 8, 8)
+    expected = F.avg_pool2d(inner[0](x), 3, 2, 1, ceil_mode=True, count_include_pad=False)
+    torch.testing.assert_close(found(x), expected)
+    with pytest.raises(ValueError, match="has no nn.MaxPool2d"):
+        with_average_pooling(nn.Sequential(nn.Conv2d(3, 2, 1)))
+    with pytest.raises(ValueError, match="'0' is a dilated pooling"):
+        with_average_pooling(nn.Sequential(nn.MaxPool2d(2, dilation=2)))
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_works_wherever_it_is_called(context, dtype):
+    net, content, style = toy(dtype=dtype), CONTENT.to(dtype), STYLE.to(dtype)
+    expected = stylize(net, content, style, "conv2", WEIGHTS, steps=2).images
+    with context():
+        here = content * 1, style * 1
+        assert torch.equal(stylize(net, *here, "conv2", WEIGHTS, steps=2).images, expected)
+        texture(net, here[1], WEIGHTS, steps=2, octaves=1)
+    assert expected.dtype == dtype and not expected.requires_grad
+
+
+def test_everything_is_as_it_was_also_when_it_raises():
+    state, net, before = torch.get_rng_state(), used(toy()), CONTENT.clone()
+    with unchanged(net):
+        stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=2)
+    for when in ("forward", "backward"):
+        net = used(failing(when))
+        with unchanged(net), pytest.raises(Raised):
+            stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=2)
+    assert torch.equal(torch.get_rng_state(), state) and torch.equal(CONTENT, before)
+
+
+def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
+    def watch(images, done):
+        raise KeyboardInterrupt
+
+    big = torch.rand(1, 3, 32, 48, dtype=torch.float64)
+    found = texture(toy(), big, WEIGHTS, steps=4, octaves=2, watch=watch)
+    assert found.stopped == "interrupted" and found.images.shape == big.shape and len(found.history) == 1
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def stylized(content=CONTENT, style=STYLE, content_layer="conv2", style_weights=WEIGHTS, net=None, **more):
+    return stylize(net or toy(), content, style, content_layer, style_weights, **({"steps": 1} | more))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"content": CONTENT * 255}, ValueError, "content: .* looks like 0-255"),
+        ({"content": CONTENT[:, :1]}, ValueError, r"expected 3 channels, got 1: grey\? use \.expand"),
+        ({"style": torch.cat([STYLE, STYLE[:, :1]], 1)}, ValueError, r"style: .* got 4: RGBA\? use \[:, :3\]"),
+        ({"style": STYLE[0]}, ValueError, r"style: .* use image\[None\]"),
+        ({"style": STYLE * torch.nan}, ValueError, "style: expected finite"),
+        ({"style": toy_images(2)}, ValueError, "style: expected 1 image, or one for each of the 1, got 2"),
+        ({"content_layer": "conv3"}, KeyError, "unknown layer 'conv3'; did you mean"),
+        ({"style_weights": {"rleu1": 1}}, KeyError, "did you mean 'relu1'"),
+        ({"style_weights": ["relu1"]}, ValueError, r"style_weights: expected \{layer: weight\}"),
+        ({"style_weights": {}}, ValueError, "style_weights: expected"),
+        ({"style_weights": {"relu1": -1}}, ValueError, r"style_weights\['relu1'\]: expected a number"),
+        ({"style_weights": {"fc": 1}}, ValueError, "features: expected maps"),
+        ({"content_weight": "1"}, ValueError, "content_weight: expected a number"),
+        ({"start": "style"}, ValueError, "start: expected 'content' or 'noise' or images"),
+        ({"start": toy_images(2)}, ValueError, r"start: expected shape \(1, 3, 16, 16\)"),
+        ({"steps": -1}, ValueError, "steps: expected"),
+        ({"jitter": 1.5}, ValueError, "jitter: expected a whole number"),
+        ({"lr": 0}, ValueError, "lr: expected a number above 0"),
+        ({"octaves": 0}, ValueError, "octaves: expected a whole number of at least 1"),
+        ({"content": torch.rand(1, 3, 1, 1).double(), "net": random_net("gap")}, ValueError, "cannot take images"),
+    ],
+)  # fmt: skip
+def test_refusals(arguments, error, message):
+    if "net" in arguments:
+        arguments = arguments | {"content_layer": "relu3", "style_weights": {"relu3": 1}}
+    with pytest.raises(error, match=message):
+        stylized(**arguments)
+
+
+def test_texture_has_no_content_to_start_from():
+    with pytest.raises(ValueError, match="start: expected 'noise' or images"):
+        texture(toy(), STYLE, WEIGHTS, steps=1, octaves=1, start="content")

@@ -1,0 +1,99 @@
+"""One difference for all images: its closed form on a linear net, and what it promises and refuses."""
+
+import pytest
+import torch
+
+from lecture_utils.synthesis.perturbation import success_rate
+from lecture_utils.synthesis.universal import add, universal_perturbation
+from tests.attack_nets import Poisoned, Stops, linear, refuses_bad_images, refuses_what_has_no_gradient
+from tests.attribution_nets import Raised, failing, toy, toy_images, unchanged, used
+
+EPS = 8 / 255
+
+
+def test_on_a_linear_net_one_difference_is_the_best_for_every_image():
+    """All of label 0: v = eps sign(w_1 - w_0), FGSM's for each of them."""
+    net, images = linear()
+    away = (net.weights[1] - net.weights[0]).detach().view(1, 3, 4, 4)
+    v = universal_perturbation(net, images, 0, EPS, steps=20)
+    torch.testing.assert_close(v, EPS * away.sign(), rtol=0, atol=1e-12)
+    v = universal_perturbation(net, images, 0, 0.3, steps=60, norm="2")
+    torch.testing.assert_close(v, 0.3 * away / away.norm(), rtol=0, atol=1e-4)
+
+
+def test_made_on_some_images_it_fools_the_net_on_others():
+    net, _ = linear(size=8, seed=1)
+    draws = torch.Generator().manual_seed(0)
+    images = 0.3 + 0.4 * torch.rand(400, 3, 8, 8, dtype=torch.float64, generator=draws)
+    with torch.no_grad():
+        labels = net(images).argmax(1)
+    seen, unseen = slice(0, 200), slice(200, 400)
+    one = labels == labels[0]  # it cannot push both classes at once across the same plane
+    v = universal_perturbation(net, images[seen][one[seen]], labels[seen][one[seen]], 0.1, steps=30)
+    rest, wanted = images[unseen][one[unseen]], labels[unseen][one[unseen]]
+    assert success_rate(net, rest, wanted) == 0
+    noise = 0.1 * torch.randn(v.shape, generator=draws, dtype=v.dtype).sign()
+    assert success_rate(net, add(rest, v), wanted) > 0.9 > 0.5 > success_rate(net, add(rest, noise), wanted)
+
+
+@pytest.mark.parametrize(("norm", "eps"), [("inf", EPS), ("inf", 0.0), ("2", 0.5)])
+def test_it_stays_in_the_ball_and_is_one_for_all(norm, eps):
+    v = universal_perturbation(toy(), toy_images(5), 1, eps, steps=5, norm=norm, batch=3)
+    assert v.shape == (1, 3, 16, 16) and v.dtype == torch.float64
+    assert (v.abs().max() if norm == "inf" else v.norm()) <= eps + 1e-12
+    assert eps == 0 or v.abs().max() > 0
+
+
+def test_a_seed_repeats_to_the_last_bit_and_another_does_not():
+    def run(seed):
+        labels = torch.tensor([0, 1, 2, 0, 1])
+        return universal_perturbation(toy(), toy_images(5), labels, EPS, 5, EPS / 9, batch=2, seed=seed)
+
+    assert torch.equal(run(1), run(1)) and not torch.equal(run(1), run(2))
+
+
+def test_nothing_is_left_on_the_net_wherever_it_is_called():
+    net, images = used(toy()), toy_images()
+    with unchanged(net):
+        expected = universal_perturbation(net, images, 1, EPS, 2)
+    with torch.inference_mode():
+        found = universal_perturbation(net, images * 1, torch.tensor([1, 1]), EPS, 2)
+    assert torch.equal(found, expected)
+    for when in ("forward", "backward"):
+        net = used(failing(when))
+        with unchanged(net), pytest.raises(Raised):
+            universal_perturbation(net, images, 1, EPS, 2)
+
+
+def test_ctrl_c_and_nan_keep_the_difference_so_far(capsys):
+    two = universal_perturbation(toy(), toy_images(), 1, EPS, steps=2)
+    assert torch.equal(universal_perturbation(Stops(3), toy_images(), 1, EPS), two)
+    assert torch.equal(universal_perturbation(Poisoned(4), toy_images(), 1, EPS), two)
+    assert capsys.readouterr().out.count("universal: ") == 2
+
+
+def test_the_sum_is_cut_to_an_image():
+    v = torch.tensor([0.3, -0.3, 0.0]).view(1, 3, 1, 1)
+    found = add(torch.full((2, 3, 1, 1), 0.8), v)
+    assert found.flatten().tolist() == pytest.approx([1.0, 0.5, 0.8] * 2)
+    with pytest.raises(ValueError, match=r"difference: expected shape \(1 or n, 3, h, w\).*got \(3, 1, 1\)"):
+        add(found, v[0])
+
+
+def test_what_cannot_be_meant_is_refused():
+    refuses_bad_images(lambda images: universal_perturbation(toy(), images, 1, EPS))
+    for options, message in (
+        ({"eps": 10}, "eps: .*did you mean 10/255"),
+        ({"steps": 0}, "steps: "),
+        ({"batch": 0}, "batch: "),
+        ({"step_size": -1}, "step_size: "),
+        ({"labels": 3}, "labels: expected classes 0 .. 2, got 3"),
+        ({"labels": torch.tensor([1])}, r"labels: .*shape \(2,\), got shape \(1,\)"),
+    ):
+        arguments = {"labels": 1, "eps": EPS} | options
+        with pytest.raises(ValueError, match=message):
+            universal_perturbation(toy(), toy_images(), **arguments)
+
+
+def test_a_net_that_cannot_be_followed_back_is_refused():
+    refuses_what_has_no_gradient(lambda net: universal_perturbation(net, toy_images(), 1, EPS))
