@@ -227,8 +227,7 @@ def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch
 
-    from lecture_utils import features, open_lab
-    from lecture_utils.explorers import FilterAtWork, TSNEExplorer, Turntable
+    from lecture_utils import explorers, features, open_lab
 
     allowed, threads = (
         (os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None),
@@ -241,8 +240,18 @@ def exploring(quick):
         lab = open_lab(device="cpu")
         images, labels = lab.gallery.images[:128], lab.gallery.labels[:128]
         bank = features.extract(lab.net, images, lab.layer("fc7"))
-        moved = [Turntable(lab), FilterAtWork(lab.net, images[:48]), TSNEExplorer(bank, labels, lab.classes)]
-        for explorer in moved:
+        deep = {name: lab.layers[name] for name in ("conv1", "conv3", "conv5")}
+        moved = (  # made one after another: some of them compute ahead
+            lambda: explorers.Turntable(lab),
+            lambda: explorers.FilterAtWork(lab.net, images[:48]),
+            lambda: explorers.TSNEExplorer(bank, labels, lab.classes),
+            lambda: explorers.Channels(lab.net, images, lab.layers["conv5"]),
+            lambda: explorers.Occluder(lab.net, images[:2], lab.classes),
+            lambda: explorers.ClassAndLayer(lab.net, images[:40], lab.classes, deep),
+            lambda: explorers.MethodAgainstMethod(lab),
+        )
+        for make in moved:
+            explorer = make()
             latency = explorer.latency(moves=20 if quick else 100)
             name = f"{type(explorer).__name__}, kernel, a move"
             yield Result(f"{name}, p50", latency.p50, "ms")
