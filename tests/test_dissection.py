@@ -223,3 +223,21 @@ def test_errors(world, change, message):
     given = {"maps": world[0], "field": FIELD, "parts": world[1], "count": 3, "tune": tune} | change
     with pytest.raises(ValueError, match=message):
         detectors(**given)
+
+
+def test_the_study_of_rotations_counts_as_the_detectors_do():
+    """Two classes of two parts, each known to one map; maps that know an object only have no lift."""
+    from lecture_utils.studies import rotations
+
+    owner, parts = torch.tensor([0, 0, 1, 1]), torch.zeros(16, 48, 48, dtype=torch.long)
+    for n in range(16):  # two squares side by side: the parts of one object
+        top, left = 8 * (n // 4), 8 * (n % 4)
+        parts[n, top : top + 12, left : left + 12] = 1 + 2 * (n % 2)
+        parts[n, top : top + 12, left + 12 : left + 24] = 2 + 2 * (n % 2)
+    tune = torch.arange(16) // 2 % 2 == 0
+    for wanted, known in ({"iou": 4, "lift": 4}, range(1, 5)), ({"iou": 4, "lift": 0}, (0, 0, 1, 1)):
+        truth = (parts + 1) // 2 - 1 if 0 in known else parts
+        maps = torch.stack([features.coarse(truth == k, FIELD, (12, 12)) for k in known], 1)
+        maps = maps * (1 + 0.01 * torch.rand(maps.shape, generator=draws()))  # no ties
+        found = detectors(maps, FIELD, parts, 4, tune, share=0.02)
+        assert rotations.passing(found, owner) == wanted
