@@ -7,8 +7,8 @@ from torch import nn
 
 from ..checks import check_images, check_layer, check_targets
 from ..hooks import eval_mode
+from ..passes import differentiable, logits_of, score_of
 from .gradients import guided_backprop
-from .passes import differentiable, logits_of, score_of
 
 BATCH = 64  # images in one pass: more of them need more memory and are no faster
 

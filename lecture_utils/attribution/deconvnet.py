@@ -18,8 +18,8 @@ from torch import nn
 
 from ..checks import check_images, check_layer
 from ..hooks import activations
+from ..passes import differentiable, gradient_of, logits_of
 from .gradients import unit
-from .passes import differentiable, gradient_of, logits_of
 from .relu_rules import relu_rule
 
 

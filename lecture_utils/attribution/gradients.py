@@ -6,7 +6,7 @@ import torch
 
 from ..checks import check_layer, near_miss
 from ..hooks import activations
-from .passes import differentiable, gradient_of, logits_of, score_of
+from ..passes import differentiable, gradient_of, logits_of, score_of
 from .relu_rules import relu_rule
 
 HEATS = ("absolute", "squared", "positive", "signed")

@@ -6,7 +6,7 @@ import torch
 
 from ..checks import check_images, check_targets
 from ..hooks import eval_mode
-from .passes import logits_of
+from ..passes import logits_of
 from .window import first_layers_on_a_window
 
 

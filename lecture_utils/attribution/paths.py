@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ..checks import check_images, check_targets
+from ..passes import differentiable, logits_of, score_of
 from .gradients import saliency
-from .passes import differentiable, logits_of, score_of
 
 BATCH = 64  # points in one pass
 

@@ -1,12 +1,12 @@
 """What the attacks share: what they refuse, the loss they raise and its gradient, the ball around an image."""
 
 import math
-import re
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from ..checks import check_images, check_targets, near_miss
+from ..passes import logits_of
 from .steps import value_and_gradient
 
 NORMS = ("inf", "2")
@@ -46,39 +46,10 @@ def uphill(net, images, labels, target=None):
     return torch.cat(losses), torch.cat(gradients)
 
 
-def logits_of(net, images):
-    """The scores before softmax, (n, classes), in the images' dtype. Errors: ValueError where the net gives none."""
-    try:
-        logits = net(images.clone())  # a net may begin with an operation in place, which a leaf refuses
-    except RuntimeError as error:
-        if not re.search(r"\bsizes?\b|shape|dimension", str(error), re.IGNORECASE):
-            raise
-        height, width = images.shape[2:]
-        why = " ".join(str(error).split())[:200]
-        raise ValueError(f"images: the net cannot take {height} x {width} px: {why}") from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(images):
-        what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise ValueError(f"net: expected logits of shape ({len(images)}, classes), got {what}")
-    return logits.to(images.dtype)
-
-
 def all_logits(net, images):
     """`logits_of` in passes of BATCH images, without gradients. Inside `frozen` only."""
     with torch.no_grad():
         return torch.cat([logits_of(net, some) for some in images.split(BATCH)])
-
-
-def slope(scores, leaf, again=False):
-    """d scores[n] / d images[n] for all n at once, (n, 3, h, w). again: another slope of the same pass is to follow.
-
-    Errors: ValueError where the scores do not depend on the images in a way that autograd can follow.
-    """
-    gradient = None
-    if scores.requires_grad:
-        (gradient,) = torch.autograd.grad(scores.sum(), leaf, retain_graph=again, allow_unused=True)
-    if gradient is None:
-        raise ValueError("net: its output does not depend on the images in a way that autograd can follow")
-    return gradient
 
 
 def project(perturbed, images, eps, norm="inf"):

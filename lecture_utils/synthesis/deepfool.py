@@ -3,7 +3,8 @@
 import torch
 
 from ..checks import check_images
-from .attack import BATCH, all_logits, logits_of, slope
+from ..passes import gradient_of, logits_of
+from .attack import BATCH, all_logits
 from .steps import Done, check_count, check_number, frozen, home, iterate
 
 
@@ -59,7 +60,7 @@ def _to_nearest_border(net, images, ranked, box):
     """The shortest way to a border of the linearised net, (n, 3, h, w), and the gap f_l <= 0 there, (n,)."""
     leaf = images.detach().requires_grad_()
     scores = logits_of(net, leaf).gather(1, ranked)  # (n, k), what the net said first in column 0
-    slopes = [slope(column, leaf, again=True) for column in scores.unbind(1)]  # k times (n, 3, h, w)
+    slopes = [gradient_of(column, leaf, again=True) for column in scores.unbind(1)]  # k times (n, 3, h, w)
     others = torch.stack(slopes[1:], 1) - slopes[0][:, None]  # (n, k - 1, 3, h, w)
     if box:  # a value that is at the edge of [0, 1] and would leave it has no part in the way
         low, high = (images <= 0)[:, None], (images >= 1)[:, None]

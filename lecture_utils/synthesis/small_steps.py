@@ -6,7 +6,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ..checks import check_images, check_targets, near_miss
-from .attack import BATCH, all_logits, check_other, lengths, logits_of, slope
+from ..passes import gradient_of, logits_of
+from .attack import BATCH, all_logits, check_other, lengths
 from .steps import Done, check_count, check_number, frozen, home, iterate
 
 RISES = ("score", "probability")
@@ -83,7 +84,7 @@ def _scores_and_slope(net, images, watched, rises):
     scores = logits.gather(1, watched)
     wanted = scores[:, 0] if rises == "score" else -cross_entropy(logits, watched[:, 0], reduction="none")
     good = torch.isfinite(logits).all(1)  # of NaN argmax would make class 0
-    return scores.detach(), ~good | (logits.argmax(1) != watched[:, 0]), slope(wanted, leaf)
+    return scores.detach(), ~good | (logits.argmax(1) != watched[:, 0]), gradient_of(wanted, leaf)
 
 
 def _in_batches(*tensors):

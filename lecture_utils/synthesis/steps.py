@@ -16,6 +16,7 @@ import torch
 
 from ..checks import net_dtype
 from ..hooks import preserved
+from ..passes import gradient_of
 from ..progress import progress
 
 
@@ -93,14 +94,7 @@ def value_and_gradient(function, images):
     """
     leaf = images.detach().requires_grad_()
     value = function(leaf)
-    gradient = None
-    if value.requires_grad:
-        (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
-    if gradient is None:
-        raise ValueError(
-            "net: what is asked for does not depend on the image in a way that autograd can follow"
-        )
-    return value.detach(), gradient
+    return value.detach(), gradient_of(value, leaf)
 
 
 def adam(images, lr, steps):

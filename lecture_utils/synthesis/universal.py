@@ -3,7 +3,8 @@
 import torch
 
 from ..checks import check_images, check_targets
-from .attack import BATCH, check_attack, check_radius, lengths, logits_of, loss_to_raise
+from ..passes import logits_of
+from .attack import BATCH, check_attack, check_radius, lengths, loss_to_raise
 from .steps import check_count, frozen, home, iterate, value_and_gradient
 
 ENOUGH = (

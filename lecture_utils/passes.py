@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
-from ..checks import check_images, check_targets
-from ..hooks import preserved
+from .checks import check_images, check_targets
+from .hooks import preserved
 
 
 @contextmanager
@@ -54,15 +54,18 @@ def score_of(logits, targets):
     return logits.gather(1, targets[:, None])[:, 0]
 
 
-def gradient_of(scores, leaf):
-    """d scores[n] / d images[n] for all n at once, (n, 3, h, w).
+def gradient_of(scores, leaf, again=False):
+    """d scores[n] / d images[n] for all n at once, (n, 3, h, w). again: another gradient of this pass is to follow.
 
     In evaluation mode no image changes another one's score, so the gradient of the sum holds each image's own.
     Errors: ValueError where the scores do not depend on the images in a way that autograd can follow.
     """
-    if not scores.requires_grad:
-        raise ValueError("net: its output has no gradient; does its forward pass use no_grad or detach?")
-    (gradient,) = torch.autograd.grad(scores.sum(), leaf, allow_unused=True)
+    gradient = None
+    if scores.requires_grad:
+        (gradient,) = torch.autograd.grad(scores.sum(), leaf, retain_graph=again, allow_unused=True)
     if gradient is None:
-        raise ValueError("net: its output does not depend on the images in a way that autograd can follow")
+        why = "does its forward pass use no_grad or detach?"
+        raise ValueError(
+            f"net: its output does not depend on the images in a way that autograd can follow; {why}"
+        )
     return gradient
