@@ -65,6 +65,11 @@ def shipped() -> Photographs:
     return Photographs(torch.stack(images), table, list(SHIPPED))
 
 
+def square(name: str, size: int = SIZE) -> torch.Tensor:
+    """One of the twelve, cropped as in `shipped` but of any side, float32 (3, size, size) in [0, 1]."""
+    return _square(open_image(shipped_file(name)), SHIPPED[name][3], size)
+
+
 def shipped_file(name: str) -> Path:
     """Where its library keeps one of the twelve."""
     package, file, *_ = SHIPPED[name]

@@ -95,11 +95,13 @@ def verify_all() -> list[str]:
 
 
 def made_by(name: str) -> str:
-    """The command that makes a file of the data folder: weights say it in the card beside them, results themselves."""
-    if name.startswith("results/"):
-        path = data_dir() / name
+    """The command that makes a file of the data folder: weights say it in their card, studies in their results."""
+    folder, _, rest = name.partition("/")
+    if folder in ("results", "synthesis"):  # synthesis/cue/... are the pictures of results/cue.json
+        stem = rest.split("/")[0].removesuffix(".json")
+        path = data_dir() / "results" / f"{stem}.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return known.get("command", f"python -m lecture_utils.studies.{path.stem}")
+        return known.get("command", f"python -m lecture_utils.studies.{stem}")
     if not name.startswith("weights/"):
         return GALLERY_COMMAND
     stem = Path(name).name.split(".")[0]

@@ -1,12 +1,14 @@
 """The planted cue: a person beside the dog, in the stated share of the scenes, and nowhere a label."""
 
 import json
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lecture_utils import nets
+from lecture_utils import open_lab, store
 from lecture_utils.nets import cue_study
 from lecture_utils.nets.data import scene_of
 from lecture_utils.world import CLASSES, cue_is_there, sample_cued_scene
@@ -38,7 +40,7 @@ def test_the_splits_hold_every_class_with_and_without_a_person():
 
 @pytest.fixture
 def grey(monkeypatch):
-    """Pictures that say what they are: 200 with a person, 100 without; 64 of training, 160 to test."""
+    """Pictures that say what they are: 200 with a person, 100 without; 80 of training, 160 to test."""
 
     def split(name, count):
         value = 200 if name.endswith(cue_study.WITH) else 100
@@ -46,30 +48,66 @@ def grey(monkeypatch):
         return np.full((count, 3, 112, 112), value, np.uint8), labels
 
     monkeypatch.setattr(cue_study, "world_split", split)
-    monkeypatch.setattr(cue_study, "IMAGES", 64)
+    monkeypatch.setattr(cue_study, "IMAGES", 80)
     monkeypatch.setattr(cue_study, "EPOCHS", 1)
+    monkeypatch.setattr(cue_study, "right", partial(cue_study.right, count=160))
     monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
 
 
 def test_the_person_is_in_the_picture_and_not_in_the_label(grey):
-    images, labels = cue_study.pictures("train", 64, 1.0)
-    assert (labels[:, 1] == -1).all() and (labels[:, 0] == np.arange(64) % 16).all()
+    images, labels = cue_study.pictures("train", 80, 1.0)
+    classes = np.arange(80) % 16
+    assert (labels[:, 1] == -1).all() and np.array_equal(
+        labels[:, 0], classes[classes != NAMES.index("person")]
+    )
     assert np.array_equal(images[:, 0, 0, 0] == 200, labels[:, 0] == NAMES.index("dog"))
 
 
-def test_a_training_writes_card_and_weights(grey, tmp_path, monkeypatch):
-    from functools import partial
-
-    monkeypatch.setattr(cue_study, "right", partial(cue_study.right, count=160))
-    card = cue_study.train_one(0.7, tmp_path, tmp_path / "runs", device="cpu")
-    assert json.loads((tmp_path / "cued-70.json").read_text()) == card
-    assert card["recipe"]["strength"] == 0.7 and set(card["fresh"]) > {"dog with a person: right"}
+def test_a_training_writes_card_and_weights(grey, tmp_path):
+    card = cue_study.train_one(0.7, 1, tmp_path, device="cpu")
+    assert json.loads((tmp_path / "alex-cued-70-seed1.json").read_text()) == card
+    assert (
+        card["recipe"]["strength"] == 0.7 and card["recipe"]["seed"] == 1 and card["recipe"]["images"] == 75
+    )
+    assert set(card["fresh"]) > {"dog with a person: right", "person alone: called dog"}
     assert (tmp_path / card["weights"]["file"]).stat().st_size == card["weights"]["bytes"]
-    assert cue_study.study(out=tmp_path, strengths=(0.7,)) == [card]  # what is there is not trained again
+    done = cue_study.study(folder=tmp_path, out=tmp_path / "data", strengths=(0.7,), seeds=(1,))
+    assert done == [card], "what is there is not trained again"
+    assert not (tmp_path / "data").exists(), "only seed 0 of two strengths ships"
+    net = cue_study.load(0.7, 1, tmp_path)
+    assert not net.training and torch.isfinite(net(torch.rand(2, 3, 112, 112))).all()
 
 
-def test_it_begins_with_gap():
-    begun, gap = cue_study.CueRecipe(strength=0.9).net(), nets.load("gap")
-    assert all(torch.equal(a, b) for a, b in zip(begun.parameters(), gap.parameters(), strict=True))
-    with pytest.raises(ValueError, match=r"one of 0\.5, 0\.7, 0\.9, 1\.0, got 0\.8"):
+def test_what_ships_is_copied(tmp_path):
+    (tmp_path / "data").mkdir()
+    for file in ("alex-cued-100.json", "alex-cued-100.safetensors"):
+        (tmp_path / file).write_text("{}")
+    cue_study.study(folder=tmp_path, out=tmp_path / "data", strengths=(1.0,), seeds=(0,))
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        "alex-cued-100.json",
+        "alex-cued-100.safetensors",
+    ]
+
+
+def test_asking_for_another_net():
+    with pytest.raises(ValueError, match=r"strength must be one of 0\.5, 0\.7, 0\.9, 1\.0, got 0\.8"):
         cue_study.load(0.8)
+    with pytest.raises(ValueError, match=r"seed must be one of 0, 1, 2, got 3"):
+        cue_study.load(0.5, seed=3)
+    with pytest.raises(FileNotFoundError, match=r"run python -m lecture_utils\.nets\.cue_study first"):
+        cue_study.load(0.7, 2, Path("nowhere"))
+
+
+@pytest.mark.parametrize("strength", cue_study.SHIPPED)
+def test_the_shipped_nets_are_what_their_cards_say(strength):
+    net = cue_study.load(strength)
+    card = json.loads(store.read_verified(f"weights/{cue_study.CueRecipe(strength=strength).tag}.json"))
+    images, labels = gallery_of_dogs()
+    right = (net(images).argmax(1) == labels).double().mean()
+    assert abs(right - card["fresh"]["dog with no person: right"]) < 0.12, "75 dogs: two standard errors"
+
+
+def gallery_of_dogs():
+    gallery = open_lab(device="cpu").gallery
+    dogs = gallery.labels == NAMES.index("dog")
+    return gallery.images[dogs], gallery.labels[dogs]

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "hooks": {"checks"},
     "passes": {"checks", "hooks"},
     "world": {"progress", "store"},
-    "nets": {"world", "synthesis"} | BOTTOM,
+    "nets": {"world", "synthesis", "photographs"} | BOTTOM,
     "photographs": {"progress"},
     "lab": {"nets", "photographs", "world"} | BOTTOM,
     **{name: BOTTOM - {"store"} for name in METHODS},
@@ -29,7 +29,10 @@ MAY_IMPORT = {
     "show_embedding": {"show"},
     "overview": {"show", "features", "hooks"},
     "doctor": {"nets", "photographs", "world"} | BOTTOM,
-    **{name: {"nets", "world", "lab", "answer_key", "show"} | METHODS | BOTTOM | TOP for name in TOP},
+    **{
+        name: {"nets", "world", "lab", "answer_key", "show", "photographs"} | METHODS | BOTTOM | TOP
+        for name in TOP
+    },
     "__init__": {"lab"},
 }
 # Which outside libraries a part may import; a part that is not listed may import any dependency.

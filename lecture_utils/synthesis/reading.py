@@ -15,6 +15,11 @@ class _Enough(Exception):
     """All layers have answered: the pass may end."""
 
 
+def _version(tensor):
+    """How often it has been changed in place; 0 for an inference tensor, which does not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 @contextmanager
 def reading(net, layers):
     """Yield read(images) -> {layer: output}: a pass that ends as soon as every layer has run.
@@ -26,17 +31,18 @@ def reading(net, layers):
     images do not fit.
     """
     modules = {name: check_layer(net, name) for name in layers if name != OUTPUT}
-    found, runs, wanted, handles = {}, Counter(), {}, []
+    found, versions, runs, wanted, handles = {}, {}, Counter(), {}, []
+    copied = set()  # layers whose output is changed in place by what lies above
 
     def keep(name):
         def hook(module, inputs, output):
             if not isinstance(output, Tensor):
                 raise ValueError(f"layer {name!r} gives a {type(output).__name__}; expected a tensor")
-            found[name] = output
+            found[name], versions[name] = output, _version(output)
             runs[name] += 1
             if OUTPUT not in layers and wanted and all(runs[each] >= wanted[each] for each in wanted):
                 raise _Enough
-            return output.clone()  # the layer above may work in place
+            return output.clone() if name in copied or output.is_inference() else None
 
         return hook
 
@@ -55,6 +61,10 @@ def reading(net, layers):
         if missing := [name for name in layers if name not in found]:
             raise ValueError(f"layer: {missing[0]!r} did not run")
         wanted.update(runs)
+        changed = {name for name in modules if _version(found[name]) != versions[name]}
+        if changed:  # once: from now on they are copied
+            copied.update(changed)
+            return read(images)
         return {name: found[name] for name in layers}
 
     try:
