@@ -5,10 +5,13 @@ a stored notebook must not change from run to run because one run took longer.
 """
 
 import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-__all__ = ["progress"]
+__all__ = ["progress", "silenced"]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+SILENT = ContextVar("SILENT", default=False)
 
 
 def progress(iterable=None, label="", total=None):
@@ -24,7 +27,18 @@ def progress(iterable=None, label="", total=None):
     """
     if total is None:
         total = len(iterable) if hasattr(iterable, "__len__") else None
-    return (_NotebookBar if _in_notebook() else _TerminalBar)(iterable, label, total)
+    kind = _Bar if SILENT.get() else _NotebookBar if _in_notebook() else _TerminalBar
+    return kind(iterable, label, total)
+
+
+@contextmanager
+def silenced():
+    """Inside, bars count and show nothing: for work that shows by itself how far it has come."""
+    before = SILENT.set(True)
+    try:
+        yield
+    finally:
+        SILENT.reset(before)
 
 
 def _in_notebook():
@@ -35,7 +49,7 @@ def _in_notebook():
 
 
 class _Bar:
-    """What both bars share: the loop, the context manager, and closing exactly once."""
+    """What both bars share: the loop, the context manager, and closing exactly once. Alone it shows nothing."""
 
     def __init__(self, iterable, label, total):
         self.iterable, self.label, self.total, self.done, self.closed = iterable, label, total, 0, False
@@ -69,6 +83,12 @@ class _Bar:
         if not self.closed:
             self.closed = True
             self._finish()
+
+    def _draw(self):
+        pass
+
+    def _finish(self):
+        pass
 
 
 class _TerminalBar(_Bar):

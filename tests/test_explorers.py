@@ -1,6 +1,7 @@
 """Every explorer of the package: every stop, every corner of the controls, wrong values, faults, Prev and Next."""
 
 import io
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -38,6 +39,11 @@ class Lab:
             return 40 * self.net(images)
 
 
+@lru_cache(maxsize=1)
+def shared_lab():
+    return open_lab(device="cpu")
+
+
 def noise(*shape, seed=0):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -60,6 +66,9 @@ MAKE = {
         across=3,
     ),
 }
+MAKE[explorers.ClassImages] = lambda: explorers.ClassImages(shared_lab())
+MAKE[explorers.StyleMixer] = lambda: explorers.StyleMixer()
+MAKE[explorers.Attack] = lambda: explorers.Attack(shared_lab(), count=2)
 MAKE[explorers.MethodAgainstMethod] = lambda: explorers.MethodAgainstMethod(open_lab(device="cpu"), scenes=2)
 ALL = {cls.__name__: cls for cls in MAKE}
 

@@ -4,6 +4,7 @@ Of each notebook only the cells tagged `setup` and `explorer` are kept, and run 
 explorer cell creates an explorer and ends with it; it needs no more than setup cells and earlier explorer cells give.
 """
 
+import re
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -31,6 +32,13 @@ class Slow(Explorer):
         return np.full((40, 200, 3), 2 * x, np.uint8)
     def describe(self, x):
         return f"x is {x}"
+"""
+LIVE_RUN = "91_live_run.ipynb"
+CLIMBS = """
+from lecture_utils import open_lab
+from lecture_utils.explorers import ClassImages
+lab = open_lab(device="cpu")
+ClassImages.steps = 4000  # a minute or more: whoever waits for its end has not been heard
 """
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
 PAUSE = 60_000  # ms that a page may take for what should be quick: the machine may be busy
@@ -169,11 +177,12 @@ def opened(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("notebooks"), {}
     for path in LIVE:
         nbformat.write(reduced(nbformat.read(path, as_version=4)), folder / path.name)
-    slow = [
-        new_code_cell(SLOW, metadata={"tags": ["setup"]}),
-        new_code_cell("Slow()", metadata={"tags": ["explorer"]}),
-    ]
-    nbformat.write(reduced(new_notebook(cells=slow, metadata=PYTHON)), folder / OURS)
+    for name, setup, shown in ((OURS, SLOW, "Slow()"), (LIVE_RUN, CLIMBS, "ClassImages(lab)")):
+        cells = [
+            new_code_cell(setup, metadata={"tags": ["setup"]}),
+            new_code_cell(shown, metadata={"tags": ["explorer"]}),
+        ]
+        nbformat.write(reduced(new_notebook(cells=cells, metadata=PYTHON)), folder / name)
     with chromium(viewport={"width": 1280, "height": 1000}) as context, jupyterlab(folder) as address:
 
         def open(name):
@@ -208,7 +217,8 @@ def test_every_control_leads_to_pictures_that_are_no_stop(panels):
                     break
             assert panel.between(), panel.place.inner_text()
         for n in range(panel.lists.count()):
-            options, now = panel.lists.nth(n).locator("option"), panel.lists.nth(n).input_value()
+            options = panel.lists.nth(n).locator("option")
+            now = panel.lists.nth(n).evaluate("list => list.selectedOptions[0].innerText")
             other = [option for option in options.all_inner_texts() if option != now][-1]
             panel.lists.nth(n).select_option(other)
             panel.changed()
@@ -316,6 +326,50 @@ def test_dragging_leaves_no_queue_and_a_fault_is_shown(opened):
     panel.handles.first.press("ArrowRight")
     panel.quiet()
     assert panel.sentence.inner_text() == "x is 2"
+    assert page.faults == [] and page.page.locator(WRONG).count() == 0
+
+
+def test_a_live_run_can_be_stopped_and_leaves_the_kernel_free(opened):
+    """Run live, see a preview, Stop: the picture stays. Again, and move a control: what ships is there at once."""
+    from playwright.sync_api import expect
+
+    page = opened(LIVE_RUN)
+    (panel,) = page.explorers
+    run, stop = (panel.box.get_by_role("button", name=word) for word in ("Run live", "Stop"))
+    steps = re.compile(r"live, step (\d+) of 4000")
+
+    def step():
+        return int(steps.search(panel.sentence.inner_text()).group(1))
+
+    expect(stop).to_be_disabled()
+    run.click()
+    expect(panel.sentence).to_contain_text(steps, timeout=PAUSE)
+    panel.changed()
+    first = step()
+    expect(run).to_be_disabled()
+    page.page.wait_for_function(
+        "([box, first]) => +/step (\\d+)/.exec(box.innerText)[1] > first",
+        arg=[panel.sentence.element_handle(), first],
+        timeout=PAUSE,
+    )
+    stop.click()
+    expect(run).to_be_enabled(timeout=PAUSE)
+    panel.quiet()
+    kept, pixels = panel.sentence.inner_text(), panel.image.evaluate(PIXELS)
+    assert first < step() < 2000, "stopped on the way"
+    page.page.wait_for_timeout(1500)
+    assert (panel.sentence.inner_text(), panel.image.evaluate(PIXELS)) == (kept, pixels), (
+        "the last image stays"
+    )
+
+    run.click()
+    expect(panel.sentence).to_contain_text(steps, timeout=PAUSE)
+    handle = panel.handles.first
+    handle.focus()
+    page.page.keyboard.press(panel.arrow(handle))
+    expect(panel.sentence).not_to_contain_text("live", timeout=PAUSE)
+    page.page.wait_for_timeout(1500)
+    assert "live" not in panel.sentence.inner_text()
     assert page.faults == [] and page.page.locator(WRONG).count() == 0
 
 

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from lecture_utils.progress import progress
+from lecture_utils.progress import progress, silenced
 from tools.run_notebooks import execute
 
 
@@ -50,6 +50,19 @@ def test_it_closes_when_the_work_fails(error):
 def test_a_loop_without_an_iterable_is_refused():
     with pytest.raises(TypeError, match="no iterable"):
         list(progress(label="work", total=5))
+
+
+def test_silenced_it_counts_and_shows_nothing(capsys):
+    with silenced():
+        bar = progress("abc", "letters")
+        assert list(bar) == ["a", "b", "c"] and bar.done == 3 and bar.closed
+        bar.note("nothing")
+    shown = capsys.readouterr()
+    assert shown.err == shown.out == ""
+    with pytest.raises(ZeroDivisionError), silenced():
+        raise ZeroDivisionError
+    assert list(progress("ab", "letters")) == ["a", "b"]
+    assert "letters" in capsys.readouterr().err, "after an error, too, bars are shown again"
 
 
 NOTEBOOK = """

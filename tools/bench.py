@@ -249,6 +249,9 @@ def exploring(quick):
             lambda: explorers.Occluder(lab.net, images[:2], lab.classes),
             lambda: explorers.ClassAndLayer(lab.net, images[:40], lab.classes, deep),
             lambda: explorers.MethodAgainstMethod(lab),
+            lambda: explorers.ClassImages(lab),
+            lambda: explorers.StyleMixer(lab),
+            lambda: explorers.Attack(lab),
         )
         for make in moved:
             explorer = make()

@@ -228,7 +228,7 @@ def show_value(value):
     if isinstance(value, list):
         return "[" + ", ".join(map(show_value, value)) + "]"
     if not isinstance(value, torch.Tensor):
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return f"{value:.4g}" if isinstance(value, float) else repr(value)
     if value.numel() > SHOWN:
         return f"random numbers of shape {tuple(value.shape)}"
     return show_value(value.tolist())

@@ -7,11 +7,13 @@ An explorer is a pure function from named values to a picture, with controls in 
         stops = {"faces us": {"azimuth": 0}, "from behind": {"azimuth": 180}}
         def render(self, azimuth): ...        # uint8 (h, w, 3), the same for the same values
         def describe(self, azimuth): ...      # the same in a sentence
+
+One that can also work for seconds gives `live(**values)`, a generator: it gets a button that runs it, and one that
+stops it.
 """
 
 import io
 from dataclasses import dataclass
-from html import escape
 from numbers import Integral, Real
 from time import perf_counter
 from typing import NamedTuple
@@ -19,10 +21,10 @@ from typing import NamedTuple
 import ipywidgets
 import numpy as np
 from PIL import Image
-from traitlets import Unicode
 
 from .. import show
 from ..checks import near_miss
+from .panel import Panel
 
 
 def _words(label):
@@ -118,6 +120,8 @@ class Explorer:
         """The picture in a sentence, for those who cannot see it."""
         raise NotImplementedError
 
+    live = None  # or a generator (**values) -> (picture, sentence), again and again, each a short while after the last
+
     def check(self, **values):
         """Refuse values that the controls cannot be set to, and names that no control has.
 
@@ -139,7 +143,11 @@ class Explorer:
     def encoded(self, **values):
         """The picture as the bytes of a file of `format`; lightly packed, because it is made at every move."""
         self.check(**values)
-        file, image = io.BytesIO(), Image.fromarray(self.render(**values))
+        return self.packed(self.render(**values))
+
+    def packed(self, picture):
+        """A picture, uint8 (h, w, 3), as the bytes of a file of `format`."""
+        file, image = io.BytesIO(), Image.fromarray(picture)
         if self.format == "jpeg":
             image.save(file, "JPEG", quality=90, subsampling=0)  # full colour resolution keeps letters clean
         else:
@@ -173,73 +181,7 @@ class Explorer:
 
     def widget(self):
         """A new ipywidgets box: the controls, Prev and Next, the picture, and its sentence."""
-        return _Panel(self).box
+        return Panel(self).box
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return self.widget()._repr_mimebundle_(include=include, exclude=exclude)
-
-
-class _Picture(ipywidgets.Image):
-    """An image whose tooltip reaches the page as the picture's accessible name; a plain one has neither.
-
-    In the page a tooltip is looked up beside a description, and an Image without one ends as an error message.
-    """
-
-    description = Unicode("").tag(sync=True)
-
-
-class _Panel:
-    """The widgets of one explorer. A fault while moving is shown under the picture, and raised as well.
-
-    Dragging does not queue up: a slider in the page sends its next value only when the kernel has answered the last
-    one, and drops what lay between.
-    """
-
-    def __init__(self, explorer):
-        self.explorer, self.titles, self.at = explorer, list(explorer.stops), 0
-        start = explorer.stop(self.titles[0])
-        self.inputs = {name: control.widget(start[name]) for name, control in explorer.controls.items()}
-        self.image = _Picture(format=explorer.format, layout=ipywidgets.Layout(max_width="100%"))
-        self.text, self.where = ipywidgets.HTML(), ipywidgets.Label()
-        buttons = [ipywidgets.Button(description=word, tooltip=f"{word} stop") for word in ("Prev", "Next")]
-        for button, step in zip(buttons, (-1, 1), strict=True):
-            button.on_click(lambda _, step=step: self.go(self.at + step))
-        for widget in self.inputs.values():
-            widget.observe(lambda _: self.draw(), "value")
-        self.jumping = False
-        self.box = ipywidgets.VBox(
-            [ipywidgets.HBox([*buttons, self.where]), *self.inputs.values(), self.image, self.text]
-        )
-        self.draw()
-
-    def values(self):
-        return {name: widget.value for name, widget in self.inputs.items()}
-
-    def go(self, number):
-        """Go to a stop; after the last comes the first. Several controls move, one picture is drawn."""
-        self.at = number % len(self.titles)
-        self.jumping = True
-        try:
-            for name, value in self.explorer.stop(self.titles[self.at]).items():
-                self.inputs[name].value = value
-        finally:
-            self.jumping = False
-        self.draw()
-
-    def draw(self):
-        if self.jumping:
-            return
-        values = self.values()
-        here = [n for n, title in enumerate(self.titles) if self.explorer.stop(title) == values]
-        self.at = here[0] if here else self.at
-        place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
-        self.where.value = place if here else f"between stops ({place} was the last)"
-        try:
-            picture, sentence = self.explorer.encoded(**values), self.explorer.describe(**values)
-        except Exception as error:
-            self.text.value = f'<b role="alert">{escape(type(error).__name__)}</b>: {escape(str(error))}'
-            raise
-        with self.image.hold_sync():  # one message
-            self.image.value = picture
-            self.image.tooltip = sentence
-        self.text.value = escape(sentence)

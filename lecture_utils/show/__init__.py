@@ -17,6 +17,7 @@ from .images import (
     signed_colours,
     signed_grid,
     strip,
+    vivid,
 )
 from .maps import activation_maps, fields_over_image, patch_blocks, spotlights
 from .nines import nines
@@ -84,5 +85,6 @@ __all__ = [
     "strip",
     "table",
     "two_legends",
+    "vivid",
     "zfnet_panels",
 ]

@@ -1,0 +1,148 @@
+"""The widgets of one explorer: controls, Prev and Next, the picture, its sentence; and a live run if it has one."""
+
+import asyncio
+from html import escape
+from threading import RLock
+
+import ipywidgets
+from traitlets import Unicode
+
+BREATH = 0.02  # s between two turns of a live run, in which the kernel hears a click
+
+
+class Picture(ipywidgets.Image):
+    """An image whose tooltip reaches the page as the picture's accessible name; a plain one has neither.
+
+    In the page a tooltip is looked up beside a description, and an Image without one ends as an error message.
+    """
+
+    description = Unicode("").tag(sync=True)
+
+
+class Panel:
+    """The widgets of one explorer. A fault while moving is shown under the picture, and raised as well.
+
+    Dragging does not queue up: a slider in the page sends its next value only when the kernel has answered the last
+    one, and drops what lay between.
+    """
+
+    def __init__(self, explorer):
+        self.explorer, self.titles, self.at, self.lock = explorer, list(explorer.stops), 0, RLock()
+        start = explorer.stop(self.titles[0])
+        self.inputs = {name: control.widget(start[name]) for name, control in explorer.controls.items()}
+        self.image = Picture(format=explorer.format, layout=ipywidgets.Layout(max_width="100%"))
+        self.text, self.where = ipywidgets.HTML(), ipywidgets.Label()
+        buttons = [ipywidgets.Button(description=word, tooltip=f"{word} stop") for word in ("Prev", "Next")]
+        for button, step in zip(buttons, (-1, 1), strict=True):
+            button.on_click(lambda _, step=step: self.go(self.at + step))
+        for widget in self.inputs.values():
+            widget.observe(lambda _: self.draw(), "value")
+        self.jumping, self.run = False, LiveRun(self) if explorer.live else None
+        rows = [ipywidgets.HBox([*buttons, self.where]), *self.inputs.values()]
+        rows += [self.run.box] if self.run else []
+        self.box = ipywidgets.VBox([*rows, self.image, self.text])
+        self.draw()
+
+    def values(self):
+        return {name: widget.value for name, widget in self.inputs.items()}
+
+    def go(self, number):
+        """Go to a stop; after the last comes the first. Several controls move, one picture is drawn."""
+        self.at = number % len(self.titles)
+        self.jumping = True
+        try:
+            for name, value in self.explorer.stop(self.titles[self.at]).items():
+                self.inputs[name].value = value
+        finally:
+            self.jumping = False
+        self.draw()
+
+    def draw(self):
+        if self.jumping:
+            return
+        with self.lock:
+            if self.run:
+                self.run.stop()
+            values = self.values()
+            here = [n for n, title in enumerate(self.titles) if self.explorer.stop(title) == values]
+            self.at = here[0] if here else self.at
+            place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
+            self.where.value = place if here else f"between stops ({place} was the last)"
+            try:
+                picture, sentence = self.explorer.encoded(**values), self.explorer.describe(**values)
+            except Exception as error:
+                self.complain(error)
+                raise
+            self.show(picture, sentence)
+
+    def show(self, picture, sentence):
+        """picture: the bytes of a file."""
+        with self.image.hold_sync():  # one message
+            self.image.value = picture
+            self.image.tooltip = sentence
+        self.text.value = escape(sentence)
+
+    def complain(self, error):
+        self.text.value = f'<b role="alert">{escape(type(error).__name__)}</b>: {escape(str(error))}'
+
+
+class LiveRun:
+    """Two buttons that run an explorer's `live` and stop it.
+
+    The kernel stays free: a run works in turns of a fraction of a second, on the loop of the cells, and between two of
+    them come clicks, sliders and other cells. A page may have its clicks handled in another thread (JupyterLab does):
+    the panel's lock keeps turns and moves apart, so that one explorer never computes twice at the same time.
+    Stop, an error and Ctrl-C end a run, and the last picture stays; when a control moves, what belongs to the control
+    takes its place. Where there is no running event loop, as in a test, a click runs it to its end.
+    """
+
+    def __init__(self, panel):
+        self.panel, self.turns = panel, None
+        try:
+            self.loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.loop = None
+        self.start = ipywidgets.Button(description="Run live", tooltip="Run live", icon="play")
+        self.end = ipywidgets.Button(description="Stop", tooltip="Stop", icon="stop", disabled=True)
+        self.start.on_click(lambda _: self.begin())
+        self.end.on_click(lambda _: self.stop())
+        self.box = ipywidgets.HBox([self.start, self.end])
+
+    def begin(self):
+        with self.panel.lock:
+            self.stop()
+            turns = self.turns = self.panel.explorer.live(**self.panel.values())
+            self.start.disabled, self.end.disabled = True, False
+        if self.loop is not None and self.loop.is_running():
+            asyncio.run_coroutine_threadsafe(self.keep_going(turns), self.loop)
+        else:
+            while self.turn(turns):
+                pass
+
+    async def keep_going(self, turns):
+        while self.turn(turns):
+            await asyncio.sleep(BREATH)
+
+    def turn(self, turns):
+        """One turn of a run: whether another one follows."""
+        with self.panel.lock:
+            if self.turns is not turns:  # stopped, or begun anew
+                return False
+            try:
+                picture, sentence = next(turns)
+            except StopIteration:
+                self.stop()
+            except (Exception, KeyboardInterrupt) as error:
+                self.stop()
+                self.panel.complain(error)
+            else:
+                self.panel.show(self.panel.explorer.packed(picture), sentence)
+            return self.turns is turns
+
+    def stop(self):
+        """End the run, if there is one; the picture stays."""
+        with self.panel.lock:
+            if self.turns is not None:
+                self.turns.close()
+            self.turns = None
+            self.start.disabled, self.end.disabled = False, True

@@ -1,0 +1,152 @@
+"""The attack explorer: every picture stays in its ball, its numbers are the net's, and the ways are real attacks."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lecture_utils import nets, open_lab
+from lecture_utils import synthesis as syn
+from lecture_utils.explorers import Attack
+from lecture_utils.explorers.attack import ANY, BARS, MANY, NAMES, NOISE, ONE, RADII, STEPS, THIRD
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return open_lab(net="gap", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def attack(lab):
+    return Attack(lab, count=2)
+
+
+def test_its_pictures_are_the_first_that_the_net_gets_right(attack, lab):
+    said, _ = lab.predict(attack.images)
+    assert said == attack.names == attack.classes and len(set(said)) == 2
+    first = next(n for n, label in enumerate(lab.gallery.labels.tolist()) if lab.classes[label] == said[0])
+    assert torch.equal(attack.images[0], lab.gallery.images[first])
+    assert len(RADII) == len(STEPS) and RADII[-1] == attack.controls["eps"].high
+
+
+@pytest.mark.parametrize("kind", [MANY, ONE, NOISE])
+@pytest.mark.parametrize("eps", [0, 1, 5, 8, 16])
+def test_an_attacked_picture_stays_in_its_ball_and_fits_into_a_file(attack, kind, eps):
+    for target in (ANY, "windmill"):
+        found = attack.attacked(attack.names[0], target, kind, eps)
+        levels = 255 * found
+        assert torch.allclose(levels, levels.round(), atol=1e-3) and found.min() >= 0 and found.max() <= 1
+        moved = (levels - 255 * attack.images[0]).abs()
+        assert moved.max() <= eps + 1e-3
+        assert eps == 0 or moved.max() > 0.9 * eps
+
+
+def test_one_step_is_fgsm_and_noise_is_the_control(attack, lab):
+    name, label, image = attack.names[1], attack.labels[1], attack.images[[1]]
+    expected = syn.fgsm(lab.net, image, int(label), 8 / 255)
+    assert torch.allclose(attack.attacked(name, ANY, ONE, 8), expected[0], atol=0.5 / 255 + 1e-6)
+    noisy = attack.attacked(name, ANY, NOISE, 8)
+    assert not torch.equal(noisy, attack.attacked(name, ANY, ONE, 8))
+    assert torch.equal(noisy, attack.attacked(name, "house", NOISE, 8)), "noise asks for nothing"
+    inside = (image[0] > 9 / 255) & (image[0] < 246 / 255)
+    assert ((noisy - image[0]).abs()[inside] - 8 / 255).abs().max() < 1e-3
+
+
+def test_small_steps_do_what_was_asked(attack, lab):
+    for name, label in zip(attack.names, attack.labels, strict=True):
+        wide = torch.stack([attack.attacked(name, target, MANY, 16) for target in (ANY, "house", "mug")])
+        said = lab.logits(wide).argmax(1)
+        assert said[0] != label
+        assert lab.label("house") == said[1] and lab.label("mug") == said[2]
+        loss = [
+            float(lab.score(attack.attacked(name, ANY, MANY, eps)[None], int(label))) for eps in (0, 2, 8)
+        ]
+        assert loss[0] > loss[1] > loss[2]
+        one, many = (attack.attacked(name, "house", kind, 8)[None] for kind in (ONE, MANY))
+        assert lab.score(many, lab.label("house")) > lab.score(one, lab.label("house"))
+
+
+def test_between_two_radii_the_difference_is_scaled(attack):
+    name, image = attack.names[0], attack.images[0]
+    at = {eps: attack.attacked(name, ANY, MANY, eps) - image for eps in (10, 12)}
+    assert torch.allclose(at[10], at[12] * 10 / 12, atol=0.51 / 255)
+
+
+def test_asked_for_what_it_is_nothing_is_done_and_it_says_so(attack):
+    own = attack.names[0]
+    state = {"picture": own, "target": own, "kind": MANY, "eps": 8}
+    assert torch.equal(attack.attacked(**state), attack.images[0])
+    assert "which it is already: nothing to do" in attack.describe(**state)
+    assert attack.render(**state).dtype == np.uint8
+    assert "nothing to do" not in attack.describe(**state | {"target": ANY})
+
+
+def test_its_words_are_the_net_s(attack, lab):
+    state = attack.stop("8 levels")
+    found = attack.attacked(**state)
+    said, sure = lab.predict(found[None])
+    sentence = attack.describe(**state)
+    assert f"8/255: the net says {said[0]} {float(sure.max()):.0%}" in sentence
+    noisy, sure = lab.predict(attack.attacked(**state | {"kind": NOISE})[None])
+    assert f"Random noise of the same size: the net says {noisy[0]} {float(sure.max()):.0%}" in sentence
+
+
+def test_the_bars_have_the_length_of_the_probabilities(attack, lab):
+    state = attack.stop("4 levels") | {"eps": 0}
+    drawn = attack.render(**state)[:, THIRD + NAMES :]
+    index = int(attack.labels[0])
+    row = round(4 + (index + 0.5) * (drawn.shape[0] - 8) / 16)
+    share = float(attack.before[0, index])
+    blue = (drawn[row] == (0, 114, 178)).all(1).sum()
+    assert blue == pytest.approx(share * (BARS - NAMES - 64), abs=4)
+
+
+def test_the_net_is_left_as_it_was(lab):
+    before, state = [p.clone() for p in lab.net.parameters()], torch.get_rng_state()
+    flags = [p.requires_grad for p in lab.net.parameters()]
+    explorer = Attack(lab, count=1)
+    explorer.render(**explorer.stop("one step only"))
+    assert all(torch.equal(a, b) for a, b in zip(before, lab.net.parameters(), strict=True))
+    assert flags == [p.requires_grad for p in lab.net.parameters()] and all(
+        p.grad is None for p in lab.net.parameters()
+    )
+    assert torch.equal(state, torch.get_rng_state())
+
+
+class Foreign:
+    """A lab of many classes and large pictures, of which nothing is known."""
+
+    has_key, name, device = False, "resnet18", torch.device("cpu")
+    classes = tuple(f"class {n}" for n in range(60))
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Conv2d(3, 60, 8, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        images = torch.rand(4, 3, 160, 160)
+        self.gallery = type("Photographs", (), {"images": images, "files": list("wxyz"), "labels": None})
+
+    def logits(self, images):
+        with torch.no_grad():
+            return 30 * self.net(images)
+
+    def label(self, name):
+        return self.classes.index(name)
+
+
+def test_with_large_pictures_each_way_is_made_when_it_is_asked_for():
+    explorer = Attack(Foreign(), count=3)
+    assert explorer.paths == {} and explorer.names == ["w", "x", "y"]
+    assert len(explorer.controls["target"].options) == 17
+    for title in explorer.stops:
+        assert explorer.render(**explorer.stop(title)).shape[1] <= 1280
+    assert 0 < len(explorer.paths) <= 4
+    assert "(class" in explorer.describe(**explorer.stop("8 levels"))
+    assert explorer.filmstrip().png()
+
+
+def test_an_untrained_net_that_is_never_right_is_refused():
+    lab = open_lab(device="cpu")
+    object.__setattr__(lab, "net", nets.build("alex").eval())
+    lab.gallery.labels[:] = (lab.logits(lab.gallery.images[:8]).argmax(1)[0] + 1) % 16
+    with pytest.raises(ValueError, match="gets none of its first"):
+        Attack(lab, count=1)

@@ -1,0 +1,163 @@
+"""The study of attacks: its bookkeeping on a net whose answers are known, and what it ships."""
+
+import json
+
+import pytest
+import torch
+
+from lecture_utils import open_lab, store, synthesis
+from lecture_utils.studies import attacks, hardened
+
+
+class Brightness(torch.nn.Module):
+    """Class 1 where the mean of all values is above .5, else class 0; a third class that never wins."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(100.0))
+
+    def forward(self, x):
+        lead = self.gain * (x.mean((1, 2, 3)) - 0.5)
+        return torch.stack([-lead, lead, torch.full_like(lead, -1e3)], 1)
+
+
+@pytest.fixture
+def net():
+    return Brightness().eval()
+
+
+@pytest.fixture
+def images():
+    """Means .48, .49, .52 and .60; labelled 0, 0, 1 and (wrongly) 0."""
+    flat = torch.tensor([0.48, 0.49, 0.52, 0.60]).view(4, 1, 1, 1)
+    return flat.expand(4, 3, 6, 6).clone(), torch.tensor([0, 0, 1, 0])
+
+
+def test_which_are_wrong(net, images):
+    assert attacks.wrong(net, *images) == "0001"
+
+
+def test_a_share_counts_what_was_right_before():
+    mean, low, high = attacks.share("1101", "0001")
+    assert mean == pytest.approx(2 / 3) and low <= mean <= high
+    assert attacks.share("0000", "0011")[0] == 0
+    with pytest.raises(ValueError):
+        attacks.share("1", "1")
+
+
+def test_a_curve_of_known_distances(net, images):
+    """Every value must move by .02, .01 or .02: 5.1, 2.55 and 5.1 levels. Noise moves the mean by next to nothing."""
+    found = attacks.curve(net, *images, levels=(2, 3, 6))
+    assert found["clean"] == "0001"
+    assert found["fgsm"] == ["0001", "0101", "1111"], "wrong already: stays wrong"
+    assert [marks[:3] for marks in found["pgd"]] == [marks[:3] for marks in found["fgsm"]]
+    assert [marks[:3] for marks in found["noise"]] == ["000", "000", "000"]
+    assert found["pgd, png"][2][:3] == "111"
+
+
+def test_half_a_level_does_not_survive_a_file(net):
+    images = torch.full((1, 3, 6, 6), 127.4 / 255)  # the border is 127.5; a file rounds to 127
+    found = attacks.curve(net, images, torch.tensor([0]), levels=(0.25,), attacks=("pgd",))
+    assert found["pgd"] == ["1"] and found["pgd, png"] in (["0"], ["1"])
+    below = torch.full((1, 3, 6, 6), 126.9 / 255)
+    found = attacks.curve(net, below, torch.tensor([0]), levels=(0.5,), attacks=("pgd",))
+    assert found["pgd"] == ["0"] and found["pgd, png"] == ["0"]
+
+
+def test_what_leaves_the_ball_is_refused(images):
+    attacks.held(images[0], (images[0] + 2 / 255).clamp(0, 1), 2)
+    with pytest.raises(AssertionError):
+        attacks.held(images[0], images[0] + 2.1 / 255, 2)
+    with pytest.raises(AssertionError):
+        attacks.held(images[0], images[0] + 0.5, 255)
+
+
+def test_random_signs():
+    images = torch.full((2, 3, 20, 20), 0.5)
+    noisy = attacks.signs(images, 4 / 255)
+    moved = (255 * (noisy - images)).round()
+    assert set(moved.unique().tolist()) == {-4, 4} and moved.mean().abs() < 0.5
+    assert torch.equal(noisy, attacks.signs(images, 4 / 255)) and not torch.equal(
+        noisy, attacks.signs(images, 4 / 255, seed=1)
+    )
+    assert attacks.signs(torch.ones(1, 3, 4, 4), 0.1).max() == 1
+
+
+def test_targets_leave_out_their_own_class(net, images):
+    found = attacks.targeted(net, *images, 6, targets=[0, 1])
+    assert found["0"] == "--1-" and found["1"] == "11-1"
+
+
+def test_transfer_between_a_net_and_its_opposite(net, images):
+    class Opposite(Brightness):
+        def forward(self, x):
+            return super().forward(1 - x)
+
+    found = attacks.transfer({"plain": net, "opposite": Opposite().eval()}, *images, 6, names=("fgsm",))
+    assert found["clean"] == {"plain": "0001", "opposite": "1110"}
+    assert found["fgsm"]["plain"]["plain"] == "1111", "made on it, all are lost"
+    assert found["fgsm"]["plain"]["opposite"][:3] == "000", "what darkens for one is right for the other"
+
+
+def test_a_difference_is_kept_as_a_picture():
+    v = torch.randint(-16, 17, (1, 3, 9, 7), generator=torch.Generator().manual_seed(0)) / 255
+    assert torch.allclose(attacks.decoded(attacks.encoded(v)), v, atol=1e-7)
+    assert attacks.decoded(attacks.encoded(v)).dtype == torch.float32
+
+
+def test_right_under_attack(net, images):
+    assert hardened.right(net, *images).tolist() == [1, 1, 1, 0]
+    assert hardened.under_attack(net, images[0][:3], images[1][:3], 3).tolist() == [1, 0, 1]
+
+
+def test_an_unknown_part_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        attacks.main(["curve"])
+    assert "no such part: curve" in capsys.readouterr().err
+
+
+def test_parts_are_put_beside_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(attacks, "make", lambda part: {"made": part})
+    monkeypatch.setattr(attacks, "world_fingerprint", lambda: "w")
+    monkeypatch.setattr(attacks.nets, "card", lambda name: {"weights": {"sha256": name}})
+    assert attacks.main(["curves"]) == 0 and attacks.main(["transfer"]) == 0
+    kept = json.loads((tmp_path / attacks.FILE).read_text())
+    assert kept["curves"] == {"made": "curves"} and kept["transfer"] == {"made": "transfer"}
+    assert kept["command"] == attacks.COMMAND
+
+    def stopped(part):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(attacks, "make", stopped)
+    assert attacks.main(["curves"]) == 130
+    assert json.loads((tmp_path / attacks.FILE).read_text()) == kept
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return attacks.load()
+
+
+def test_every_part_is_shipped(shipped):
+    assert set(attacks.PARTS) <= set(shipped) and shipped["levels"] == list(attacks.LEVELS)
+    assert all(len(row["clean"]) == attacks.COUNT for row in shipped["curves"].values())
+    assert len(shipped["recipe"]["pairs"]) == 16 * len(attacks.WISHES)
+    assert len(shipped["targeted"]["gap"]) == 16
+
+
+def test_the_shipped_differences_fool_as_often_as_it_says(shipped):
+    """The one of `gap`, on the first 64 of the gallery: near the share on all of it."""
+    lab, v = open_lab(net="gap", device="cpu"), attacks.decoded(shipped["universal"]["gap"]["picture"])
+    assert v.shape == (1, 3, 112, 112) and v.abs().max() <= attacks.ALL / 255 + 1e-6
+    images, labels = lab.gallery.images[:64], lab.gallery.labels[:64]
+    clean = attacks.wrong(lab.net, images, labels)
+    mean = attacks.share(attacks.wrong(lab.net, synthesis.add(images, v), labels), clean)[0]
+    assert abs(mean - shipped["universal"]["gap"]["fools"]["gap"]["made"][0]) < 0.15
+
+
+def test_training_pictures_are_not_the_gallerys():
+    from lecture_utils.world.splits import SPLITS
+
+    train, gallery = SPLITS["train"], SPLITS["single"]
+    assert train.first_seed + train.size <= gallery.first_seed

@@ -1,0 +1,166 @@
+"""The live run of a panel: in turns, it hears Stop between them, keeps the last picture, and shows what went wrong."""
+
+import asyncio
+from itertools import islice
+from threading import get_ident
+
+import numpy as np
+import pytest
+
+from lecture_utils.explorers import Explorer, Slider
+from lecture_utils.explorers.panel import BREATH
+
+
+class Counts(Explorer):
+    """Counts to `last`, a picture each; 13 brings bad luck."""
+
+    controls = {"last": Slider(0, 20, 1, "count to")}
+    stops = {"three": {"last": 3}, "twenty": {"last": 20}}
+    closed = 0
+
+    def render(self, last):
+        return np.full((8, 8, 3), last, np.uint8)
+
+    def describe(self, last):
+        return f"a picture of {last}"
+
+    def live(self, last):
+        try:
+            for number in range(1, last + 1):
+                if number == 13:
+                    raise ArithmeticError("13 <is> unlucky")
+                yield np.full((8, 8, 3), 10 * number, np.uint8), f"counted to {number}"
+        finally:
+            self.closed += 1
+
+
+def parts(explorer):
+    """Inputs, the two buttons of the live run, image, sentence."""
+    _, *inputs, run, image, text = explorer.widget().children
+    return inputs, *run.children, image, text
+
+
+def test_an_explorer_without_a_live_run_has_no_buttons_for_it():
+    class Still(Counts):
+        live = None
+
+    assert len(Still().widget().children) == 4 and len(Counts().widget().children) == 5
+
+
+def test_without_an_event_loop_a_click_runs_to_the_end():
+    explorer = Counts()
+    _, run, stop, image, text = parts(explorer)
+    assert (run.description, stop.description) == ("Run live", "Stop")
+    assert not run.disabled and stop.disabled and text.value == "a picture of 3"
+    run.click()
+    assert text.value == image.tooltip == "counted to 3" and explorer.closed == 1
+    assert image.value == explorer.packed(np.full((8, 8, 3), 30, np.uint8))
+    assert not run.disabled and stop.disabled
+
+
+async def breathe(times):
+    await asyncio.sleep(times * BREATH)
+
+
+def test_stop_is_heard_between_two_turns_and_the_picture_stays():
+    explorer = Counts()
+
+    async def click():
+        (last,), run, stop, image, text = parts(explorer)
+        last.value = 12
+        run.click()
+        assert text.value == "a picture of 12", "the click itself does not wait for a picture"
+        await breathe(3)
+        assert run.disabled and not stop.disabled
+        stop.click()
+        kept, said = image.value, text.value
+        assert said.startswith("counted to ") and said != "counted to 12"
+        assert not run.disabled and stop.disabled and explorer.closed == 1
+        await breathe(20)
+        assert (image.value, text.value) == (kept, said)
+        run.click()
+        await breathe(40)
+        assert text.value == "counted to 12" and explorer.closed == 2
+
+    asyncio.run(click())
+
+
+def test_a_control_that_moves_ends_the_run():
+    explorer = Counts()
+
+    async def move():
+        (last,), run, stop, image, text = parts(explorer)
+        last.value = 12
+        run.click()
+        await breathe(3)
+        last.value = 5
+        assert text.value == "a picture of 5" and stop.disabled and explorer.closed == 1
+        await breathe(10)
+        assert text.value == "a picture of 5"
+
+    asyncio.run(move())
+
+
+def test_a_second_click_begins_again_and_does_not_run_twice():
+    explorer = Counts()
+
+    async def twice():
+        (last,), run, stop, image, text = parts(explorer)
+        last.value = 12
+        run.click()
+        await breathe(3)
+        run.click()
+        await breathe(1)
+        early = int(text.value.split()[-1])
+        assert explorer.closed == 1 and early < 5
+        await breathe(3)
+        assert int(text.value.split()[-1]) < early + 6, "one run, not two in turn"
+        stop.click()
+
+    asyncio.run(twice())
+
+
+@pytest.mark.parametrize("kind", [ArithmeticError, KeyboardInterrupt])
+def test_an_error_ends_the_run_and_is_shown(kind):
+    class Unlucky(Counts):
+        def live(self, last):
+            yield from islice(super().live(last), 11)
+            raise kind("13 <is> unlucky")
+
+    (last,), run, stop, image, text = parts(explorer := Unlucky())
+    last.value = 14
+    run.click()
+    assert f"{kind.__name__}</b>: 13 &lt;is&gt; unlucky" in text.value
+    assert image.tooltip == "counted to 11" and not run.disabled and stop.disabled
+    last.value = 2
+    assert text.value == explorer.describe(last=2)
+
+
+def test_clicks_from_another_thread_are_heard_too():
+    """As in JupyterLab, which has the kernel handle widgets beside its cells."""
+    explorer = Counts()
+
+    async def click():
+        (last,), run, stop, image, text = parts(explorer)
+        last.value = 12
+        here = get_ident()
+        told = []
+        explorer.live = lambda last: (
+            told.append(get_ident()) or each for each in Counts.live(explorer, last)
+        )
+        await asyncio.to_thread(run.click)
+        await breathe(3)
+        await asyncio.to_thread(stop.click)
+        said = text.value
+        assert said.startswith("counted to ") and set(told) == {here}, (
+            "the work is done in the loop of the cells"
+        )
+        await breathe(10)
+        assert text.value == said and not run.disabled
+        run.click()
+        await breathe(3)
+        await asyncio.to_thread(setattr, last, "value", 5)
+        await breathe(5)
+        assert text.value == "a picture of 5"
+
+    asyncio.run(click())

@@ -1,0 +1,129 @@
+"""The style mixer: its pictures are those that the study makes, its numbers fall and rise as the controls say."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lecture_utils import open_lab, store
+from lecture_utils.explorers import StyleMixer
+from lecture_utils.explorers.style_mixer import HEAD, PANEL, SECOND, WEIGHTS, _place
+from lecture_utils.studies import style_mixer as study
+
+PAIR, ALL = tuple(study.PAIRS)[0], tuple(study.DEPTHS)[-1]
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    return StyleMixer()
+
+
+def test_every_picture_ships_with_its_numbers(explorer):
+    shape = len(study.PAIRS), len(study.DEPTHS), len(study.WEIGHTS)
+    assert len(explorer.pictures) == np.prod(shape) and len(WEIGHTS) == len(study.WEIGHTS)
+    assert [eval(weight) for weight in WEIGHTS] == pytest.approx(study.WEIGHTS)
+    for (pair, depth, number), picture in explorer.pictures.items():
+        assert picture.shape == (study.SIDE, study.SIDE, 3)
+        left = explorer.losses(pair, depth, number + 1)
+        assert set(left) == {"content", "style"} and min(left.values()) > 0
+    size = sum(entry["bytes"] for name, entry in store.manifest().items() if name.startswith(study.FOLDER))
+    assert 0 < size < 1.3e6
+
+
+def test_more_weight_buys_style_and_costs_content(explorer):
+    for pair in study.PAIRS:
+        for depth in study.DEPTHS:
+            content, style = (
+                [explorer.losses(pair, depth, weight)[name] for weight in range(1, 6)]
+                for name in ("content", "style")
+            )
+            assert content == sorted(content), (pair, depth)
+            assert style[0] > style[2], (pair, depth)
+        deepest = [explorer.losses(pair, depth, 5)["style"] for depth in study.DEPTHS]
+        assert deepest[-1] == min(deepest) < 0.1 * explorer.facts["photographs"][pair]["style"]
+        assert explorer.facts["photographs"][pair]["content"] == 0
+
+
+def test_with_little_weight_the_photograph_is_nearer(explorer):
+    for pair, (content, _) in study.PAIRS.items():
+        own = explorer.photographs[content].transpose(1, 2, 0)
+        for depth in study.DEPTHS:
+            little, much = (
+                np.abs(explorer.pictures[pair, depth, weight] / 255 - own).mean() for weight in (0, 4)
+            )
+            assert little < much, (pair, depth)
+
+
+def test_the_study_mixes_as_it_says(monkeypatch):
+    """Small and short: both losses are those of the picture, and the style comes nearer."""
+    monkeypatch.setitem(study.RECIPE, "steps", 6)
+    net = study.usual_net()
+    assert not any(isinstance(module, torch.nn.MaxPool2d) for module in net.modules())
+    some = study.mixed(net, PAIR, ALL, 1, side=64)
+    assert some.images.shape == (1, 3, 64, 64)
+    found = study.all_losses(net, some.images, PAIR)
+    assert found["content"] == pytest.approx(float(some.losses["content"]), abs=2e-3)
+    assert found["style"] == pytest.approx(float(some.losses["style"]), rel=1e-2)
+    bare = study.all_losses(net, study.photograph(study.PAIRS[PAIR][0], 64), PAIR)
+    assert bare["content"] == 0 and found["style"] < bare["style"]
+    little, much = (study.mixed(net, PAIR, ALL, weight, side=64).losses for weight in (1 / 9, 9))
+    assert little["content"] < much["content"] and little["style"] > much["style"]
+
+
+def test_what_is_made_is_kept_and_collected(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(study, "usual_net", lambda: None)
+    monkeypatch.setattr(study, "PAIRS", {PAIR: study.PAIRS[PAIR]})
+    monkeypatch.setattr(study, "DEPTHS", {"1": ("relu1",)})
+    monkeypatch.setattr(study, "WEIGHTS", (1, 3))
+    monkeypatch.setattr(study, "all_losses", lambda net, image, pair: {"content": 0.5, "style": 0.1})
+    mixed = []
+    monkeypatch.setattr(
+        study,
+        "mixed",
+        lambda net, *asked: (
+            mixed.append(asked) or type("Styled", (), {"images": torch.full((1, 3, 32, 32), 0.2)})
+        ),
+    )
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    study.make(folder)
+    study.make(folder)
+    assert mixed == [(PAIR, "1", 1), (PAIR, "1", 3)], "what is there is not made again"
+    found = study.collect(folder)
+    assert found == {
+        "losses": {PAIR: {"1": [{"content": 0.5, "style": 0.1}] * 2}},
+        "photographs": {PAIR: {"content": 0.5, "style": 0.1}},
+    }
+    (file,) = (tmp_path / "data" / study.FOLDER).iterdir()
+    with Image.open(file) as sheet:
+        assert sheet.size == (2 * study.SIDE, study.SIDE) and np.abs(np.asarray(sheet) - 51.0).max() < 3
+
+
+def test_the_picture_shows_what_was_chosen(explorer):
+    state = {"pair": PAIR, "depth": ALL, "weight": 4}
+    sheet = explorer.render(**state)
+    middle = sheet[HEAD : HEAD + PANEL : 2, SECOND : SECOND + PANEL : 2].astype(int)
+    assert np.abs(middle - explorer.pictures[PAIR, ALL, 3]).mean() < 12
+    left, top = _place(3, 3)
+    assert sheet[top - 3, left + 20].tolist() == [0, 114, 178]
+    other = _place(3, 2)
+    assert sheet[other[1] - 3, other[0] + 20].tolist() != [0, 114, 178]
+    assert "layers 1 to 4 with weight 3:" in explorer.describe(**state)
+    assert "layer 1 alone with weight 1/9:" in explorer.describe(**state | {"depth": "1", "weight": 1})
+
+
+def test_it_shows_the_same_whatever_the_lab(explorer):
+    state = explorer.stop(next(iter(explorer.stops)))
+    again = StyleMixer(open_lab(net="gap", device="cpu"))
+    assert np.array_equal(again.render(**state), explorer.render(**state))
+
+
+def test_the_results_name_their_command():
+    facts = json.loads(store.read_verified(study.FILE))
+    assert facts["command"] == study.COMMAND and store.manifest()[study.FILE]["made_by"] == study.COMMAND
+    pictures = [name for name in store.manifest() if name.startswith(study.FOLDER)]
+    assert len(pictures) == len(study.PAIRS)
+    assert {store.manifest()[name]["made_by"] for name in pictures} == {study.COMMAND}

@@ -1,0 +1,202 @@
+"""The studies behind notebook 08: their measures on what is known, their bookkeeping, and what is shipped."""
+
+import json
+
+import pytest
+import torch
+
+from lecture_utils import open_lab, store, synthesis
+from lecture_utils.nets import fast_style as painter
+from lecture_utils.studies import fast_style, inversions, style_gallery
+
+ROOM = 1_300_000  # bytes for all pictures of these studies
+
+
+def noise(side=64, seed=0):
+    return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+# --- the grid ---
+
+
+@pytest.mark.parametrize("period", [4, 8])
+def test_a_grid_is_seen_in_both_directions(period):
+    plain = synthesis.regularisers.gaussian_blur(noise(128), 1.0)
+    assert style_gallery.grid_peak(plain, period) < 2
+    for step in (lambda x: x[..., ::period], lambda x: x[..., ::period, :]):
+        planted = plain.clone()
+        step(planted).add_(0.15)
+        assert style_gallery.grid_peak(planted, period) > 4
+        turned = style_gallery.grid_peak(planted.transpose(2, 3), period)
+        assert turned == pytest.approx(style_gallery.grid_peak(planted, period))
+
+
+def test_a_grid_of_another_period_is_not_taken_for_it():
+    planted = synthesis.regularisers.gaussian_blur(noise(120), 1.0)
+    planted[..., ::5] += 0.15
+    assert style_gallery.grid_peak(planted, 5) > 4 and style_gallery.grid_peak(planted, 8) < 2
+
+
+def test_a_period_that_does_not_divide_is_refused():
+    with pytest.raises(ValueError, match="period: expected one that divides 64 px, got 5"):
+        style_gallery.grid_peak(noise(), 5)
+
+
+# --- bookkeeping ---
+
+
+def test_shuffled_pixels_are_the_same_pixels():
+    image = noise()
+    other = style_gallery.shuffled(image)
+    assert not torch.equal(image, other) and torch.equal(other, style_gallery.shuffled(image))
+    colours = [tuple(pixel) for pixel in image.flatten(2)[0].T.tolist()]
+    assert sorted(colours) == sorted(tuple(pixel) for pixel in other.flatten(2)[0].T.tolist())
+
+
+def test_jobs_name_their_sources():
+    names = list(style_gallery.jobs())
+    assert len({style_gallery.file_of(name) for name in names}) == len(names)
+    assert style_gallery.sources("cat in flower") == ("cat", "flower")
+    assert (
+        style_gallery.sources("changed: max pooling") == style_gallery.sources("live") == ("china", "coffee")
+    )
+    assert style_gallery.sources("brick, 3 of 4") == (None, "brick")
+
+
+def test_the_painter_pools_by_mean_unless_told():
+    kinds = {
+        kind: [type(m).__name__ for m in style_gallery.painter(kind)]
+        for kind in ("average", "max", "untrained")
+    }
+    assert kinds["average"].count("AvgPool2d") == kinds["max"].count("MaxPool2d") == 2
+    assert kinds["average"] == kinds["untrained"]
+    weights = {kind: style_gallery.painter(kind).conv1.weight for kind in kinds}
+    assert torch.equal(weights["average"], weights["max"])
+    assert not torch.equal(weights["average"], weights["untrained"])
+
+
+def test_judged_is_zero_for_the_pictures_themselves():
+    image = style_gallery.photograph("coffee", 64)
+    other = style_gallery.photograph("flower", 64)
+    assert style_gallery.judged(image, image, image) == {"content": 0, "style": 0}
+    assert style_gallery.judged(image, other)["style"] > 0.1
+    assert style_gallery.judged(image, other, image)["content"] == 0
+
+
+def test_a_small_gallery_is_written_and_kept(tmp_path, monkeypatch):
+    made = style_gallery.painted("china", "coffee", side=32, steps=1, octaves=1)
+    jobs = dict.fromkeys(("live", "changed: as it is"), (lambda: made, (), {}))
+    monkeypatch.setattr(style_gallery, "jobs", lambda: jobs)
+    monkeypatch.setattr(style_gallery, "floors", lambda: {"x": 1})
+    monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(style_gallery.nets, "card", lambda net: {"weights": {"sha256": net}})
+    monkeypatch.setattr(style_gallery, "judged", lambda *images: {"style": 0.5})
+    path = style_gallery.run(["live"])
+    style_gallery.run(["changed: as it is"])
+    found = json.loads(path.read_text())
+    assert list(found["rows"]) == ["live", "changed: as it is"], "the first one stayed"
+    assert found["floors"] == {"x": 1} and found["rows"]["live"]["losses"]["style"] > 0
+    assert {p.name for p in (tmp_path / style_gallery.FOLDER).iterdir()} == {
+        "live.jpg",
+        "changed-as_it_is.jpg",
+    }
+
+
+@pytest.mark.parametrize("study", [style_gallery, inversions])
+def test_an_unknown_name_is_refused(study, capsys):
+    with pytest.raises(SystemExit):
+        study.main(["nothing"])
+    assert "unknown: nothing" in capsys.readouterr().err
+
+
+def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
+    flat = torch.rand(4, 5, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, -1, 16, 16)
+    inversions.write_sheet(flat, tmp_path / "gap-untrained.jpg")
+    monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name.split("/")[-1])
+    torch.testing.assert_close(inversions.pictures("gap, untrained"), flat, atol=0.01, rtol=0)
+
+
+def test_differences_are_found():
+    shipped = inversions.load()
+    name, layer, count = inversions.SLICE
+    row = shipped["rows"][name][layer]
+    same = {key: row[key][:count] for key in ("psnr", "error")}
+    assert inversions.differences(same, shipped) == []
+    for key, by in (("psnr", 0.6), ("error", 0.02)):
+        (sentence,) = inversions.differences(same | {key: [same[key][0], same[key][1] + by]}, shipped)
+        assert sentence.startswith(key)
+
+
+def test_inverted_reports_what_it_made():
+    net, images = inversions.net_of("gap"), open_lab(net="gap").gallery.images[:2]
+    found, numbers = inversions.inverted(net, "conv2", images, steps=2)
+    places = images.shape[2] * images.shape[3]
+    smooth = inversions.TV["conv2"] * synthesis.total_variation(images) / places
+    assert numbers["loss of the image"] == pytest.approx(smooth.tolist())
+    error = synthesis.relative_error(net, found, images, "relu2")
+    assert numbers["error"] == pytest.approx(error.tolist(), rel=1e-4)
+    assert all(a > b for a, b in zip(numbers["loss"], numbers["error"], strict=True))
+    blank = inversions.net_of("gap, untrained")
+    assert not blank.training and not torch.equal(blank.conv1.weight, net.conv1.weight)
+
+
+# --- what is shipped ---
+
+
+def test_every_picture_is_shipped_with_its_row():
+    shipped = style_gallery.load()
+    assert list(shipped["rows"]) == list(style_gallery.jobs())
+    assert shipped["recipe"] == style_gallery.RECIPE, "the pictures are of this recipe"
+    for name, row in shipped["rows"].items():
+        image = style_gallery.picture(name)
+        large = " in " in name
+        assert image.shape[1:] == (384, 384) if large else image.shape[1] in (128, 256)
+        assert {"losses", "judge", "variation", "grid"} == set(row)
+    seen = style_gallery.judged(
+        style_gallery.picture("cat in coffee")[None],
+        *(style_gallery.photograph(name, 384) for name in ("coffee", "cat")),
+    )
+    for key, value in shipped["rows"]["cat in coffee"]["judge"].items():
+        assert seen[key] == pytest.approx(value, abs=0.05), "the file shows what was measured"
+
+
+def test_the_gallery_has_no_grid():
+    rows = style_gallery.load()["rows"]
+    for name, row in rows.items():
+        if " in " in name or name.endswith("4 of 4"):
+            assert max(row["grid"].values()) < 2, name
+
+
+def test_pictures_have_room():
+    folders = (style_gallery.FOLDER, inversions.FOLDER, fast_style.FOLDER)
+    assert sum(p.stat().st_size for f in folders for p in (store.data_dir() / f).iterdir()) < ROOM
+
+
+def test_inversions_are_shipped_whole():
+    shipped, images = inversions.load(), open_lab().gallery.images[inversions.IMAGES]
+    assert list(shipped["rows"]) == list(inversions.NETS)
+    for name, layers in shipped["rows"].items():
+        assert list(layers) == list(inversions.TV)
+        assert all(len(values) == 8 for row in layers.values() for values in row.values())
+        sheet = inversions.pictures(name)
+        assert sheet.shape == (inversions.SHOWN, len(inversions.TV), 3, 112, 112)
+        for k, row in enumerate(layers.values()):
+            seen = synthesis.psnr(sheet[:, k].contiguous(), images[: inversions.SHOWN])
+            assert seen.tolist() == pytest.approx(row["psnr"][: inversions.SHOWN], abs=2 if k else 12)
+
+
+def test_the_race_is_shipped_and_its_losses_fall():
+    shipped = fast_style.load()
+    assert list(shipped) == list(fast_style.BUDGETS)
+    for name in painter.JUDGED:
+        left = [fast_style.whole(row[name]) for row in shipped.values()]
+        assert left == sorted(left, reverse=True), name
+        assert fast_style.picture(name).shape == (3, painter.SIDE, painter.SIDE)
+
+
+def test_the_race_measures_as_the_training_did():
+    images = torch.cat([painter.photograph(name) for name in painter.JUDGED])
+    found = fast_style.losses_of(painter.paint(painter.load(), images))
+    for name, losses in painter.card()["judged"].items():
+        assert found[name] == pytest.approx(losses, abs=0.01)
+    assert all(losses["content"] == 0 for losses in fast_style.losses_of(images).values())
