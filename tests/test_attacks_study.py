@@ -161,3 +161,12 @@ def test_training_pictures_are_not_the_gallerys():
 
     train, gallery = SPLITS["train"], SPLITS["single"]
     assert train.first_seed + train.size <= gallery.first_seed
+
+
+def test_a_training_that_is_missing_names_its_command(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("INSIDE_CONVNETS_CACHE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"adversarial_training gap --seed 1 --eps 4"):
+        hardened.trained()
+    before = attacks.load()
+    assert attacks.main(["hardened"]) == 2 and "--seed 1" in capsys.readouterr().err
+    assert attacks.load() == before, "what is there stays"

@@ -234,6 +234,9 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("\nstopped; the parts that were not finished are as they were", file=sys.stderr)
         return 130
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(f"{path}; now run python -m lecture_utils.store --write")
     return 0
 

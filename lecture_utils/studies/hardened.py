@@ -29,18 +29,20 @@ def shipped():
 
 
 def trained():
-    """{name: net}: seeds "0" (shipped), "1", "2", and the "control" that met no attack: those of the cache that are
-    finished.
+    """{name: net}: seeds "0" (shipped), "1", "2", and the "control" that met no attack, from the cache.
+
+    Errors: FileNotFoundError, naming the command, for a training that is not there or not finished.
     """
-    tags = {str(seed): tag("gap", seed, f"adversarial-{EPS}") for seed in (1, 2)}
-    found = {"0": shipped()}
-    for name, stem in {**tags, "control": tag("gap", 0, f"adversarial-{CONTROL:g}")}.items():
-        path = cache_dir() / "runs" / stem / "checkpoint.pt"
+    found, command = {"0": shipped()}, "python -m lecture_utils.nets.adversarial_training gap"
+    for name, seed, eps in (("1", 1, EPS), ("2", 2, EPS), ("control", 0, CONTROL)):
+        path = cache_dir() / "runs" / tag("gap", seed, f"adversarial-{eps:g}") / "checkpoint.pt"
         state = torch.load(path, map_location="cpu", weights_only=True) if path.exists() else {"epoch": 0}
-        if state["epoch"] == EPOCHS:
-            net = nets.build("gap")
-            net.load_state_dict(state["net"])
-            found[name] = net.eval()
+        if state["epoch"] != EPOCHS:
+            raise FileNotFoundError(
+                f"{path} is missing or not finished: run {command} --seed {seed} --eps {eps:g}"
+            )
+        found[name] = nets.build("gap")
+        found[name].load_state_dict(state["net"])
     return found
 
 
