@@ -6,7 +6,7 @@ from torch import nn
 
 from lecture_utils import store
 from lecture_utils.nets import cue_study
-from lecture_utils.studies import cue
+from lecture_utils.studies import cue, sheets
 
 
 class SeesRed(nn.Module):
@@ -71,8 +71,7 @@ def test_real_scenes_find_themselves(pictures):
 def test_a_sheet_keeps_the_order(tmp_path, monkeypatch):
     images = torch.arange(24).view(24, 1, 1, 1).expand(-1, 3, 112, 112) / 24
     file = tmp_path / cue.PICTURES / "alex-cued-50.jpg"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(cue.sheet(images))
+    sheets.save(images.unflatten(0, (-1, cue.COLUMNS)), file)
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     store.write_manifest()
     assert torch.allclose(cue.pictures_of(0.5), images, atol=2 / 255)

@@ -9,20 +9,18 @@ each subject, one column for each way. The rough pictures are saved in half the 
 """
 
 import argparse
-import io
 import json
 import sys
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 
 from .. import features, nets, store
 from .. import synthesis as syn
 from ..lab import open_lab
 from ..nets.data import world_fingerprint
 from ..progress import progress, silenced
+from . import sheets
 
 COMMAND = "python -m lecture_utils.studies.ascent_pictures"
 FILE, FOLDER = "results/ascent_pictures.json", "synthesis/ascent_pictures"
@@ -179,10 +177,8 @@ def save(pictures):
     names = list(dict.fromkeys(subject for subject, _, _ in pictures))
     for sheet, ways in SHEETS.items():
         rows = [[pictures[s, way, start] for way in ways] for s in names for start in STARTS]
-        pixels = torch.cat([torch.cat(row, 2) for row in rows], 1).permute(1, 2, 0)
-        path = store.data_dir() / FOLDER / f"{sheet}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((255 * pixels).round().byte().numpy()).save(path, "JPEG", **SAVED[sheet])
+        tiles = torch.stack([torch.stack(row) for row in rows])
+        sheets.save(tiles, store.data_dir() / FOLDER / f"{sheet}.jpg", **SAVED[sheet])
 
 
 def load():
@@ -194,11 +190,10 @@ def load_pictures(names):
     """{(subject, way, start): uint8 (112, 112, 3)}, as they were saved. names: of the subjects, as in `load`."""
     found, rows = {}, [(name, start) for name in names for start in STARTS]
     for sheet, ways in SHEETS.items():
-        pixels = np.asarray(Image.open(io.BytesIO(store.read_verified(f"{FOLDER}/{sheet}.jpg"))))
+        pixels = sheets.pixels(f"{FOLDER}/{sheet}.jpg", len(rows), len(ways))
         for row, (name, start) in enumerate(rows):
             for column, way in enumerate(ways):
-                box = np.s_[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE]
-                found[name, way, start] = pixels[box]
+                found[name, way, start] = pixels[row, column]
     return found
 
 

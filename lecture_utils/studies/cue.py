@@ -12,14 +12,12 @@ Results: data/results/cue.json; the images of seed 0, unselected, in data/synthe
 """
 
 import argparse
-import io
 import json
 import sys
 from dataclasses import replace
 
 import numpy as np
 import torch
-from PIL import Image
 
 from .. import answer_key as key
 from .. import features, nets, store
@@ -29,6 +27,7 @@ from ..progress import progress
 from ..synthesis import NATURAL, ascend, class_score
 from ..world import CLASSES
 from ..world.render import render_many
+from . import sheets
 
 COMMAND = "python -m lecture_utils.studies.cue"
 FILE, PICTURES = "results/cue.json", "synthesis/cue"
@@ -133,23 +132,10 @@ def gains(rows, name="evidence"):
     return found
 
 
-def sheet(images, columns=COLUMNS):
-    """Images (n, 3, h, w), n a multiple of columns, side by side as the bytes of a JPEG file."""
-    n, _, height, width = images.shape
-    grid = images.view(n // columns, columns, 3, height, width).permute(0, 3, 1, 4, 2)
-    pixels = (grid.reshape(-1, columns * width, 3) * 255).round().to(torch.uint8).numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=88, optimize=True)
-    return file.getvalue()
-
-
-def pictures_of(strength, side=112):
+def pictures_of(strength):
     """The shipped dog images of a strength, (STARTS, 3, 112, 112) in [0, 1]. Errors: store.DamagedData."""
-    content = store.read_verified(f"{PICTURES}/{cue_study.CueRecipe(strength=strength).tag}.jpg")
-    pixels = torch.from_numpy(np.array(Image.open(io.BytesIO(content)))).float() / 255
-    rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
-    grid = pixels.view(rows, side, columns, side, 3).permute(0, 2, 4, 1, 3)
-    return grid.reshape(-1, 3, side, side)
+    name = f"{PICTURES}/{cue_study.CueRecipe(strength=strength).tag}.jpg"
+    return sheets.read(name, STARTS // COLUMNS, COLUMNS).flatten(0, 1)
 
 
 def load():
@@ -170,8 +156,7 @@ def study(out=None, strengths=cue_study.STRENGTHS, seeds=cue_study.SEEDS):
             images, control = dream_of(net, DOG), dream_of(net, CONTROL)
             rows.append(measure(net, card, pictures, images, control))
             if seed == 0:
-                (out / PICTURES).mkdir(parents=True, exist_ok=True)
-                (out / PICTURES / f"{recipe.tag}.jpg").write_bytes(sheet(images))
+                sheets.save(images.unflatten(0, (-1, COLUMNS)), out / PICTURES / f"{recipe.tag}.jpg")
     facts = {
         "command": COMMAND,
         "needs": cue_study.COMMAND,

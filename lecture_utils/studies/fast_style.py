@@ -20,7 +20,7 @@ import torch
 from .. import nets, store, synthesis
 from ..nets import fast_style
 from ..progress import progress
-from . import style_gallery
+from . import sheets
 
 COMMAND = "python -m lecture_utils.studies.fast_style"
 FILE, FOLDER = "results/fast_style.json", "synthesis/fast_style"
@@ -78,7 +78,7 @@ def run():
         found = optimised(names, steps, net)
         rows[str(steps)] = by_name(found.losses)
     for name, image in zip(names, found.images, strict=True):
-        style_gallery.save(image, folder / f"{name}.jpg")
+        sheets.save(image[None, None], folder / f"{name}.jpg")
     facts = {"command": COMMAND, "net": NET, "weights": nets.card(NET)["weights"]["sha256"],
              "style": fast_style.STYLE, "rows": rows}  # fmt: skip
     return store.write_json(store.data_dir() / FILE, facts)
@@ -86,7 +86,7 @@ def run():
 
 def picture(name):
     """The optimiser's picture of the most steps, (3, h, w) in [0, 1]. Errors: store.DamagedData."""
-    return style_gallery.read(f"{FOLDER}/{name}.jpg")
+    return sheets.read(f"{FOLDER}/{name}.jpg")[0, 0]
 
 
 def load():

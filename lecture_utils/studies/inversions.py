@@ -22,7 +22,7 @@ import torch
 from .. import answer_key, nets, store, synthesis
 from ..lab import open_lab
 from ..progress import progress
-from . import style_gallery
+from . import sheets
 
 COMMAND = "python -m lecture_utils.studies.inversions"
 FILE, FOLDER = "results/inversions.json", "synthesis/inversions"
@@ -75,7 +75,8 @@ def run(only=NETS, out=None, pictures=None):
             found, numbers = inverted(net, layer, images)
             rows[name][layer] = numbers | {"agrees": agrees(judge, found, labels)}
             tiles.append(found[:SHOWN])
-        write_sheet(torch.stack(tiles, 1), pictures / f"{name.replace(', ', '-')}.jpg")
+        file = pictures / f"{name.replace(', ', '-')}.jpg"
+        sheets.save(torch.stack(tiles, 1), file, quality=92, subsampling=0)  # colours as fine as grey
     flat = images.mean((2, 3), keepdim=True).expand_as(images)  # the best picture of one colour
     content = {
         "command": COMMAND,
@@ -93,19 +94,9 @@ def run(only=NETS, out=None, pictures=None):
     return store.write_json(path, _rounded(content))
 
 
-def write_sheet(tiles, path):
-    """Pictures (rows, columns, 3, h, w) as one JPEG file, without gaps."""
-    rows, columns, _, h, w = tiles.shape
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet = tiles.permute(2, 0, 3, 1, 4).reshape(3, rows * h, columns * w)
-    style_gallery.save(sheet, path, quality=92, subsampling=0)  # colours as fine as grey
-
-
 def pictures(name):
     """The shipped pictures of a net, (SHOWN, layers, 3, h, w) in [0, 1]. Errors: store.DamagedData."""
-    sheet = style_gallery.read(f"{FOLDER}/{name.replace(', ', '-')}.jpg")
-    h, w = sheet.shape[1] // SHOWN, sheet.shape[2] // len(TV)
-    return sheet.view(3, SHOWN, h, len(TV), w).permute(1, 3, 0, 2, 4)
+    return sheets.read(f"{FOLDER}/{name.replace(', ', '-')}.jpg", SHOWN, len(TV))
 
 
 def load():

@@ -20,12 +20,11 @@ import argparse
 import json
 import sys
 
-import numpy as np
 import torch
-from PIL import Image
 
 from .. import nets, photographs, store, synthesis
 from ..progress import progress
+from . import sheets
 
 COMMAND = "python -m lecture_utils.studies.style_gallery"
 FILE, FOLDER = "results/style_gallery.json", "synthesis/style_gallery"
@@ -45,7 +44,6 @@ CHANGED = {  # one thing each; the pair is the first content in the first style
     "content weight 5": {"content_weight": 5.0},
 }
 LIVE = {"side": 128, "steps": 64, "octaves": 2}  # the first pair, small: made again in the notebook
-QUALITY = 88  # of the JPEG files
 
 
 def photograph(name, side):
@@ -167,7 +165,7 @@ def run(names=None):
     for name in progress(names or list(jobs()), "pictures"):
         make, arguments, options = jobs()[name]
         found = make(*arguments, **options)
-        save(found.images[0], folder / file_of(name))
+        sheets.save(found.images[:1, None], folder / file_of(name))
         write({name: measured(name, found)}, {})
     return write({}, floors())
 
@@ -187,21 +185,9 @@ def file_of(name):
     return name.replace(": ", "-").replace(", ", "-").replace(" ", "_") + ".jpg"
 
 
-def save(image, path, **options):
-    """An image (3, h, w) as a JPEG file. options: of Pillow's."""
-    pixels = (image.permute(1, 2, 0) * 255).round().byte().numpy()
-    Image.fromarray(pixels).save(path, optimize=True, **{"quality": QUALITY} | options)
-
-
 def picture(name):
     """A shipped picture, (3, h, w) in [0, 1]. Errors: store.DamagedData."""
-    return read(f"{FOLDER}/{file_of(name)}")
-
-
-def read(name):
-    """A picture of the data folder, (3, h, w) in [0, 1]. Errors: store.DamagedData."""
-    with Image.open(store.verified_path(name)) as image:
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+    return sheets.read(f"{FOLDER}/{file_of(name)}")[0, 0]
 
 
 def load():

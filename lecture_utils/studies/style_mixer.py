@@ -8,7 +8,6 @@ for each choice of layers, one column for each weight. Stop it whenever you like
 """
 
 import argparse
-import io
 import json
 import sys
 
@@ -21,6 +20,7 @@ from .. import synthesis as syn
 from ..nets.data import cache_dir
 from ..photographs import open_image, shipped_file
 from ..progress import progress
+from . import sheets
 
 COMMAND = "python -m lecture_utils.studies.style_mixer"
 FILE, FOLDER = "results/style_mixer.json", "synthesis/style_mixer"
@@ -125,12 +125,10 @@ def load_pictures():
     """{(pair, depth, number of the weight): uint8 (256, 256, 3)}, as they were saved. Errors: store.DamagedData."""
     found = {}
     for pair in PAIRS:
-        file = store.read_verified(f"{FOLDER}/{pair.replace(' ', '_')}.jpg")
-        sheet = np.asarray(Image.open(io.BytesIO(file)))
+        sheet = sheets.pixels(f"{FOLDER}/{pair.replace(' ', '_')}.jpg", len(DEPTHS), len(WEIGHTS))
         for row, depth in enumerate(DEPTHS):
             for column in range(len(WEIGHTS)):
-                box = np.s_[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE]
-                found[pair, depth, column] = sheet[box]
+                found[pair, depth, column] = sheet[row, column]
     return found
 
 
