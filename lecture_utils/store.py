@@ -16,6 +16,7 @@ from pathlib import Path
 
 MANIFEST = "MANIFEST.json"
 GALLERY_COMMAND = "python -m lecture_utils.world.gallery"
+STUDIO_COMMAND = "python -m lecture_utils.nets.studio"
 
 
 class DamagedData(OSError):
@@ -102,7 +103,9 @@ def made_by(name: str) -> str:
         path = data_dir() / "results" / f"{stem}.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return known.get("command", f"python -m lecture_utils.studies.{stem}")
-    if not name.startswith("weights/"):
+    if folder == "studio":
+        return STUDIO_COMMAND
+    if folder != "weights":
         return GALLERY_COMMAND
     stem = Path(name).name.split(".")[0]
     cards = [

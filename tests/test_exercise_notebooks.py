@@ -108,40 +108,43 @@ def test_the_notebook_has_the_exercises_of_its_module(home):
     assert list(faults(stored(home)[0], home)) == []
 
 
-@pytest.mark.whole_notebook
-@of_each_notebook
-def test_with_the_solutions_pasted_in_the_whole_notebook_runs_and_every_check_praises(home, tmp_path):
-    notebook, path = stored(home)
-    for number, exercise in exercises.exercises_of(home).items():
-        cell_of(notebook, f"exercise-{number}").source = exercise.source(exercise.answer)
-    nbformat.write(notebook, tmp_path / path.name)
-    done = execute(tmp_path / path.name)
-    for number, exercise in exercises.exercises_of(home).items():
-        line = printed(cell_of(done, f"check-{number}"))
-        assert line == judge(exercise, exercise.answer).line and line.startswith(f"{number} · right!")
+def run_alone(home, cells, tmp_path):
+    """The section of the exercises run with these cells in it, and nothing above it but torch: it stands alone.
 
-
-@of_each_notebook
-def test_with_wrong_answers_run_all_goes_through_and_each_has_its_message(home, tmp_path):
-    """Only the section of the exercises, with nothing above it but torch: it stands alone."""
+    That the rest of the notebook does not need a student's answer is for `_strangers` to say.
+    """
     notebook, path = stored(home)
-    assert "Exercises" in headings(notebook), "no heading Exercises"
     first = headings(notebook)["Exercises"]
     end = min(n for n in headings(notebook).values() if n > first)
     section = notebook.cells[first:end]
     tools = [c for c in section if c.cell_type == "code" and not c.metadata.get("tags")]
-    cells, expected = [new_code_cell("import torch"), *tools], []
+    notebook.cells = [new_code_cell("import torch"), *tools, *cells]
+    nbformat.write(notebook, tmp_path / path.name)
+    return execute(tmp_path / path.name).cells[1 + len(tools) :]
+
+
+@of_each_notebook
+def test_with_the_solutions_pasted_in_every_check_praises(home, tmp_path):
+    notebook, here = stored(home)[0], exercises.exercises_of(home)
+    cells = []
+    for number, exercise in here.items():
+        cells += [new_code_cell(exercise.source(exercise.answer)), cell_of(notebook, f"check-{number}")]
+    done = run_alone(home, cells, tmp_path)
+    for (number, exercise), cell in zip(here.items(), done[1::2], strict=True):
+        assert printed(cell) == judge(exercise, exercise.answer).line
+        assert printed(cell).startswith(f"{number} · right!")
+
+
+@of_each_notebook
+def test_with_wrong_answers_run_all_goes_through_and_each_has_its_message(home, tmp_path):
+    notebook = stored(home)[0]
+    cells, expected = [], []
     for number, exercise in exercises.exercises_of(home).items():
         check = cell_of(notebook, f"check-{number}").source
         for mistake in exercise.mistakes:
             cells += [new_code_cell(exercise.source(mistake)), new_code_cell(check)]
             expected.append(judge(exercise, mistake).line)
-    notebook.cells = cells
-    nbformat.write(notebook, tmp_path / path.name)
-    done = execute(tmp_path / path.name)
-    assert [
-        printed(cell) for cell in done.cells[1 + len(tools) :] if cell.source.startswith("check(")
-    ] == expected
+    assert [printed(cell) for cell in run_alone(home, cells, tmp_path)[1::2]] == expected
     assert len({line.partition("Likely cause: ")[2] for line in expected}) == len(expected)
 
 

@@ -20,8 +20,9 @@ MAY_IMPORT = {
     "hooks": {"checks"},
     "passes": {"checks", "hooks"},
     "world": {"progress", "store"},
-    "nets": {"world", "synthesis", "photographs"} | BOTTOM,
+    "nets": {"world", "synthesis", "generative", "photographs", "datasets"} | BOTTOM,
     "photographs": {"progress"},
+    "datasets": {"checks", "store"},
     "lab": {"nets", "photographs", "world"} | BOTTOM,
     **{name: BOTTOM - {"store"} for name in METHODS},
     "answer_key": {"checks"},
@@ -30,7 +31,10 @@ MAY_IMPORT = {
     "overview": {"show", "features", "hooks"},
     "doctor": {"nets", "photographs", "world"} | BOTTOM,
     **{
-        name: {"nets", "world", "lab", "answer_key", "show", "photographs"} | METHODS | BOTTOM | TOP
+        name: {"nets", "world", "lab", "answer_key", "show", "photographs", "datasets"}
+        | METHODS
+        | BOTTOM
+        | TOP
         for name in TOP
     },
     "__init__": {"lab"},

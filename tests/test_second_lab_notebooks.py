@@ -14,7 +14,9 @@ import pytest
 from tests import imagenet_files
 from tools import run_notebooks
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
+EVERY = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
+WITHOUT_A_LAB = ("10_", "11_", "12_")  # of the generative models: they open no net, but sets of pictures
+NOTEBOOKS = [path for path in EVERY if not path.name.startswith(WITHOUT_A_LAB)]
 # One net a notebook, because each run costs half a minute or more. Notebook 01 takes alexnet, the only one of the two
 # that is a plain chain, which its section 10 is about; the others take resnet18, whose last layer is a map.
 NETS = {path: "alexnet" if path.name.startswith("01") else "resnet18" for path in NOTEBOOKS}
@@ -94,6 +96,12 @@ def test_the_setup_line_is_asked_for(tmp_path):
     nbformat.write(notebook, tmp_path / "x.ipynb")
     with pytest.raises(AssertionError, match="exactly one line"):
         in_second_lab(tmp_path / "x.ipynb", "alexnet")
+
+
+@pytest.mark.parametrize("path", sorted(set(EVERY) - set(NOTEBOOKS)), ids=lambda path: path.stem)
+def test_a_notebook_without_a_lab_asks_for_none(path):
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert not any("open_lab" in source or ASKS_THE_LAB.search(source) for source in code)
 
 
 def test_the_kernels_have_no_network_to_fall_back_on():

@@ -86,8 +86,8 @@ def _render_chunk(
             pixels = gallery.from_jpeg(gallery.to_jpeg(pixels))
         images.append(pixels.transpose(2, 0, 1))
         bar.update()
-    _write(labels_path, np.array([label + [-1] * (2 - len(label)) for label in labels], dtype=np.int64))
-    _write(images_path, np.stack(images))  # last: the images say that the chunk is whole
+    write_array(labels_path, np.array([label + [-1] * (2 - len(label)) for label in labels], dtype=np.int64))
+    write_array(images_path, np.stack(images))  # last: the images say that the chunk is whole
 
 
 def scene_of(split: str, index: int):
@@ -110,7 +110,8 @@ def scene_of(split: str, index: int):
     return lacking(scene, np.random.default_rng([index, 112])) if split.endswith("without parts") else scene
 
 
-def _write(path: Path, array: np.ndarray) -> None:
+def write_array(path: Path, array: np.ndarray) -> None:
+    """An array as a file, whole or not at all."""
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with open(temporary, "wb") as file:
         np.save(file, array)

@@ -40,11 +40,12 @@ _SKIES = {  # zenith, horizon, sun colour, ambient
 }
 
 
-def sample_scene(classes, seed, kind="normal"):
+def sample_scene(classes, seed, kind="normal", pose=None, azimuth=None):
     """Draw a scene of one object ("elephant") or two (["dog", "mug"]: objects 1 and 2 in the masks).
 
     kind: "normal"; "hard" (small, partly hidden, from behind or above, on unseen grounds); "studio" (one object
     that fills the frame on a plain ground, for the generative models). The same arguments give the same scene.
+    pose, azimuth (degrees): of a studio scene, instead of drawn ones.
     """
     names = [classes] if isinstance(classes, str) else list(classes)
     for name in names:
@@ -59,7 +60,7 @@ def sample_scene(classes, seed, kind="normal"):
     rng = np.random.default_rng([abs(int(seed)), KINDS.index(kind), len(names), int(seed) < 0])
     # background first: its draws cannot depend on the class
     if kind == "studio":
-        return _studio(names[0], rng, seed)
+        return _studio(names[0], rng, seed, pose, azimuth)
     trials = _trials(rng) if kind == "hard" else frozenset()
     air = _draw_air(rng, unseen="ground" in trials)
     pitch = rng.uniform(38, 60) if "above" in trials else rng.uniform(5, 30)
@@ -225,7 +226,7 @@ def _tint(codes, rng):
     return Paint(codes, jitter=0.15).draw(rng).one
 
 
-def _studio(name, rng, seed):
+def _studio(name, rng, seed, pose, azimuth):
     backdrop = _tint("#cfd6dc #e3d9cb #bfcfc6 #d5c7d6 #e8e4dc #b9c4d4", rng)
     air = replace(
         _PLAIN_AIR,
@@ -236,6 +237,8 @@ def _studio(name, rng, seed):
         seed=int(seed) % 10**6 + 1,
     )
     thing = draw_object(name, rng, rng.uniform(-125, 125))
+    given = {"pose": pose, "azimuth": azimuth}
+    thing = replace(thing, **{key: value for key, value in given.items() if value is not None})
     camera = _aim(thing, rng.uniform(10, 26), 5.0, 0.6, 0.5 + 0.12 * rng.uniform(-1, 1, 2))
     return Scene((thing,), camera, air, kind="studio", seed=int(seed))
 

@@ -41,6 +41,10 @@ SPLITS = {
             "fresh", 6_000_000, 10_000, "normal"
         ),  # rendered anew wherever a claim must hold outside the gallery
         Split("fresh hard", 7_000_000, 10_000, "hard"),
+        Split(
+            "studio", 8_000_000, 100_000, "studio"
+        ),  # generative models train on the first so many of these
+        Split("studio test", 9_000_000, 10_000, "studio"),
     )
 }
 PAIRS, LACKING = 0.15, 0.25  # shares of mixed scenes: with two objects; lacking one or two parts

@@ -1,0 +1,175 @@
+"""Pictures for the generative models: the small digits, the studio, and three sets that are downloads.
+
+    digits = datasets.load("digits")          # 1,797 real digits of 8 x 8 px and 17 grey levels, inside scikit-learn
+    studio = datasets.load("studio")          # 2,000 rendered scenes of 32 x 32 px, every factor known, in data/
+    mnist = datasets.load("mnist", root="~/data")      # also "fashion-mnist", "cifar10": torchvision reads them
+
+All have the same form, so that what works on one works on another.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import store
+from .checks import near_miss
+
+DIGITS_TEST = 500  # of 1,797, the same share of each digit
+SIDE = 32  # px, of the studio
+TEXTS = ("class", "colour")  # factors that are names; the rest are numbers
+# Downloads: torchvision's class, the file or folder it looks for below root, names of the classes where it knows none.
+DOWNLOADS = {
+    "mnist": ("MNIST", "MNIST/raw/train-images-idx3-ubyte"),
+    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw/train-images-idx3-ubyte"),
+    "cifar10": ("CIFAR10", "cifar-10-batches-py/data_batch_1"),
+}
+NAMES = ("digits", "studio", *DOWNLOADS)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pictures of a set: pixels LongTensor (n, c, h, w) in 0 .. levels - 1, labels LongTensor (n,).
+
+    factors: what else is known of each, {name: tensor (n,)}, int64 for names (`Dataset.names` has them), else float32.
+    """
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+    levels: int
+    factors: dict[str, torch.Tensor] | None = None
+
+    @property
+    def images(self) -> torch.Tensor:
+        """The pictures as float32 (n, c, h, w) in [0, 1]."""
+        return self.pixels / (self.levels - 1)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of pictures in two parts. names: {factor: its names}, for the factors of the studio that have names."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Part
+    test: Part
+    names: dict[str, tuple[str, ...]] | None = None
+
+    @property
+    def levels(self) -> int:
+        """How many values a pixel can have."""
+        return self.train.levels
+
+    def __repr__(self) -> str:
+        c, h, w = self.train.pixels.shape[1:]
+        size = f"{c} x {h} x {w}, {self.levels} levels, {len(self.classes)} classes"
+        return f"{self.name}: {len(self.train)} to learn from, {len(self.test)} to test; {size}"
+
+
+def load(name: str, root=None, download: bool = False) -> Dataset:
+    """A set by name, one of NAMES.
+
+    root: the folder of a download, "~" allowed; digits and studio need none. download: fetch what is missing there.
+    Errors: KeyError with near misses for another name; FileNotFoundError, saying what to do, for a download that is
+    not there or not whole; store.DamagedData for a damaged file of the course.
+    """
+    if name == "digits":
+        return _digits()
+    if name == "studio":
+        return _studio()
+    if name in DOWNLOADS:
+        return _downloaded(name, root, download)
+    raise near_miss(name, NAMES, "set of pictures")
+
+
+def quantised(pixels: torch.Tensor, levels: int, of: int = 256) -> torch.Tensor:
+    """Pixels in 0 .. of - 1 in fewer levels, bins of the same width: floor(pixels * levels / of), LongTensor.
+
+    Errors: ValueError for pixels outside 0 .. of - 1, for floats, or for more levels than there were.
+    """
+    if pixels.is_floating_point():
+        raise ValueError(f"pixels: expected whole numbers in 0 .. {of - 1}, got {pixels.dtype}")
+    if not 2 <= levels <= of:
+        raise ValueError(f"levels: expected 2 to {of}, got {levels}")
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or high >= of:
+        raise ValueError(f"pixels: expected 0 .. {of - 1}, got {low} .. {high}")
+    return pixels.long() * levels // of
+
+
+def _digits() -> Dataset:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    found = load_digits()
+    rows = np.arange(len(found.target))
+    train, test = train_test_split(rows, test_size=DIGITS_TEST, stratify=found.target, random_state=0)
+
+    def part(rows):
+        pixels = torch.from_numpy(found.images[rows]).long()[:, None]
+        return Part(pixels, torch.from_numpy(found.target[rows]).long(), 17)
+
+    return Dataset("digits", tuple("0123456789"), part(train), part(test))
+
+
+def _studio() -> Dataset:
+    rows = list(csv.DictReader(io.StringIO(store.read_verified("studio/scenes.csv").decode())))
+    names = {text: tuple(dict.fromkeys(row[text] for row in rows)) for text in TEXTS}
+
+    def part(which):
+        mine = [row for row in rows if row["part"] == which]
+        factors = {text: torch.tensor([names[text].index(row[text]) for row in mine]) for text in TEXTS}
+        numbers = [column for column in rows[0] if column not in (*TEXTS, "part", "index")]
+        factors |= {column: torch.tensor([float(row[column]) for row in mine]) for column in numbers}
+        return Part(_tiles(f"studio/{which}.png"), factors["class"], 256, factors)
+
+    return Dataset("studio", names["class"], part("train"), part("test"), names)
+
+
+def _tiles(name: str) -> torch.Tensor:
+    from PIL import Image
+
+    with Image.open(store.verified_path(name)) as image:
+        sheet = torch.from_numpy(np.array(image.convert("RGB")))
+    rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
+    tiles = sheet.view(rows, SIDE, columns, SIDE, 3).permute(0, 2, 4, 1, 3)
+    return tiles.reshape(rows * columns, 3, SIDE, SIDE).long()
+
+
+def _downloaded(name: str, root, download: bool) -> Dataset:
+    from torchvision import datasets
+
+    kind, looked_for = DOWNLOADS[name]
+    if root is None:
+        raise FileNotFoundError(
+            f"{name}: say where it is or shall go, load({name!r}, root=folder); 'digits' needs none"
+        )
+    root = Path(root).expanduser()
+    try:
+        found = {
+            train: getattr(datasets, kind)(root, train=train, download=download) for train in (True, False)
+        }
+        parts = [_part(found[train]) for train in (True, False)]
+    except Exception as error:  # a file that is missing, cut short or changed fails in many ways
+        there = "is not whole" if (root / looked_for).exists() else f"is not there ({looked_for} is missing)"
+        what = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise FileNotFoundError(
+            f"{name} below {root} {there}: {what}. With a network, "
+            f"load({name!r}, root=..., download=True) fetches it; 'digits' and 'studio' need none."
+        ) from error
+    return Dataset(name, tuple(map(str, found[True].classes)), *parts)
+
+
+def _part(found) -> Part:
+    pixels = torch.as_tensor(found.data)
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+    labels = torch.as_tensor(found.targets).long()
+    if len(labels) != len(pixels):
+        raise ValueError(f"{len(pixels)} pictures and {len(labels)} labels")
+    return Part(pixels.long(), labels, 256)

@@ -1,0 +1,98 @@
+"""What the long trainings share: a checkpoint to go on from, and a command that can be stopped and given again."""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+
+import torch
+
+from lecture_utils import store
+
+from .data import cache_dir
+
+
+def place(name: str, folder: Path | None = None) -> Path:
+    """Where the training `name` keeps its checkpoint; in `folder` if one is given."""
+    return (folder or cache_dir() / "runs" / name) / "checkpoint.pt"
+
+
+def keep(path: Path, settings, **parts) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    settings: everything that decides the result, a dataclass or a dict that JSON can hold.
+    parts: nets and optimisers (whatever has a `state_dict`), a `torch.Generator`, tensors, and plain numbers, texts,
+    lists and dicts of them, each under its name.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    states = {name: _state(part) for name, part in parts.items()}
+    torch.save({"settings": _settings(settings), "parts": states}, temporary)
+    temporary.replace(path)
+
+
+def resume(path: Path, settings, **parts) -> dict | None:
+    """Put a checkpoint back: into the nets, optimisers and generators of `parts`; the rest is the result.
+
+    The result holds by name what `keep` was given and `parts` does not name; None where there is no checkpoint.
+    Errors: ValueError if the checkpoint is of another training, is damaged or lacks a part.
+
+    >>> keep(path, recipe, net=net, optimiser=optimiser, log=[0.5])
+    >>> resume(path, recipe, net=net, optimiser=optimiser)
+    {'log': [0.5]}
+    """
+    path = Path(path)
+    if not path.exists():
+        return None
+    try:
+        found = torch.load(path, weights_only=True)
+        known, states = found["settings"], dict(found["parts"])
+    except Exception as error:  # a file cut short fails in many ways
+        raise ValueError(f"the checkpoint {path} is damaged: add --restart to begin anew") from error
+    if known != _settings(settings):
+        raise ValueError(f"the checkpoint {path} is of another training: add --restart to begin anew")
+    missing = [name for name in parts if name not in states]
+    if missing:
+        raise ValueError(f"the checkpoint {path} has no {', '.join(missing)}: add --restart to begin anew")
+    for name, part in parts.items():
+        state = states.pop(name)
+        part.set_state(state) if isinstance(part, torch.Generator) else part.load_state_dict(state)
+    return states
+
+
+def command(argv, name: str, about: str, train, report=None) -> int:
+    """The command line of a training: --out, --restart; Ctrl-C leaves the last checkpoint. Result: the exit status.
+
+    name: "python -m ...". about: the module's docstring, whose first line is shown. train: called with out= and
+    restart=, gives the card. report: what to print of the card.
+    """
+    parser = argparse.ArgumentParser(prog=name, description=about.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=None, help="folder of weights and card (data/weights)")
+    parser.add_argument("--restart", action="store_true", help="begin anew, without the checkpoint")
+    options = parser.parse_args(argv)
+    try:
+        card = train(out=options.out, restart=options.restart)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    except (ValueError, FloatingPointError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if report:
+        report(card)
+    folder = os.path.relpath(options.out or store.data_dir() / "weights")
+    print(f"wrote {folder}; now run python -m lecture_utils.store --write")
+    return 0
+
+
+def _state(part):
+    if isinstance(part, torch.Generator):
+        return part.get_state()
+    return part.state_dict() if hasattr(part, "state_dict") else part
+
+
+def _settings(settings) -> str:
+    return json.dumps(asdict(settings) if is_dataclass(settings) else settings, sort_keys=True)

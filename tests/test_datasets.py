@@ -1,0 +1,186 @@
+"""Digits and studio are what they say; the downloads are read from small files made here, and damage has a sentence."""
+
+import hashlib
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from lecture_utils import datasets, store
+from lecture_utils.nets import studio
+from lecture_utils.world import render
+from lecture_utils.world.studio import COLOURS, POSES, studio_scene, studio_split
+
+
+def test_digits():
+    digits = datasets.load("digits")
+    assert (len(digits.train), len(digits.test), digits.levels) == (1297, 500, 17)
+    assert digits.train.pixels.shape == (1297, 1, 8, 8) and digits.train.pixels.dtype == torch.int64
+    assert digits.train.pixels.min() == 0 and digits.train.pixels.max() == 16
+    torch.testing.assert_close(digits.train.images, digits.train.pixels.float() / 16)
+    shares = digits.test.labels.bincount() / 500 - digits.train.labels.bincount() / 1297
+    assert shares.abs().max() < 0.002, "each digit as often in the test part"
+    everything = torch.cat([digits.train.pixels, digits.test.pixels]).flatten(1)
+    assert everything.sum() == round(float(everything.double().sum())) and len(everything) == 1797
+    assert torch.equal(digits.test.pixels, datasets.load("digits").test.pixels)
+
+
+def test_the_studio_is_what_its_scenes_render_to():
+    found = datasets.load("studio")
+    assert found.names == {"class": tuple(POSES), "colour": tuple(COLOURS)} and found.classes == tuple(POSES)
+    for split, part in (("studio", found.train), ("studio test", found.test)):
+        assert part.pixels.shape == (1000, 3, 32, 32) and part.levels == 256
+        for index in (0, 41, 999):
+            scene, colour = studio_split(split, index)
+            pixels = torch.from_numpy((render(scene, size=32).image * 255).round()).long()
+            assert (part.pixels[index] - pixels).abs().max() <= 1  # the same picture, on any machine
+            assert found.names["colour"][part.factors["colour"][index]] == colour
+            assert found.classes[part.labels[index]] == scene.objects[0].cls
+            assert float(part.factors["azimuth"][index]) == pytest.approx(scene.objects[0].azimuth, abs=1e-3)
+
+
+def test_class_and_colour_are_independent():
+    factors = datasets.load("studio").train.factors
+    counts = torch.zeros(6, 6)
+    counts.index_put_((factors["class"], factors["colour"]), torch.ones(1000), accumulate=True)
+    assert counts.min() >= 27 and counts.max() <= 28
+    assert factors["azimuth"].abs().max() <= 80
+
+
+def test_only_the_colour_changes_when_the_colour_does():
+    red, blue = (studio_scene("mug", colour, 5) for colour in ("red", "blue"))
+    assert red.objects[0].azimuth == blue.objects[0].azimuth and red.camera == blue.camera
+    assert np.array_equal(render(red, size=32).objects, render(blue, size=32).objects)
+    assert not np.array_equal(render(red, size=32).image, render(blue, size=32).image)
+    with pytest.raises(KeyError, match="did you mean 'mug'"):
+        studio_scene("mugg", "red", 1)
+    with pytest.raises(KeyError, match="did you mean 'red'"):
+        studio_scene("mug", "redd", 1)
+
+
+def test_pictures_come_from_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSIDE_CONVNETS_CACHE", str(tmp_path))
+    monkeypatch.setattr(studio, "CHUNK", 4)
+    images, factors = studio.pictures("studio test", 6)
+    assert images.shape == (6, 3, 32, 32) and list(factors["class"]) == list(POSES)
+    shipped = datasets.load("studio").test.pixels[:6].numpy()
+    assert np.abs(images.astype(int) - shipped).max() <= 1
+    monkeypatch.setattr(studio, "_render", None)  # whatever is asked now is there
+    again, _ = studio.pictures("studio test", 5)
+    assert np.array_equal(again, images[:5])
+    with pytest.raises(KeyError, match="'studio', 'studio test'"):
+        studio.pictures("train", 4)
+    with pytest.raises(ValueError, match="1 to 10000"):
+        studio.pictures("studio test", 0)
+
+
+def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (80, 3, 32, 32), np.uint8)
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
+    (tmp_path / "studio").mkdir()
+    (tmp_path / "studio/train.png").write_bytes(studio.sheet(images))
+    store.write_manifest()
+    assert torch.equal(datasets._tiles("studio/train.png"), torch.from_numpy(images).long())
+    (tmp_path / "studio/train.png").write_bytes(studio.sheet(images)[:-40])
+    with pytest.raises(store.DamagedData, match="nets.studio"):
+        datasets._tiles("studio/train.png")
+
+
+def test_quantised():
+    pixels = torch.arange(256)
+    few = datasets.quantised(pixels, 8)
+    assert few.bincount().tolist() == [32] * 8 and few.tolist() == sorted(few.tolist())
+    assert torch.equal(datasets.quantised(pixels, 256), pixels)
+    for wrong, message in (
+        (pixels / 255, "whole numbers"),
+        (pixels - 1, "-1 .. 254"),
+        (pixels + 1, "1 .. 256"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            datasets.quantised(wrong, 8)
+    for levels in (1, 257):
+        with pytest.raises(ValueError, match="levels"):
+            datasets.quantised(pixels, levels)
+
+
+def write_idx(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(head + array.tobytes())
+
+
+def make_mnist(root, kind):
+    draws = np.random.default_rng(1)
+    for stem, count in (("train", 5), ("t10k", 3)):
+        write_idx(
+            root / kind / f"raw/{stem}-images-idx3-ubyte", draws.integers(0, 256, (count, 28, 28), np.uint8)
+        )
+        write_idx(
+            root / kind / f"raw/{stem}-labels-idx1-ubyte", draws.integers(0, 10, count).astype(np.uint8)
+        )
+
+
+def make_cifar(root, monkeypatch):
+    folder, lists = root / "cifar-10-batches-py", {"train_list": [], "test_list": []}
+    folder.mkdir(parents=True)
+    draws = np.random.default_rng(2)
+    for which, names in (
+        ("train_list", [f"data_batch_{i}" for i in range(1, 6)]),
+        ("test_list", ["test_batch"]),
+    ):
+        for name in names:
+            data = {"data": draws.integers(0, 256, (2, 3072), np.uint8), "labels": [3, 7]}
+            (folder / name).write_bytes(pickle.dumps(data))
+            lists[which].append([name, hashlib.md5((folder / name).read_bytes()).hexdigest()])
+    meta = pickle.dumps({"label_names": [f"thing {i}" for i in range(10)]})
+    (folder / "batches.meta").write_bytes(meta)
+    for which, entries in lists.items():
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, which, entries)
+    facts = {"filename": "batches.meta", "key": "label_names", "md5": hashlib.md5(meta).hexdigest()}
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "meta", facts)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
+def test_mnist_from_a_folder(name, kind, tmp_path):
+    make_mnist(tmp_path, kind)
+    found = datasets.load(name, root=tmp_path)
+    assert (len(found.train), len(found.test), found.levels, len(found.classes)) == (5, 3, 256, 10)
+    assert found.train.pixels.shape == (5, 1, 28, 28) and found.train.images.max() <= 1
+    raw = np.frombuffer((tmp_path / kind / "raw/train-images-idx3-ubyte").read_bytes()[16:], np.uint8)
+    assert np.array_equal(found.train.pixels.numpy().ravel(), raw)
+
+
+def test_cifar_from_a_folder(tmp_path, monkeypatch):
+    make_cifar(tmp_path, monkeypatch)
+    found = datasets.load("cifar10", root=str(tmp_path))
+    assert found.train.pixels.shape == (10, 3, 32, 32) and found.classes[3] == "thing 3"
+    assert found.test.labels.tolist() == [3, 7] and found.train.factors is None
+    with open(tmp_path / "cifar-10-batches-py/data_batch_2", "ab") as file:
+        file.write(b"x")
+    with pytest.raises(FileNotFoundError, match="not whole.*download=True"):
+        datasets.load("cifar10", root=tmp_path)
+
+
+def test_a_folder_that_is_missing_or_half_there_has_a_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not there.*download=True"):
+        datasets.load("mnist", root=tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists(), "nothing is made"
+    with pytest.raises(FileNotFoundError, match="say where"):
+        datasets.load("mnist")
+    make_mnist(tmp_path, "MNIST")
+    file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(FileNotFoundError, match="not whole"):
+        datasets.load("mnist", root=tmp_path)
+    make_mnist(tmp_path, "MNIST")
+    write_idx(tmp_path / "MNIST/raw/train-labels-idx1-ubyte", np.zeros(4, np.uint8))
+    with pytest.raises(FileNotFoundError, match="5 pictures and 4 labels"):
+        datasets.load("mnist", root=tmp_path)
+
+
+def test_an_unknown_name_has_near_misses():
+    with pytest.raises(KeyError, match="did you mean 'mnist'"):
+        datasets.load("mnst")
