@@ -12,7 +12,12 @@ from lecture_utils.exercises.judge import judge
 from tools.run_notebooks import execute
 
 ROOT = Path(__file__).resolve().parents[1]
-HOMES = sorted(path.stem[2:] for path in Path(exercises.__file__).parent.glob("nb*.py"))
+TO_COME = {"10", "11", "12"}  # homes whose notebooks need not be there yet
+HOMES = [
+    home
+    for home in sorted(path.stem[2:] for path in Path(exercises.__file__).parent.glob("nb*.py"))
+    if home not in TO_COME or list((ROOT / "notebooks").glob(f"{home}_*.ipynb"))
+]
 of_each_notebook = pytest.mark.parametrize("home", HOMES)
 
 

@@ -106,7 +106,7 @@ def exercises_of(notebook):
 
 def find(number):
     """The exercise of a number such as "01.1". KeyError with near misses."""
-    here = exercises_of(str(number).split(".")[0])
+    here = exercises_of(str(number).split(".")[0].zfill(2))
     if number not in here:
         modules = sorted(module.name for module in iter_modules(import_module(HOME).__path__))
         every = here or [n for name in modules if name.startswith("nb") for n in exercises_of(name[2:])]

@@ -174,7 +174,8 @@ def _form(value, wanted):
     bad = int((~torch.isfinite(_tensor(value))).sum())
     if bad:
         total = _tensor(value).numel()
-        return Outcome(None, f"got NaN or infinity in {bad} of {total} numbers: a division by 0?", True)
+        cause = "a division by 0, a log of 0, or too large an exp?"
+        return Outcome(None, f"got NaN or infinity in {bad} of {total} numbers: {cause}", True)
     return None
 
 

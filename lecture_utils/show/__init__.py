@@ -19,6 +19,7 @@ from .images import (
     strip,
     vivid,
 )
+from .live import Live
 from .maps import activation_maps, fields_over_image, patch_blocks, spotlights
 from .nines import nines
 from .score_table import score_table
@@ -51,6 +52,7 @@ __all__ = [
     "DPI",
     "INK",
     "LUMINANCE",
+    "Live",
     "MARKERS",
     "MUTED",
     "Picture",

@@ -1,0 +1,206 @@
+"""One pixel after another: what every autoregressive model of images shares.
+
+By the chain rule the probability of a picture is a product, p(x) = p(x_1) p(x_2 | x_1) p(x_3 | x_1, x_2) ..., in a
+fixed order: rows from top to bottom, each from left to right, and in a pixel R, then G, then B. A model gives all
+factors at once, as a softmax over the levels at each place. Their product is exact, and sums to 1 over all pictures.
+
+Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), "Pixel recurrent neural networks", section 2.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from ..hooks import eval_mode
+from ..progress import progress
+
+CHUNK = 64  # pictures in one pass where no gradient is asked for
+MAPS = 3  # what a model may see beside the colours: ones (0 outside the picture: where the border is), row, column
+
+
+class Autoregressive(nn.Module):
+    """The base: a subclass defines `forward(values)`, and may define `cached_sampler`.
+
+    levels: how many values a pixel can take. size: (h, w). channels: 1, or 3 for colour.
+    A picture is a LongTensor (n, channels, h, w) of levels 0 .. levels - 1.
+    """
+
+    def __init__(self, levels, size, channels=1):
+        super().__init__()
+        size = (size, size) if isinstance(size, int) else tuple(size)
+        for name, value, least in (("levels", levels, 2), ("channels", channels, 1), ("size", min(size), 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+        self.levels, self.size, self.channels = levels, size, channels
+        self.register_buffer("maps", _maps(*size), persistent=False)
+
+    @property
+    def shape(self):
+        """(channels, h, w) of a picture."""
+        return (self.channels, *self.size)
+
+    @property
+    def dtype(self):
+        """The dtype that the model works in."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self):
+        """Where the model is."""
+        return next(self.parameters()).device
+
+    def forward(self, values):
+        """Logits (n, levels, c, h, w) of values (n, c, h, w) in [-1, 1]: what the network itself computes."""
+        raise NotImplementedError
+
+    def values(self, x):
+        """Levels as numbers in [-1, 1], in the model's dtype and on its device."""
+        return x.to(self.device, self.dtype) * (2 / (self.levels - 1)) - 1
+
+    def with_maps(self, values):
+        """The picture and, below it, three maps that are the same for all pictures, (n, c + 3, h, w)."""
+        return torch.cat([values, self.maps.to(values.dtype).expand(len(values), -1, -1, -1)], 1)
+
+    def logits(self, x):
+        """The scores of each level before softmax, (n, levels, c, h, w), of pictures x (n, c, h, w).
+
+        The scores at a place depend on the places before it only. Errors: ValueError for x.
+        """
+        return self(self.values(check_pictures(x, self))).to(x.device)
+
+    def log_prob(self, x):
+        """The exact log-probability of each picture, (n,), in nats. Errors: ValueError for x."""
+        check_pictures(x, self)
+        if torch.is_grad_enabled():
+            return self._log_prob(x)
+        return torch.cat([self._log_prob(some) for some in x.split(CHUNK)])
+
+    def _log_prob(self, x):
+        logp = self(self.values(x)).log_softmax(1)  # (n, levels, c, h, w)
+        return logp.gather(1, x.to(logp.device)[:, None])[:, 0].flatten(1).sum(1).to(x.device)
+
+    def bits_per_dim(self, x):
+        """-log2 p(x) for each value of a pixel, (n,): what one costs to store. Errors: ValueError for x."""
+        return -self.log_prob(x) / (math.prod(self.shape) * math.log(2))
+
+    def sample(self, n=1, generator=None, cached=True, temperature=1.0, given=None, known=None, watch=None):
+        """Draw n pictures, LongTensor (n, c, h, w), on the model's device; in evaluation mode, without gradients.
+
+        generator: a torch.Generator on the CPU. One uniform number is drawn for each value of each picture, all
+        before the first pixel: whatever computes the probabilities, the same numbers pick the levels.
+        cached: compute only what a new pixel changes; False runs the whole network for each value, which gives the
+        same pictures (to the last integer in float64) and takes much longer.
+        temperature: the logits are divided by it; below 1 the likely becomes likelier.
+        given (n, c, h, w), known bool (h, w): these pixels are given, the others completed, in the usual order. A
+        pixel that comes after the missing ones does not help them.
+        watch: None, or a function (pictures so far, row) called after each row; what is not drawn yet is 0.
+        Ctrl-C ends it: what is drawn so far comes back, with a sentence. Errors: ValueError.
+        """
+        x, known = self._start(n, temperature, given, known)
+        draws = torch.rand((n, *self.shape), generator=generator, dtype=torch.float64).to(self.device)
+        with torch.no_grad(), eval_mode(self):
+            conditional = self.cached_sampler(x) if cached else self._naive(x)
+            try:
+                for row in progress(range(self.size[0]), "sampling rows"):
+                    conditional.begin(row)
+                    for column in range(self.size[1]):
+                        for channel in range(self.channels):
+                            if known[row, column]:
+                                continue
+                            logits = conditional(row, column, channel)
+                            x[:, channel, row, column] = pick(
+                                logits / temperature, draws[:, channel, row, column]
+                            )
+                        conditional.done(row, column)
+                    if watch is not None:
+                        watch(x.clone(), row)
+            except KeyboardInterrupt:
+                print(f"sampling stopped in row {row + 1} of {self.size[0]}: the rest is empty.")
+        return x
+
+    def cached_sampler(self, x):
+        """What computes the conditional logits of a growing picture; here the slow way, as there is no other."""
+        return self._naive(x)
+
+    def _naive(self, x):
+        return WholePasses(self, x)
+
+    def _start(self, n, temperature, given, known):
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"n: expected a whole number of at least 1, got {n!r}")
+        if not (isinstance(temperature, int | float) and math.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature: expected a number above 0, got {temperature!r}")
+        x = torch.zeros((n, *self.shape), dtype=torch.long, device=self.device)
+        if (given is None) != (known is None):
+            raise ValueError(
+                "given, known: expected both or neither: the pictures and which pixels of them hold"
+            )
+        if known is None:
+            return x, torch.zeros(self.size, dtype=torch.bool)
+        if not isinstance(known, torch.Tensor) or known.dtype != torch.bool or known.shape != self.size:
+            what = f"{known.dtype} {tuple(known.shape)}" if isinstance(known, torch.Tensor) else repr(known)
+            raise ValueError(f"known: expected a bool tensor of shape {self.size}, got {what}")
+        check_pictures(given, self, "given")
+        if len(given) != n:
+            raise ValueError(f"given: expected {n} pictures, one for each sample, got {len(given)}")
+        return torch.where(known.to(x.device), given.to(x.device), x), known
+
+
+class WholePasses:
+    """The conditional logits by a pass through the whole network for each value: simple and slow."""
+
+    def __init__(self, model, x):
+        self.model, self.x = model, x
+
+    def begin(self, row):
+        """Before a row's first pixel."""
+
+    def __call__(self, row, column, channel):
+        """Logits (n, levels) of one value, given all before it."""
+        return self.model(self.model.values(self.x))[:, :, channel, row, column]
+
+    def done(self, row, column):
+        """After a pixel's last value."""
+
+
+def _maps(h, w):
+    """Ones, rows and columns, (1, 3, h, w) in [-1, 1]."""
+    rows, columns = torch.linspace(-1, 1, h), torch.linspace(-1, 1, w)
+    return torch.stack([torch.ones(h, w), rows[:, None].expand(h, w), columns.expand(h, w)])[None]
+
+
+def pick(logits, draws):
+    """The level that each uniform number draws[n] in [0, 1) picks from softmax(logits[n]), LongTensor (n,).
+
+    The levels share the line from 0 to 1 as their probabilities say, and the number falls on one of them.
+    """
+    ends = logits.double().softmax(1).cumsum(1)  # (n, levels)
+    return (ends <= draws[:, None]).sum(1).clamp(max=logits.shape[1] - 1)
+
+
+def nats(model, x, generator=None):
+    """-log p(x), (n,): the loss for `fit`."""
+    return -model.log_prob(x)
+
+
+def check_pictures(x, model, name="x"):
+    """Refuse what is not a batch of the model's pictures; return it. Errors: ValueError."""
+    wanted = f"(n, {', '.join(map(str, model.shape))})"
+    if not isinstance(x, torch.Tensor):
+        raise ValueError(f"{name}: expected a LongTensor {wanted}, got {type(x).__name__}")
+    if x.is_floating_point() or x.dtype == torch.bool or x.is_complex():
+        hint = "" if x.dtype == torch.bool else f": use (images * {model.levels - 1}).round().long()"
+        raise ValueError(f"{name}: expected whole levels 0 .. {model.levels - 1}, got {x.dtype}{hint}")
+    if x.ndim != 4 or tuple(x.shape[1:]) != model.shape:
+        hint = ": one picture? use x[None]" if tuple(x.shape) == model.shape else ""
+        raise ValueError(f"{name}: the model knows pictures of shape {wanted}, got {tuple(x.shape)}{hint}")
+    if len(x) == 0:
+        raise ValueError(f"{name}: expected at least one picture, got an empty batch")
+    low, high = (int(v) for v in x.aminmax())
+    if low < 0 or high >= model.levels:
+        hint = ": quantise the data to the model's levels" if high >= model.levels else ""
+        raise ValueError(f"{name}: the model knows levels 0 .. {model.levels - 1}, got {low} .. {high}{hint}")
+    if x.dtype != torch.long:
+        raise ValueError(f"{name}: expected a LongTensor, got {x.dtype}: use x.long()")
+    return x

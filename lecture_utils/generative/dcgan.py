@@ -1,0 +1,92 @@
+"""DCGAN for images of 32 x 32: a code becomes an image through strided convolutions, and an image becomes a logit."""
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+SIDE = 32  # px
+START = 4  # px: the side of the first maps
+
+
+class Generator(nn.Module):
+    """Codes z (n, latent), drawn from a standard Gaussian -> images (n, colours, 32, 32) in [0, 1].
+
+    4 x 4 maps, then twice as large three times, with half the channels each time.
+    Source: Radford, Metz, Chintala (2016), section 3 and figure 1.
+    Differs: 32 px and fewer channels; a sigmoid instead of tanh, because our images lie in [0, 1].
+    """
+
+    def __init__(self, latent: int = 64, channels: int = 48, colours: int = 3):
+        super().__init__()
+        self.latent = latent
+        self.first = nn.Sequential(  # (n, latent, 1, 1) -> (n, 4c, 4, 4)
+            nn.ConvTranspose2d(latent, 4 * channels, START, bias=False),
+            nn.BatchNorm2d(4 * channels),
+            nn.ReLU(),
+        )
+        self.second = _larger(4 * channels, 2 * channels)  # 8 x 8
+        self.third = _larger(2 * channels, channels)  # 16 x 16
+        self.last = nn.ConvTranspose2d(channels, colours, 4, 2, 1)  # 32 x 32
+        self.apply(_small_weights)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"z: expected shape (n, {self.latent}), got {tuple(z.shape)}")
+        maps = self.third(self.second(self.first(z[:, :, None, None])))
+        return self.last(maps).sigmoid()
+
+
+class Discriminator(nn.Module):
+    """Images (n, colours, 32, 32) in [0, 1] -> logits (n,): above 0 it believes them real.
+
+    norm: "spectral" divides each layer's weights by their largest singular value, so that no step of the net can
+    be arbitrarily steep; "batch" is DCGAN's own; "none".
+    Source: Radford, Metz, Chintala (2016), section 3; Miyato et al. (2018) for the spectral norm.
+    """
+
+    def __init__(self, channels: int = 48, colours: int = 3, norm: str = "spectral"):
+        super().__init__()
+        if norm not in ("spectral", "batch", "none"):
+            raise ValueError(f"norm: expected 'spectral', 'batch' or 'none', got {norm!r}")
+        self.colours = colours
+        widths = [colours, channels, 2 * channels, 4 * channels]  # 16 x 16, 8 x 8, 4 x 4
+        layers = []
+        for i, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+            layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=norm != "batch" or i == 0))
+            if norm == "batch" and i > 0:
+                layers.append(nn.BatchNorm2d(outputs))
+            layers.append(nn.LeakyReLU(0.2))
+        layers.append(nn.Conv2d(4 * channels, 1, START))  # 1 x 1
+        self.layers = nn.Sequential(*layers).apply(_small_weights)
+        if norm == "spectral":
+            for layer in self.layers:
+                if isinstance(layer, nn.Conv2d):
+                    spectral_norm(layer)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if tuple(images.shape[1:]) != (self.colours, SIDE, SIDE):
+            wanted = f"(n, {self.colours}, {SIDE}, {SIDE})"
+            raise ValueError(f"images: expected shape {wanted}, got {tuple(images.shape)}")
+        return self.layers(2 * images - 1).flatten()
+
+
+def _larger(inputs: int, outputs: int) -> nn.Sequential:
+    """Twice the side: each value spreads over 4 x 4, two apart."""
+    convolution = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def _small_weights(module: nn.Module) -> None:
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def nets(
+    seed: int = 0, latent: int = 64, channels: int = 48, colours: int = 3, norm: str = "spectral"
+) -> tuple[Generator, Discriminator]:
+    """An untrained pair, the same for the same seed; the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return Generator(latent, channels, colours), Discriminator(channels, colours, norm)

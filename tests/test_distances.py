@@ -1,0 +1,153 @@
+"""FID and KID against closed forms and scipy, and that both rise on damage that is known."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+
+from lecture_utils.generative import distances
+
+
+def gaussian(n, mean, spread, seed):
+    return mean + spread * torch.randn(n, len(mean), generator=torch.Generator().manual_seed(seed)).double()
+
+
+def standardised(n, d, seed):
+    """n points whose mean is exactly 0 and whose covariance is exactly the identity."""
+    x = torch.randn(n, d, generator=torch.Generator().manual_seed(seed)).double()
+    x = x - x.mean(0)
+    return x @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
+
+
+def test_frechet_closed_form():
+    x = standardised(200, 3, 0)
+    a = x * torch.tensor([1.0, 2.0, 3.0]) + torch.tensor([0.0, 1.0, 0.0])
+    b = standardised(300, 3, 1) * torch.tensor([2.0, 2.0, 1.0]) + torch.tensor([1.0, 1.0, -2.0])
+    by_hand = (1 + 0 + 4) + (1 + 0 + 4)  # ‖m₁ - m₂‖² + Σ (s₁ - s₂)²
+    assert distances.frechet_distance(a, b) == pytest.approx(by_hand, abs=1e-9)
+
+
+def test_frechet_against_scipy_where_the_covariances_do_not_commute():
+    draws = torch.Generator().manual_seed(2)
+    a, b = (
+        torch.randn(60, 7, generator=draws).double() @ torch.randn(7, 7, generator=draws).double()
+        for _ in "ab"
+    )
+    c1, c2 = np.cov(a.T), np.cov(b.T)
+    expected = float(((a.mean(0) - b.mean(0)) ** 2).sum()) + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
+    assert distances.frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
+    assert distances.frechet_distance(b, a) == pytest.approx(expected, rel=1e-9)
+    assert distances.frechet_distance(a, a.flip(0)) < 1e-6
+
+
+def test_frechet_of_fewer_images_than_features():
+    x = torch.randn(5, 20, generator=torch.Generator().manual_seed(0))
+    assert 0 <= distances.frechet_distance(x, x) < 1e-5
+
+
+def test_kernel_distance_by_hand():
+    """In one dimension the kernel is (x y + 1)³; and without each of two blocks, for the error."""
+    x, y = torch.tensor([1.0, 2.0, 0.5, -1.0]).double(), torch.tensor([0.0, -1.0, 1.5, 3.0]).double()
+    k = lambda a, b: (float(a) * float(b) + 1) ** 3  # noqa: E731
+
+    def value(x, y):
+        own = lambda z: np.mean([k(a, b) for i, a in enumerate(z) for j, b in enumerate(z) if i != j])  # noqa: E731
+        return own(x) + own(y) - 2 * np.mean([k(a, b) for a in x for b in y])
+
+    found = distances.kernel_distance(x[:, None], y[:, None], blocks=2, seed=4)
+    assert found.value == pytest.approx(value(x, y))
+    draws = torch.Generator().manual_seed(4)
+    in_x, in_y = (torch.randperm(4, generator=draws) % 2 for _ in "xy")
+    halves = [value(x[in_x == b], y[in_y == b]) for b in (0, 1)]
+    assert found.error == pytest.approx(abs(halves[0] - halves[1]) / 2)
+
+
+def test_kernel_distance_is_unbiased_and_its_error_right():
+    """Over many pairs from one source the mean is 0 within its error; a biased one would stand far above."""
+    values, errors, shifted, shifted_errors = [], [], [], []
+    for seed in range(150):
+        a, b = gaussian(60, torch.zeros(4), 1.0, 2 * seed), gaussian(60, torch.zeros(4), 1.0, 2 * seed + 1)
+        found, moved = distances.kernel_distance(a, b), distances.kernel_distance(a, b + 0.5)
+        values.append(found.value), errors.append(found.error)
+        shifted.append(moved.value), shifted_errors.append(moved.error)
+    assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
+    ratios = [np.sqrt(np.mean(np.square(e))) / np.std(v) for v, e in ((values, errors), (shifted, shifted_errors))]
+    assert 0.8 < ratios[1] < 1.25  # where there is something to see the error is right,
+    assert 0.8 < ratios[0] < 2  # and never too small where there is nothing
+
+
+def test_kernel_distance_sees_a_shift_and_repeats():
+    a, b = gaussian(600, torch.zeros(4), 1.0, 0), gaussian(600, torch.full((4,), 0.5), 1.0, 1)
+    found = distances.kernel_distance(a, b)
+    assert found.value > 5 * found.error and found == distances.kernel_distance(a, b)
+
+
+def pictures(n, seed, keep=None, blur=False):
+    """Blocks of colour and shape: 3 channels of 8 x 8, a factor each; `keep` drops what it calls false."""
+    draws = np.random.default_rng(seed)
+    images = []
+    while len(images) < n:
+        kind, colour = draws.integers(3, size=2)
+        if keep and not keep(kind, colour):
+            continue
+        image = np.full((3, 8, 8), 0.9) + 0.02 * draws.standard_normal((3, 8, 8))
+        shape = np.s_[:, 2:6, 2:6] if kind == 0 else np.s_[:, 1:7, 3:5] if kind == 1 else np.s_[:, 3:5, 1:7]
+        image[shape] = 0.1 + 0.8 * np.eye(3)[colour][:, None, None]
+        images.append(image)
+    images = torch.tensor(np.stack(images))
+    return torch.nn.functional.avg_pool2d(images, 3, 1, 1) if blur else images
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"keep": lambda kind, colour: colour != 1}, {"keep": lambda kind, colour: kind != 2}, {"blur": True}],
+    ids=["a colour lost", "a class lost", "blurred"],
+)
+def test_both_rise_on_known_damage(damage):
+    convolution = torch.nn.Conv2d(3, 12, 3, stride=2).double()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        convolution.reset_parameters()
+    read = lambda images: convolution(images).relu().flatten(1)  # noqa: E731
+    real, other, worse = (
+        distances.features_of(read, pictures(600, seed, **how))
+        for seed, how in ((0, {}), (1, {}), (2, damage))
+    )
+    assert distances.frechet_distance(real, worse) > 3 * distances.frechet_distance(real, other)
+    floor, found = distances.kernel_distance(real, other), distances.kernel_distance(real, worse)
+    assert found.value - floor.value > 4 * (found.error + floor.error)
+
+
+def test_features_of_goes_in_batches():
+    calls = []
+
+    def read(images):
+        calls.append(len(images))
+        return images.requires_grad_().mean((2, 3))
+
+    images = torch.rand(7, 3, 4, 4)
+    found = distances.features_of(read, images, batch=3)
+    assert calls == [3, 3, 1] and not found.requires_grad and torch.allclose(found, images.mean((2, 3)))
+
+
+def test_nearest():
+    bank = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
+    away, which = distances.nearest(torch.tensor([[0.0, 0.0], [6.0, 9.0]]), bank)
+    assert away.tolist() == [0, 1] and which.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda x: distances.frechet_distance(x, x[:, :2]), "made: expected 3 features"),
+        (lambda x: distances.frechet_distance(x, x[:1]), "made: .*at least 2"),
+        (lambda x: distances.frechet_distance(x.long(), x), "real: expected floating"),
+        (lambda x: distances.kernel_distance(x * torch.nan, x), "real: expected finite"),
+        (lambda x: distances.kernel_distance(x, x, blocks=30), "blocks: expected 2 or more blocks"),
+        (lambda x: distances.kernel_distance(x, x[:, :2]), "made: expected 3 features"),
+        (lambda x: distances.nearest(x[0], x), "features: expected floating features"),
+    ],
+)
+def test_bad_features(call, said):
+    with pytest.raises(ValueError, match=said):
+        call(torch.randn(40, 3, generator=torch.Generator().manual_seed(0)))

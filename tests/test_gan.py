@@ -1,0 +1,275 @@
+"""The two losses against numbers by hand, the nets' shapes, and the game: seeds, modes, stops, divergence."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+from lecture_utils.generative import dcgan, gan, play, ring
+
+LOGITS = torch.tensor([0.0, math.log(3), -math.log(3)], dtype=torch.float64)  # D = 1/2, 3/4, 1/4
+
+
+# --- the losses ---
+
+
+def test_the_losses_by_hand():
+    real, fake = LOGITS[:2], LOGITS[[0, 2]]
+    on_real = -(math.log(1 / 2) + math.log(3 / 4)) / 2
+    on_fake = -(math.log(1 / 2) + math.log(3 / 4)) / 2  # 1 - D of the fakes is 1/2, 3/4
+    assert gan.discriminator_loss(real, fake).item() == pytest.approx(on_real + on_fake, abs=1e-12)
+    assert gan.generator_loss(fake).item() == pytest.approx(
+        -(math.log(1 / 2) + math.log(1 / 4)) / 2, abs=1e-12
+    )
+    minimax = gan.generator_loss(fake, "minimax").item()
+    assert minimax == pytest.approx((math.log(1 / 2) + math.log(3 / 4)) / 2, abs=1e-12)
+
+
+def test_against_torch_and_with_smoothed_labels():
+    real, fake = torch.randn(2, 50, generator=torch.Generator().manual_seed(0)).double() * 4
+    one, nine, zero = torch.ones(50).double(), torch.full((50,), 0.9).double(), torch.zeros(50).double()
+    assert torch.isclose(gan.discriminator_loss(real, fake), bce(real, one) + bce(fake, zero))
+    assert torch.isclose(gan.discriminator_loss(real, fake, sure=0.9), bce(real, nine) + bce(fake, zero))
+    assert torch.isclose(gan.generator_loss(fake), bce(fake, one))
+    assert torch.isclose(gan.generator_loss(fake, "minimax"), -bce(fake, zero))
+
+
+@pytest.mark.parametrize("logit", [-100.0, 100.0])
+def test_stable_for_sure_answers(logit):
+    x = torch.tensor([logit], requires_grad=True)
+    for loss in (gan.discriminator_loss(x, -x), gan.generator_loss(x), gan.generator_loss(x, "minimax")):
+        (slope,) = torch.autograd.grad(loss, x)
+        assert torch.isfinite(loss) and torch.isfinite(slope).all()
+    assert gan.generator_loss(x).item() == pytest.approx(max(0, -logit))
+    assert gan.generator_loss(x, "minimax").item() == pytest.approx(-max(0, logit))
+
+
+@pytest.mark.parametrize("kind", gan.KINDS)
+def test_the_slope_is_the_gradient_of_the_loss(kind):
+    probability = torch.tensor([1e-6, 0.01, 0.5, 0.99, 1 - 1e-6], dtype=torch.float64)
+    logits = probability.logit().requires_grad_()
+    slopes = [
+        torch.autograd.grad(gan.generator_loss(x[None], kind), logits, retain_graph=True)[0] for x in logits
+    ]
+    by_autograd = -torch.stack(slopes).sum(0)  # both fall as the logit rises
+    assert torch.allclose(gan.generator_slope(probability, kind), by_autograd, rtol=1e-9)
+    other = 1 - probability if kind == "non_saturating" else probability
+    assert torch.allclose(by_autograd, other, rtol=1e-9)
+
+
+def test_where_the_minimax_gradient_dies():
+    early = torch.tensor([0.001])
+    assert gan.generator_slope(early, "minimax") < 0.002 < 0.998 < gan.generator_slope(early)
+    assert gan.generator_slope(torch.tensor([0.5]), "minimax") == gan.generator_slope(torch.tensor([0.5]))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda: gan.discriminator_loss(torch.ones(2).long(), torch.ones(2)), ValueError, "real: .*int64"),
+        (lambda: gan.discriminator_loss(torch.ones(2), torch.ones(0)), ValueError, "fake: .*at least one"),
+        (lambda: gan.discriminator_loss(torch.ones(2), torch.ones(2), sure=0.2), ValueError, "sure: "),
+        (lambda: gan.generator_loss([0.0]), ValueError, "fake: .*list"),
+        (lambda: gan.generator_loss(torch.ones(1), "minmax"), KeyError, "did you mean 'minimax'"),
+        (lambda: gan.generator_slope(torch.tensor([1.5])), ValueError, "sigmoid first"),
+        (lambda: gan.generator_slope(torch.ones(1), "saturating"), KeyError, "kind of loss"),
+    ],
+)  # fmt: skip
+def test_bad_losses(call, error, said):
+    with pytest.raises(error, match=said):
+        call()
+
+
+# --- the nets ---
+
+
+@pytest.mark.parametrize("norm", ["spectral", "batch", "none"])
+def test_shapes_ranges_and_seeds(norm):
+    state = torch.random.get_rng_state()
+    makes, judges = dcgan.nets(3, latent=8, channels=4, norm=norm)
+    again, _ = dcgan.nets(3, latent=8, channels=4, norm=norm)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for a, b in zip(makes.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    images = makes(torch.randn(5, 8))
+    assert images.shape == (5, 3, 32, 32) and images.min() >= 0 and images.max() <= 1
+    assert judges(images).shape == (5,)
+
+
+def test_the_spectral_norm_bounds_each_layer():
+    _, judges = dcgan.nets(0, channels=4, norm="spectral")
+    for _ in range(50):
+        judges(torch.rand(2, 3, 32, 32))  # each pass is a step of the power iteration
+    for layer in judges.eval().layers:
+        if isinstance(layer, nn.Conv2d):
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+
+
+def test_wrong_sizes():
+    makes, judges = dcgan.nets(0, latent=8, channels=4)
+    with pytest.raises(ValueError, match=r"z: expected shape \(n, 8\), got \(2, 7\)"):
+        makes(torch.randn(2, 7))
+    with pytest.raises(ValueError, match=r"images: expected shape \(n, 3, 32, 32\), got \(1, 3, 28, 28\)"):
+        judges(torch.rand(1, 3, 28, 28))
+    with pytest.raises(ValueError, match="norm: expected 'spectral'"):
+        dcgan.Discriminator(norm="instance")
+
+
+# --- the game ---
+
+POINTS = ring.ring(400, torch.Generator().manual_seed(0))
+
+
+def small(seed=0, **options):
+    return play.Game(*ring.players([seed], width=8), seed=seed, **options)
+
+
+def weights(game):
+    return [t.clone() for net in (game.generator, game.discriminator) for t in net.state_dict().values()]
+
+
+@pytest.mark.parametrize("options", [{}, {"average": 0.9, "penalty": 1.0, "answers": 2, "sure": 0.9}])
+def test_seeds_repeat(options):
+    games = [small(seed, **options) for seed in (0, 0, 1)]
+    state = torch.random.get_rng_state()
+    duels = [play.play(game, POINTS, turns=6, batch=16) for game in games]
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for a, b, c in zip(*(duel[:4] for duel in duels), strict=True):
+        assert torch.equal(a, b) and not torch.equal(a, c) and a.shape == (6,)
+    for a, b in zip(weights(games[0]), weights(games[1]), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_one_turn_by_hand():
+    """Algorithm 1 with plain autograd and torch's Adam, in float64."""
+    makes, judges = (net.double() for net in ring.players([0], width=8))
+    game = play.Game(makes, judges, rates=(1e-2, 2e-2), seed=4)
+    makes2, judges2 = (net.double() for net in ring.players([0], width=8))
+    makes_step = torch.optim.Adam(makes2.parameters(), 1e-2, betas=(0.5, 0.999))
+    judges_step = torch.optim.Adam(judges2.parameters(), 2e-2, betas=(0.5, 0.999))
+    real = POINTS[:16].double()
+    fake = makes2(torch.randn(16, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64))
+    loss = -judges2(real).sigmoid().log().mean() - (1 - judges2(fake.detach()).sigmoid()).log().mean()
+    judges_step.zero_grad(), loss.backward(), judges_step.step()
+    loss_g = -judges2(fake).sigmoid().log().mean()
+    makes_step.zero_grad(), loss_g.backward(), makes_step.step()
+    row = game.turn(real)
+    assert row[:2] == pytest.approx((loss.item(), loss_g.item()), abs=1e-12)
+    for net, other in ((makes, makes2), (judges, judges2)):
+        for a, b in zip(net.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(a, b, atol=1e-12)
+    assert all(p.grad is None and p.requires_grad for net in (makes, judges) for p in net.parameters())
+
+
+def test_the_penalty_is_the_slope_by_hand():
+    class Straight(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.tensor([3.0, 4.0]))
+
+        def forward(self, x):
+            return x @ self.w
+
+    game = play.Game(ring.Maker(width=4), Straight(), penalty=2.0)
+    assert game._slope(POINTS[:7]).item() == pytest.approx(play.LAZY * 2.0 / 2 * 25)  # |w|² = 25 at any point
+
+
+def test_the_average_follows():
+    game = small(average=0.5)
+    assert game.averaged is not game.generator
+    before = [p.clone() for p in game.averaged.parameters()]
+    game.turn(POINTS[:8])
+    keep = min(0.5, 2 / 11)
+    for mean, old, now in zip(game.averaged.parameters(), before, game.generator.parameters(), strict=True):
+        assert torch.allclose(mean, keep * old + (1 - keep) * now, atol=1e-7)
+    assert small().averaged is not None and small().decay == 0
+
+
+def test_modes_come_back_and_look_sees_the_average():
+    makes, judges = dcgan.nets(0, latent=4, channels=4, norm="batch")
+    makes.eval(), judges.train()
+    judges.layers[3].eval()
+    game, seen = play.Game(makes, judges, average=0.9), []
+    modes = [m.training for net in (makes, judges) for m in net.modules()]
+
+    def look(turn):
+        seen.append((turn, game.averaged.training, torch.is_grad_enabled(), makes.training))
+
+    play.play(game, torch.rand(8, 3, 32, 32), turns=3, batch=4, look=look, every=2)
+    assert seen == [(2, False, False, True), (3, False, False, True)]
+    assert [m.training for net in (makes, judges) for m in net.modules()] == modes
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_divergence_loses_nothing(capsys, where):
+    class Breaks(ring.Judge):
+        calls = 0
+
+        def forward(self, points):
+            self.calls += 1
+            found = super().forward(points)
+            if self.calls < 3 * 5 + 2:  # three answers a turn: in turn 6 the second is broken
+                return found
+            if where == "loss":
+                return found * math.nan
+            return (
+                found + (points * 0).sum(1).sqrt() * self.layers.biases[2].flatten()
+            )  # 0, steep without end
+
+    torch.manual_seed(0)
+    game = play.Game(ring.Maker(width=8), Breaks(width=8), rates=(1e-3, 1e-3))
+    kept = []
+    original = game.turn
+
+    def turn(real):
+        kept.append(weights(game))
+        return original(real)
+
+    game.turn = turn
+    duel = play.play(game, POINTS, turns=9, batch=8, label="ring")
+    assert duel.stopped == "diverged" and len(duel.generator) == 5
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "in turn 6 of 9: both nets have their last good weights" in said
+    for now, good in zip(weights(game), kept[4], strict=True):  # they gave the last losses that were numbers
+        assert torch.equal(now, good) and torch.isfinite(now).all()
+
+
+def test_too_fast_a_rate_stops_with_a_sentence(capsys):
+    game = small(rates=(1e30, 1e30))
+    duel = play.play(game, POINTS, turns=20, batch=8)
+    assert duel.stopped == "diverged" and "smaller rates may help" in capsys.readouterr().out
+    assert all(torch.isfinite(w).all() for w in weights(game))
+
+
+def test_ctrl_c_keeps_what_was_learned(capsys):
+    game = small()
+
+    def look(turn):
+        raise KeyboardInterrupt
+
+    duel = play.play(game, POINTS, turns=9, batch=8, look=look, every=4)
+    assert duel.stopped == "interrupted" and len(duel.generator) == 4 and game.turns == 4
+    assert "stopped after 4 of 9 turns" in capsys.readouterr().out
+    assert not game.averaged.training or game.averaged is game.generator
+    assert play.play(game, POINTS, turns=2, batch=8).stopped is None  # and it goes on from there
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda: play.Game(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
+        (lambda: play.Game(ring.Maker(), lambda x: x), ValueError, "discriminator: expected a torch.nn.Module"),
+        (lambda: small(rates=(1e-3, 0)), ValueError, "rates: "),
+        (lambda: small(kind="max"), KeyError, "kind of loss"),
+        (lambda: small(answers=0), ValueError, "answers: "),
+        (lambda: small(average=1.0), ValueError, "average, penalty: "),
+        (lambda: play.play(small(), POINTS, turns=-1), ValueError, "turns: "),
+        (lambda: play.play(small(), POINTS, turns=1, batch=1), ValueError, "batch: "),
+        (lambda: play.play(small(), POINTS.long(), turns=1), ValueError, "images: "),
+    ],
+)  # fmt: skip
+def test_bad_games(call, error, said):
+    with pytest.raises(error, match=said):
+        call()

@@ -1,0 +1,280 @@
+"""Autoregressive models: nothing looks ahead, all probabilities sum to 1, and the sampler draws from just these."""
+
+import copy
+import itertools
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from lecture_utils.generative import PixelCNN, RowLSTM, counting, fit, nats
+from lecture_utils.generative.autoregressive import pick
+from lecture_utils.generative.masks import colour_groups, input_groups, square_mask
+
+KINDS = ("plain", "gated", "dilated", "row")
+
+
+def make(kind, levels=3, size=(2, 3), channels=1, layers=2, width=12, seed=0, first=7):
+    if kind == "row":
+        return RowLSTM(levels, size, channels, layers, width, first, seed=seed)
+    dilations = [1 + (i % 2) for i in range(layers)] if kind == "dilated" else None
+    gated = kind != "plain"
+    return PixelCNN(levels, size, channels, layers, width, gated, first=first, dilations=dilations, seed=seed)
+
+
+def draws(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(model, n, seed=0):
+    return torch.randint(model.levels, (n, *model.shape), generator=draws(seed))
+
+
+def influence(model, seed=0):
+    """Which value of a picture the scores of which other value depend on, bool (d, d), in the order of drawing."""
+    model, found = model.double(), 0
+    for x in pictures(model, 3, seed).split(1):  # a ReLU that is off in one picture is on in another
+        jacobian = torch.autograd.functional.jacobian(
+            lambda v: model(v)[0].square().sum(0), model.values(x), vectorize=True
+        )
+        found = found + jacobian[:, :, :, 0].abs()  # (c, h, w, c, h, w)
+    d = math.prod(model.shape)
+    return (found.permute(1, 2, 0, 4, 5, 3).reshape(d, d) != 0).to(torch.bool)
+
+
+def test_masks_by_hand():
+    grey = torch.tensor([0])
+    assert square_mask("A", 3, grey, grey)[0, 0].int().tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+    assert square_mask("B", 3, grey, grey)[0, 0].int().tolist() == [[1, 1, 1], [1, 1, 0], [0, 0, 0]]
+    groups = colour_groups(6, 3)
+    assert groups.tolist() == [0, 0, 1, 1, 2, 2]
+    assert colour_groups(3, 3, copies=2).tolist() == [0, 1, 2, 0, 1, 2]
+    centre = square_mask("A", 3, input_groups(3, 1), groups)[:, :, 1, 1].int()  # G may see R, and the map
+    assert centre.tolist() == [[0, 0, 0, 1]] * 2 + [[1, 0, 0, 1]] * 2 + [[1, 1, 0, 1]] * 2
+    centre = square_mask("B", 3, groups, groups)[:, :, 1, 1].int()
+    assert centre.tolist() == [[1, 1, 0, 0, 0, 0]] * 2 + [[1, 1, 1, 1, 0, 0]] * 2 + [[1] * 6] * 2
+    for wrong in (lambda: square_mask("C", 3, grey, grey), lambda: square_mask("A", 4, grey, grey)):
+        with pytest.raises(ValueError, match="expected"):
+            wrong()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_no_value_depends_on_itself_or_a_later_one(kind, channels, layers):
+    model = make(kind, 4, (3, 4), channels, layers, width=6 * channels)
+    seen = influence(model)
+    assert not seen.triu().any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_two_stacks_see_everything_before(channels):
+    seen = influence(make("gated", 4, (4, 5), channels, layers=3, width=16 * channels, first=3))
+    assert seen.tril(-1).sum() == len(seen) * (len(seen) - 1) // 2
+
+
+def test_one_stack_has_a_blind_spot_and_two_have_none():
+    """Middle of row 3 of 7 columns, after layers of 3 x 3: above to the right the plain net misses a wedge."""
+    place = 3 * 7 + 3
+    plain = influence(make("plain", 4, (4, 7), 1, 2, 16, first=3))[place].view(4, 7)
+    gated = influence(make("gated", 4, (4, 7), 1, 2, 16, first=3))[place].view(4, 7)
+    assert plain.int().tolist() == [
+        [1, 1, 1, 1, 1, 1, 1],
+        [1, 1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 1, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0],
+    ]
+    assert gated[:3].all() and gated[3, :3].all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("channels", "size", "levels"), [(1, (2, 3), 3), (3, (1, 2), 2), (2, (2, 2), 2)])
+def test_all_probabilities_sum_to_one_and_a_leaking_mask_is_found(kind, channels, size, levels):
+    leaks = []
+    for seed in range(3):
+        strong = counting.strengthened(make(kind, levels, size, channels, seed=seed))
+        assert abs(float(counting.probabilities(strong).sum()) - 1) < 1e-9
+        leaks.append(abs(float(counting.probabilities(counting.leaking(strong)).sum()) - 1))
+    assert max(leaks) > 0.05, "the test must tell a model that sees what it predicts"
+    assert influence(counting.leaking(make(kind, levels, size, channels))).diagonal().any()
+
+
+def test_log_prob_by_a_second_formula():
+    """The chain rule, one factor at a time, by cross entropy on pictures whose later pixels are wiped out."""
+    model = make("gated", 5, (3, 4), 3, width=6).double()
+    x = pictures(model, 4)
+    total, known = torch.zeros(4, dtype=torch.float64), torch.zeros_like(x)
+    for row, column, channel in itertools.product(range(3), range(4), range(3)):
+        place = (slice(None), channel, row, column)
+        logits = model.logits(known)[:, :, channel, row, column]
+        total -= F.cross_entropy(logits, x[place], reduction="none")
+        known[place] = x[place]
+    torch.testing.assert_close(model.log_prob(x), total)
+    torch.testing.assert_close(model.bits_per_dim(x), -total / 36 / math.log(2))
+    with torch.no_grad():
+        torch.testing.assert_close(model.log_prob(x), total)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_cached_sampling_is_naive_sampling(kind, channels):
+    strong = counting.strengthened(make(kind, 5, (6, 5), channels), 2)
+    fast, slow = (strong.sample(3, draws(), cached=cached) for cached in (True, False))
+    assert torch.equal(fast, slow) and len(fast.unique()) == 5
+    known = torch.rand(6, 5, generator=draws(1)) < 0.4
+    fast, slow = (
+        strong.sample(3, draws(2), cached, given=fast, known=known, temperature=0.7)
+        for cached in (True, False)
+    )
+    assert torch.equal(fast, slow)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cached_logits_are_the_networks(kind):
+    model = make(kind, 5, (5, 4), 3).eval()
+    x = pictures(model, 2)
+    cache, wanted = model.cached_sampler(x), model.logits(x)
+    with torch.no_grad():
+        for row in range(5):
+            cache.begin(row)
+            for column, channel in itertools.product(range(4), range(3)):
+                found = cache(row, column, channel)
+                torch.testing.assert_close(found, wanted[:, :, channel, row, column], atol=1e-5, rtol=0)
+                if channel == 2:
+                    cache.done(row, column)
+
+
+@pytest.mark.parametrize("kind", ["plain", "gated", "row"])
+def test_the_sampler_draws_with_the_models_probabilities(kind):
+    model = counting.strengthened(make(kind, 2, (2, 2), layers=1, width=4), 3)
+    wanted = counting.probabilities(model)
+    found = counting.code(model.sample(100_000, draws()), 2).bincount(minlength=16)
+    assert counting.chi_squared(wanted, found)[2] > 1e-4
+    shifted = wanted.roll(1)
+    assert counting.chi_squared(shifted, found)[2] < 1e-9, "the test must tell other probabilities"
+
+
+def test_temperature():
+    model = counting.strengthened(make("gated", 3, (1, 1)), 3)
+    logp = model.log_prob(torch.arange(3)[:, None, None, None]).detach()
+    for temperature in (0.5, 2.0):
+        wanted = (logp / temperature).softmax(0)
+        found = model.sample(20_000, draws(), temperature=temperature).flatten().bincount(minlength=3)
+        assert counting.chi_squared(wanted, found)[2] > 1e-4
+    assert (model.sample(50, draws(), temperature=1e-6).flatten() == logp.argmax()).all()
+
+
+def test_a_uniform_number_picks_a_level():
+    logits = torch.tensor([0.2, 0.3, 0.5]).log().expand(5, 3)
+    assert pick(logits, torch.tensor([0.0, 0.19, 0.21, 0.49, 0.999])).tolist() == [0, 0, 1, 1, 2]
+
+
+def test_what_is_given_stays():
+    model = make("gated", 4, (4, 4), 3)
+    given, known = pictures(model, 2), torch.zeros(4, 4, dtype=torch.bool)
+    known[:2] = True
+    found = model.sample(2, draws(), given=given, known=known)
+    assert torch.equal(found[:, :, :2], given[:, :, :2]) and not torch.equal(found, given)
+
+
+def test_the_same_seed_draws_the_same_and_nothing_else_changes():
+    model, before = make("plain").train(), torch.get_rng_state()
+    frames = []
+    one = model.sample(2, draws(7), watch=lambda x, row: frames.append((x, row)))
+    assert torch.equal(one, model.sample(2, draws(7))) and not torch.equal(one, model.sample(2, draws(8)))
+    assert model.training and torch.equal(torch.get_rng_state(), before)
+    assert [row for _, row in frames] == [0, 1] and torch.equal(frames[1][0], one)
+    again = make("plain")
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), make("plain").parameters(), strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+    other = make("plain", seed=1)
+    assert not torch.equal(again.head[0].weight, other.head[0].weight)
+
+
+def test_ctrl_c_keeps_what_is_drawn(capsys):
+    def stop(x, row):
+        raise KeyboardInterrupt
+
+    model = make("gated", 3, (3, 3))
+    found = model.sample(1, draws(), watch=stop)
+    assert torch.equal(found[:, :, 0], model.sample(1, draws())[:, :, 0]) and not found[:, :, 1:].any()
+    assert "row 1 of 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (torch.zeros(1, 1, 2, 3), r"whole levels 0 \.\. 2, got torch.float32: use \(images \* 2\)"),
+        (torch.full((1, 1, 2, 3), 3), r"levels 0 \.\. 2, got 3 \.\. 3: quantise"),
+        (torch.full((1, 1, 2, 3), -1), r"levels 0 \.\. 2, got -1"),
+        (torch.zeros(1, 1, 3, 3, dtype=torch.long), r"shape \(n, 1, 2, 3\), got \(1, 1, 3, 3\)"),
+        (torch.zeros(1, 3, 2, 3, dtype=torch.long), r"shape \(n, 1, 2, 3\)"),
+        (torch.zeros(1, 2, 3, dtype=torch.long), r"one picture\? use x\[None\]"),
+        (torch.zeros(0, 1, 2, 3, dtype=torch.long), "empty batch"),
+        (torch.zeros(1, 1, 2, 3, dtype=torch.uint8), r"x\.long\(\)"),
+        ([[0]], "LongTensor"),
+    ],
+)
+def test_pictures_that_the_model_does_not_know(x, expected):
+    for method in (make("plain").log_prob, make("gated").logits, make("row").bits_per_dim):
+        with pytest.raises(ValueError, match=expected):
+            method(x)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"n": 0}, "n: expected a whole number"),
+        ({"temperature": 0}, "temperature: expected a number above 0"),
+        ({"known": torch.ones(2, 3, dtype=torch.bool)}, "both or neither"),
+        (
+            {"given": torch.zeros(1, 1, 2, 3).long(), "known": torch.ones(3, 3, dtype=torch.bool)},
+            "known: expected",
+        ),
+        (
+            {"given": torch.zeros(2, 1, 2, 3).long(), "known": torch.ones(2, 3, dtype=torch.bool)},
+            "1 pictures",
+        ),
+        (
+            {"given": torch.full((1, 1, 2, 3), 9), "known": torch.ones(2, 3, dtype=torch.bool)},
+            "given: the model",
+        ),
+    ],
+)
+def test_sampling_says_what_is_wrong(options, expected):
+    with pytest.raises(ValueError, match=expected):
+        make("plain").sample(**{"n": 1, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"levels": 1}, "levels"),
+        ({"channels": 0}, "channels"),
+        ({"width": 8, "channels": 3}, "multiple of the 3 colours"),
+        ({"dilations": [1]}, "dilations: expected 2"),
+        ({"gated": False, "dilations": [1, 2]}, "plain"),
+        ({"kernel": 4}, "kernel: expected an odd"),
+        ({"first": 1}, "first: expected an odd"),
+    ],
+)
+def test_a_model_that_cannot_be(options, expected):
+    with pytest.raises(ValueError, match=expected):
+        PixelCNN(**{"levels": 3, "size": 4, "layers": 2, **options})
+
+
+def test_too_many_pictures_to_count():
+    with pytest.raises(ValueError, match=r"17\^64"):
+        counting.every_picture(17, (8, 8))
+
+
+def test_training_makes_the_data_likelier():
+    x = pictures(make("gated", 3, (3, 3)), 40)
+    x[:, 0, 1] = x[:, 0, 0]  # the second row repeats the first: only a model that looks up can know
+    for kind in ("plain", "gated", "row"):
+        model = make(kind, 3, (3, 3), first=3)
+        before, copied = model.log_prob(x).mean(), copy.deepcopy(model)
+        fit(model, x, nats, steps=120, batch=20, rate=2e-2)
+        assert model.log_prob(x).mean() > -7.0 * math.log(3) > before  # 6 values to know, 9 without looking
+        assert not torch.equal(model.head[0].weight, copied.head[0].weight)

@@ -1,0 +1,85 @@
+"""The simple distributions: sums to 1, numbers by hand, and what a lower bound is."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils.generative import DequantisedGaussian, Independent, Kernels, Mixture, counting
+
+EVERY = counting.every_picture(3, (2, 2))
+X = EVERY[torch.tensor([0, 5, 5, 17, 40, 40, 41, 80, 79, 3])]
+
+
+def draws(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Independent(X, 3), lambda: Mixture(X, 3, 3), lambda: Kernels(X, 3)],
+    ids=["table", "EM", "kernels"],
+)
+def test_a_distribution_over_all_pictures_and_its_sampler(make):
+    model = make()
+    wanted = model.log_prob(EVERY).exp()
+    assert float(wanted.sum()) == pytest.approx(1, abs=1e-9) and (wanted > 0).all()
+    found = counting.code(model.sample(50_000, draws()), 3).bincount(minlength=81)
+    assert counting.chi_squared(wanted, found)[2] > 1e-4
+    with pytest.raises(ValueError, match=r"levels 0 \.\. 2"):
+        model.log_prob(EVERY + 1)
+
+
+def test_a_table_by_hand():
+    x = torch.tensor([0, 0, 2]).view(3, 1, 1, 1)
+    found = Independent(x, 3, prior=1.0).log_prob(torch.arange(3).view(3, 1, 1, 1)).exp()
+    assert found.tolist() == pytest.approx([3 / 6, 1 / 6, 2 / 6])
+
+
+def test_em_never_falls_and_finds_two_kinds_of_pictures():
+    a, b = torch.tensor([0, 0, 2, 2]), torch.tensor([2, 2, 0, 0])
+    x = torch.stack([a, b] * 20).view(-1, 1, 2, 2)
+    found = Mixture(x, 3, 2, prior=1e-6, rounds=60)
+    assert all(
+        later > earlier - 1e-6 for earlier, later in zip(found.history, found.history[1:], strict=False)
+    )
+    assert float(found.log_prob(x).mean()) == pytest.approx(-math.log(2), abs=1e-2)
+    assert float(Independent(x, 3).log_prob(x).mean()) < -2.5
+    again = Mixture(x, 3, 2, prior=1e-6, rounds=60)
+    assert torch.equal(again.logp, found.logp)
+
+
+def test_kernels_remember_their_pictures_unless_they_are_left_out():
+    found = Kernels(X, 3, width=0.3, floor=0.05)
+    new = torch.cat([EVERY[:1] + 1, EVERY[30:34]])
+    assert found.log_prob(X).mean() > found.log_prob(new).mean() + 1
+    left_out = found._left_out(0.3, 0.05)
+    assert (left_out < found.log_prob(X) + math.log(10 / 9) + 1e-9).all()
+    chosen = Kernels(X, 3)
+    assert chosen.width in Kernels.widths and chosen.floor in Kernels.floors
+
+
+def test_the_dequantised_gaussian_is_a_lower_bound():
+    """One pixel: the probability of a level is the integral of the density over its box, known from the normal CDF."""
+    from scipy.stats import norm
+
+    x = torch.tensor([0, 1, 1, 2, 4]).view(5, 1, 1, 1)
+    found = DequantisedGaussian(x)
+    sd = float(found.covariance.sqrt())
+    ends = norm(float(found.mean), sd).cdf(np.arange(6))
+    assert (found.log_prob(x).numpy() < np.log(np.diff(ends))[x.flatten()]).all()
+    u = torch.rand(200_000, dtype=torch.float64, generator=draws())
+    log_density = torch.distributions.Normal(found.mean, sd).log_prob(1 + u)
+    assert float(log_density.mean()) == pytest.approx(float(found.log_prob(x[1:2])), abs=0.01)
+
+
+def test_chi_squared_against_scipy():
+    from scipy.stats import chisquare
+
+    counts, p = np.array([18, 30, 52]), np.array([0.2, 0.3, 0.5])
+    value, freedom, chance = counting.chi_squared(p, counts)
+    wanted = chisquare(counts, 100 * p)
+    assert (value, freedom, chance) == pytest.approx((wanted.statistic, 2, wanted.pvalue))
+    rare = counting.chi_squared([0.9, 0.08, 0.01, 0.01], [90, 8, 1, 1])
+    assert rare[1] == 2  # the two rare cells count as one

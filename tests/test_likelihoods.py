@@ -1,0 +1,215 @@
+"""Three pmfs over levels and one density: sums to one, against scipy, stable far out, and sampled as they say."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from lecture_utils.generative import VAE
+from lecture_utils.generative.likelihoods import (
+    Binomial,
+    Categorical,
+    DiscretisedLogistic,
+    Gaussian,
+    likelihood_of,
+)
+
+LEVELS = 7
+ONE = (1, 1, 1)  # one value: (n, c, h, w) = (n, 1, 1, 1)
+
+
+def numbers(count, n=5, seed=0, scale=2.0):
+    draws = torch.randn(n, count, *ONE, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return scale * draws
+
+
+def every_level(likelihood, parameters):
+    """log p of each level, (n, levels)."""
+    n, levels = len(parameters), likelihood.levels
+    rows = [likelihood.log_prob(parameters, torch.full((n, *ONE), x)) for x in range(levels)]
+    return torch.stack(rows, 1).flatten(1)
+
+
+PMFS = {
+    "categorical": lambda: Categorical(LEVELS),
+    "binomial": lambda: Binomial(LEVELS),
+    "logistic": lambda: DiscretisedLogistic(LEVELS),
+    "logistic, fixed": lambda: DiscretisedLogistic(LEVELS, "fixed", 0.3),
+    "logistic, pixel": lambda: DiscretisedLogistic(LEVELS, "pixel", floor=0.01),
+    "logistic, merged": lambda: DiscretisedLogistic(28).coarser(7),
+}
+
+
+@pytest.mark.parametrize("name", PMFS)
+@pytest.mark.parametrize("scale", [0.2, 2.0, 40.0])
+@torch.no_grad()
+def test_a_pmf_sums_to_one(name, scale):
+    likelihood = PMFS[name]().double()
+    found = every_level(likelihood, numbers(likelihood.numbers, scale=scale))
+    assert (found <= 1e-12).all(), "a probability is at most 1"
+    torch.testing.assert_close(found.logsumexp(1), torch.zeros(5, dtype=torch.float64), atol=1e-10, rtol=0)
+
+
+def test_the_binomial_is_scipys():
+    parameters = numbers(1)
+    expected = stats.binom.logpmf(np.arange(LEVELS), LEVELS - 1, parameters.sigmoid().numpy().reshape(-1, 1))
+    np.testing.assert_allclose(every_level(Binomial(LEVELS), parameters), expected, rtol=1e-12)
+
+
+def test_the_categorical_is_a_softmax():
+    parameters = numbers(LEVELS)
+    expected = torch.distributions.Categorical(logits=parameters.view(5, LEVELS)).logits
+    torch.testing.assert_close(every_level(Categorical(LEVELS), parameters), expected)
+
+
+@torch.no_grad()
+def test_the_logistic_is_a_difference_of_scipys_cdf():
+    likelihood, parameters = DiscretisedLogistic(LEVELS, "pixel", 1.0, 0.05).double(), numbers(2, scale=0.5)
+    middle, scale = 0.5 + parameters[:, 0].flatten(), 0.05 + parameters[:, 1].flatten().exp()
+    edges = np.r_[-np.inf, (np.arange(1, LEVELS) - 0.5) / (LEVELS - 1), np.inf]
+    below = stats.logistic.cdf(edges, middle.numpy()[:, None], scale.numpy()[:, None])
+    np.testing.assert_allclose(every_level(likelihood, parameters).exp(), np.diff(below, axis=1), rtol=1e-9)
+
+
+@torch.no_grad()
+def test_the_gaussian_is_scipys_density():
+    likelihood, parameters = Gaussian("pixel", 1.0, 0.05).double(), numbers(2, scale=0.5)
+    x = torch.rand(5, *ONE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    sigma = 0.05 + parameters[:, 1].exp()
+    expected = stats.norm.logpdf(x, 0.5 + parameters[:, 0], sigma)
+    np.testing.assert_allclose(likelihood.log_prob(parameters, x), expected, rtol=1e-12)
+
+
+def test_squared_error_is_a_gaussian_of_fixed_sigma():
+    sigma, parameters = 0.1, numbers(1, scale=0.3)
+    x = torch.rand(5, *ONE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    gap = Gaussian("fixed", sigma).double().log_prob(parameters, x) + (x - 0.5 - parameters[:, 0]) ** 2 / (
+        2 * sigma**2
+    )
+    constant = -math.log(sigma * math.sqrt(2 * math.pi))
+    torch.testing.assert_close(gap, torch.full_like(gap, constant), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["categorical", "binomial", "logistic", "logistic, pixel"])
+def test_far_out_nothing_is_infinite(name):
+    likelihood = PMFS[name]()
+    for far in (-100.0, 100.0):
+        parameters = torch.full((1, likelihood.numbers, *ONE), far)
+        if likelihood.numbers == 2:
+            parameters[:, 1] = -2.0
+        parameters.requires_grad_()
+        found = every_level(likelihood, parameters)
+        found.sum().backward()
+        assert torch.isfinite(found).all() and torch.isfinite(parameters.grad).all(), (name, far)
+
+
+@torch.no_grad()
+def test_merged_levels_add_up():
+    fine = DiscretisedLogistic(24, "pixel", 0.05, 0.01).double()
+    parameters = numbers(2, scale=0.5)
+    every = every_level(fine, parameters).exp()
+    merged = every_level(fine.coarser(6), parameters).exp()
+    torch.testing.assert_close(merged, every.view(5, 6, 4).sum(2), rtol=1e-9, atol=1e-14)
+    again = every_level(fine.coarser(6).coarser(3), parameters).exp()
+    torch.testing.assert_close(again, every.view(5, 3, 8).sum(2), rtol=1e-9, atol=1e-14)
+    assert fine.coarser(6).log_scale is fine.log_scale, "the scale stays one and the same"
+    with pytest.raises(ValueError, match="24 levels do not merge into 5"):
+        fine.coarser(5)
+
+
+@pytest.mark.parametrize("name", PMFS)
+@torch.no_grad()
+def test_samples_follow_the_pmf(name):
+    likelihood, count = PMFS[name]().double(), 20_000
+    parameters = numbers(likelihood.numbers, 1, seed=3, scale=0.7)
+    draws = likelihood.sample(parameters.expand(count, -1, -1, -1, -1), torch.Generator().manual_seed(0))
+    expected = every_level(likelihood, parameters)[0].exp() * count
+    assert draws.dtype == torch.long and int(draws.min()) >= 0 and int(draws.max()) < LEVELS
+    seen = torch.bincount(draws.flatten(), minlength=LEVELS).double()
+    likely = expected > 5
+    chi = ((seen - expected)[likely].square() / expected[likely]).sum()
+    assert stats.chi2.sf(float(chi), int(likely.sum()) - 1) > 1e-3, (seen, expected)
+
+
+def test_samples_of_the_gaussian():
+    likelihood, parameters = Gaussian("fixed", 0.2).double(), torch.full((20_000, 1, *ONE), 0.1).double()
+    draws = likelihood.sample(parameters, torch.Generator().manual_seed(0)).flatten()
+    assert stats.kstest(draws.numpy(), "norm", (0.6, 0.2)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("name", ["categorical", "binomial"])
+def test_the_mean_is_the_expected_level(name):
+    likelihood, parameters = PMFS[name]().double(), numbers(PMFS[name]().numbers)
+    expected = (every_level(likelihood, parameters).exp() * torch.arange(LEVELS)).sum(1) / (LEVELS - 1)
+    torch.testing.assert_close(likelihood.mean(parameters).flatten(), expected)
+
+
+@torch.no_grad()
+def test_the_middle_of_a_logistic_is_its_median():
+    likelihood = DiscretisedLogistic(101, "fixed", 0.05).double()
+    parameters = torch.linspace(-0.4, 0.4, 9, dtype=torch.float64).view(9, 1, *ONE)
+    below = every_level(likelihood, parameters).exp().cumsum(1)
+    median = (below < 0.5).sum(1) / 100
+    assert (likelihood.mean(parameters).flatten() - median).abs().max() <= 0.5 / 100 + 1e-9
+
+
+def test_scales_are_learned_where_they_should_be():
+    def learned(spread):
+        return [name for name, _ in Gaussian(spread).named_parameters()]
+
+    assert (learned("fixed"), learned("one"), learned("pixel")) == ([], ["log_scale"], [])
+    assert (Gaussian("one").numbers, Gaussian("pixel").numbers) == (1, 2)
+    parameters = torch.full((1, 2, *ONE), -200.0)
+    assert float(DiscretisedLogistic(17, "pixel", floor=0.02).scale(parameters)) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: likelihood_of("binomal", 17), KeyError, "did you mean 'binomial'"),
+        (lambda: likelihood_of(Binomial(8), 17), ValueError, "the likelihood has 8, the model 17"),
+        (lambda: Binomial(1), ValueError, "levels: expected a whole number of at least 2, got 1"),
+        (lambda: Gaussian("pixels"), ValueError, "spread: expected one of 'fixed', 'one', 'pixel'"),
+        (lambda: Gaussian("fixed", 0.0), ValueError, "scale > 0"),
+        (lambda: DiscretisedLogistic(17, floor=-1.0), ValueError, "floor >= 0"),
+    ],
+)
+def test_misuse(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+LEVEL_X = torch.zeros(2, 1, 4, 4, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (LEVEL_X + 17, r"knows levels 0 .. 16, got 17 .. 17: quantise"),
+        (LEVEL_X - 1, "got -1 .. -1"),
+        (LEVEL_X[:, :, :3], r"of shape \(n, 1, 4, 4\), got \(2, 1, 3, 4\)"),
+        (LEVEL_X.float(), "whole levels 0 .. 16, got torch.float32"),
+        (LEVEL_X[:0], "an empty batch"),
+        (LEVEL_X.int(), "use x.long()"),
+        ([[0]], "LongTensor"),
+    ],
+)
+def test_a_pmf_model_refuses_other_pictures(x, message):
+    with pytest.raises(ValueError, match=message):
+        VAE(4, 2, levels=17, hidden=4).elbo(x)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (LEVEL_X, "takes floating images in .* got levels"),
+        (LEVEL_X.float() + 2, r"values in \[0, 1\]"),
+        (LEVEL_X.float()[:, :, :3], r"of shape \(n, 1, 4, 4\), got"),
+        (LEVEL_X.double(), "torch.float64"),
+    ],
+)
+def test_a_density_model_refuses_other_pictures(x, message):
+    with pytest.raises(ValueError, match=message):
+        VAE(4, 2, "gaussian", hidden=4).elbo(x)
