@@ -9,7 +9,8 @@ import pytest
 import torch
 import torchvision
 
-from lecture_utils import datasets, store
+from lecture_utils import datasets, generative, store
+from lecture_utils.generative import dcgan, play
 from lecture_utils.nets import studio
 from lecture_utils.world import render
 from lecture_utils.world.studio import COLOURS, POSES, studio_scene, studio_split
@@ -184,3 +185,25 @@ def test_a_folder_that_is_missing_or_half_there_has_a_sentence(tmp_path):
 def test_an_unknown_name_has_near_misses():
     with pytest.raises(KeyError, match="did you mean 'mnist'"):
         datasets.load("mnst")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "digits"])
+def test_the_models_take_every_set(name, tmp_path, monkeypatch):
+    """The same lines train each model on each set; nothing in them knows which one it is."""
+    make_mnist(tmp_path, "MNIST")
+    make_mnist(tmp_path, "FashionMNIST")
+    make_cifar(tmp_path, monkeypatch)
+    data = datasets.load(name, root=tmp_path)
+    x = datasets.quantised(data.train.pixels[:4], 8, of=data.levels)
+    channels, *size = x.shape[1:]
+    for model, loss in (
+        (generative.PixelCNN(8, tuple(size), channels, layers=1, width=6), generative.nats),
+        (generative.RowLSTM(8, tuple(size), channels, width=6), generative.nats),
+        (generative.VAE(tuple(size), 3, "logistic", 8, channels, hidden=16), generative.elbo_loss()),
+    ):
+        history = generative.fit(model, x, loss, steps=2, batch=2)
+        assert history.stopped is None and len(history.losses) == 2
+        assert model.sample(1, generator=torch.Generator().manual_seed(0)).shape == (1, channels, *size)
+    fitting = torch.nn.functional.interpolate(data.train.images[:4], size=(32, 32))  # the DCGAN is 32 x 32
+    pair = dcgan.nets(latent=4, channels=4, colours=channels)
+    assert play.play(play.Game(*pair), fitting, 2, batch=2).stopped is None

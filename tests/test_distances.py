@@ -71,7 +71,9 @@ def test_kernel_distance_is_unbiased_and_its_error_right():
         values.append(found.value), errors.append(found.error)
         shifted.append(moved.value), shifted_errors.append(moved.error)
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
-    ratios = [np.sqrt(np.mean(np.square(e))) / np.std(v) for v, e in ((values, errors), (shifted, shifted_errors))]
+    ratios = [
+        np.sqrt(np.mean(np.square(e))) / np.std(v) for v, e in ((values, errors), (shifted, shifted_errors))
+    ]
     assert 0.8 < ratios[1] < 1.25  # where there is something to see the error is right,
     assert 0.8 < ratios[0] < 2  # and never too small where there is nothing
 

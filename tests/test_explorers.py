@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lecture_utils import explorers, nets, open_lab
+from lecture_utils import explorers, generative, nets, open_lab
 from lecture_utils.explorers import (
     Channels,
     Choice,
@@ -25,6 +25,8 @@ from lecture_utils.explorers import (
 from lecture_utils.explorers.embedding import TSNEExplorer
 from lecture_utils.explorers.filter_at_work import HEAD, PANEL, RELU, SIGNED, THIRD
 from lecture_utils.features.first_answers import first_answers, unlike
+from lecture_utils.generative import VAE, dcgan
+from lecture_utils.nets import studio_factors
 from lecture_utils.show import Picture
 from lecture_utils.world import CLASSES
 
@@ -70,6 +72,30 @@ MAKE[explorers.ClassImages] = lambda: explorers.ClassImages(shared_lab())
 MAKE[explorers.StyleMixer] = lambda: explorers.StyleMixer()
 MAKE[explorers.Attack] = lambda: explorers.Attack(shared_lab(), count=2)
 MAKE[explorers.MethodAgainstMethod] = lambda: explorers.MethodAgainstMethod(open_lab(device="cpu"), scenes=2)
+MAKE[explorers.Completion] = lambda: explorers.Completion(
+    generative.PixelCNN(4, (6, 6), layers=1, width=4), (4 * noise(2, 1, 6, 6)).long(), "ab"
+)
+MAKE[explorers.LatentPlane] = lambda: explorers.LatentPlane(
+    VAE(8, 2, hidden=16), (17 * noise(40, 1, 8, 8)).long(), torch.arange(40) % 4, "0123"
+)
+MAKE[explorers.LatentAxes] = lambda: explorers.LatentAxes(
+    VAE(32, 4, "logistic", 256, 3, hidden=8),
+    (256 * noise(12, 3, 32, 32)).long(),
+    torch.arange(12) % 3,
+    "abc",
+    studio_factors.build(),
+)
+MAKE[explorers.GanWalk] = lambda: explorers.GanWalk(
+    dcgan.nets(latent=8, channels=4)[0], studio_factors.build()
+)
+MAKE[explorers.GanHistory] = lambda: explorers.GanHistory(
+    {
+        "turns": torch.arange(0, 501, 50),
+        "images": noise(11, 24, 3, 1, 1).expand(-1, -1, -1, 32, 32),
+        "every": 50,
+        **{name: noise(10) for name in ("discriminator", "generator", "on_real", "on_fake")},
+    }
+)
 ALL = {cls.__name__: cls for cls in MAKE}
 
 

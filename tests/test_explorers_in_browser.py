@@ -40,6 +40,26 @@ from lecture_utils.explorers import ClassImages
 lab = open_lab(device="cpu")
 ClassImages.steps = 4000  # a minute or more: whoever waits for its end has not been heard
 """
+ROWS_LIVE = "92_rows_live.ipynb"
+ROWS = """
+from time import sleep
+import torch
+from lecture_utils import explorers, generative
+from lecture_utils.studies import completions
+
+class Unhurried(generative.PixelCNN):
+    def cached_sampler(self, x):
+        slow = super().cached_sampler(x)
+        begin = slow.begin
+        slow.begin = lambda row: (sleep(self.pause), begin(row))
+        return slow
+
+model, pixels = Unhurried(4, (32, 4), layers=1, width=4), torch.zeros(2, 1, 32, 4).long()
+model.pause = 0
+made = completions.drawn(model, pixels, (2, 4), (0.5, 1.0))
+model.pause = 0.5  # s a row: whoever waits for the last one has not been heard
+"""
+SHOWN_ROWS = "explorers.Completion(model, pixels, 'ab', made)"
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
 PAUSE = 60_000  # ms that a page may take for what should be quick: the machine may be busy
 # A number that stands for the pixels shown; null while they are still being read.
@@ -177,7 +197,8 @@ def opened(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("notebooks"), {}
     for path in LIVE:
         nbformat.write(reduced(nbformat.read(path, as_version=4)), folder / path.name)
-    for name, setup, shown in ((OURS, SLOW, "Slow()"), (LIVE_RUN, CLIMBS, "ClassImages(lab)")):
+    ours = (OURS, SLOW, "Slow()"), (LIVE_RUN, CLIMBS, "ClassImages(lab)"), (ROWS_LIVE, ROWS, SHOWN_ROWS)
+    for name, setup, shown in ours:
         cells = [
             new_code_cell(setup, metadata={"tags": ["setup"]}),
             new_code_cell(shown, metadata={"tags": ["explorer"]}),
@@ -271,7 +292,8 @@ def test_the_mouse_clicks_and_drags(panels):
             far = max(
                 0.3, 0.75 / (high - low)
             )  # of the track: at least one value on, where there are two or three
-            panel.page.mouse.click(x + toward * far * track["width"], y)
+            ends = track["x"] + 3, track["x"] + track["width"] - 3  # with steps below 1, far can lie outside
+            panel.page.mouse.click(min(max(x + toward * far * track["width"], ends[0]), ends[1]), y)
             panel.changed()
             handle.hover()  # waits until it stands still: it glides to where one clicked
             panel.page.mouse.down()
@@ -313,6 +335,7 @@ def test_dragging_leaves_no_queue_and_a_fault_is_shown(opened):
     panel.page.mouse.down()
     panel.page.mouse.move(x + 0.6 * track, y, steps=60)
     panel.page.mouse.up()
+    panel.changed()  # on a busy machine the first picture takes a while
     times = panel.quiet()
     assert times["pictures"][-1] - times["inputs"][-1] < 3000
     assert len(times["pictures"]) < 30
@@ -370,6 +393,29 @@ def test_a_live_run_can_be_stopped_and_leaves_the_kernel_free(opened):
     expect(panel.sentence).not_to_contain_text("live", timeout=PAUSE)
     page.page.wait_for_timeout(1500)
     assert "live" not in panel.sentence.inner_text()
+    assert page.faults == [] and page.page.locator(WRONG).count() == 0
+
+
+def test_a_completion_grows_row_by_row_until_it_is_stopped(opened):
+    from playwright.sync_api import expect
+
+    page = opened(ROWS_LIVE)
+    (panel,) = page.explorers
+    run, stop = (panel.box.get_by_role("button", name=word) for word in ("Run live", "Stop"))
+    run.click()
+    for _ in range(2):  # two pictures, each with more rows
+        panel.changed()
+        expect(panel.sentence).to_contain_text("live, row", timeout=PAUSE)
+    stop.click()
+    expect(run).to_be_enabled(timeout=PAUSE)
+    panel.quiet()
+    kept = panel.sentence.inner_text()
+    row = int(re.search(r"live, row (\d+) of 32", kept).group(1))
+    assert 4 < row < 32, "stopped on the way, after two rows or more"
+    page.page.wait_for_timeout(1500)
+    assert panel.sentence.inner_text() == kept
+    panel.next.click()
+    expect(panel.sentence).not_to_contain_text("live", timeout=PAUSE)
     assert page.faults == [] and page.page.locator(WRONG).count() == 0
 
 

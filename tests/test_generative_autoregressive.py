@@ -155,6 +155,11 @@ def test_the_sampler_draws_with_the_models_probabilities(kind):
     assert counting.chi_squared(shifted, found)[2] < 1e-9, "the test must tell other probabilities"
 
 
+def test_levels_become_numbers_from_minus_one_to_one():
+    model = make("plain", levels=5, size=(1, 5))
+    assert model.values(torch.arange(5).view(1, 1, 1, 5)).flatten().tolist() == [-1, -0.5, 0, 0.5, 1]
+
+
 def test_temperature():
     model = counting.strengthened(make("gated", 3, (1, 1)), 3)
     logp = model.log_prob(torch.arange(3)[:, None, None, None]).detach()

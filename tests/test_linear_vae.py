@@ -68,12 +68,15 @@ def test_a_diagonal_q_keeps_a_gap_unless_the_columns_are_orthogonal(model, x):
 
 
 def test_no_other_diagonal_q_is_better(model, x):
+    mixed = torch.tensor([[1.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
+    model = LinearVAE(model.weights @ mixed, model.bias, model.sigma)  # columns far from orthogonal
     best = model.best_diagonal(x)
     top = model.elbo(x, best).mean()
-    for seed in range(20):
-        noise = torch.randn(2, K, dtype=torch.float64, generator=draws(seed))
-        other = Normal(best.mean + 0.1 * noise[0], best.covariance * (0.1 * noise[1]).exp().diag())
-        assert model.elbo(x, other).mean() < top
+    for axis in range(K):
+        for sign in (-1, 1):  # a step either way, of one mean or of one variance
+            step = 0.02 * sign * torch.eye(K, dtype=torch.float64)[axis]
+            assert model.elbo(x, Normal(best.mean + step, best.covariance)).mean() < top
+            assert model.elbo(x, Normal(best.mean, best.covariance * (1 + step).diag())).mean() < top
 
 
 def test_the_elbo_against_monte_carlo(model, x):
@@ -113,6 +116,12 @@ def test_the_fit_is_the_best_and_is_pca():
     gram = fitted.weights.T @ fitted.weights
     assert abs(float(gram[0, 1])) < 1e-9 and gram[0, 0] > gram[1, 1], "orthogonal columns, the longest first"
     assert float(fitted.log_prob(data).mean()) == pytest.approx(PCA(2).fit(data).score(data), abs=0.02)
+    model = fitted.weights @ fitted.weights.T + fitted.sigma**2 * torch.eye(6)
+    found, variances = torch.linalg.eigvalsh(model), torch.linalg.eigvalsh(data.T.cov(correction=0))
+    torch.testing.assert_close(
+        found[-2:], variances[-2:]
+    )  # the largest are the data's own, the rest their mean
+    torch.testing.assert_close(found[:4], variances[:4].mean().expand(4))
     best = fitted.log_prob(data).mean()
     for seed in range(10):
         noise = 0.05 * torch.randn(6, 2, dtype=torch.float64, generator=draws(seed))

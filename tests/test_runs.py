@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -64,6 +65,13 @@ def test_settings_may_be_a_dict_in_any_order(tmp_path):
     path = tmp_path / "checkpoint.pt"
     runs.keep(path, {"steps": 6, "seed": 0}, log=[1.0])
     assert runs.resume(path, Recipe()) == {"log": [1.0]}
+
+
+def test_numbers_of_numpy_come_back_as_plain_ones(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    runs.keep(path, Recipe(), log=[np.float64(0.5), {"loss": np.float32(0.25)}], step=np.int64(3))
+    found = runs.resume(path, Recipe())
+    assert found == {"log": [0.5, {"loss": 0.25}], "step": 3} and type(found["log"][0]) is float
 
 
 def test_a_damaged_checkpoint_and_a_missing_part(tmp_path):

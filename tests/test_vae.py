@@ -99,7 +99,7 @@ def test_quadrature_is_right_where_log_p_is_known():
     expected = torch.distributions.MultivariateNormal(0.5 + decoder.bias, covariance).log_prob(x.view(6, 3))
     with torch.no_grad():
         torch.testing.assert_close(quadrature(vae, x, 161, reach=7.0), expected, atol=1e-4, rtol=0)
-        torch.testing.assert_close(iwae(vae, x, 20_000, draws()), expected, atol=0.1, rtol=0)
+        torch.testing.assert_close(iwae(vae, x, 3_000, draws()), expected, atol=0.2, rtol=0)
 
 
 def test_the_grid_shares_out_the_prior_and_dies_in_ten_dimensions():

@@ -215,6 +215,14 @@ def synthesis(quick):
 
 
 @benchmark
+def generative(quick):
+    """Cached against naive drawing, and the training loop against the bare passes."""
+    import bench_generative  # beside this file
+
+    return (Result(*row) for row in bench_generative.rows(quick))
+
+
+@benchmark
 def patches(quick):
     """The strongest patches of the gallery, against the net alone."""
     import bench_patches  # beside this file
@@ -227,7 +235,10 @@ def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch
 
-    from lecture_utils import explorers, features, open_lab
+    from lecture_utils import datasets, explorers, features, open_lab
+    from lecture_utils.generative import VAE
+    from lecture_utils.nets import studio_gan, studio_pixelcnn, studio_vae
+    from lecture_utils.studies import completions
 
     allowed, threads = (
         (os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None),
@@ -241,6 +252,8 @@ def exploring(quick):
         images, labels = lab.gallery.images[:128], lab.gallery.labels[:128]
         bank = features.extract(lab.net, images, lab.layer("fc7"))
         deep = {name: lab.layers[name] for name in ("conv1", "conv3", "conv5")}
+        digits, studio = (datasets.load(name) for name in ("digits", "studio"))
+        halves = completions.studio_pictures(studio_pixelcnn.LEVELS)
         moved = (  # made one after another: some of them compute ahead
             lambda: explorers.Turntable(lab),
             lambda: explorers.FilterAtWork(lab.net, images[:48]),
@@ -252,6 +265,13 @@ def exploring(quick):
             lambda: explorers.ClassImages(lab),
             lambda: explorers.StyleMixer(lab),
             lambda: explorers.Attack(lab),
+            lambda: explorers.Completion(studio_pixelcnn.load(), *halves, completions.load()),
+            lambda: explorers.LatentPlane(VAE(8, 2), digits.test.pixels, digits.test.labels),
+            lambda: explorers.LatentAxes(
+                studio_vae.load(), studio.test.pixels, studio.test.labels, studio.classes
+            ),
+            lambda: explorers.GanWalk(studio_gan.load()),
+            lambda: explorers.GanHistory(studio_gan.history()),
         )
         for make in moved:
             explorer = make()

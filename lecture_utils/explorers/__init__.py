@@ -5,8 +5,13 @@ from .base import Choice, Explorer, Latency, Slider
 from .channels import Channels
 from .class_and_layer import ClassAndLayer
 from .class_images import ClassImages
+from .completion import Completion
 from .embedding import TSNEExplorer
 from .filter_at_work import FilterAtWork
+from .gan_history import GanHistory
+from .gan_walk import GanWalk
+from .latent_axes import LatentAxes
+from .latent_plane import LatentPlane
 from .methods import MethodAgainstMethod
 from .occluder import Occluder
 from .style_mixer import StyleMixer
@@ -18,9 +23,14 @@ __all__ = [
     "Choice",
     "ClassAndLayer",
     "ClassImages",
+    "Completion",
     "Explorer",
     "FilterAtWork",
+    "GanHistory",
+    "GanWalk",
     "Latency",
+    "LatentAxes",
+    "LatentPlane",
     "MethodAgainstMethod",
     "Occluder",
     "Slider",

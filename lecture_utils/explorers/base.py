@@ -32,6 +32,15 @@ def _words(label):
     return {"description": label, "tooltip": label, "style": {"description_width": "initial"}}
 
 
+def distinct(stops):
+    """The stops without those that are where an earlier one is, all naming all controls."""
+    kept = {}
+    for title, values in stops.items():
+        if values not in kept.values():
+            kept[title] = values
+    return kept
+
+
 @dataclass(frozen=True)
 class Slider:
     """A number from low to high in steps; ints stay ints. label: what it is, with its unit."""
@@ -52,7 +61,7 @@ class Slider:
     def draw(self, rng):
         """One of its values at random. rng: numpy's Generator."""
         value = self.low + self.step * rng.integers(0, int((self.high - self.low) / self.step + 1e-9) + 1)
-        return int(value) if self.whole else float(value)
+        return int(value) if self.whole else min(round(float(value), 9), self.high)  # 0.1 * 3 is above 0.3
 
     def check(self, name, value):
         """Refuse what the slider cannot be set to. ValueError."""

@@ -30,3 +30,14 @@ def fitted(text, width, size, bold=False):
     while text and font(size, bold).getlength(text + "…") > width:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def write(draw, x, y, text, size, colour="#1a1a1a", bold=False, anchor="la"):
+    """A line of text in a picture; draw: Pillow's. size in px; anchor: which point of the text stands at x, y."""
+    draw.text((x, y), text, font=font(size, bold), fill=colour, anchor=anchor)
+
+
+def coloured(image):
+    """A grey image (1, h, w), or one with colours (3, h, w), in [0, 1], as float32 numpy (3, h, w)."""
+    image = np.asarray(image, np.float32)
+    return np.broadcast_to(image, (3, *image.shape[1:]))

@@ -37,10 +37,11 @@ def explained(codes, columns):
 def purest(codes, columns):
     """The axis that a factor explains best, and how well: (axis, share).
 
-    The axis is chosen on the even rows and judged on the odd ones, so that choosing among many earns nothing.
+    It is chosen on the first half of the rows and judged on the second, so that choosing among many earns nothing.
     """
-    axis = int(explained(codes[::2], columns[::2]).argmax())
-    return axis, float(explained(codes[1::2], columns[1::2])[axis])
+    half = len(codes) // 2
+    axis = int(explained(codes[:half], columns[:half]).argmax())
+    return axis, float(explained(codes[half:], columns[half:])[axis])
 
 
 def random_rotation(k, seed):

@@ -59,7 +59,9 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     draws = torch.Generator().manual_seed(seed)
     member = [torch.randperm(len(x), generator=draws) % blocks for x in (real, made)]
     member = [torch.nn.functional.one_hot(which, blocks).double() for which in member]  # (n, blocks)
-    within = [_kernel_sums(x, x, which, which, own=False) for x, which in zip((real, made), member, strict=True)]
+    within = [
+        _kernel_sums(x, x, which, which, own=False) for x, which in zip((real, made), member, strict=True)
+    ]
     between = _kernel_sums(real, made, *member)
     sizes = [which.sum(0) for which in member]  # images of each block
 
@@ -89,7 +91,7 @@ def nearest(features: torch.Tensor, bank: torch.Tensor) -> tuple[torch.Tensor, t
 
 
 def _kernel_sums(x, y, in_x, in_y, own=True):
-    """Sums of the kernel between the blocks of x and those of y, (blocks, blocks). own=False: not of one with itself."""
+    """Sums of the kernel between the blocks of x and y, (blocks, blocks). own=False: not of one with itself."""
     kernel = (x @ y.T / x.shape[1] + 1) ** 3
     if not own:
         kernel.fill_diagonal_(0)

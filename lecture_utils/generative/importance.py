@@ -95,7 +95,7 @@ def grid(latent, points, reach=5.0):
             f"at most {MOST:,} are tried: sample codes instead (iwae)"
         )
     line = torch.linspace(-reach, reach, points, dtype=torch.float64)
-    share = (-0.5 * line.square()).softmax(0)  # the density at equal steps: for smooth curves better than any order
+    share = (-0.5 * line.square()).softmax(0)  # equal steps: for curves that vanish at the ends, very exact
     codes = torch.cartesian_prod(*[line] * latent).view(-1, latent)
     shares = torch.cartesian_prod(*[share] * latent).view(-1, latent).prod(1)
     return codes, shares

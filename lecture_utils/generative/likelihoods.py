@@ -88,7 +88,7 @@ class DiscretisedLogistic(nn.Module):
     The lowest bin reaches down to minus infinity and the highest up, so that the sum is 1.
     spread: "fixed" at `scale`, "one" learned for all values (it begins at `scale`), or "pixel": the decoder puts out a
     second number, the logarithm of s / scale, and s is never below `floor`.
-    Source: Salimans et al. (2017), equation 2, with one component. Differs: values in [0, 1].
+    Source: Salimans et al. (2017), equation 2. Differs: one component, values in [0, 1].
     """
 
     density = False
@@ -247,6 +247,5 @@ def _source(generator, device):
 
 
 def _uniform(like, generator):
-    return torch.rand(
-        like.shape, generator=_source(generator, like.device), dtype=like.dtype, device=like.device
-    )
+    draws = _source(generator, like.device)
+    return torch.rand(like.shape, generator=draws, dtype=like.dtype, device=like.device)

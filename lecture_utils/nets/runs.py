@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lecture_utils import store
@@ -91,7 +92,16 @@ def command(argv, name: str, about: str, train, report=None) -> int:
 def _state(part):
     if isinstance(part, torch.Generator):
         return part.get_state()
-    return part.state_dict() if hasattr(part, "state_dict") else part
+    return part.state_dict() if hasattr(part, "state_dict") else _plain(part)
+
+
+def _plain(part):
+    """The same without numpy's numbers, which a checkpoint could not be read back with."""
+    if isinstance(part, dict):
+        return {name: _plain(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return type(part)(_plain(value) for value in part)
+    return part.item() if isinstance(part, np.generic) else part
 
 
 def _settings(settings) -> str:

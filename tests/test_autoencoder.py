@@ -1,0 +1,191 @@
+"""Autoencoder, gradients through a draw, what an axis follows, and the study of few labels."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LinearRegression
+
+from lecture_utils import datasets, store
+from lecture_utils.generative import Autoencoder, fit, mean_gradients, squared_error
+from lecture_utils.generative.axes import design, explained, purest, random_rotation
+from lecture_utils.studies import label_budget
+
+
+def draws(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# --- autoencoder ---
+
+
+def test_the_squared_error_by_hand():
+    def half(images):
+        return images / 2
+
+    images = torch.tensor([[[[1.0, 0.0]]], [[[0.5, 1.0]]]])
+    assert squared_error(half, images).tolist() == [0.25, 0.0625 + 0.25]
+
+
+def test_an_autoencoder_learns_to_draw_its_pictures_again():
+    images = (
+        torch.rand(32, 1, 1, 1, generator=draws()).expand(32, 1, 4, 4).contiguous()
+    )  # one number is enough
+    model = Autoencoder(4, 1, hidden=16)
+    before = squared_error(model, images).mean()
+    fit(model, images, squared_error, steps=200, rate=1e-2)
+    assert squared_error(model, images).mean() < 0.1 * before
+    assert model.encode(images).shape == (32, 1) and model.decode(torch.zeros(2, 1)).shape == (2, 1, 4, 4)
+
+
+def test_seeds_repeat_and_misuse():
+    state, images = torch.get_rng_state(), torch.rand(2, 1, 4, 4)
+    state = torch.get_rng_state()
+    one, same, other = (Autoencoder(4, 2, hidden=8, seed=s).encode(images) for s in (0, 0, 1))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), state)
+    model = Autoencoder((4, 4), 2, hidden=8)
+    with pytest.raises(ValueError, match=r"knows pictures of shape \(n, 1, 4, 4\), got \(2, 1, 4, 3\)"):
+        model.encode(images[..., :3])
+    with pytest.raises(ValueError, match="expected floating values"):
+        model.encode(images.long())
+    with pytest.raises(ValueError, match=r"codes: expected shape \(n, 2\), got \(1, 3\)"):
+        model.decode(torch.zeros(1, 3))
+
+
+# --- gradients through a draw ---
+
+
+@pytest.mark.parametrize("kind", ["reparametrised", "score", "score, baseline"])
+def test_every_estimator_is_right_on_average(kind):
+    """E z^2 = mean^2 + variance, so the gradient is 2 mean."""
+    mean, log_variance = torch.tensor([1.0, -0.5]).double(), torch.tensor([0.25, 0.5]).double().log()
+    found = mean_gradients(lambda z: z.square().sum(1), mean, log_variance, 40_000, kind, draws())
+    error = found.std(0) / 200
+    assert found.shape == (40_000, 2) and ((found.mean(0) - 2 * mean).abs() < 4.5 * error).all()
+
+
+def test_the_spread_of_a_single_draw_is_as_computed():
+    """For z^2 at mean m and variance v, from the moments of a Gaussian."""
+    m, v = 1.0, 0.25
+    mean, log_variance = torch.tensor([m]).double(), torch.tensor([v]).double().log()
+    spread = {
+        kind: float(mean_gradients(lambda z: z[:, 0] ** 2, mean, log_variance, 200_000, kind, draws()).std())
+        for kind in ("reparametrised", "score")
+    }
+    assert spread["reparametrised"] == pytest.approx(2 * math.sqrt(v), rel=0.02)
+    # E [z^4 e^2] / v with z = m + sqrt(v) e: moments 1, 3, 15, 105 of e
+    second = (m**4 + 6 * m**2 * v * 3 + v**2 * 15) / v
+    assert spread["score"] == pytest.approx(math.sqrt(second - 4 * m**2), rel=0.02)
+
+
+def test_a_baseline_changes_nothing_but_the_spread():
+    mean, log_variance = torch.zeros(1).double(), torch.zeros(1).double()
+
+    def high(z):
+        return 100 + z[:, 0]
+
+    plain, steady = (
+        mean_gradients(high, mean, log_variance, 20_000, k, draws())[:, 0]
+        for k in ("score", "score, baseline")
+    )
+    assert steady.std() < 0.05 * plain.std() and abs(float(steady.mean()) - 1) < 0.1
+    with pytest.raises(KeyError, match="did you mean 'score'"):
+        mean_gradients(high, mean, log_variance, 2, "scores")
+
+
+def test_estimators_work_without_gradients():
+    with torch.no_grad():
+        found = mean_gradients(lambda z: z.sum(1), torch.zeros(3), torch.zeros(3), 4, generator=draws())
+    assert torch.equal(found, torch.ones(4, 3))
+
+
+# --- axes ---
+
+
+def test_what_an_axis_follows():
+    turn = torch.linspace(-80, 80, 200)
+    noise = torch.randn(200, generator=draws())
+    codes = torch.stack([torch.deg2rad(turn).sin(), noise, torch.zeros(200)], 1)
+    found = explained(codes, design(turn, "angle"))
+    assert found[0] == pytest.approx(1) and found[1] < 0.05 and found[2] == 0
+    assert explained(codes, design(turn, "number"))[0] < 0.995, "a straight line in degrees does not reach it"
+    names = torch.arange(200) % 3
+    expected = LinearRegression().fit(np.eye(3)[names], noise).score(np.eye(3)[names], noise)
+    assert float(explained(codes, design(names, "name"))[1]) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="kind: expected"):
+        design(turn, "degrees")
+
+
+def test_choosing_among_many_axes_earns_nothing():
+    codes = torch.randn(400, 300, generator=draws())
+    values = torch.randn(400, generator=draws(1))
+    columns = design(values, "number")
+    assert explained(codes, columns).max() > 0.01
+    axis, share = purest(codes, columns)
+    assert share < 0.02 and 0 <= axis < 300
+    assert purest(torch.cat([codes, values[:, None]], 1), columns) == (300, pytest.approx(1))
+
+
+def test_rotations_are_rotations():
+    rotation = random_rotation(5, seed=1)
+    torch.testing.assert_close(rotation @ rotation.T, torch.eye(5).double())
+    assert torch.equal(rotation, random_rotation(5, seed=1)) and not torch.equal(
+        rotation, random_rotation(5, seed=2)
+    )
+    many = torch.stack([random_rotation(2, seed)[0, 0] for seed in range(200)])
+    assert abs(float(many.mean())) < 0.2 and abs(float(many.square().mean()) - 0.5) < 0.1, (
+        "no direction is preferred"
+    )
+
+
+# --- the study ---
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return datasets.load("digits")
+
+
+def test_labels_are_shared_out_evenly_and_repeat(digits):
+    labels = digits.train.labels.numpy()
+    ten = label_budget.choose(labels, 10, 3)
+    assert sorted(labels[ten]) == list(range(10))
+    assert set(ten) < set(label_budget.choose(labels, 50, 3)), "a larger budget adds to a smaller one"
+    assert len(set(label_budget.choose(labels, len(labels), 3))) == len(labels)
+    assert not np.array_equal(ten, label_budget.choose(labels, 10, 4))
+
+
+def test_the_study_in_small(tmp_path, digits):
+    path = label_budget.run(tmp_path / "a.json", seeds=(0, 1), budgets=(10, 100), steps=5, supervised_steps=5)
+    found = json.loads(path.read_text())
+    assert set(found["right"]) == {*label_budget.FEATURES, *label_budget.NETS}
+    assert all(np.shape(rows) == (2, 2) for rows in found["right"].values())
+    raw = np.array(found["right"]["raw pixels"])
+    assert (raw[:, 1] > raw[:, 0]).all() and (raw > 0.3).all(), "raw pixels need no training, and labels help"
+
+
+def test_features_know_no_label(digits):
+    other = datasets.Dataset(
+        "digits",
+        digits.classes,
+        datasets.Part(digits.train.pixels, digits.train.labels.flip(0), 17),
+        digits.test,
+    )
+    one, two = (label_budget.feature_sets(data, 0, steps=3)[0] for data in (digits, other))
+    assert all(np.array_equal(a, b) for name in one for a, b in zip(one[name], two[name], strict=True))
+
+
+@pytest.mark.skipif(label_budget.FILE not in store.manifest(), reason="the results are not there yet")
+def test_the_shipped_results_are_of_this_study(digits):
+    found = label_budget.results()
+    assert found["command"] == label_budget.COMMAND and tuple(found["budgets"]) == label_budget.BUDGETS
+    assert {np.shape(rows) for rows in found["right"].values()} == {(10, 7)}
+    flat = [part.images.flatten(1).numpy().astype(float) for part in (digits.train, digits.test)]
+    labels, truth = digits.train.labels.numpy(), digits.test.labels.numpy()
+    chosen = label_budget.choose(labels, 50, 4)
+    assert label_budget.linear(*flat, labels, chosen, truth) == pytest.approx(
+        found["right"]["raw pixels"][4][2], abs=0.005
+    )
