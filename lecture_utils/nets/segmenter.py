@@ -23,7 +23,7 @@ from lecture_utils.progress import progress
 
 from . import augment, weights
 from .architectures import MEAN, STD
-from .data import _write, cache_dir, world_fingerprint, world_split
+from .data import cache_dir, world_fingerprint, world_split, write_array
 from .train import fast_bfloat16, rate
 
 SIZE = 112  # px
@@ -128,7 +128,7 @@ def split_masks(split: str, count: int | None = None) -> tuple:
     path = cache_dir() / f"world-{world_fingerprint()}" / f"masks-{split}-{len(images)}.npy"
     if not path.exists():
         scenes = progress(range(len(images)), f"masks of {split}")
-        _write(path, np.stack([masks(split_scene(split, i), SIZE)[0] > 0 for i in scenes]))
+        write_array(path, np.stack([masks(split_scene(split, i), SIZE)[0] > 0 for i in scenes]))
     return images, np.load(path)
 
 
