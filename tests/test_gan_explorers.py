@@ -11,6 +11,7 @@ from lecture_utils.explorers.gan_history import GAP, HEAD, SECOND, TILE, WIDTH
 from lecture_utils.explorers.gan_walk import STEPS, WAYS
 from lecture_utils.generative import walks
 from lecture_utils.nets import studio_factors
+from lecture_utils.show import gan
 
 ARC, LINE = WAYS
 
@@ -142,6 +143,15 @@ def test_what_comes_later_is_pale():
     orange, pale = ((sheet[HEAD:250] == colour).all(2).any(0) for colour in ((213, 94, 0), (204, 204, 204)))
     assert orange[:now].any() and not orange[now + 8 :].any()
     assert pale[now + 8 :].any() and not pale[: now - 8].any()
+
+
+def test_the_colours_are_those_of_the_charts():
+    log, names = history(), ("discriminator", "generator", "on_real", "on_fake")
+    lines = {name: log[name] for name in names}
+    chart = gan.panels({"all": {"x": torch.arange(10), "lines": lines, "xlabel": "", "ylabel": ""}})
+    expected, shown = ([(line.get_color(), line.get_linestyle()) for axes in picture.figure.axes for line in axes.lines]
+                       for picture in (chart, GanHistory(log).filmstrip()))  # fmt: skip
+    assert shown == expected and len(set(shown)) == 4
 
 
 def test_stops_are_the_nearest_kept_turns():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lecture_utils.explorers import Explorer, Slider
-from lecture_utils.explorers.panel import BREATH
+from lecture_utils.explorers.panel import BREATH, Panel
 
 
 class Counts(Explorer):
@@ -164,3 +164,22 @@ def test_clicks_from_another_thread_are_heard_too():
         assert text.value == "a picture of 5"
 
     asyncio.run(click())
+
+
+def test_a_stop_is_known_again_when_the_page_rounds_a_step():
+    """Browsers send -1.6249999999999998 for -1.625 when a slider's steps begin at -4."""
+
+    class Steps(Explorer):
+        controls = {"x": Slider(-4.0, 4.0, 0.125, "x")}
+        stops = {"middle": {"x": 0.0}, "left": {"x": -1.625}}
+
+        def render(self, x):
+            return np.zeros((4, 4, 3), np.uint8)
+
+        def describe(self, x):
+            return f"{x}"
+
+    panel = Panel(Steps())
+    panel.inputs["x"].value = -1.6249999999999998
+    assert panel.values() == {"x": -1.625}
+    assert panel.where.value == "stop 2 of 2: left"

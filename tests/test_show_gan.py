@@ -42,10 +42,11 @@ def test_clouds_have_the_same_axes():
         "one": torch.randn(7, 2, generator=torch.Generator().manual_seed(0)),
         "two\nlines": torch.zeros(3, 2),
     }
-    made = gan.clouds(points, torch.eye(2))
+    made = gan.clouds(points, torch.eye(2), radius=0.3)
     for axes, some in zip(made.figure.axes, points.values(), strict=True):
-        np.testing.assert_allclose(axes.lines[1].get_xydata(), some, atol=1e-6)
-        np.testing.assert_allclose(axes.lines[0].get_xydata(), np.eye(2))
+        np.testing.assert_allclose(axes.lines[0].get_xydata(), some, atol=1e-6)
+        np.testing.assert_allclose([circle.center for circle in axes.patches], np.eye(2))
+        assert [circle.radius for circle in axes.patches] == [0.3, 0.3], "in the units of the points"
         assert axes.get_xlim() == axes.get_ylim() == (-2.6, 2.6)
     one_line = gan.clouds({"one": torch.zeros(3, 2), "two": torch.zeros(3, 2)}, torch.eye(2))
     assert made.figure.get_size_inches()[1] > one_line.figure.get_size_inches()[1]  # headings need their room

@@ -17,7 +17,9 @@ def test_log_curves_put_a_tick_at_each_point():
     assert axes.get_xscale() == "log" and [t.get_text() for t in axes.get_xticklabels()] == ["1", "10", "100"]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["a", "b"]
     assert "the truth" in [t.get_text() for t in axes.texts] and picture.alt == "Title. Caption."
-    assert latent.log_curves(KS, {"a": [1, 2, 3]}, "x", "y", log_y=True).figure.axes[0].get_yscale() == "log"
+    (axes,) = latent.log_curves(KS, {"a": [1, 2, 3]}, "x", "y", log_y=True, log_x=False).figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+    assert axes.yaxis.get_major_formatter()(0.01) == "0.01"
     with pytest.raises(ValueError, match="expected 3 values for 'a', got 2"):
         latent.log_curves(KS, {"a": [1, 2]}, "x", "y")
 
@@ -31,7 +33,18 @@ def test_the_plane_has_its_first_row_on_top():
     assert image[:4, -4:].min() == 1 and image[-4:, :4].max() == 0
     assert left.images[0].get_extent() == [-2, 2, -2, 2]
     assert [t.get_text() for t in right.get_legend().get_texts()] == ["zero", "one"]
+    assert right.get_xlim() == (-2, 2) and len(right.lines) == 2, "all codes lie within the reach: no square"
     assert len(latent.plane(np.zeros((2, 2, 3, 4, 4)), 1.0).figure.axes) == 1, "colour, and no codes"
+
+
+def test_the_plane_shows_codes_beyond_its_reach():
+    codes = [[3.0, -1.0], [0.0, 0.0]]
+    picture = latent.plane(np.zeros((2, 2, 4, 4)), 2.0, codes, [0, 1], ("zero", "one"))
+    right = picture.figure.axes[1]
+    assert right.get_xlim() == right.get_ylim() and right.get_xlim()[1] > 3
+    assert np.abs(right.lines[-1].get_xydata()).max() == 2, "a square marks what is drawn on the left"
+    assert len({right.lines[k].get_color() for k in range(2)}) == 2
+    assert len(set(latent.PLANE)) == 10
 
 
 def test_single_draws_say_what_lies_outside():

@@ -66,7 +66,10 @@ def test_learning_and_times_and_rows_of_histograms_draw_everything():
 
 def test_shares_stand_in_panels():
     panel = {"drawn": {"red": 0.25, "blue": 0.75}, "real": {"red": 0.5, "blue": 0.5}}
-    axes = likelihood.shares({"colour": panel}).figure.axes[0]
+    made = likelihood.shares({"colour": panel, "class": {"drawn": {"cat": 0.1}}}, level=0.4)
+    axes, other = made.figure.axes[:2]
+    assert axes.get_ylim() == other.get_ylim() == pytest.approx((0, 1.05 * 0.75)), "one scale"
+    assert axes.lines[0].get_ydata()[0] == 0.4
     assert [bar.get_height() for bar in axes.patches] == [0.25, 0.75, 0.5, 0.5]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["red", "blue"]
 
@@ -74,9 +77,20 @@ def test_shares_stand_in_panels():
 def test_tiles_keep_order_and_labels():
     made = likelihood.tiles(greys(4), 2, labels=["up", "down"], zoom=1)
     image = made.figure.axes[0].images[0].get_array()
-    np.testing.assert_allclose(image[10:18, :8, 0], greys(4)[2], atol=1e-6)  # third tile: second row, left
+    np.testing.assert_allclose(image[12:20, 2:10, 0], greys(4)[2], atol=1e-6)  # third tile: second row, left
+    assert (image[:2] == image[0, 0, 0]).all() and 0.3 < image[0, 0, 0] < 0.8, "framed in grey"
     assert [t.get_text() for t in made.figure.axes[0].texts] == ["up", "down"]
     assert isinstance(made, Picture) and made.png() == made.png()
+
+
+def test_tiles_in_blocks_and_what_is_missing():
+    gone = torch.zeros(4, 8, 8, dtype=torch.bool)
+    gone[3, 4:] = True
+    axes = likelihood.tiles(greys(4), 2, labels=["up", "down"], zoom=1, missing=gone, blocks=2).figure.axes
+    assert [[t.get_text() for t in one.texts] for one in axes[:2]] == [["up"], ["down"]]
+    last = axes[1].images[0].get_array()[2:10, 12:20]
+    np.testing.assert_allclose(last[:4, :, 0], greys(4)[3, :4], atol=1e-6)
+    assert (last[4:] == likelihood.EMPTY).all() and likelihood.EMPTY[2] > likelihood.EMPTY[0] + 0.2, "blue"
 
 
 def test_a_live_picture_counts_outside_a_notebook():

@@ -11,7 +11,10 @@ from .plots import chart
 TILE, GAP, COLUMNS, HEAD = 116, 6, 6, 40  # px: a picture, between two; how many in a row; the line above
 SECOND = COLUMNS * (TILE + GAP) + 70  # where the curves begin
 WIDTH, HEIGHT = 1270, HEAD + 4 * (TILE + GAP) + 30
-BLUE, ORANGE, PALE = show.COLOURS[1], show.COLOURS[2], "#cccccc"
+PALE = "#cccccc"
+NAMES = ("discriminator", "generator", "on_real", "on_fake")
+COLOUR = dict(zip(NAMES, show.COLOURS[1:], strict=False))  # as in the charts of show.gan
+DASH = dict(zip(NAMES, show.DASHES, strict=False))
 
 
 class GanHistory(Explorer):
@@ -37,8 +40,7 @@ class GanHistory(Explorer):
         if len(self.turns) < 3:
             raise ValueError(f"history: expected at least 3 kept turns, got {len(self.turns)}")
         self.images = history["images"]
-        self.log = {name: [float(v) for v in history[name]]
-                    for name in ("discriminator", "generator", "on_real", "on_fake")}  # fmt: skip
+        self.log = {name: [float(v) for v in history[name]] for name in NAMES}
         rows, every = len(self.log["generator"]), int(history["every"])
         self.at = [
             min(self.turns[-1], every * (row + 1)) for row in range(rows)
@@ -102,7 +104,7 @@ class GanHistory(Explorer):
         return np.asarray(sheet)
 
     def _curves(self, sheet, span, names, row, high, ticks, kept, note):
-        colours = (ORANGE, BLUE) if names[0] == "discriminator" else ("#000000", BLUE)
+        colours = [COLOUR[name] for name in names]
         words = {"discriminator": "discriminator", "generator": "generator", "on_real": "real pictures",
                  "on_fake": "made pictures"}  # fmt: skip
         lines = {f"{name}, to come": (self.at[max(row - 1, 0):], self.log[name][max(row - 1, 0):], PALE)
@@ -139,8 +141,8 @@ class GanHistory(Explorer):
         ):
             high = (len(self.stops) * (tile + gap) - 0.1) / 2 - 0.75
             axes = sheet.axes(place, 0.35 + k * (high + 0.75), show.WIDTH - place, high, bare=False)
-            for name, colour, dash in zip(names, (ORANGE, BLUE), ("--", "-"), strict=True):
-                axes.plot(self.at, self.log[name], color=colour, linestyle=dash, linewidth=2,
+            for name in names:
+                axes.plot(self.at, self.log[name], color=COLOUR[name], linestyle=DASH[name], linewidth=2,
                           label={"on_real": "real", "on_fake": "made"}.get(name, name))  # fmt: skip
             axes.set_title(label, fontsize=show.SMALL, color=show.INK, pad=4)
             axes.set_ylim(0, None if k == 0 else 1)

@@ -14,7 +14,7 @@ from .pixels import coloured, enlarged, fitted, write
 BIG, SMALL, MAP, GAP, HEAD, FOOT = 300, 92, 456, 12, 38, 30  # px
 SECOND, THIRD = BIG + 44, BIG + 44 + MAP + 24  # where the maps begin
 WIDTH, HEIGHT = THIRD + MAP, HEAD + MAP + FOOT
-TILES = 15  # decoded pictures along a side of the map
+TILES = 12  # decoded pictures along a side of the map
 BLUE, ORANGE = show.COLOURS[1], show.COLOURS[2]
 # Of the classes: ten that colour-blind readers tell apart on white, and each has its numeral as well.
 INKS = (
@@ -178,10 +178,12 @@ class LatentPlane(Explorer):
         middles = self.reach * ((2 * torch.arange(TILES) + 1) / TILES - 1)
         z = torch.stack(torch.meshgrid(middles, -middles, indexing="xy"), -1).reshape(-1, 2)
         tiles = np.stack([coloured(image) for image in self.model.mean_image(z).cpu()])
+        tiles = (255 * tiles).round().astype(np.uint8).repeat(4, 2).repeat(4, 3)
+        tiles = np.pad(
+            tiles, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=115
+        )  # a grey line between them
         h, w = tiles.shape[2:]
-        whole = tiles.reshape(TILES, TILES, 3, h, w).transpose(0, 3, 1, 4, 2).reshape(TILES * h, TILES * w, 3)
-        zoom = 4  # the map's side is no multiple of a pixel
-        return (255 * whole).round().astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
+        return tiles.reshape(TILES, TILES, 3, h, w).transpose(0, 3, 1, 4, 2).reshape(TILES * h, TILES * w, 3)
 
     def filmstrip(self):
         """The decoded plane with the stops on it, and the decoded picture of each with the nearest test picture."""

@@ -44,7 +44,9 @@ class Panel:
         self.draw()
 
     def values(self):
-        return {name: widget.value for name, widget in self.inputs.items()}
+        """What the controls say; a page may send -1.6249999999999998 for a step that is -1.625."""
+        said = {name: widget.value for name, widget in self.inputs.items()}
+        return {name: round(value, 9) if isinstance(value, float) else value for name, value in said.items()}
 
     def go(self, number):
         """Go to a stop; after the last comes the first. Several controls move, one picture is drawn."""

@@ -4,6 +4,7 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
+from matplotlib.patches import Circle
 
 from .images import vivid
 from .sheet import (
@@ -66,8 +67,11 @@ def panels(panels, title="", caption="", alt=None, height=2.9):
     return sheet.picture()
 
 
-def clouds(points, middles=None, reach=2.6, title="", caption="", alt=None):
-    """Sets of points {heading: (n, 2)} in charts side by side, all with the same axes; middles: (k, 2), as rings."""
+def clouds(points, middles=None, radius=0.15, reach=2.6, title="", caption="", alt=None):
+    """Sets of points {heading: (n, 2)} in charts side by side, all with the same axes, -reach to reach.
+
+    middles: (k, 2), as circles of the given radius, in the units of the points.
+    """
     gap = 0.15
     wide = min(2.6, (WIDTH - gap * (len(points) - 1)) / len(points))
     total, above = (
@@ -83,7 +87,8 @@ def clouds(points, middles=None, reach=2.6, title="", caption="", alt=None):
         axes.set_xticks([]), axes.set_yticks([])
         axes.set_title(heading, fontsize=TEXT, color=INK, pad=6)
         if middles is not None:
-            axes.plot(*as_array(middles, "middles", (2,)).T, "o", ms=17, mfc="none", mec=COLOURS[2], mew=1.6)
+            for middle in as_array(middles, "middles", (2,)):
+                axes.add_patch(Circle(middle, radius, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
         axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
         axes.set_xlim(-reach, reach), axes.set_ylim(-reach, reach)
     return sheet.picture()

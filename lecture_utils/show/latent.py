@@ -7,12 +7,15 @@ from matplotlib.colors import Normalize
 from .images import MANY, mosaic, vivid
 from .sheet import COLOURS, DASHES, INK, MARKERS, MUTED, SMALL, TEXT, WIDTH, Sheet, as_array
 
+PLANE = (*MANY[:5], "#E69F00", *MANY[6:], INK)  # of ten classes: sand would be too near the olive before it
+SQUARE = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])  # its corners, the first one twice
+
 
 def log_curves(
     x, lines, xlabel, ylabel, title="", caption="", intervals=None, level=None, alt=None, height=3.5, ylim=None,
-    log_y=False,
+    log_y=False, log_x=True,
 ):  # fmt: skip
-    """Lines {label: values} over a logarithmic x with a tick at each point.
+    """Lines {label: values} over a logarithmic x, or a plain one, with a tick at each point.
 
     intervals: {label: (low, high)}, shaded. level: (value, name), a dashed line across.
     """
@@ -21,9 +24,11 @@ def log_curves(
     key = 0.1 + 0.26 * -(-len(lines) // columns)
     sheet = Sheet(WIDTH - 1.5, key + height + 0.55, title, caption, alt)
     axes = sheet.axes(0.8, key, WIDTH - 2.6, height, bare=False)
-    axes.set_xscale("log")
+    if log_x:
+        axes.set_xscale("log")
     if log_y:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")  # no powers of ten: their fonts are not everywhere
     for i, (label, values) in enumerate(lines.items()):
         values, colour = as_array(values, label, (1,)), COLOURS[(i + 1) % len(COLOURS)]
         if len(values) != len(x):
@@ -50,7 +55,8 @@ def plane(pictures, reach, codes=None, labels=None, classes=(), title="", captio
     """What the decoder draws over a square of two-dimensional codes, and beside it where real pictures have theirs.
 
     pictures: (rows, columns, h, w) grey or (rows, columns, 3, h, w), in [0, 1]; the first row is the top, second axis
-    at +reach; the first column is the left, first axis at -reach. codes: (n, 2). labels: (n,) into classes.
+    at +reach; the first column is the left, first axis at -reach. codes: (n, 2), all shown; where some lie beyond the
+    reach, a dashed square says how much of their plane is drawn on the left. labels: (n,) into classes.
     """
     pictures = np.asarray(pictures, float).clip(0, 1)
     rows, columns = pictures.shape[:2]
@@ -67,9 +73,12 @@ def plane(pictures, reach, codes=None, labels=None, classes=(), title="", captio
         codes, labels = as_array(codes, "codes", (2,)), np.asarray(labels)
         for k, name in enumerate(classes):
             of = labels == k
-            style = {"color": (*MANY, INK)[k % 10], "marker": (*MARKERS, "<", ">", "h")[k % 10]}
+            style = {"color": PLANE[k % 10], "marker": (*MARKERS, "<", ">", "h")[k % 10]}
             right.plot(*codes[of].T, ls="none", ms=5, alpha=0.8, label=name, **style)
-        right.set_xlim(-reach, reach), right.set_ylim(-reach, reach)
+        far = 1.05 * float(np.abs(codes).max())
+        if far > reach:
+            right.plot(*reach * SQUARE, color=MUTED, lw=1.4, ls="--")
+        right.set_xlim(-max(reach, far), max(reach, far)), right.set_ylim(-max(reach, far), max(reach, far))
         right.legend(
             fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.02), handletextpad=0.1
         )

@@ -13,6 +13,7 @@ BRANCHES = {  # of the map: where a leaf hangs, and the question that its models
     "a density": ("#E69F00", "How probable is this picture?"),
     "only draws": ("#40b595", "Another such picture?"),
 }
+EMPTY, FRAME = np.array([127, 159, 196]) / 255, 0.62  # what is not drawn yet; the lines between tiles
 
 
 def taxonomy(leaves, title="", caption="", alt=None):
@@ -31,12 +32,11 @@ def taxonomy(leaves, title="", caption="", alt=None):
         colour, question = BRANCHES[branch]
         x = i * (wide + gap)
         axes = sheet.axes(x, 0, wide, head - 0.15)
-        axes.add_patch(
-            FancyBboxPatch((0.01, 0.02), 0.98, 0.96, "round,pad=0,rounding_size=.03", fc=colour, ec="none")
-        )
+        box = FancyBboxPatch((0.01, 0.02), 0.98, 0.96, "round,pad=0,rounding_size=.03", fc=colour, ec="none")
+        axes.add_patch(box)
         axes.text(0.5, 0.66, branch, ha="center", va="center", fontsize=TEXT + 2, weight="bold", color=INK)
         axes.text(
-            0.5, 0.27, question, ha="center", va="center", fontsize=SMALL - 0.5, color=INK, style="italic"
+            0.5, 0.27, question, ha="center", va="center", fontsize=SMALL - 2, color=INK, style="italic"
         )
         for j, (name, text, pictures) in enumerate(members):
             y = head + j * (high + 0.12)
@@ -72,21 +72,14 @@ def seen(maps, place, titles, title="", caption="", alt=None):
             axes = sheet.axes(left + j * (wide + gap), y, wide, high)
             shown = np.ma.masked_equal(one / one.max(), 0)
             axes.imshow(np.ma.log10(shown), cmap="viridis", norm=norm, interpolation="nearest", aspect="auto")
-            axes.add_patch(
-                Rectangle((-0.5, -0.5), w, h, fc="none", ec="#999999", lw=1.2, clip_on=False)
-            )  # the picture's border
+            border = Rectangle((-0.5, -0.5), w, h, fc="none", ec="#999999", lw=1.2, clip_on=False)
+            axes.add_patch(border)
             row, column = place
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=COLOURS[2], ec="white", lw=1))
             if i == 0:
                 axes.set_title(titles[j], fontsize=TEXT, color=INK, pad=5)
-    sheet.colour_bar(
-        left + k * (wide + gap) + 0.1,
-        above,
-        high,
-        norm,
-        "viridis",
-        "log10 of |gradient|,\nrelative to the largest",
-    )
+    x = left + k * (wide + gap) + 0.1
+    sheet.colour_bar(x, above, high, norm, "viridis", "log10 of |gradient|,\nrelative to the largest")
     return sheet.picture()
 
 
@@ -121,9 +114,8 @@ def conditionals(image, places, tables, title="", caption="", alt=None):
         axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fc="none", ec=COLOURS[2], lw=3))
         axes.text(column, row, "ABCD"[k], ha="center", va="center", fontsize=TEXT, weight="bold",
                   color="white" if image[row, column] < 0.6 else INK)  # fmt: skip
-        box = sheet.axes(
-            side + gap + k % 2 * (wide + gap), 0.22 + k // 2 * (high + 0.62), wide, high, bare=False
-        )
+        x, y = side + gap + k % 2 * (wide + gap), 0.22 + k // 2 * (high + 0.62)
+        box = sheet.axes(x, y, wide, high, bare=False)
         colours = [COLOURS[1]] * levels
         colours[round(float(image[row, column]) * (levels - 1))] = COLOURS[2]
         box.bar(range(levels), table, color=colours)
@@ -176,9 +168,8 @@ def histograms(sets, xlabel, title="", caption="", alt=None, bins=48):
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlim(edges[0], edges[-1])
-        axes.text(
-            -0.01, 0.4, label, transform=axes.transAxes, ha="right", va="center", fontsize=TEXT, color=INK
-        )
+        axes.text(-0.01, 0.4, label, transform=axes.transAxes, ha="right", va="center", fontsize=TEXT,
+                  color=INK)  # fmt: skip
         axes.tick_params(which="both", labelbottom=i + 1 == len(sets))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
@@ -186,25 +177,29 @@ def histograms(sets, xlabel, title="", caption="", alt=None, bins=48):
     return sheet.picture()
 
 
-def shares(panels, title="", caption="", alt=None):
-    """Panels of upright bars side by side: {panel: {series: {label: share}}}."""
+def shares(panels, title="", caption="", alt=None, level=None):
+    """Panels of upright bars side by side, on one scale: {panel: {series: {label: share}}}. level: a dashed line."""
     gap, high = 0.6, 2.5
+    top = max(max(values.values()) for series in panels.values() for values in series.values())
     wide = (WIDTH - gap * len(panels)) / len(panels)
-    sheet = Sheet(WIDTH, high + 0.75, title, caption, alt)
+    sheet = Sheet(WIDTH, high + 0.95, title, caption, alt)
     for i, (name, series) in enumerate(panels.items()):
         axes = sheet.axes(0.55 + i * (wide + gap), 0.35, wide, high, bare=False)
         for j, (label, values) in enumerate(series.items()):
             at = np.arange(len(values)) + (j - (len(series) - 1) / 2) * 0.8 / len(series)
-            axes.bar(at, list(values.values()), 0.74 / len(series), color=COLOURS[1 + j], hatch=("", "///")[j % 2],
-                     ec="white", lw=0, label=label)  # fmt: skip
-        axes.set_xticks(range(len(values)), labels=list(values), fontsize=SMALL - 1)
+            axes.bar(at, list(values.values()), 0.74 / len(series), color=COLOURS[1 + j], label=label,
+                     hatch=("", "///", "..")[j % 3], ec="white", lw=0)  # fmt: skip
+        if level:
+            axes.axhline(level, color=INK, ls="--", lw=1.6)
+        axes.set_ylim(0, 1.05 * top)
+        axes.set_xticks(range(len(values)), labels=list(values), fontsize=SMALL - 1, rotation=22, ha="right",
+                        rotation_mode="anchor")  # fmt: skip
         axes.set_title(name, fontsize=TEXT, weight="bold", loc="left", color=INK, pad=8)
         axes.tick_params(axis="x", length=0)
         if i == 0:
             axes.set_ylabel("share", fontsize=TEXT)
-            axes.legend(
-                fontsize=SMALL, frameon=False, loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=2
-            )
+            axes.legend(fontsize=SMALL, frameon=False, loc="lower right", bbox_to_anchor=(1.1, 0.98), ncols=3,
+                        columnspacing=0.9, handlelength=1.1, handletextpad=0.4)  # fmt: skip
     return sheet.picture()
 
 
@@ -228,19 +223,27 @@ def times(x, lines, xlabel, ylabel, title="", caption="", alt=None, height=3.4):
     return sheet.picture()
 
 
-def tiles(pictures, columns, title="", caption="", alt=None, labels=None, zoom=None):
-    """Many small pictures (n, 3, h, w) or (n, h, w) in one block. labels: one for each row, at its left."""
+def tiles(pictures, columns, title="", caption="", alt=None, labels=None, zoom=None, missing=None, blocks=1):
+    """Many small pictures (n, 3, h, w) or (n, h, w), framed in grey. labels: one for each row, at its left.
+
+    missing: bool (n, h, w), what is not there (yet): blue. blocks: into how many, each of whole rows, they are split.
+    """
     pictures = _tiles(pictures)
+    if missing is not None:
+        pictures = np.where(as_array(missing, "missing", (3,))[..., None] > 0, EMPTY, pictures)
     left = 0.25 + 0.1 * max(map(len, labels)) if labels else 0.0
     zoom = zoom or max(1, int(((WIDTH - left) * 100 - 2 * columns) / columns / pictures.shape[2]))
-    block = mosaic(pictures, columns, zoom)
-    high, wide = (side / 100 for side in block.shape[:2])
-    sheet = Sheet(left + wide, high, title, caption, alt)
-    axes = sheet.axes(left, 0, wide, high)
-    axes.imshow(block, interpolation="nearest", aspect="auto")
-    step = pictures.shape[1] * zoom + 2
-    for i, text in enumerate(labels or ()):
-        axes.text(-12, i * step + step / 2, text, ha="right", va="center", fontsize=TEXT, color=INK)
+    sets = [mosaic(block, columns, zoom, ground=FRAME) for block in np.split(pictures, blocks)]
+    sets = [np.pad(block, ((2, 2), (2, 2), (0, 0)), constant_values=FRAME) for block in sets]
+    (tall, wide, _), rows, between = sets[0].shape, len(pictures) // blocks // columns, 14
+    high = tall * blocks + between * (blocks - 1)
+    sheet = Sheet(left + wide / 100, high / 100, title, caption, alt)
+    for k, block in enumerate(sets):
+        axes = sheet.axes(left, k * (tall + between) / 100, wide / 100, tall / 100)
+        axes.imshow(block, interpolation="nearest", aspect="auto")
+        for i, text in enumerate((labels or ())[k * rows : (k + 1) * rows]):
+            y = (i + 0.5) * (pictures.shape[1] * zoom + 2)
+            axes.text(-12, y, text, ha="right", va="center", fontsize=TEXT, color=INK)
     return vivid(sheet.picture(), 128)
 
 
