@@ -65,6 +65,16 @@ def test_each_picture_has_its_own_temperature():
     assert not torch.equal(both[:6], both[6:])
 
 
+def test_each_picture_has_its_own_border():
+    net, heat, numbers = model(), torch.ones(6, dtype=torch.float64), study.uniform((1, 5, 4), 3)
+    given = pictures(net, 6)
+    *_, (found, bits) = study.complete(net, given, torch.tensor([0, 1, 2, 3, 4, 5]), heat, numbers)
+    for n, rows in enumerate(range(5)):
+        *_, (alone, cost) = study.complete(net, given, rows, heat, numbers)
+        assert torch.equal(found[n], alone[n]) and torch.allclose(bits[n], cost[n])
+    assert torch.equal(found[5], given[5]) and bits[5] == 0, "all of it was given"
+
+
 def test_row_by_row_and_nothing_stays_changed():
     net = model().train()
     given, heat = pictures(net, 1).repeat(6, 1, 1, 1), torch.ones(6, dtype=torch.float64)

@@ -74,6 +74,16 @@ def test_two_stacks_see_everything_before(channels):
     assert seen.tril(-1).sum() == len(seen) * (len(seen) - 1) // 2
 
 
+def test_an_inner_row_lstm_sees_its_own_place():
+    """Behind the first layer a place knows only what came before it, so nothing is gained by hiding it again."""
+    layer = RowLSTM(3, (5, 5), width=6).layers[0]
+    x = torch.randn(1, 6, 5, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    (layer(x) - x)[0, :, 2, 2].square().sum().backward()  # without the way around the layer
+    seen = x.grad[0].abs().sum(0) > 0
+    assert seen[2].tolist() == [False, True, True, False, False], "the place and its left neighbour"
+    assert seen[:2].all(1).tolist() == [True, False] and not seen[3:].any(), "and a triangle above"
+
+
 def test_one_stack_has_a_blind_spot_and_two_have_none():
     """Middle of row 3 of 7 columns, after layers of 3 x 3: above to the right the plain net misses a wedge."""
     place = 3 * 7 + 3

@@ -1,6 +1,7 @@
 """Checkpoints: what is kept comes back bit for bit, and what does not belong is refused in a sentence."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,3 +124,11 @@ def test_the_command(tmp_path, capsys, error, status, said):
     out, err = capsys.readouterr()
     assert said in (err if error else out)
     assert ("loss 0.25" in out) == (error is None)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_jobs_side_by_side(tmp_path, at_once):
+    runs.side_by_side(Path.write_text, [(tmp_path / name, name) for name in "abc"], at_once, "writing")
+    assert sorted(file.read_text() for file in tmp_path.iterdir()) == ["a", "b", "c"]
+    with pytest.raises(FileNotFoundError):
+        runs.side_by_side(Path.read_text, [(tmp_path / "d",), (tmp_path / "a",)], at_once, "reading")

@@ -183,3 +183,23 @@ def test_strip_by_hand():
     assert (image[:, :4] == (255, 0, 0)).all() and (image[:, 6:, 0] > image[:, 6:, 2]).all()
     grey = show.signed_colours([[0.0]], 1.0)[0, 0]
     assert np.ptp(grey) < 0.02, "zero has no colour"
+
+
+def test_shares_bar_by_bar():
+    factors = {"class": (["dog", "mug"], {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}),
+               "colour": (["red"], {"GAN": [1.0]})}  # fmt: skip
+    made = show.shares(factors)
+    heights = [bar.get_height() for bar in made.figure.axes[0].patches]
+    assert heights == pytest.approx([0.5, 0.5, 0.9, 0.1])
+    colours = [made.figure.axes[0].patches[2].get_facecolor(), made.figure.axes[1].patches[0].get_facecolor()]
+    assert colours[0] == colours[1] and tuple(colours[0][:3]) == pytest.approx(
+        tuple(show.rgb(show.COLOURS[1]))
+    )
+    assert [t.get_text() for t in made.figure.axes[0].get_xticklabels()] == ["dog", "mug"]
+    rows = [
+        axes.get_position().y0
+        for axes in show.shares(factors | {"c": factors["class"]}, columns=2).figure.axes
+    ]
+    assert rows[0] == rows[1] > rows[2], "two in a row"
+    with pytest.raises(ValueError, match="expected 2 shares of 'real', got 1"):
+        show.shares({"class": (["dog", "mug"], {"real": [1.0]})})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils.show import COLOURS, gan, rgb
+from lecture_utils.show import COLOURS, gan
 
 
 def texts(picture):
@@ -50,19 +50,6 @@ def test_clouds_have_the_same_axes():
         assert axes.get_xlim() == axes.get_ylim() == (-2.6, 2.6)
     one_line = gan.clouds({"one": torch.zeros(3, 2), "two": torch.zeros(3, 2)}, torch.eye(2))
     assert made.figure.get_size_inches()[1] > one_line.figure.get_size_inches()[1]  # headings need their room
-
-
-def test_histograms_bar_by_bar():
-    factors = {"class": (["dog", "mug"], {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}),
-               "colour": (["red"], {"GAN": [1.0]})}  # fmt: skip
-    made = gan.histograms(factors)
-    heights = [bar.get_height() for bar in made.figure.axes[0].patches]
-    assert heights == pytest.approx([0.5, 0.5, 0.9, 0.1])
-    colours = [made.figure.axes[0].patches[2].get_facecolor(), made.figure.axes[1].patches[0].get_facecolor()]
-    assert colours[0] == colours[1] and tuple(colours[0][:3]) == pytest.approx(tuple(rgb(COLOURS[1])))
-    assert [t.get_text() for t in made.figure.axes[0].get_xticklabels()] == ["dog", "mug"]
-    with pytest.raises(ValueError, match="expected 2 shares of 'real', got 1"):
-        gan.histograms({"class": (["dog", "mug"], {"real": [1.0]})})
 
 
 @pytest.mark.parametrize("n", [1, 4, 6])

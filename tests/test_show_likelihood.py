@@ -64,16 +64,6 @@ def test_learning_and_times_and_rows_of_histograms_draw_everything():
     assert [sum(bar.get_height() for bar in row.patches) for row in rows] == [3, 2]
 
 
-def test_shares_stand_in_panels():
-    panel = {"drawn": {"red": 0.25, "blue": 0.75}, "real": {"red": 0.5, "blue": 0.5}}
-    made = likelihood.shares({"colour": panel, "class": {"drawn": {"cat": 0.1}}}, level=0.4)
-    axes, other = made.figure.axes[:2]
-    assert axes.get_ylim() == other.get_ylim() == pytest.approx((0, 1.05 * 0.75)), "one scale"
-    assert axes.lines[0].get_ydata()[0] == 0.4
-    assert [bar.get_height() for bar in axes.patches] == [0.25, 0.75, 0.5, 0.5]
-    assert [t.get_text() for t in axes.get_xticklabels()] == ["red", "blue"]
-
-
 def test_tiles_keep_order_and_labels():
     made = likelihood.tiles(greys(4), 2, labels=["up", "down"], zoom=1)
     image = made.figure.axes[0].images[0].get_array()

@@ -103,3 +103,36 @@ def test_the_shipped_one_reads_what_its_card_says():
     grey = judge.read(net, colourless)["colour"].argmax(1).eq(part.factors["colour"]).float().mean()
     assert grey < 0.6, "it looks at the colour"
     assert store.manifest()["weights/studio-factors.safetensors"]["made_by"] == judge.COMMAND
+
+
+def test_histograms_count_names_and_bins():
+    kinds = torch.tensor([0, 1, 2, 4, 4])  # elephant, duck, car, two mushrooms
+    said = {"class": torch.eye(6)[kinds], "colour": torch.eye(6)[[0, 0, 0, 5, 5]]}
+    said |= {
+        "azimuth": torch.tensor([-89.0, 10, 200, 45, 45]),
+        "sun": torch.tensor([-50.0, -50, 10, 70, -90]),
+    }
+    said |= {"across": torch.full((5,), 0.5), "down": torch.full((5,), 0.4)}
+    said |= {"pitch": torch.tensor([0.0, 11, 15, 19, 40]), "backdrop": torch.full((5,), 2.0)}
+    found = judge.histograms(said)
+    for labels, often in found.values():
+        assert len(labels) == len(often) and float(often.sum()) == pytest.approx(1)
+    assert found["class"][1].tolist() == pytest.approx([0.2, 0.2, 0.2, 0, 0.4, 0])
+    assert found["colour"][0][5] == "purple" and found["colour"][1].tolist() == pytest.approx(
+        [0.6, 0, 0, 0, 0, 0.4]
+    )
+    labels, often = found["azimuth, degrees"]  # without the mushrooms; what lies beyond is in the last bin
+    assert labels == ["-75", "-45", "-15", "15", "45", "75"]
+    assert often.tolist() == pytest.approx([1 / 3, 0, 0, 1 / 3, 0, 1 / 3])
+    assert found["sun, degrees"][1].tolist() == pytest.approx([0.6, 0, 0, 0.2, 0, 0.2])
+    assert found["pitch, degrees"][1].tolist() == pytest.approx([0.4, 0.2, 0.2, 0.2])
+    assert found["backdrop, linear light"][1].tolist() == [0, 0, 0, 0, 0, 1]
+    none = judge.histograms({name: values[3:] for name, values in said.items()})
+    assert not none["azimuth, degrees"][1].any(), "nothing but mushrooms"
+
+
+def test_the_bins_hold_the_studio():
+    factors = datasets.load("studio").train.factors
+    for name, (_, borders) in judge.BINS.items():
+        inside = (factors[name] >= borders[0]) & (factors[name] <= borders[-1])
+        assert inside.float().mean() > 0.99, name

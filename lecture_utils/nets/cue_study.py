@@ -15,22 +15,19 @@ import json
 import os
 import shutil
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 
 from lecture_utils import store
-from lecture_utils.progress import progress
 
 from . import weights
 from .architectures import Net
 from .data import cache_dir, world_fingerprint, world_split
 from .evaluate import logits
+from .runs import side_by_side
 from .train import Recipe, Run
 
 TARGET, CUE = "dog", "person"
@@ -77,10 +74,7 @@ def load(strength: float, seed: int = 0, folder: Path | None = None) -> Net:
         file = (folder or runs()) / f"{tag}.safetensors"
         if not file.exists():
             raise FileNotFoundError(f"{file} is missing: run {COMMAND} first")
-        tensors = {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in safetensors.torch.load_file(file).items()
-        }
+        tensors = weights._tensors(file.name, file.parent)
     net = weights.build("alex")
     net.load_state_dict(tensors)
     return net
@@ -166,17 +160,7 @@ def study(
         folder.mkdir(parents=True, exist_ok=True)
         for split, count in (("train", IMAGES), ("fresh", TESTED)):  # rendered once, by all cores
             world_split(f"{split} {WITH}", count), world_split(f"{split} {WITHOUT}", count)
-    with (
-        progress(label="cue study", total=len(missing)) as bar,
-        ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
-    ):
-        try:
-            for result in as_completed([pool.submit(train_one, *job, folder) for job in missing]):
-                result.result()
-                bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    side_by_side(train_one, [(*job, folder) for job in missing], jobs, "cue study")
     for (strength, seed), card in cards.items():
         if seed == 0 and strength in SHIPPED:
             for file in (card, card.with_suffix(".safetensors")):

@@ -13,9 +13,7 @@ than in the full training, because there are fewer steps: a weight that no gradi
 import argparse
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,7 @@ from lecture_utils.progress import progress
 from . import weights
 from .architectures import Net, initialise
 from .data import cache_dir, world_fingerprint, world_split
+from .runs import side_by_side
 from .train import rate
 
 SEEDS = (0, 1, 2)
@@ -177,21 +176,7 @@ def study(
     every = [(name, seed) for seed in SEEDS for name in SETTINGS]
     missing = [job for job in every if not _file(folder, *job).with_suffix(".json").exists()]
     crops("train", images), crops("tune", tests)
-    with progress(label="filter study", total=len(missing)) as bar:
-        if jobs == 1:
-            for job in missing:
-                _job(*job, images, tests, epochs, folder)
-                bar.update()
-        else:
-            with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-                waiting = [pool.submit(_job, *job, images, tests, epochs, folder) for job in missing]
-                try:
-                    for done in as_completed(waiting):
-                        done.result()
-                        bar.update()
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+    side_by_side(_job, [(*job, images, tests, epochs, folder) for job in missing], jobs, "filter study")
     runs, tensors = [], {}
     for name, seed in every:
         file = _file(folder, name, seed)

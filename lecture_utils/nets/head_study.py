@@ -9,22 +9,18 @@ Stop it whenever you like: it goes on with what is missing. The weights stay in 
 import argparse
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 from torch import nn
-
-from lecture_utils.progress import progress
 
 from . import weights
 from .architectures import Net, initialise
 from .data import cache_dir, world_fingerprint, world_split
 from .evaluate import accuracy
+from .runs import side_by_side
 from .train import Recipe, Run
 
 HEADS = ("fc", "gap")
@@ -72,8 +68,7 @@ def load(head: str, placed: str, seed: int, folder: Path | None = None) -> Net:
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: run python -m lecture_utils.nets.head_study first")
     net = build(head, seed)
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in
-                         safetensors.torch.load_file(file).items()})  # fmt: skip
+    net.load_state_dict(weights._tensors(file.name, file.parent))
     return net
 
 
@@ -125,17 +120,7 @@ def study(jobs: int = 1, folder: Path | None = None) -> list[dict]:
     missing = [job for job in every if job not in done]
     for placed in PLACED:  # rendered once, by all cores
         single("train", IMAGES, placed), single("single", None, placed)
-    with (
-        progress(label="head study", total=len(missing)) as bar,
-        ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
-    ):
-        try:
-            for result in as_completed([pool.submit(train_one, *job, folder) for job in missing]):
-                result.result()
-                bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    side_by_side(train_one, [(*job, folder) for job in missing], jobs, "head study")
     return numbers(folder)
 
 

@@ -4,13 +4,16 @@ import argparse
 import json
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, is_dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from lecture_utils import store
+from lecture_utils.progress import progress
 
 from .data import cache_dir
 
@@ -62,6 +65,27 @@ def resume(path: Path, settings, **parts) -> dict | None:
         state = states.pop(name)
         part.set_state(state) if isinstance(part, torch.Generator) else part.load_state_dict(state)
     return states
+
+
+def side_by_side(work, jobs: list[tuple], at_once: int, label: str) -> None:
+    """Call work(*job) for every job with a progress bar, `at_once` at a time, each in a process of its own.
+
+    One at a time needs no other process. An error or Ctrl-C ends it: nothing new begins, the error is raised here.
+    """
+    with progress(label=label, total=len(jobs)) as bar:
+        if at_once == 1:
+            for job in jobs:
+                work(*job)
+                bar.update()
+            return
+        with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
+            try:
+                for done in as_completed([pool.submit(work, *job) for job in jobs]):
+                    done.result()
+                    bar.update()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 def command(argv, name: str, about: str, train, report=None) -> int:

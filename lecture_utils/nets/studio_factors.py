@@ -33,6 +33,15 @@ NAMES = {
 NUMBERS = {"across": (0.5, 0.1), "down": (0.5, 0.1), "pitch": (18.0, 8.0), "backdrop": (0.65, 0.15)}
 ANGLES = ("azimuth", "sun")  # degrees
 SYMMETRIC = ("mushroom",)  # looks the same from all sides: its azimuth is neither learned nor asked
+# Histograms of the numbers: unit, and the borders of the bins, which hold all of the studio.
+BINS = {
+    "azimuth": ("degrees", range(-90, 91, 30)),
+    "sun": ("degrees", range(-60, 61, 20)),
+    "across": ("of the frame", (0.38, 0.42, 0.46, 0.50, 0.54, 0.58, 0.62)),
+    "down": ("of the frame", (0.26, 0.31, 0.36, 0.41, 0.46, 0.51, 0.56)),
+    "pitch": ("degrees", (10, 14, 18, 22, 26)),
+    "backdrop": ("linear light", (0.46, 0.54, 0.62, 0.70, 0.78, 0.86, 0.94)),
+}
 TESTED = 1_000
 COMMAND = "python -m lecture_utils.nets.studio_factors"
 
@@ -116,6 +125,28 @@ def read(net: FactorNet, images: torch.Tensor, batch_size: int = 200) -> dict[st
     said = {name: torch.cat([part[name] for part in parts]).to(images.device) for name in parts[0]}
     said |= {name: said[name].softmax(1) for name in NAMES}
     return said | {name: torch.rad2deg(torch.atan2(*said[name].unbind(1))) for name in ANGLES}
+
+
+def histograms(said: dict[str, torch.Tensor]) -> dict[str, tuple[list[str], torch.Tensor]]:
+    """How often each name, and each bin of a number, was read: {heading: (labels, shares (k,), which add up to 1)}.
+
+    said: the result of `read`. A bin is called by its middle; the outermost ones hold what lies beyond, too. The
+    azimuth is that of the pictures that are read as a class which does not look the same from all sides.
+    """
+    found = {name: (list(names), _often(said[name].argmax(1), len(names))) for name, names in NAMES.items()}
+    turns = torch.tensor([name not in SYMMETRIC for name in NAMES["class"]], device=said["class"].device)
+    for name, (unit, borders) in BINS.items():
+        values = said[name][turns[said["class"].argmax(1)]] if name == "azimuth" else said[name]
+        edges = torch.tensor([float(border) for border in borders], device=values.device)
+        middles = ((edges[1:] + edges[:-1]) / 2).tolist()
+        labels = [f"{middle:.0f}" if unit == "degrees" else f"{middle:.2f}"[1:] for middle in middles]
+        found[f"{name}, {unit}"] = labels, _often(torch.bucketize(values, edges[1:-1]), len(middles))
+    return found
+
+
+def _often(which, kinds):
+    """(n,) indices -> shares (kinds,), float64; all 0 where n is 0."""
+    return torch.bincount(which, minlength=kinds).double() / max(1, len(which))
 
 
 def features(net: FactorNet, images: torch.Tensor, batch_size: int = 200) -> torch.Tensor:

@@ -13,6 +13,7 @@ import io
 import json
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -53,12 +54,13 @@ class Recipe:
     average: float = 0.9995
 
 
-def load() -> dcgan.Generator:
-    """The shipped generator (the averaged one), in eval mode: z (n, 64) -> images (n, 3, 32, 32) in [0, 1].
+def load(folder: Path | None = None) -> dcgan.Generator:
+    """The generator (the averaged one), in eval mode: z (n, 64) -> images (n, 3, 32, 32) in [0, 1].
 
-    Errors: store.DamagedData for a file that is missing or damaged.
+    folder: of another training; without it the shipped one. Errors: store.DamagedData for a shipped file that is
+    missing or damaged; FileNotFoundError.
     """
-    return _load("generator")
+    return _load("generator", folder)
 
 
 def load_discriminator() -> dcgan.Discriminator:
@@ -211,9 +213,9 @@ def _shown(game, codes):
         return (game.averaged(codes) * 255).round().to(torch.uint8)
 
 
-def _load(part):
-    tensors = weights._tensors("weights/studio-gan.safetensors")
-    recipe = card()["recipe"]
+def _load(part, folder=None):
+    tensors = weights._tensors("weights/studio-gan.safetensors", folder)
+    recipe = card()["recipe"]  # the same nets for every training
     nets = dcgan.nets(recipe["seed"], recipe["latent"], recipe["channels"], norm=recipe["norm"])
     net = nets[0] if part == "generator" else nets[1]
     net.load_state_dict(

@@ -1,7 +1,7 @@
 """A PixelCNN of the studio, 32 x 32 px in colour, 8 levels.  python -m lecture_utils.nets.studio_pixelcnn
 
 A gated net whose six layers see the whole picture above and to the left of a value. What ships is the running average
-of its weights. About 75 minutes on one core with bfloat16 instructions, and a C++ compiler, which makes it half as fast
+of its weights. About 70 minutes on one core with bfloat16 instructions, and a C++ compiler, which makes it half as fast
 again. Stop it whenever you like: the same command goes on from the last checkpoint.
 """
 
@@ -21,14 +21,13 @@ from lecture_utils.datasets import quantised
 from lecture_utils.generative import PixelCNN, warm_cosine
 from lecture_utils.progress import progress
 
-from . import runs, studio_factors, weights
+from . import runs, weights
 from .studio import pictures
 from .train import fast_bfloat16
 
 LEVELS = 8  # of each colour
 SIZE = (32, 32)  # px
 TESTED = 1_000  # pictures of "studio test"
-DRAWN = 1_200  # pictures, for the judge
 KEPT = 200  # steps from one checkpoint to the next
 COMMAND = "python -m lecture_utils.nets.studio_pixelcnn"
 
@@ -58,15 +57,18 @@ def build(recipe: Recipe | None = None) -> PixelCNN:
     ).eval()  # fmt: skip
 
 
-def load() -> PixelCNN:
-    """The shipped one, in eval mode. Errors: store.DamagedData for a file that is missing or damaged."""
+def load(folder: Path | None = None) -> PixelCNN:
+    """The shipped one, or that of another training in `folder`, in eval mode.
+
+    Errors: store.DamagedData for a shipped file that is missing or damaged; FileNotFoundError.
+    """
     net = build()
-    net.load_state_dict(weights._tensors("weights/studio-pixelcnn.safetensors"))
+    net.load_state_dict(weights._tensors("weights/studio-pixelcnn.safetensors", folder))
     return net
 
 
 def card() -> dict:
-    """What is known about the training: command, recipe, bits/dim on pictures it never saw, and what it draws."""
+    """What is known about the training: command, recipe, bits/dim on pictures it never saw."""
     return json.loads(store.read_verified("weights/studio-pixelcnn.json"))
 
 
@@ -142,7 +144,6 @@ def _finish(recipe, net, data, log, out, compiled) -> dict:
         "data": {"train": f"scenes 0 to {recipe.images - 1} of split studio, {LEVELS} levels",
                  "tested": f"scenes 0 to {len(x) - 1} of split studio test"},
         "tested": {"nats": round(float(nats.mean()), 2), "bits/dim": round(float(nats.mean() / dims), 4)},
-        "drawn": judged(net),
         "parameters": sum(p.numel() for p in net.parameters()),
         "bits/dim while training": log,
         "compiled": compiled,
@@ -151,20 +152,6 @@ def _finish(recipe, net, data, log, out, compiled) -> dict:
     out = out or store.data_dir() / "weights"
     facts["weights"] = weights.save(net.state_dict(), out / "studio-pixelcnn.safetensors")
     store.write_json(out / "studio-pixelcnn.json", facts)
-    return facts
-
-
-def judged(net: PixelCNN, draws: int = DRAWN, seed: int = 0) -> dict:
-    """What the judge of the studio says of unselected draws: of which share it is over .9 sure of the class, and how
-    often each class and each colour comes up.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.cat([net.sample(min(100, draws - start), generator) for start in range(0, draws, 100)])
-    said = studio_factors.read(studio_factors.load(), x.float() / (LEVELS - 1))
-    facts = {"draws": draws, "sure": round(float((said["class"].amax(1) > 0.9).float().mean()), 4)}
-    for name, labels in studio_factors.NAMES.items():
-        often = said[name].argmax(1).bincount(minlength=len(labels)) / draws
-        facts[name] = {label: round(float(share), 4) for label, share in zip(labels, often, strict=True)}
     return facts
 
 

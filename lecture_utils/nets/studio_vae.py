@@ -8,6 +8,7 @@ import json
 import math
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 
@@ -56,10 +57,13 @@ def build(recipe: Recipe = Recipe()) -> VAE:
     return vae.eval()
 
 
-def load() -> VAE:
-    """The shipped one, in eval mode. Errors: store.DamagedData for a file that is missing or damaged."""
+def load(folder: Path | None = None) -> VAE:
+    """The shipped one, or that of another training in `folder`, in eval mode.
+
+    Errors: store.DamagedData for a shipped file that is missing or damaged; FileNotFoundError.
+    """
     vae = build()
-    vae.load_state_dict(weights._tensors("weights/studio-vae.safetensors"))
+    vae.load_state_dict(weights._tensors("weights/studio-vae.safetensors", folder))
     return vae
 
 

@@ -124,6 +124,8 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> dict:
     return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _tensors(file: str) -> dict[str, torch.Tensor]:
-    tensors = safetensors.torch.load(store.read_verified(file))
+def _tensors(file: str, folder: Path | None = None) -> dict[str, torch.Tensor]:
+    """Of the shipped file, or of the one of that name in another folder."""
+    content = store.read_verified(file) if folder is None else (folder / Path(file).name).read_bytes()
+    tensors = safetensors.torch.load(content)
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}

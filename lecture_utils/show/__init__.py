@@ -4,7 +4,7 @@ Every function takes numpy arrays or tensors and returns a `Picture`. Each pictu
 caption that says what to look at; the alt text is both together unless `alt` says more.
 """
 
-from .charts import bars, curves
+from .charts import bars, curves, shares
 from .heat import cut_outs, few_colours, gradient_pictures, heat_columns, two_legends, zfnet_panels
 from .images import (
     Tiles,
@@ -81,6 +81,7 @@ __all__ = [
     "patch_blocks",
     "rgb",
     "score_table",
+    "shares",
     "signed_colours",
     "signed_grid",
     "spotlights",

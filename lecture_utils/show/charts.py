@@ -1,4 +1,4 @@
-"""Curves and bars."""
+"""Curves, bars, and how often each value of a factor comes."""
 
 from math import ceil
 
@@ -97,4 +97,45 @@ def bars(
     if line is not None:
         axes.axvline(line, color=INK, lw=1.8, ls="--")
         axes.text(line, -0.62, f" {line_label}", color=INK, fontsize=SMALL, va="bottom", ha="center")
+    return sheet.picture()
+
+
+def shares(factors, title="", caption="", alt=None, columns=4, height=1.55):
+    """Histograms of factors side by side, `columns` in a row: {factor: (names, {source: shares})}.
+
+    names: a text for each share; the shares of a source are numbers that add up to 1. A source keeps its colour and
+    its hatching from chart to chart. Errors: ValueError for shares that are not as many as the names.
+    """
+    sources = list(dict.fromkeys(source for _, found in factors.values() for source in found))
+    left, gap, key, above = 0.62, 0.5, 0.34, 0.34
+    wide = (WIDTH - left - gap * (columns - 1)) / columns
+    longest = [max(map(len, names)) for names, _ in factors.values()]
+    below = [
+        0.3 + 0.06 * max(longest[i : i + columns]) for i in range(0, len(longest), columns)
+    ]  # of each row
+    rows = [key + sum(above + height + some for some in below[:i]) for i in range(len(below) + 1)]
+    sheet = Sheet(WIDTH, rows[-1], title, caption, alt)
+    handles, thick = {}, 0.8 / len(sources)
+    for i, (factor, (names, found)) in enumerate(factors.items()):
+        place = left + i % columns * (wide + gap), rows[i // columns] + above
+        axes = sheet.axes(*place, wide, height, bare=False)
+        axes.set_title(factor, fontsize=TEXT, color=INK, loc="left", pad=6)
+        for source, values in found.items():
+            values, k = as_array(values, source, (1,)), sources.index(source)
+            if len(values) != len(names):
+                raise ValueError(f"factors: expected {len(names)} shares of {source!r}, got {len(values)}")
+            at = np.arange(len(values)) + (k - (len(sources) - 1) / 2) * thick
+            handles[source] = axes.bar(
+                at, values, thick, color=COLOURS[k], hatch=("", "///", "...")[k % 3], ec="white", lw=0
+            )
+        axes.set_xticks(range(len(names)), labels=names, fontsize=SMALL, rotation=40, ha="right",
+                        rotation_mode="anchor")  # fmt: skip
+        axes.tick_params(axis="x", length=0)
+        axes.tick_params(axis="y", labelsize=SMALL)
+        if i % columns == 0:
+            axes.set_ylabel("share", fontsize=TEXT)
+    sheet.figure.legend(
+        handles.values(), handles.keys(), loc="upper left", ncols=len(handles), frameon=False, fontsize=TEXT,
+        bbox_to_anchor=(0.25 / sheet.size[0], 1 - sheet.above / sheet.size[1] + 0.012),
+    )  # fmt: skip
     return sheet.picture()

@@ -1,4 +1,4 @@
-"""Two players in pictures: curves side by side, points in the plane, histograms of factors, sums of pictures."""
+"""Two players in pictures: curves side by side, points in the plane, sums of pictures."""
 
 from statistics import median
 from time import perf_counter
@@ -91,42 +91,6 @@ def clouds(points, middles=None, radius=0.15, reach=2.6, title="", caption="", a
                 axes.add_patch(Circle(middle, radius, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
         axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
         axes.set_xlim(-reach, reach), axes.set_ylim(-reach, reach)
-    return sheet.picture()
-
-
-def histograms(factors, title="", caption="", alt=None, height=1.9):
-    """Factor histograms side by side: {factor: (names, {source: shares})}, one colour for each source.
-
-    names: a text for each share; the shares of a source are numbers that add up to 1.
-    """
-    sources = list(dict.fromkeys(s for _, shares in factors.values() for s in shares))
-    left, gap, key = 0.7, 0.65, 0.34
-    wide = (WIDTH - left - gap * (len(factors) - 1)) / len(factors)
-    sheet = Sheet(WIDTH, key + 0.32 + height + 0.85, title, caption, alt)
-    handles = {}
-    for i, (factor, (names, shares)) in enumerate(factors.items()):
-        axes = sheet.axes(left + i * (wide + gap), key + 0.32, wide, height, bare=False)
-        axes.set_title(factor, fontsize=TEXT, color=INK, loc="left", pad=6)
-        thick = 0.8 / len(sources)
-        for k, source in enumerate(sources):
-            if source not in shares:
-                continue
-            values = as_array(shares[source], source, (1,))
-            if len(values) != len(names):
-                raise ValueError(f"factors: expected {len(names)} shares of {source!r}, got {len(values)}")
-            at = np.arange(len(values)) + (k - (len(sources) - 1) / 2) * thick
-            bars = axes.bar(
-                at, values, thick, color=COLOURS[k], hatch=("", "///", "...")[k % 3], ec="white", lw=0
-            )
-            handles[source] = bars
-        axes.set_xticks(range(len(names)), labels=names, rotation=40, ha="right", rotation_mode="anchor")
-        axes.tick_params(axis="x", length=0)
-        if i == 0:
-            axes.set_ylabel("share of the pictures", fontsize=TEXT)
-    sheet.figure.legend(
-        handles.values(), handles.keys(), loc="upper left", ncols=len(handles), frameon=False, fontsize=TEXT,
-        bbox_to_anchor=(0.25 / sheet.size[0], 1 - sheet.above / sheet.size[1] + 0.012),
-    )  # fmt: skip
     return sheet.picture()
 
 

@@ -177,32 +177,6 @@ def histograms(sets, xlabel, title="", caption="", alt=None, bins=48):
     return sheet.picture()
 
 
-def shares(panels, title="", caption="", alt=None, level=None):
-    """Panels of upright bars side by side, on one scale: {panel: {series: {label: share}}}. level: a dashed line."""
-    gap, high = 0.6, 2.5
-    top = max(max(values.values()) for series in panels.values() for values in series.values())
-    wide = (WIDTH - gap * len(panels)) / len(panels)
-    sheet = Sheet(WIDTH, high + 0.95, title, caption, alt)
-    for i, (name, series) in enumerate(panels.items()):
-        axes = sheet.axes(0.55 + i * (wide + gap), 0.35, wide, high, bare=False)
-        for j, (label, values) in enumerate(series.items()):
-            at = np.arange(len(values)) + (j - (len(series) - 1) / 2) * 0.8 / len(series)
-            axes.bar(at, list(values.values()), 0.74 / len(series), color=COLOURS[1 + j], label=label,
-                     hatch=("", "///", "..")[j % 3], ec="white", lw=0)  # fmt: skip
-        if level:
-            axes.axhline(level, color=INK, ls="--", lw=1.6)
-        axes.set_ylim(0, 1.05 * top)
-        axes.set_xticks(range(len(values)), labels=list(values), fontsize=SMALL - 1, rotation=22, ha="right",
-                        rotation_mode="anchor")  # fmt: skip
-        axes.set_title(name, fontsize=TEXT, weight="bold", loc="left", color=INK, pad=8)
-        axes.tick_params(axis="x", length=0)
-        if i == 0:
-            axes.set_ylabel("share", fontsize=TEXT)
-            axes.legend(fontsize=SMALL, frameon=False, loc="lower right", bbox_to_anchor=(1.1, 0.98), ncols=3,
-                        columnspacing=0.9, handlelength=1.1, handletextpad=0.4)  # fmt: skip
-    return sheet.picture()
-
-
 def times(x, lines, xlabel, ylabel, title="", caption="", alt=None, height=3.4):
     """Seconds {label: values} over x, both axes logarithmic; each line ends with its value."""
     x = as_array(x, "x", (1,))

@@ -48,12 +48,14 @@ class Completions(NamedTuple):
 def complete(model, given, rows, temperatures, draws):
     """Draw what lies below the first rows, row by row: yields (pictures so far, bits for each value so far) each time.
 
-    model: a `generative.Autoregressive`. given: LongTensor (n, c, h, w). temperatures, draws: (n,), and uniform numbers
-    (n, c, h, w) that pick the levels. The bits, (n,), are the model's own at temperature 1.
-    What `model.sample` does, for a temperature each picture, and with a break after each row.
+    model: a `generative.Autoregressive`. given: LongTensor (n, c, h, w). rows: how many are given, or (n,) of them, one
+    for each picture. temperatures, draws: (n,), and uniform numbers (n, c, h, w) that pick the levels. The bits, (n,),
+    are the model's own at temperature 1.
+    What `model.sample` does, for a temperature and a border each picture, and with a break after each row.
     """
     x, h = given.clone().to(model.device), given.shape[2]
-    x[:, :, rows:] = 0
+    rows = torch.as_tensor(rows, device=x.device).expand(len(x))
+    x[(torch.arange(h, device=x.device) >= rows[:, None])[:, None, :, None].expand_as(x)] = 0
     nats, heat, draws = (
         torch.zeros(len(x), dtype=torch.float64),
         temperatures[:, None].to(x.device),
@@ -62,17 +64,23 @@ def complete(model, given, rows, temperatures, draws):
     with torch.no_grad(), eval_mode(model):
         conditional = model.cached_sampler(x)
     for row in range(h):
+        drawn = row >= rows  # (n,)
         with torch.no_grad(), eval_mode(model):  # nothing stays changed between two rows
             conditional.begin(row)
             for column in range(x.shape[3]):
-                for channel in range(x.shape[1]) if row >= rows else ():
+                for channel in range(x.shape[1]) if drawn.any() else ():
                     logits = conditional(row, column, channel)  # (n, levels)
-                    chosen = pick(logits / heat, draws[:, channel, row, column])
-                    x[:, channel, row, column] = chosen
-                    nats -= logits.double().log_softmax(1).gather(1, chosen[:, None])[:, 0].cpu()
+                    known, chosen = (
+                        x[:, channel, row, column],
+                        pick(logits / heat, draws[:, channel, row, column]),
+                    )
+                    x[:, channel, row, column] = chosen = torch.where(drawn, chosen, known)
+                    cost = logits.double().log_softmax(1).gather(1, chosen[:, None])[:, 0]
+                    nats -= torch.where(drawn, cost, 0).cpu()
                 conditional.done(row, column)
-        if row >= rows:
-            yield x.to(given.device, copy=True), nats / log(2) / x[0, :, rows : row + 1].numel()
+        if drawn.any():
+            missing = (row + 1 - rows).clamp(min=1).cpu() * x[0, :, 0].numel()  # values drawn so far, of each
+            yield x.to(given.device, copy=True), nats / log(2) / missing
 
 
 @torch.no_grad()
