@@ -138,6 +138,9 @@ def test_the_shipped_rows_are_of_the_shipped_nets():
     assert found["command"] == studio_seeds.COMMAND and found["samples"] == studio_seeds.SAMPLES
     for name, rows in found["nets"].items():
         assert [row["seed"] for row in rows] == list(studio_seeds.SEEDS), name
+        assert all(row["sure"] >= 0.7 for row in rows), name
+        if name != "PixelCNN":  # whose cars are at the border
+            assert all(1 / 18 < share < 1 / 2 for row in rows for share in row["factors"]["class"]), name
         assert len({json.dumps(row["factors"]) for row in rows}) == len(rows), "other seeds, other pictures"
     few = studio_seeds.samples("GAN", studio_gan.load(), 200)
     said = studio_factors.read(judge, few)

@@ -154,32 +154,22 @@ def judged(generator: dcgan.Generator, images: torch.Tensor) -> dict:
 
 
 def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tensor, judge=None) -> dict:
-    """What a net that reads studio pictures says of as many samples as there are tested pictures.
+    """Is it by heart? Of as many samples as there are tested pictures: {"nearest": {"samples", "tested"}}, the median
+    distance to the nearest picture learned from, in features of a net that reads studio pictures.
 
     images: uint8 (m, 3, 32, 32), those learned from; tested: uint8 (n, 3, 32, 32), never seen. judge: a FactorNet, by
-    default the shipped one. Result: the share of which it is more than .9 sure of a class, the shares of the classes
-    and colours, FID and KID against the tested ones with the floor (as many of those learned from), and the median
-    distance in features to the nearest picture learned from, of samples and of tested ones.
+    default the shipped one. What else there is to say of samples, `studies.studio_seeds` measures.
     """
     judge = judge or studio_factors.load()
     codes = torch.randn(len(tested), generator.latent, generator=torch.Generator().manual_seed(1000))
     with eval_mode(generator), torch.no_grad():
         samples = torch.cat([generator(some) for some in codes.split(100)])
-    said = studio_factors.read(judge, samples)
-    sets = {"samples": samples, "tested": tested.float() / 255, "learned from": images.float() / 255}
-    features = {name: studio_factors.features(judge, some) for name, some in sets.items()}
-    few = {"GAN": features["samples"], "floor": features["learned from"][: len(tested)]}
-    shares = {name: (torch.bincount(said[name].argmax(1), minlength=6) / len(tested)).tolist()
-              for name in studio_factors.NAMES}  # fmt: skip
-    return {
-        "sure": round((said["class"].amax(1) > 0.9).float().mean().item(), 4),
-        **{name: [round(share, 4) for share in found] for name, found in shares.items()},
-        "fid": {name: round(distances.frechet_distance(features["tested"], f), 3) for name, f in few.items()},
-        "kid": {name: [round(v, 4) for v in distances.kernel_distance(features["tested"], f)]
-                for name, f in few.items()},
-        "nearest": {name: round(distances.nearest(features[name], features["learned from"])[0].median().item(), 3)
-                    for name in ("samples", "tested")},
-    }  # fmt: skip
+    known = studio_factors.features(judge, images.float() / 255)
+    sets = {"samples": samples, "tested": tested.float() / 255}
+    found = {
+        name: distances.nearest(studio_factors.features(judge, some), known)[0] for name, some in sets.items()
+    }
+    return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
 
 
 def _write(recipe, game, log, kept, wanted, out, judged):
