@@ -1,7 +1,12 @@
-"""Clear errors for bad input: each names the argument, what came, and what was expected."""
+"""The one boundary for bad input: each error names the argument, what came, and what was expected.
 
+A check returns what it was given, ready to use: `images = check_images(images, net)`.
+"""
+
+import math
 import operator
 from difflib import get_close_matches
+from typing import SupportsFloat
 
 import torch
 from torch import nn
@@ -29,23 +34,138 @@ def near_miss(name, options, what):
     return UnknownName(f"unknown {what} {name!r}; expected one of: {listed or '(there are none)'}")
 
 
+ROUNDING = 1e-5  # so far outside [0, 1] a resized image may lie: it is clamped
+
+
+def check_choice(value, options, name):
+    """One of the names `options`. Errors: UnknownName (a KeyError) with the near misses."""
+    if not isinstance(value, str) or value not in options:
+        raise near_miss(value, options, name)
+    return value
+
+
+def check_count(value, name, least=1, most=None):
+    """A whole number from `least` to `most`, as an int. Errors: ValueError."""
+    high = "" if most is None else f" and at most {most}"
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        raise ValueError(f"{name}: expected a whole number of at least {least}{high}, got {_short(value)}")
+    return number
+
+
+def check_seed(seed, name="seed"):
+    """A seed: a whole number from 0 to 2^63 - 1. Errors: ValueError."""
+    return check_count(seed, name, 0, 2**63 - 1)
+
+
+def check_index(index, size, name):
+    """A position in a list of `size`: a whole number from 0 to size - 1. Errors: ValueError."""
+    try:
+        return check_count(index, name, 0, size - 1)
+    except ValueError:
+        raise ValueError(f"{name}: expected an integer from 0 to {size - 1}, got {_short(index)}") from None
+
+
+def check_number(value, name, least=0.0, most=math.inf, above=False):
+    """A finite number from `least` (or above it) to `most`. Errors: ValueError."""
+    number = not isinstance(value, bool) and isinstance(value, SupportsFloat) and not _is_array(value)
+    if not number or not math.isfinite(value) or not least <= value <= most or (above and value == least):
+        low = "" if least == -math.inf else f" above {least:g}" if above else f" of at least {least:g}"
+        high = "" if most == math.inf else f"{' and' if low else ' of'} at most {most:g}"
+        raise ValueError(f"{name}: expected a number{low}{high}, got {_short(value)}")
+    return value
+
+
+def check_share(value, name, above=False):
+    """A number from 0 (or above it) to 1. Errors: ValueError."""
+    return check_number(value, name, 0, 1, above)
+
+
+def _is_array(value):
+    return hasattr(value, "shape") and tuple(value.shape) != ()
+
+
+def _short(value):
+    """What came, in a few words."""
+    if _is_array(value):
+        return f"{type(value).__name__} of shape {tuple(value.shape)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def check_net(net):
+    """A net whose results for one image do not depend on the others in the batch; of a compiled one its own net.
+
+    Errors: ValueError for what is no torch.nn.Module, and for a BatchNorm that keeps no running statistics.
+    """
+    if not isinstance(net, nn.Module):
+        what = f"the class {net.__name__}: call it first" if isinstance(net, type) else type(net).__name__
+        raise ValueError(f"net: expected a torch.nn.Module, got {what}")
+    net = getattr(net, "_orig_mod", net)  # torch.compile hides the layers from hooks
+    for name, module in net.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+            raise ValueError(
+                f"net: {name or 'it'} is a BatchNorm without running statistics, so each image's result would depend "
+                "on the others in its batch: expected one with track_running_stats=True"
+            )
+    return net
+
+
+def check_layer(net, layer, name="layer"):
+    """The module that `layer` is, a name in `dict(net.named_modules())` or such a module itself.
+
+    Errors: UnknownName (a KeyError) with the near misses; ValueError for what is no net, or no layer of it.
+    """
+    return dict(check_net(net).named_modules(remove_duplicate=False))[layer_name(net, layer, name)]
+
+
+def layer_name(net, layer, name="layer"):
+    """The name of a layer that is given by its name, or as a module. Errors: as `check_layer`."""
+    modules = dict(check_net(net).named_modules(remove_duplicate=False))
+    modules.pop("", None)  # the net itself is not a layer
+    if isinstance(layer, nn.Module):
+        found = next((key for key, module in modules.items() if module is layer), None)
+        if found is None:
+            raise ValueError(f"{name}: this {type(layer).__name__} is no layer of the net")
+        return found
+    if not isinstance(layer, str):
+        raise ValueError(f"{name}: expected a name from dict(net.named_modules()), got {_short(layer)}")
+    return check_choice(layer, modules, name)
+
+
 def net_dtype(net):
     """The dtype of a net's parameters; None for a net without any."""
     return next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
 
 
-def check_images(images, net=None, dtype=None, range01=False, channels=3, name="images"):
-    """Refuse what is not a batch of images; return the batch unchanged.
+def image_channels(net):
+    """How many channels the net's images have: what its first convolution takes, where that is 1, 3 or 4; else 3."""
+    first = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 3)
+    return first if first in (1, 4) else 3
 
-    images: floating tensor (n, channels, h, w), n >= 1, finite. channels=None accepts any number.
+
+def check_images(images, net=None, dtype=None, range01=False, channels=None, name="images"):
+    """A batch of images; values that rounding has brought a little outside [0, 1] are clamped where range01 is set.
+
+    images: floating tensor (n, channels, h, w), n >= 1, finite. channels: None takes what the net's first convolution
+    takes, or 3; "any" accepts any number.
     net, dtype: refuse images whose dtype is not the net's (or not this one).
     range01: refuse values outside [0, 1]. Without it only what is plainly 0-255 is refused.
     name: what the caller calls this argument, for the message.
     Errors: ValueError.
     """
+    net = None if net is None else check_net(net)
     if not isinstance(images, torch.Tensor):
         raise ValueError(f"{name}: expected a torch tensor, got {type(images).__name__}")
-    _check_shape(images, channels, name)
+    if images.layout != torch.strided or images.is_meta:
+        what = "a meta tensor" if images.is_meta else f"a tensor of layout {images.layout}"
+        raise ValueError(f"{name}: expected a dense tensor with values, got {what}")
+    if channels is None:
+        channels = 3 if net is None else image_channels(net)
+    _check_shape(images, None if channels == "any" else channels, name)
     if not images.is_floating_point():
         hint = "use images.float() / 255" if images.dtype == torch.uint8 else "use images.float()"
         raise ValueError(f"{name}: expected floating values in [0, 1], got {images.dtype}: {hint}")
@@ -53,8 +173,7 @@ def check_images(images, net=None, dtype=None, range01=False, channels=3, name="
     if expected is not None and images.dtype != expected:
         whose = "expected" if dtype is not None else "the net works in"
         raise ValueError(f"{name}: {whose} {expected}, got {images.dtype}: use images.to({expected})")
-    _check_values(images, range01, name)
-    return images
+    return _check_values(images, range01, name)
 
 
 def _check_shape(images, channels, name):
@@ -82,15 +201,18 @@ def _check_shape(images, channels, name):
 
 def _check_values(images, range01, name):
     low, high = (value.item() for value in images.detach().aminmax())
-    if not torch.isfinite(torch.tensor([low, high])).all():  # aminmax carries NaN on
+    if not (math.isfinite(low) and math.isfinite(high)):  # aminmax carries NaN on
         bad = int((~torch.isfinite(images)).sum())
         raise ValueError(f"{name}: expected finite values, got {bad} NaN or infinite of {images.numel()}")
     found = f"{name}: expected values in [0, 1], got [{low:.3g}, {high:.3g}]"
     if low >= 0 and high > 20:
         raise ValueError(f"{found}: looks like 0-255: divide by 255")
-    if range01 and (low < 0 or high > 1):
+    if not range01 or (low >= 0 and high <= 1):
+        return images
+    if low < -ROUNDING or high > 1 + ROUNDING:
         hint = "already normalised? nets here take [0, 1] and normalise inside" if low < 0 else "clamp(0, 1)?"
         raise ValueError(f"{found}: {hint}")
+    return images.clamp(0, 1)
 
 
 def check_targets(targets, n, classes, name="targets"):
@@ -102,6 +224,8 @@ def check_targets(targets, n, classes, name="targets"):
     """
     wanted = f"an int or an integer tensor of shape ({n},)"
     if isinstance(targets, torch.Tensor):
+        if targets.layout != torch.strided or targets.is_meta:
+            raise ValueError(f"{name}: expected {wanted}, got a sparse or a meta tensor")
         if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
             raise ValueError(f"{name}: expected {wanted}, got a tensor of {targets.dtype}")
         if targets.ndim > 1 or (targets.ndim == 1 and len(targets) != n):
@@ -111,26 +235,15 @@ def check_targets(targets, n, classes, name="targets"):
         try:
             if isinstance(targets, bool):
                 raise TypeError
-            targets = torch.full((n,), operator.index(targets), dtype=torch.long)
+            number = operator.index(targets)
         except TypeError:
             hint = ": use classes.index(name)" if isinstance(targets, str) else ""
-            raise ValueError(f"{name}: expected {wanted}, got {targets!r}{hint}") from None
+            raise ValueError(f"{name}: expected {wanted}, got {_short(targets)}{hint}") from None
+        if not 0 <= number < classes:  # before a tensor is made of it: it may not fit into one
+            raise ValueError(f"{name}: expected classes 0 .. {classes - 1}, got {_short(number)}")
+        targets = torch.full((n,), number, dtype=torch.long)
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
         raise ValueError(f"{name}: expected classes 0 .. {classes - 1}, got {wrong}")
     return targets
-
-
-def check_layer(net, layer):
-    """The module that `layer` names in `dict(net.named_modules())`.
-
-    Errors: UnknownName (a KeyError) with the near misses; ValueError when `net` is no module.
-    """
-    if not isinstance(net, nn.Module):
-        raise ValueError(f"net: expected a torch.nn.Module, got {type(net).__name__}")
-    modules = dict(net.named_modules())
-    modules.pop("", None)  # the net itself is not a layer
-    if layer not in modules:
-        raise near_miss(layer, modules, "layer")
-    return modules[layer]

@@ -207,14 +207,14 @@ def check_data() -> None:
 
 def check_weights() -> None:
     """Each net opens with its trained weights and gives finite scores."""
-    torch, nets = importlib.import_module("torch"), importlib.import_module("lecture_utils.nets")
+    torch, nets = importlib.import_module("torch"), importlib.import_module("lecture_utils.models")
     for name in nets.NETS:
         try:
             net = nets.load(name)
         except RuntimeError:  # state_dict and module disagree
             raise Trouble(
                 f"the weights of {name!r} belong to another version of the net: `git checkout -- data/weights "
-                f"lecture_utils/nets`, or train it again with `python -m lecture_utils.nets.train {name}`."
+                f"lecture_utils/nets`, or train it again with `python -m experiments classifier {name}`."
             ) from None
         with torch.no_grad():
             scores = net(torch.full((1, 3, 112, 112), 0.5))

@@ -1,12 +1,21 @@
-"""Hooks and switches as context managers only: whatever happens inside, the net leaves as it came."""
+"""Hooks and switches as context managers only: whatever happens inside, the net leaves as it came.
+
+Every method begins alike:
+
+    with frozen(net) as net:                      # evaluation mode, gradients on, nothing of the net changes
+        leaf = leaf_of(net, images)               # a copy of the images, on the net's device, that takes a gradient
+        score = score_of(logits_of(net, leaf), targets)
+        gradient = gradient_of(score, leaf).to(images.device)
+"""
 
 import random
+import re
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 
-from .checks import check_layer
+from .checks import check_images, check_layer, check_net, check_targets
 
 
 class Activations(dict):
@@ -20,7 +29,8 @@ class Activations(dict):
 def activations(net, layers):
     """Yield a dict that the next forward pass fills with {layer: output}.
 
-    net: any nn.Module. layers: one name or several, from dict(net.named_modules()).
+    net: any nn.Module. layers: one name or several, from dict(net.named_modules()), or such modules; the dict's keys
+    are what was given.
     The tensors are part of the graph, so gradients with respect to them exist. Each is the output *of that
     layer*: the layers above receive a copy, so that an in-place ReLU cannot change what is kept. A module
     that runs several times in one pass keeps its last output.
@@ -30,15 +40,13 @@ def activations(net, layers):
     ...     logits = net(images)
     >>> found["conv1"].shape
     """
-    names = [layers] if isinstance(layers, str) else list(layers)
+    names = list(layers) if isinstance(layers, list | tuple | set | dict) else [layers]
     modules = {name: check_layer(net, name) for name in names}
     found, handles = Activations(), []
 
     def keep(name):
         def hook(module, inputs, output):
-            if not isinstance(output, torch.Tensor):
-                raise ValueError(f"layer {name!r} gives a {type(output).__name__}; expected a tensor")
-            found[name] = output
+            found[name] = tensor_of(output, name)
             return output.clone()
 
         return hook
@@ -50,6 +58,174 @@ def activations(net, layers):
     finally:
         for handle in handles:
             handle.remove()
+
+
+def tensor_of(output, layer):
+    """A layer's output. Errors: ValueError where it is no tensor."""
+    if not isinstance(output, torch.Tensor):
+        raise ValueError(f"layer: {layer!r} gives a {type(output).__name__}; expected a tensor")
+    return output
+
+
+def maps_of(output, layer, reshape=None):
+    """A layer's output as feature maps (n, channels, rows, cols).
+
+    reshape: a function from the output to such maps, for a layer that orders its values in another way: the tokens
+    of a vision transformer, or the (n, rows, cols, channels) of Swin.
+    Errors: ValueError for what is no such map, or clearly has its channels last.
+    """
+    maps = tensor_of(output if reshape is None else reshape(output), layer)
+    shape = tuple(maps.shape)
+    last = maps.ndim == 4 and shape[1] == shape[2] != shape[3]
+    if maps.ndim != 4 or last:
+        cure = (
+            "lambda output: output.permute(0, 3, 1, 2)" if last else "a function to (n, channels, rows, cols)"
+        )
+        what = "channels last" if last else "no maps"
+        raise ValueError(
+            f"layer: {layer!r} gives {shape}, {what}; expected (n, channels, rows, cols): give reshape={cure}"
+        )
+    return maps
+
+
+@contextmanager
+def frozen(net):
+    """Yield the net in evaluation mode: its parameters ask for no gradient, gradients are on.
+
+    Afterwards gradients, buffers, requires_grad flags, modes, grad mode and the random state (torch's on the CPU and on
+    the net's GPUs, numpy's and random's) are as before, also when something raises. Works under torch.no_grad and
+    torch.inference_mode. For a pass without gradients: `with frozen(net) as net, torch.no_grad():`.
+    Errors: ValueError for what is no net, and for one whose results depend on the batch (see `check_net`).
+    """
+    net = check_net(net)
+    with torch.inference_mode(False), random_state_kept(net):
+        parameters = [(p, p.grad, p.requires_grad) for p in net.parameters()]
+        buffers = [(b, b.detach().clone()) for b in net.buffers()]
+        modes = [(module, module.training) for module in net.modules()]
+        try:
+            for p, *_ in parameters:
+                p.grad = None
+                p.requires_grad_(False)
+            with torch.enable_grad():
+                yield net.eval()
+        finally:
+            for p, grad, flag in parameters:
+                p.requires_grad_(flag)
+                p.grad = grad
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    if not torch.equal(buffer, before):
+                        buffer.copy_(before)
+            for module, mode in modes:
+                module.training = mode
+
+
+@contextmanager
+def random_state_kept(net=None):
+    """Afterwards the random state of torch (the CPU's and the net's GPUs'), numpy and random is as before."""
+    devices = {p.device.index for p in net.parameters() if p.device.type == "cuda"} if net is not None else ()
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def device_of(net, images=None):
+    """Where the net is; where it has no parameters, where the images are."""
+    first = next(net.parameters(), images)
+    return torch.device("cpu") if first is None else first.device
+
+
+def copy_to(net, images):
+    """A copy of images on the net's device: an ordinary tensor in the usual memory order, without a history."""
+    with torch.inference_mode(False):
+        return images.detach().to(device_of(net, images)).clone(memory_format=torch.contiguous_format)
+
+
+def leaf_of(net, images):
+    """The same with a gradient: `torch.autograd.grad(score, leaf)` reaches it and no parameter."""
+    return copy_to(net, images).requires_grad_()
+
+
+def in_batches(function, *tensors, size=64):
+    """torch.cat of function(*batches): so many rows of all tensors at a time, so that any number fits in the memory.
+
+    tensors: each (n, ...). function: from batches (k, ...) to a tensor (k, ...). The result is on the device of the
+    first tensor.
+    """
+    found = [
+        function(*some).to(tensors[0].device) for some in zip(*(t.split(size) for t in tensors), strict=True)
+    ]
+    return torch.cat(found)
+
+
+def logits_of(net, images):
+    """The scores before softmax, (n, classes), of images (n, 3, h, w). Inside `frozen`.
+
+    Errors: ValueError where the net does not fit the images' size, gives no such table, gives probabilities instead,
+    or draws random numbers.
+    """
+    state = torch.get_rng_state()
+    try:
+        logits = net(images.clone())  # a net may begin with an operation in place, which a leaf refuses
+    except RuntimeError as error:
+        raise unfitting(error, images) from error
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(images):
+        what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ValueError(f"net: expected logits of shape ({len(images)}, classes), got {what}")
+    if logits.shape[1] < 2:
+        raise ValueError(
+            "net: expected logits of two classes at least, got one output s: return torch.cat([0 * s, s], 1)"
+        )
+    if not torch.equal(state, torch.get_rng_state()):
+        raise ValueError(
+            "net: it draws random numbers in evaluation mode, so no result can be repeated; is there a dropout without "
+            "training=self.training?"
+        )
+    found = logits.detach()
+    if found.amin() >= 0 and (found.sum(1) - 1).abs().amax() < 1e-3:
+        raise ValueError(
+            "net: expected logits, got rows of numbers that add up to 1, as a softmax gives them: leave out the softmax"
+        )
+    return logits
+
+
+def unfitting(error, images):
+    """What to raise for a RuntimeError of a forward pass: a ValueError if the images' size is why, else itself."""
+    if not re.search(r"\bsizes?\b|shape|dimension", str(error), re.IGNORECASE):
+        return error
+    height, width = images.shape[2:]
+    why = " ".join(str(error).split())[:200]
+    return ValueError(f"images: the net cannot take {height} x {width} px: {why}")
+
+
+def score_of(logits, targets):
+    """Each image's own score, (n,): column targets[n] of the logits (n, classes). Errors: ValueError."""
+    targets = check_targets(targets, *logits.shape).to(logits.device)
+    return logits.gather(1, targets[:, None])[:, 0]
+
+
+def gradient_of(scores, leaf, again=False):
+    """d scores[n] / d images[n] for all n at once, (n, 3, h, w). again: another gradient of this pass is to follow.
+
+    In evaluation mode no image changes another one's score, so the gradient of the sum holds each image's own.
+    Errors: ValueError where the scores do not depend on the images in a way that autograd can follow.
+    """
+    gradient = None
+    if scores.requires_grad:
+        (gradient,) = torch.autograd.grad(scores.sum(), leaf, retain_graph=again, allow_unused=True)
+    if gradient is None:
+        why = "does its forward pass use no_grad or detach?"
+        raise ValueError(
+            f"net: its output does not depend on the images in a way that autograd can follow; {why}"
+        )
+    return gradient
+
+
+# Older guards, until everything uses `frozen`.
 
 
 @contextmanager
@@ -96,3 +272,23 @@ def preserved(net):
                     buffer.copy_(before)
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def differentiable(net, images):
+    """Yield the images, checked, on the net's device, and with a gradient; the net is in evaluation mode.
+
+    images: floating (n, 3, h, w). What is yielded is a leaf: `torch.autograd.grad(score, leaf)` reaches it and no
+    parameter. It may share the images' memory: do not write into it. Afterwards the net's modes, buffers, flags and
+    gradients and the random state are as before.
+    Works under torch.no_grad and torch.inference_mode.
+    Errors: ValueError for images.
+    """
+    check_images(images, net=net)
+    with torch.inference_mode(False), preserved(net), torch.enable_grad():
+        net.eval()
+        device = next(net.parameters(), images).device
+        own = (
+            images.clone() if images.is_inference() else images.detach()
+        )  # an inference tensor takes no gradient
+        yield own.to(device).requires_grad_()

@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import nets, photographs, store
+from . import models, photographs, store
 from .checks import UnknownName, check_images, check_targets, near_miss
 from .hooks import eval_mode
-from .nets import imagenet
+from .models import imagenet
 from .world import CLASSES, gallery
 from .world.splits import split_scene
 
-NETS = {"toyworld": nets.NETS, "imagenet": imagenet.NETS}  # the nets of each lab; the first is the usual one
+NETS = {
+    "toyworld": models.NETS,
+    "imagenet": imagenet.NETS,
+}  # the nets of each lab; the first is the usual one
 
 
 class NoAnswerKey(ValueError):
@@ -98,7 +101,7 @@ class Lab:
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         """The same net as it was before any training, on the same device."""
-        return nets.build(self.name, seed=seed).to(self.device)
+        return models.build(self.name, seed=seed).to(self.device)
 
     def claim(self, text: str, holds: bool) -> bool:
         """Hold a sentence about this lab's net or pictures to the numbers; the result is whether it holds.
@@ -209,8 +212,8 @@ def open_lab(
         raise ValueError(
             f"images={str(images)!r}: only the imagenet lab takes a folder: open_lab('imagenet', images=...)"
         )
-    model = nets.load(net).to(where)
-    return Lab(model, net, tuple(CLASSES), nets.layer_names(model))
+    model = models.load(net).to(where)
+    return Lab(model, net, tuple(CLASSES), models.layer_names(model))
 
 
 def _check_names(kind: str, net: str | None) -> str:

@@ -15,8 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 
 MANIFEST = "MANIFEST.json"
-GALLERY_COMMAND = "python -m lecture_utils.world.gallery"
-STUDIO_COMMAND = "python -m lecture_utils.nets.studio"
+GALLERY_COMMAND = "python -m experiments gallery"
+STUDIO_COMMAND = "python -m experiments studio"
 
 
 class DamagedData(OSError):
@@ -98,11 +98,14 @@ def verify_all() -> list[str]:
 def made_by(name: str) -> str:
     """The command that makes a file of the data folder: weights say it in their card, studies in their results."""
     folder, _, rest = name.partition("/")
-    if folder in ("results", "synthesis"):  # synthesis/cue/... are the pictures of results/cue.json
+    if folder in (
+        "results",
+        "synthesis",
+    ):  # synthesis/spurious_cue/... are the pictures of results/spurious_cue.json
         stem = rest.split("/")[0].removesuffix(".json")
         path = data_dir() / "results" / f"{stem}.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return known.get("command", f"python -m lecture_utils.studies.{stem}")
+        return known.get("command", f"python -m experiments {stem}")
     if folder == "studio":
         return STUDIO_COMMAND
     if folder != "weights":
@@ -112,7 +115,7 @@ def made_by(name: str) -> str:
         p for p in (data_dir() / "weights").glob("*.json") if stem == p.stem or stem.startswith(p.stem + "-")
     ]
     if not cards:
-        return f"python -m lecture_utils.nets.train {stem.split('-')[0]}"
+        return f"python -m experiments classifier {stem.split('-')[0]}"
     return json.loads(max(cards, key=lambda p: len(p.stem)).read_text(encoding="utf-8"))["command"]
 
 

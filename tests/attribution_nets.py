@@ -96,7 +96,7 @@ def used(net):
 def random_net(name, seed=0):
     """The course's net or torchvision's of this name in float64, in eval mode. Shared: change nothing."""
     if name in COURSE:
-        from lecture_utils.nets import build
+        from lecture_utils.models import build
 
         net = build(name, seed=seed)
         with torch.random.fork_rng():

@@ -10,9 +10,10 @@ import pytest
 import safetensors.torch
 import torch
 
+from experiments.train import adversarial_training as adversarial
+from experiments.train import classifier as train
 from lecture_utils import store
-from lecture_utils.nets import adversarial_training as adversarial
-from lecture_utils.nets import train, weights
+from lecture_utils.models import weights
 from lecture_utils.synthesis import pgd
 from tests.test_training import Blobs
 
@@ -95,7 +96,7 @@ import signal, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {root!r}]
 from test_training import Blobs
-from lecture_utils.nets import adversarial_training as adversarial, train
+from experiments.train import adversarial_training as adversarial, classifier as train
 adversarial.JUDGE.update(images=6, steps=2)
 folder = Path({folder!r})
 recipe = adversarial.AdversarialRecipe("gap", **{few!r})
@@ -149,18 +150,21 @@ def test_the_command_on_a_card_repeats_the_training(options, tmp_path):
         words = (
             adversarial.AdversarialRun(recipe, tmp_path, "", torch.device("cpu"), 1).command(False).split()
         )
-    assert words[:3] == ["python", "-m", "lecture_utils.nets.adversarial_training"]
+    assert words[:3] == ["python", "-m", "experiments"]
     again, _ = adversarial.parse(words[3:])
     assert again == recipe and rest["kind"] is adversarial.AdversarialRun
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (["gapp"], "did you mean 'gap'"),
-    (["--eps", "0"], "--eps counts levels of 255"),
-    (["--share", "2"], "--share lies above 0"),
-    (["--steps", "0"], "must be at least 1"),
-    (["--images", "3"], "--images at least 64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["gapp"], "did you mean 'gap'"),
+        (["--eps", "0"], "--eps counts levels of 255"),
+        (["--share", "2"], "--share lies above 0"),
+        (["--steps", "0"], "must be at least 1"),
+        (["--images", "3"], "--images at least 64"),
+    ],
+)
 def test_wrong_options_are_named(options, message, capsys):
     with pytest.raises(SystemExit):
         adversarial.main(options)

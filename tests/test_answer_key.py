@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
-from lecture_utils import answer_key as key
+from lecture_utils import metrics as key
 from lecture_utils.world import CLASSES, sample_scene
 
 H, W = 24, 30
@@ -265,11 +265,16 @@ def test_shapley_against_all_orders():
 
 def test_players_are_at_most_six_and_hold_every_part():
     assert key.players(Paper(), 24) == {
-        "body": ("body",), "ears": ("left ear", "right ear"), "tail": ("tail",), "nose": ("nose",),
-    }  # fmt: skip
+        "body": ("body",),
+        "ears": ("left ear", "right ear"),
+        "tail": ("tail",),
+        "nose": ("nose",),
+    }
     assert key.players(Paper(), 24, most=3) == {
-        "body": ("body",), "ears": ("left ear", "right ear"), "the rest": ("tail", "nose"),
-    }  # fmt: skip
+        "body": ("body",),
+        "ears": ("left ear", "right ear"),
+        "the rest": ("tail", "nose"),
+    }
     assert "tail" not in sum(key.players(Paper().without("tail"), 24).values(), ())
     for cls, spec in CLASSES.items():
         found = key.players(sample_scene(cls, seed=5), size=48)

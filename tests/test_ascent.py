@@ -99,9 +99,15 @@ def test_every_regulariser_acts_in_its_place_and_in_order():
 
     ascend(Linear(), 0, size=4, steps=1, regularisers=[Spy("a"), Spy("b")])
     assert calls == [
-        ("before", "a"), ("before", "b"), ("back", "b"), ("back", "a"), ("gradient", "a"), ("gradient", "b"),
-        ("after", "a", 0), ("after", "b", 0),
-    ]  # fmt: skip
+        ("before", "a"),
+        ("before", "b"),
+        ("back", "b"),
+        ("back", "a"),
+        ("gradient", "a"),
+        ("gradient", "b"),
+        ("after", "a", 0),
+        ("after", "b", 0),
+    ]
 
 
 def test_a_step_with_decay_by_hand():
@@ -199,9 +205,11 @@ def test_the_recipes_run_and_keep_what_was_published(name):
     assert recipe.steps == recipe.published["steps"] // 5
     kinds = {type(r).__name__: r for r in recipe.regularisers}
     asked = {
-        "Decay": ("rate", "decay"), "Blur": ("sigma", "blur"), "SmallNorm": ("share", "small norm"),
+        "Decay": ("rate", "decay"),
+        "Blur": ("sigma", "blur"),
+        "SmallNorm": ("share", "small norm"),
         "SmallContribution": ("share", "small contribution"),
-    }  # fmt: skip
+    }
     for kind, (attribute, flag) in asked.items():
         ours = getattr(kinds.get(kind), attribute, 0)
         assert ours == recipe.published.get(flag, 0)

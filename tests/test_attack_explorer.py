@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils import nets, open_lab
+from lecture_utils import models, open_lab
 from lecture_utils import synthesis as syn
 from lecture_utils.explorers import Attack
 from lecture_utils.explorers.attack import ANY, BARS, MANY, NAMES, NOISE, ONE, RADII, STEPS, THIRD
@@ -146,7 +146,7 @@ def test_with_large_pictures_each_way_is_made_when_it_is_asked_for():
 
 def test_an_untrained_net_that_is_never_right_is_refused():
     lab = open_lab(device="cpu")
-    object.__setattr__(lab, "net", nets.build("alex").eval())
+    object.__setattr__(lab, "net", models.build("alex").eval())
     lab.gallery.labels[:] = (lab.logits(lab.gallery.images[:8]).argmax(1)[0] + 1) % 16
     with pytest.raises(ValueError, match="gets none of its first"):
         Attack(lab, count=1)

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
+from experiments.studies import adversarial_training_eval, attacks
 from lecture_utils import open_lab, store, synthesis
-from lecture_utils.studies import attacks, hardened
 
 
 class Brightness(torch.nn.Module):
@@ -106,8 +106,8 @@ def test_a_difference_is_kept_as_a_picture():
 
 
 def test_right_under_attack(net, images):
-    assert hardened.right(net, *images).tolist() == [1, 1, 1, 0]
-    assert hardened.under_attack(net, images[0][:3], images[1][:3], 3).tolist() == [1, 0, 1]
+    assert adversarial_training_eval.right(net, *images).tolist() == [1, 1, 1, 0]
+    assert adversarial_training_eval.under_attack(net, images[0][:3], images[1][:3], 3).tolist() == [1, 0, 1]
 
 
 def test_an_unknown_part_is_refused(capsys):
@@ -166,7 +166,7 @@ def test_training_pictures_are_not_the_gallerys():
 def test_a_training_that_is_missing_names_its_command(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("INSIDE_CONVNETS_CACHE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"adversarial_training gap --seed 1 --eps 4"):
-        hardened.trained()
+        adversarial_training_eval.trained()
     before = attacks.load()
     assert attacks.main(["hardened"]) == 2 and "--seed 1" in capsys.readouterr().err
     assert attacks.load() == before, "what is there stays"

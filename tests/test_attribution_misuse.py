@@ -34,9 +34,17 @@ METHODS = {  # one call of each, of (net, images, targets, layer)
     "smooth_grad": lambda n, x, t, y: a.smooth_grad(n, x, t, samples=3),
 }
 BACKWARD = [
-    "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam", "integrated_gradients",
-    "layer_gradient", "neuron_saliency", "saliency", "smooth_grad",
-]  # fmt: skip
+    "deconvnet",
+    "grad_cam",
+    "guided_backprop",
+    "guided_grad_cam",
+    "hires_cam",
+    "integrated_gradients",
+    "layer_gradient",
+    "neuron_saliency",
+    "saliency",
+    "smooth_grad",
+]
 ONLY_GAP = {"cam", "last_map"}  # these refuse any other net
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -61,9 +69,11 @@ def _random_state():
 
 def test_the_table_has_every_method():
     takes_a_net = {
-        name for name in a.__all__
-        if callable(getattr(a, name)) and next(iter(inspect.signature(getattr(a, name)).parameters), "") == "net"
-    }  # fmt: skip
+        name
+        for name in a.__all__
+        if callable(getattr(a, name))
+        and next(iter(inspect.signature(getattr(a, name)).parameters), "") == "net"
+    }
     assert takes_a_net == set(METHODS)
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
+from experiments.studies import label_budget
 from lecture_utils import datasets, store
 from lecture_utils.generative import Autoencoder, fit, mean_gradients, squared_error
 from lecture_utils.generative.axes import design, explained, purest, random_rotation
-from lecture_utils.studies import label_budget
 
 
 def draws(seed=0):

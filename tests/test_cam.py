@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils import nets
+from lecture_utils import models
 from lecture_utils.attribution import (
     cam,
     grad_cam,
@@ -19,7 +19,7 @@ from lecture_utils.attribution import (
     layer_gradient,
     upsample,
 )
-from lecture_utils.nets import imagenet
+from lecture_utils.models import imagenet
 from tests.test_hooks import photograph, same
 
 with warnings.catch_warnings():
@@ -47,12 +47,12 @@ def alive(net, images):
 
 @pytest.fixture(scope="module")
 def gap():
-    return alive(nets.build("gap"), noise(8, 3, 112, 112))
+    return alive(models.build("gap"), noise(8, 3, 112, 112))
 
 
 @pytest.fixture(scope="module")
 def alex():
-    return alive(nets.build("alex"), noise(8, 3, 112, 112))
+    return alive(models.build("alex"), noise(8, 3, 112, 112))
 
 
 @pytest.fixture(scope="module", params=LAYERS)
@@ -279,7 +279,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_net_stays_as_it_was(name):
-    net, images = nets.build("gap").double().train(), noise(2, 3, 64, 64, seed=8)
+    net, images = models.build("gap").double().train(), noise(2, 3, 64, 64, seed=8)
     net.norm3.eval()
     net.conv2.weight.grad = torch.ones_like(net.conv2.weight)
     before = photograph(net)
@@ -299,11 +299,11 @@ class Explodes(torch.autograd.Function):
 
 @pytest.mark.parametrize("name", ["grad_cam", "hires_cam", "guided_grad_cam"])
 def test_also_after_an_exception_in_the_backward_pass(name):
-    class Net(type(nets.build("gap"))):
+    class Net(type(models.build("gap"))):
         def forward(self, images):
             return Explodes.apply(super().forward(images))
 
-    net = nets.build("gap").double().train()
+    net = models.build("gap").double().train()
     net.__class__ = Net
     before = photograph(net)
     with pytest.raises(ZeroDivisionError):
@@ -318,8 +318,11 @@ def test_also_after_an_exception_in_the_backward_pass(name):
     ("change", "error", "message"),
     [
         ({"layer": "relu6"}, KeyError, "unknown layer 'relu6'; did you mean 'relu5'"),
-        ({"layer": "fc"}, ValueError,
-         r"layer: 'fc' gives \(2, 16\), without rows and columns.*convolution here is 'conv5'"),
+        (
+            {"layer": "fc"},
+            ValueError,
+            r"layer: 'fc' gives \(2, 16\), without rows and columns.*convolution here is 'conv5'",
+        ),
         ({"layer": "flatten"}, ValueError, "layer: 'flatten' gives"),
         ({"targets": 16}, ValueError, "targets: expected classes 0 .. 15, got 16"),
         ({"targets": -1}, ValueError, "targets: expected classes 0 .. 15, got -1"),
@@ -331,12 +334,12 @@ def test_also_after_an_exception_in_the_backward_pass(name):
         ({"images": noise(2, 3, 64, 64).float()}, ValueError, "the net works in torch.float64"),
         ({"images": noise(0, 3, 64, 64)}, ValueError, "an empty batch"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("function", [grad_cam, cam, guided_grad_cam])
 def test_bad_input_is_a_clear_error(function, change, error, message):
     if function is cam and "layer" in change:
         return
-    net = nets.build("gap").double()
+    net = models.build("gap").double()
     before = photograph(net)
     given = {"net": net, "images": noise(2, 3, 64, 64), "targets": 1, "layer": "relu5"} | change
     if function is cam:

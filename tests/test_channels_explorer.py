@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lecture_utils import features, nets, show
+from lecture_utils import features, models, plots
 from lecture_utils.explorers.channels import HEAD, HEIGHT, PANEL, SECOND, THIRD, WIDTH, Channels
-from lecture_utils.show.maps import edges, spotlight
+from lecture_utils.plots.maps import edges, spotlight
 
 NAMES = [f"thing {n % 4}" for n in range(12)]
 
@@ -21,7 +21,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def net():
-    return nets.build("alex")
+    return models.build("alex")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,12 @@ def test_it_shows_what_the_functions_below_say(explorer, net, images):
     field, threshold = features.receptive_field(net, "relu3"), features.top_thresholds(maps)[5]
     assert torch.equal(yes, features.placed(maps[3:4, 5:6], field, (112, 112))[0, 0] > threshold)
     row, column = divmod(int(maps[3, 5].argmax()), 13)
-    assert box == [field.offset + 8 * column, field.offset + 8 * row,
-                   field.offset + 8 * column + field.size, field.offset + 8 * row + field.size]  # fmt: skip
+    assert box == [
+        field.offset + 8 * column,
+        field.offset + 8 * row,
+        field.offset + 8 * column + field.size,
+        field.offset + 8 * row + field.size,
+    ]
     patches = features.top_patches(net, images, "relu3", 5, 9)
     side = (PANEL - 8) // 3
     shown = explorer.render(5, 3)[HEAD : HEAD + side, THIRD : THIRD + side].mean((0, 1)) / 255
@@ -77,12 +81,15 @@ def test_the_map_is_drawn_where_it_stands(explorer):
     row, column = divmod(int(values.argmax()), 13)
     panel = explorer.render(5, 3)[HEAD : HEAD + PANEL, SECOND : SECOND + PANEL].astype(int)
     middle = panel[int((row + 0.5) * PANEL / 13), int((column + 0.5) * PANEL / 13)]
-    assert middle[1] == max(panel[int((r + 0.5) * PANEL / 13), int((c + 0.5) * PANEL / 13)][1]
-                            for r in range(13) for c in range(13))  # fmt: skip
+    assert middle[1] == max(
+        panel[int((r + 0.5) * PANEL / 13), int((c + 0.5) * PANEL / 13)][1]
+        for r in range(13)
+        for c in range(13)
+    )
 
 
 def test_a_silent_channel_says_so(images):
-    net = nets.build("alex")
+    net = models.build("alex")
     with torch.no_grad():
         net.norm3.weight[7], net.norm3.bias[7] = 0, -1
     explorer = Channels(net, images, "relu3")
@@ -121,20 +128,20 @@ MASK = np.zeros((20, 24), bool)
 MASK[5:12, 6:15] = True
 IMAGES = np.random.default_rng(0).random((3, 3, 20, 24))
 FIGURES = {
-    "activation_maps": lambda **k: show.activation_maps(IMAGES[0], np.random.rand(30, 5, 6), 7, **k),
-    "spotlights": lambda **k: show.spotlights(IMAGES, [MASK] * 3, titles="abc", truth=[MASK[::-1]] * 3, **k),
-    "patch_blocks": lambda **k: show.patch_blocks(
+    "activation_maps": lambda **k: plots.activation_maps(IMAGES[0], np.random.rand(30, 5, 6), 7, **k),
+    "spotlights": lambda **k: plots.spotlights(IMAGES, [MASK] * 3, titles="abc", truth=[MASK[::-1]] * 3, **k),
+    "patch_blocks": lambda **k: plots.patch_blocks(
         {
             "conv1": {"a": IMAGES[:, :, :11, :11]},
             "conv2": {"b": IMAGES[:2, :, :20, :20], "c": IMAGES[:1, :, :20, :20]},
         },
         **k,
     ),
-    "fields": lambda **k: show.fields_over_image(IMAGES[0], {"a": (2, 2, 9, 9), "b": (-3, 1, 30, 12)}, **k),
-    "fields and energy": lambda **k: show.fields_over_image(
+    "fields": lambda **k: plots.fields_over_image(IMAGES[0], {"a": (2, 2, 9, 9), "b": (-3, 1, 30, 12)}, **k),
+    "fields and energy": lambda **k: plots.fields_over_image(
         IMAGES[0], {"a": (2, 2, 9, 9), "b": (-3, 1, 30, 12)}, IMAGES[0, 0], dashed=["b"], **k
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", FIGURES)
@@ -147,7 +154,7 @@ def test_every_figure_displays_itself(kind):
 
 
 def test_patches_are_drawn_at_one_scale():
-    picture = show.patch_blocks(
+    picture = plots.patch_blocks(
         {"small": {"a": IMAGES[:, :, :5, :5]}, "large": {"b": IMAGES[:, :, :20, :20]}}
     )
     widths = {round(axes.bbox.width / axes.images[0].get_array().shape[1], 3) for axes in picture.figure.axes}
@@ -167,12 +174,12 @@ def test_a_spotlight_leaves_the_inside_and_darkens_the_outside():
     ("make", "message"),
     [
         (
-            lambda: show.activation_maps(IMAGES[0], np.random.rand(5, 4, 4), 5),
+            lambda: plots.activation_maps(IMAGES[0], np.random.rand(5, 4, 4), 5),
             "chosen: expected a channel 0 .. 4",
         ),
-        (lambda: show.spotlights(IMAGES, [MASK]), "masks: expected 3"),
-        (lambda: show.spotlights(IMAGES[:1], [MASK.T]), "mask: expected shape"),
-        (lambda: show.patch_blocks({}), "at least one group"),
+        (lambda: plots.spotlights(IMAGES, [MASK]), "masks: expected 3"),
+        (lambda: plots.spotlights(IMAGES[:1], [MASK.T]), "mask: expected shape"),
+        (lambda: plots.patch_blocks({}), "at least one group"),
     ],
 )
 def test_figures_refuse_bad_input(make, message):

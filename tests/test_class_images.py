@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from experiments.studies import class_images
 from lecture_utils import features, open_lab, store, synthesis
-from lecture_utils.studies import class_images
 
 
 @pytest.fixture(scope="module")

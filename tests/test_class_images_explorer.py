@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.studies import ascent_pictures as study
 from lecture_utils import open_lab, synthesis
 from lecture_utils.explorers import ClassImages
-from lecture_utils.studies import ascent_pictures as study
 
 FOUR, FIVE = tuple(study.WAYS)[7:]
 

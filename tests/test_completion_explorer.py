@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.studies import completions as study
+from experiments.train import studio_pixelcnn
 from lecture_utils import datasets, generative, store
 from lecture_utils.explorers import Completion
 from lecture_utils.explorers.completion import COLUMNS, EMPTY, FOOT, GAP, HEAD, PANEL, SECOND
-from lecture_utils.nets import studio_pixelcnn
-from lecture_utils.studies import completions as study
 
 
 def model(levels=4, size=(5, 4), channels=1, gated=True, seed=0):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.studies import contact_sheets, spurious_cue
+from experiments.train import cue_study
 from lecture_utils import store
-from lecture_utils.nets import cue_study
-from lecture_utils.studies import cue, sheets
 
 
 class SeesRed(nn.Module):
@@ -14,18 +14,18 @@ class SeesRed(nn.Module):
 
     def forward(self, images):
         logits = torch.zeros(len(images), 16)
-        logits[:, cue.DOG] = images[:, 0].mean((1, 2)) * 10 - 5
+        logits[:, spurious_cue.DOG] = images[:, 0].mean((1, 2)) * 10 - 5
         return logits
 
 
 @pytest.fixture(scope="module")
 def pictures():
-    return cue.rendered(2)
+    return spurious_cue.rendered(2)
 
 
 def test_what_is_left_of_a_scene():
-    kinds = cue.scenes(3)
-    assert list(kinds) == list(cue.KINDS)
+    kinds = spurious_cue.scenes(3)
+    assert list(kinds) == list(spurious_cue.KINDS)
     for kind, classes in zip(kinds, [("dog", "person"), ("dog",), ("person",), ()], strict=True):
         assert [scene.classes for scene in kinds[kind]] == [classes] * 3
         assert all(
@@ -41,10 +41,10 @@ def test_only_the_person_goes(pictures):
 def test_causal_numbers_are_paired_changes_of_log_odds():
     levels = {"dog and person": 0.9, "dog": 0.6, "person": 0.8, "neither": 0.1}
     pictures = {kind: torch.full((4, 3, 8, 8), level) for kind, level in levels.items()}
-    found = cue.causal(SeesRed(), pictures)
+    found = spurious_cue.causal(SeesRed(), pictures)
     for name, change in (("person removed", -3), ("dog removed", -1), ("person alone", 7), ("dog alone", 5)):
         assert found[name] == pytest.approx([change] * 3, abs=1e-3)
-    assert [found[f"{kind}: called dog"] for kind in cue.KINDS] == [1, 1, 1, 0]
+    assert [found[f"{kind}: called dog"] for kind in spurious_cue.KINDS] == [1, 1, 1, 0]
 
 
 def test_gains_are_paired_by_start_and_seed():
@@ -53,47 +53,51 @@ def test_gains_are_paired_by_start_and_seed():
         for seed in (0, 1)
         for strength, rise in ((1.0, 3), (0.5, 0))
     ]
-    mean, low, high = cue.gains(rows)[1.0]
+    mean, low, high = spurious_cue.gains(rows)[1.0]
     assert mean == 4.5 and 3 <= low <= mean <= high <= 6
-    assert list(cue.gains(rows)) == [1.0]
+    assert list(spurious_cue.gains(rows)) == [1.0]
 
 
 def test_evidence_rises_with_a_person(pictures):
-    change = cue.evidence(pictures["dog and person"]) - cue.evidence(pictures["dog"])
+    change = spurious_cue.evidence(pictures["dog and person"]) - spurious_cue.evidence(pictures["dog"])
     assert change.shape == (2,) and (change > 0).all()
 
 
 def test_real_scenes_find_themselves(pictures):
-    assert cue.beside_a_person(pictures["dog and person"], pictures) == [1, 1]
-    assert cue.beside_a_person(pictures["dog"], pictures) == [0, 0]
+    assert spurious_cue.beside_a_person(pictures["dog and person"], pictures) == [1, 1]
+    assert spurious_cue.beside_a_person(pictures["dog"], pictures) == [0, 0]
 
 
 def test_a_sheet_keeps_the_order(tmp_path, monkeypatch):
     images = torch.arange(24).view(24, 1, 1, 1).expand(-1, 3, 112, 112) / 24
-    file = tmp_path / cue.PICTURES / "alex-cued-50.jpg"
-    sheets.save(images.unflatten(0, (-1, cue.COLUMNS)), file)
+    file = tmp_path / spurious_cue.PICTURES / "alex-cued-50.jpg"
+    contact_sheets.save(images.unflatten(0, (-1, spurious_cue.COLUMNS)), file)
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     store.write_manifest()
-    assert torch.allclose(cue.pictures_of(0.5), images, atol=2 / 255)
+    assert torch.allclose(spurious_cue.pictures_of(0.5), images, atol=2 / 255)
 
 
 def test_what_ships_is_whole():
-    facts = cue.load()
+    facts = spurious_cue.load()
     assert [(row["seed"], row["strength"]) for row in facts["rows"]] == [
         (seed, strength) for seed in cue_study.SEEDS for strength in cue_study.STRENGTHS
     ]
-    assert all(len(row["evidence"]) == cue.STARTS >= 20 for row in facts["rows"])
-    again = cue.gains(facts["rows"])
+    assert all(len(row["evidence"]) == spurious_cue.STARTS >= 20 for row in facts["rows"])
+    again = spurious_cue.gains(facts["rows"])
     assert {str(strength): found for strength, found in again.items()} == facts["gains"]
     for strength in cue_study.STRENGTHS:
-        assert cue.pictures_of(strength).shape == (cue.STARTS, 3, 112, 112)
+        assert spurious_cue.pictures_of(strength).shape == (spurious_cue.STARTS, 3, 112, 112)
 
 
 def test_a_slice_made_again_agrees(pictures):
     """The first scenes of the shipped nets: what a net calls them is in its row, for all scenes together."""
-    facts = cue.load()
+    facts = spurious_cue.load()
     for strength in cue_study.SHIPPED:
         net = cue_study.load(strength)
         row = next(row for row in facts["rows"] if (row["strength"], row["seed"]) == (strength, 0))
-        called = (cue.scores(net, cue.pictures_of(strength)).argmax(1) == cue.DOG).double().mean()
+        called = (
+            (spurious_cue.scores(net, spurious_cue.pictures_of(strength)).argmax(1) == spurious_cue.DOG)
+            .double()
+            .mean()
+        )
         assert abs(float(called) - row["called dog"]) <= 0.25, "JPEG may turn one or the other"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.train import cue_study
+from experiments.train.data import scene_of
 from lecture_utils import open_lab, store
-from lecture_utils.nets import cue_study
-from lecture_utils.nets.data import scene_of
 from lecture_utils.world import CLASSES, cue_is_there, sample_cued_scene
 
 NAMES = list(CLASSES)
@@ -94,7 +94,7 @@ def test_asking_for_another_net():
         cue_study.load(0.8)
     with pytest.raises(ValueError, match=r"seed must be one of 0, 1, 2, got 3"):
         cue_study.load(0.5, seed=3)
-    with pytest.raises(FileNotFoundError, match=r"run python -m lecture_utils\.nets\.cue_study first"):
+    with pytest.raises(FileNotFoundError, match=r"run python -m experiments cue_study first"):
         cue_study.load(0.7, 2, Path("nowhere"))
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 import torchvision
 
+from experiments.train import studio
 from lecture_utils import datasets, generative, store
-from lecture_utils.generative import dcgan, play
-from lecture_utils.nets import studio
+from lecture_utils.generative import dcgan, gan_trainer
 from lecture_utils.world import render
 from lecture_utils.world.studio import COLOURS, POSES, studio_scene, studio_split
 
@@ -206,4 +206,4 @@ def test_the_models_take_every_set(name, tmp_path, monkeypatch):
         assert model.sample(1, generator=torch.Generator().manual_seed(0)).shape == (1, channels, *size)
     fitting = torch.nn.functional.interpolate(data.train.images[:4], size=(32, 32))  # the DCGAN is 32 x 32
     pair = dcgan.nets(latent=4, channels=4, colours=channels)
-    assert play.play(play.Game(*pair), fitting, 2, batch=2).stopped is None
+    assert gan_trainer.play(gan_trainer.Game(*pair), fitting, 2, batch=2).stopped is None

@@ -33,9 +33,13 @@ with warnings.catch_warnings():
     from captum.attr import NeuronDeconvolution
 
 LAYERS = {
-    "alex": "relu5", "gap": "relu4", "zf": "relu3", "resnet18": "layer2.1", "squeezenet1_1": "features.6",
+    "alex": "relu5",
+    "gap": "relu4",
+    "zf": "relu3",
+    "resnet18": "layer2.1",
+    "squeezenet1_1": "features.6",
     "densenet121": "features.transition2.relu",
-}  # fmt: skip
+}
 
 
 def draws(seed):
@@ -84,9 +88,14 @@ def test_each_maximum_returns_to_its_place():
 
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "padding", "overlap"),
-    [((8, 8), 2, 2, 0, False), ((9, 7), 3, 3, 1, False), ((13, 13), 3, 2, 0, True), ((13, 13), 5, 4, 0, True),
-     ((9, 9), 3, 1, 1, True)],
-)  # fmt: skip
+    [
+        ((8, 8), 2, 2, 0, False),
+        ((9, 7), 3, 3, 1, False),
+        ((13, 13), 3, 2, 0, True),
+        ((13, 13), 5, 4, 0, True),
+        ((9, 9), 3, 1, 1, True),
+    ],
+)
 def test_unpooling_with_switches_is_the_gradient_of_pooling(size, kernel, stride, padding, overlap):
     maps = torch.rand(2, 4, *size, dtype=torch.float64, generator=draws(0)).requires_grad_()
     pooled, switches = F.max_pool2d(maps, kernel, stride, padding, return_indices=True)

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from lecture_utils import features, nets
+from lecture_utils import features, models
 from lecture_utils.features import Field, average_precision, detectors, dissect, placed, rotated, silenced
 
 FIELD = Field(7, 4, -1)  # middles at 2.5, 6.5, 10.5, ...
@@ -184,7 +184,7 @@ def test_a_rotation_keeps_lengths_and_is_the_same_for_the_same_seed():
 
 
 def test_silenced_channels_are_zero_and_come_back():
-    net, images = nets.build("alex"), torch.rand(2, 3, 112, 112, generator=draws())
+    net, images = models.build("alex"), torch.rand(2, 3, 112, 112, generator=draws())
     before, maps = features.extract(net, images, "fc8"), features.extract(net, images, "relu5")
     upper = nn.Sequential(*list(net.children())[list(dict(net.named_children())).index("pool5") :]).eval()
     with silenced(net, "relu5", [3, 7]):
@@ -227,7 +227,7 @@ def test_errors(world, change, message):
 
 def test_the_study_of_rotations_counts_as_the_detectors_do():
     """Two classes of two parts, each known to one map; maps that know an object only have no lift."""
-    from lecture_utils.studies import rotations
+    from experiments.studies import rotations
 
     owner, parts = torch.tensor([0, 0, 1, 1]), torch.zeros(16, 48, 48, dtype=torch.long)
     for n in range(16):  # two squares side by side: the parts of one object

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from lecture_utils.generative import distances
+from lecture_utils.metrics import distances
 
 
 def gaussian(n, mean, spread, seed):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import doctor, nets, store
+from lecture_utils import doctor, models, store
 from lecture_utils.world import gallery
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,8 +26,8 @@ def made(tmp_path_factory):
     gallery.write(folder / "toyworld", count=1, threads=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
-        for name in nets.NETS:
-            nets.weights.save(nets.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+        for name in models.NETS:
+            models.weights.save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
         store.write_manifest()
     return folder
 
@@ -148,10 +148,10 @@ def other_nets_weights(patch, folder):
 
 
 def weights_that_overflow(patch, folder):
-    net = nets.build("alex")
+    net = models.build("alex")
     with torch.no_grad():
         net.fc8.weight.fill_(float("nan"))
-    nets.weights.save(net.state_dict(), folder / "weights/alex.safetensors")
+    models.weights.save(net.state_dict(), folder / "weights/alex.safetensors")
     store.write_manifest()
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import features, show_embedding
+from lecture_utils import features
 from lecture_utils.explorers import TSNEExplorer
 from lecture_utils.explorers.embedding import FOOT, SIDE
 from lecture_utils.features import sne
+from lecture_utils.plots import embedding
 
 NAMES = [f"class {i}" for i in range(10)]
 LABELS = torch.arange(80) % 10
@@ -90,7 +91,7 @@ def test_the_global_random_state_is_left(explorer):
 def test_neighbour_rows_frames_and_titles():
     images = torch.rand(4, 3, 8, 8)
     right = {"pixels": torch.tensor([[True, False], [True, True]])}
-    picture = show_embedding.neighbour_rows(
+    picture = embedding.neighbour_rows(
         images[:2], {"pixels": images.view(2, 2, 3, 8, 8)}, right, title="T", caption="C"
     )
     axes = picture.figure.axes
@@ -99,37 +100,35 @@ def test_neighbour_rows_frames_and_titles():
     framed = [edge[0] for edge in edges if edge]
     assert len(framed) == 4 and len(set(framed)) == 2 and framed[1] != framed[0] == framed[2] == framed[3]
     assert [a.get_title(loc="left") or a.get_title() for a in axes][:2] == ["query", "pixels"]
-    bare = show_embedding.neighbour_rows(images[:2], {"pixels": images.view(2, 2, 3, 8, 8)})
+    bare = embedding.neighbour_rows(images[:2], {"pixels": images.view(2, 2, 3, 8, 8)})
     assert not any(a.patches for a in bare.figure.axes)
     with pytest.raises(ValueError, match="pixels: expected 2 rows"):
-        show_embedding.neighbour_rows(images[:2], {"pixels": images[None, :1]})
+        embedding.neighbour_rows(images[:2], {"pixels": images[None, :1]})
 
 
 def test_picture_grid_puts_each_in_its_cell():
     colours = torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1, 1).expand(3, 3, 8, 8)
-    picture = show_embedding.picture_grid(colours, [[0, 0], [1, 1], [0, 1]], title="T")
+    picture = embedding.picture_grid(colours, [[0, 0], [1, 1], [0, 1]], title="T")
     boxes = [a.get_position() for a in picture.figure.axes]
     assert boxes[0].x0 < boxes[2].x0 == boxes[1].x0 and boxes[0].y0 == boxes[2].y0 > boxes[1].y0
     with pytest.raises(ValueError, match="cells: expected .3, 2., all different"):
-        show_embedding.picture_grid(colours, [[0, 0], [1, 1], [0, 0]])
+        embedding.picture_grid(colours, [[0, 0], [1, 1], [0, 0]])
 
 
 def test_planes_name_every_class_at_its_median():
     points = torch.tensor([[0.0, 0.0], [2.0, 2.0], [1.0, 1.0], [8.0, 9.0]])
-    picture = show_embedding.planes(
-        {"one": points}, torch.tensor([0, 0, 0, 1]), ["mug", "car", "never there"]
-    )
+    picture = embedding.planes({"one": points}, torch.tensor([0, 0, 0, 1]), ["mug", "car", "never there"])
     texts = {t.get_text(): tuple(t.xy) for t in picture.figure.axes[0].texts}  # written just above that place
     assert texts == {"mug": (1, 1), "car": (8, 9)}
     with pytest.raises(ValueError, match=r"one: expected positions \(3, 2\)"):
-        show_embedding.planes({"one": points}, torch.zeros(3).long(), ["mug"])
+        embedding.planes({"one": points}, torch.zeros(3).long(), ["mug"])
 
 
 def test_curves_over_named_layers():
-    picture = show_embedding.over_layers(["pixels", "fc7"], {"a": [0.1, 0.9]}, "share", title="T")
+    picture = embedding.over_layers(["pixels", "fc7"], {"a": [0.1, 0.9]}, "share", title="T")
     assert [t.get_text() for t in picture.figure.axes[0].get_xticklabels()] == ["pixels", "fc7"]
     bands = {"left": {"a": ([0, 0.8], [0.2, 1])}, "right": {"a": ([0, 0], [1, 1])}}
-    both = show_embedding.panels_over_layers(
+    both = embedding.panels_over_layers(
         ["pixels", "fc7"], {"left": {"a": [0.1, 0.9]}, "right": {"a": [0, 0]}}, "skill", intervals=bands
     )
     assert [a.get_title(loc="left") for a in both.figure.axes] == ["left", "right"]

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lecture_utils import explorers, generative, nets, open_lab
+from experiments.train import studio_factors
+from lecture_utils import explorers, generative, models, open_lab
 from lecture_utils.explorers import (
     Channels,
     Choice,
@@ -24,17 +25,16 @@ from lecture_utils.explorers import (
 )
 from lecture_utils.explorers.embedding import TSNEExplorer
 from lecture_utils.explorers.filter_at_work import HEAD, PANEL, RELU, SIGNED, THIRD
-from lecture_utils.features.first_answers import first_answers, unlike
+from lecture_utils.features.first_layer import first_answers, unlike
 from lecture_utils.generative import VAE, dcgan
-from lecture_utils.nets import studio_factors
-from lecture_utils.show import Picture
+from lecture_utils.plots import Picture
 from lecture_utils.world import CLASSES
 
 
 class Lab:
     """As much of a lab as a turntable needs: untrained, but not undecided."""
 
-    classes, name, net = tuple(CLASSES), "alex", nets.build("alex")
+    classes, name, net = tuple(CLASSES), "alex", models.build("alex")
 
     def logits(self, images):
         with torch.no_grad():
@@ -52,14 +52,14 @@ def noise(*shape, seed=0):
 
 MAKE = {
     ClassAndLayer: lambda: ClassAndLayer(
-        nets.build("alex"),
+        models.build("alex"),
         noise(3, 3, 112, 112),
         tuple(CLASSES),
         {"conv1": "relu1", "conv5": "relu5", "fc6": "relu6"},
     ),
-    Channels: lambda: Channels(nets.build("alex"), noise(12, 3, 112, 112), "relu3"),
+    Channels: lambda: Channels(models.build("alex"), noise(12, 3, 112, 112), "relu3"),
     Turntable: lambda: Turntable(Lab()),
-    FilterAtWork: lambda: FilterAtWork(nets.build("alex"), noise(4, 3, 112, 112), list("abcd")),
+    FilterAtWork: lambda: FilterAtWork(models.build("alex"), noise(4, 3, 112, 112), list("abcd")),
     TSNEExplorer: lambda: TSNEExplorer(noise(40, 8), torch.arange(40) % 4, "abcd", count=40),
     Occluder: lambda: Occluder(
         nn.Sequential(nn.AvgPool2d(8), nn.Flatten()),
@@ -251,7 +251,7 @@ def test_a_place_is_where_the_filter_looks(kernel, stride, padding):
 
 
 def test_the_answers_are_those_of_the_net_s_first_layer():
-    net, image = nets.build("alex"), noise(3, 112, 112)
+    net, image = models.build("alex"), noise(3, 112, 112)
     answers, normal = first_answers(net, image), ((image - net.mean) / net.std)
     with torch.no_grad():
         expected = net.conv1(normal)[0]

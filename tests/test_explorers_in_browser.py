@@ -45,7 +45,7 @@ ROWS = """
 from time import sleep
 import torch
 from lecture_utils import explorers, generative
-from lecture_utils.studies import completions
+from experiments.studies import completions
 
 class Unhurried(generative.PixelCNN):
     def cached_sampler(self, x):

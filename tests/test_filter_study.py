@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils.nets import filter_study
+from experiments.train import filter_study
 
 
 @pytest.fixture

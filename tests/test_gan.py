@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from lecture_utils.generative import dcgan, gan, play, ring
+from lecture_utils.generative import dcgan, gan, gan_trainer, ring
 
 LOGITS = torch.tensor([0.0, math.log(3), -math.log(3)], dtype=torch.float64)  # D = 1/2, 3/4, 1/4
 
@@ -76,7 +76,7 @@ def test_where_the_minimax_gradient_dies():
         (lambda: gan.generator_slope(torch.tensor([1.5])), ValueError, "sigmoid first"),
         (lambda: gan.generator_slope(torch.ones(1), "saturating"), KeyError, "kind of loss"),
     ],
-)  # fmt: skip
+)
 def test_bad_losses(call, error, said):
     with pytest.raises(error, match=said):
         call()
@@ -123,7 +123,7 @@ POINTS = ring.ring(400, torch.Generator().manual_seed(0))
 
 
 def small(seed=0, **options):
-    return play.Game(*ring.players([seed], width=8), seed=seed, **options)
+    return gan_trainer.Game(*ring.players([seed], width=8), seed=seed, **options)
 
 
 def weights(game):
@@ -134,7 +134,7 @@ def weights(game):
 def test_seeds_repeat(options):
     games = [small(seed, **options) for seed in (0, 0, 1)]
     state = torch.random.get_rng_state()
-    duels = [play.play(game, POINTS, turns=6, batch=16) for game in games]
+    duels = [gan_trainer.play(game, POINTS, turns=6, batch=16) for game in games]
     assert torch.equal(torch.random.get_rng_state(), state)
     for a, b, c in zip(*(duel[:4] for duel in duels), strict=True):
         assert torch.equal(a, b) and not torch.equal(a, c) and a.shape == (6,)
@@ -145,7 +145,7 @@ def test_seeds_repeat(options):
 def test_one_turn_by_hand():
     """Algorithm 1 with plain autograd and torch's Adam, in float64."""
     makes, judges = (net.double() for net in ring.players([0], width=8))
-    game = play.Game(makes, judges, rates=(1e-2, 2e-2), seed=4)
+    game = gan_trainer.Game(makes, judges, rates=(1e-2, 2e-2), seed=4)
     makes2, judges2 = (net.double() for net in ring.players([0], width=8))
     makes_step = torch.optim.Adam(makes2.parameters(), 1e-2, betas=(0.5, 0.999))
     judges_step = torch.optim.Adam(judges2.parameters(), 2e-2, betas=(0.5, 0.999))
@@ -172,8 +172,10 @@ def test_the_penalty_is_the_slope_by_hand():
         def forward(self, x):
             return x @ self.w
 
-    game = play.Game(ring.Maker(width=4), Straight(), penalty=2.0)
-    assert game._slope(POINTS[:7]).item() == pytest.approx(play.LAZY * 2.0 / 2 * 25)  # |w|² = 25 at any point
+    game = gan_trainer.Game(ring.Maker(width=4), Straight(), penalty=2.0)
+    assert game._slope(POINTS[:7]).item() == pytest.approx(
+        gan_trainer.LAZY * 2.0 / 2 * 25
+    )  # |w|² = 25 at any point
 
 
 def test_the_average_follows():
@@ -191,13 +193,13 @@ def test_modes_come_back_and_look_sees_the_average():
     makes, judges = dcgan.nets(0, latent=4, channels=4, norm="batch")
     makes.eval(), judges.train()
     judges.layers[3].eval()
-    game, seen = play.Game(makes, judges, average=0.9), []
+    game, seen = gan_trainer.Game(makes, judges, average=0.9), []
     modes = [m.training for net in (makes, judges) for m in net.modules()]
 
     def look(turn):
         seen.append((turn, game.averaged.training, torch.is_grad_enabled(), makes.training))
 
-    play.play(game, torch.rand(8, 3, 32, 32), turns=3, batch=4, look=look, every=2)
+    gan_trainer.play(game, torch.rand(8, 3, 32, 32), turns=3, batch=4, look=look, every=2)
     assert seen == [(2, False, False, True), (3, False, False, True)]
     assert [m.training for net in (makes, judges) for m in net.modules()] == modes
 
@@ -219,7 +221,7 @@ def test_divergence_loses_nothing(capsys, where):
             )  # 0, steep without end
 
     torch.manual_seed(0)
-    game = play.Game(ring.Maker(width=8), Breaks(width=8), rates=(1e-3, 1e-3))
+    game = gan_trainer.Game(ring.Maker(width=8), Breaks(width=8), rates=(1e-3, 1e-3))
     kept = []
     original = game.turn
 
@@ -228,7 +230,7 @@ def test_divergence_loses_nothing(capsys, where):
         return original(real)
 
     game.turn = turn
-    duel = play.play(game, POINTS, turns=9, batch=8, label="ring")
+    duel = gan_trainer.play(game, POINTS, turns=9, batch=8, label="ring")
     assert duel.stopped == "diverged" and len(duel.generator) == 5
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "in turn 6 of 9: both nets have their last good weights" in said
@@ -238,7 +240,7 @@ def test_divergence_loses_nothing(capsys, where):
 
 def test_too_fast_a_rate_stops_with_a_sentence(capsys):
     game = small(rates=(1e30, 1e30))
-    duel = play.play(game, POINTS, turns=20, batch=8)
+    duel = gan_trainer.play(game, POINTS, turns=20, batch=8)
     assert duel.stopped == "diverged" and "smaller rates may help" in capsys.readouterr().out
     assert all(torch.isfinite(w).all() for w in weights(game))
 
@@ -249,27 +251,31 @@ def test_ctrl_c_keeps_what_was_learned(capsys):
     def look(turn):
         raise KeyboardInterrupt
 
-    duel = play.play(game, POINTS, turns=9, batch=8, look=look, every=4)
+    duel = gan_trainer.play(game, POINTS, turns=9, batch=8, look=look, every=4)
     assert duel.stopped == "interrupted" and len(duel.generator) == 4 and game.turns == 4
     assert "stopped after 4 of 9 turns" in capsys.readouterr().out
     assert not game.averaged.training or game.averaged is game.generator
-    assert play.play(game, POINTS, turns=2, batch=8).stopped is None  # and it goes on from there
+    assert gan_trainer.play(game, POINTS, turns=2, batch=8).stopped is None  # and it goes on from there
 
 
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: play.Game(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
-        (lambda: play.Game(ring.Maker(), lambda x: x), ValueError, "discriminator: expected a torch.nn.Module"),
+        (lambda: gan_trainer.Game(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
+        (
+            lambda: gan_trainer.Game(ring.Maker(), lambda x: x),
+            ValueError,
+            "discriminator: expected a torch.nn.Module",
+        ),
         (lambda: small(rates=(1e-3, 0)), ValueError, "rates: "),
         (lambda: small(kind="max"), KeyError, "kind of loss"),
         (lambda: small(answers=0), ValueError, "answers: "),
         (lambda: small(average=1.0), ValueError, "average, penalty: "),
-        (lambda: play.play(small(), POINTS, turns=-1), ValueError, "turns: "),
-        (lambda: play.play(small(), POINTS, turns=1, batch=1), ValueError, "batch: "),
-        (lambda: play.play(small(), POINTS.long(), turns=1), ValueError, "images: "),
+        (lambda: gan_trainer.play(small(), POINTS, turns=-1), ValueError, "turns: "),
+        (lambda: gan_trainer.play(small(), POINTS, turns=1, batch=1), ValueError, "batch: "),
+        (lambda: gan_trainer.play(small(), POINTS.long(), turns=1), ValueError, "images: "),
     ],
-)  # fmt: skip
+)
 def test_bad_games(call, error, said):
     with pytest.raises(error, match=said):
         call()

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.train import studio_factors
 from lecture_utils import datasets
 from lecture_utils.explorers import GanHistory, GanWalk, readings
 from lecture_utils.explorers.gan_history import GAP, HEAD, SECOND, TILE, WIDTH
 from lecture_utils.explorers.gan_walk import STEPS, WAYS
 from lecture_utils.generative import walks
-from lecture_utils.nets import studio_factors
-from lecture_utils.show import gan
+from lecture_utils.plots import gan
 
 ARC, LINE = WAYS
 
@@ -149,17 +149,23 @@ def test_the_colours_are_those_of_the_charts():
     log, names = history(), ("discriminator", "generator", "on_real", "on_fake")
     lines = {name: log[name] for name in names}
     chart = gan.panels({"all": {"x": torch.arange(10), "lines": lines, "xlabel": "", "ylabel": ""}})
-    expected, shown = ([(line.get_color(), line.get_linestyle()) for axes in picture.figure.axes for line in axes.lines]
-                       for picture in (chart, GanHistory(log).filmstrip()))  # fmt: skip
+    expected, shown = (
+        [(line.get_color(), line.get_linestyle()) for axes in picture.figure.axes for line in axes.lines]
+        for picture in (chart, GanHistory(log).filmstrip())
+    )
     assert shown == expected and len(set(shown)) == 4
 
 
 def test_stops_are_the_nearest_kept_turns():
     explorer = GanHistory(history())
     assert {title: explorer.turns[state["kept"]] for title, state in explorer.stops.items()} == {
-        "at first": 0, "a hundredth": 10, "a tenth": 100, "a third": 300, "two thirds": 650,
+        "at first": 0,
+        "a hundredth": 10,
+        "a tenth": 100,
+        "a third": 300,
+        "two thirds": 650,
         "at the end": 1000,
-    }  # fmt: skip
+    }
 
 
 def test_a_history_needs_turns():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lecture_utils.generative import PixelCNN, RowLSTM, counting, fit, nats
+from lecture_utils.generative import PixelCNN, RowLSTM, exhaustive_check, fit, nats
 from lecture_utils.generative.autoregressive import pick
 from lecture_utils.generative.masks import colour_groups, input_groups, square_mask
 
@@ -103,11 +103,11 @@ def test_one_stack_has_a_blind_spot_and_two_have_none():
 def test_all_probabilities_sum_to_one_and_a_leaking_mask_is_found(kind, channels, size, levels):
     leaks = []
     for seed in range(3):
-        strong = counting.strengthened(make(kind, levels, size, channels, seed=seed))
-        assert abs(float(counting.probabilities(strong).sum()) - 1) < 1e-9
-        leaks.append(abs(float(counting.probabilities(counting.leaking(strong)).sum()) - 1))
+        strong = exhaustive_check.strengthened(make(kind, levels, size, channels, seed=seed))
+        assert abs(float(exhaustive_check.probabilities(strong).sum()) - 1) < 1e-9
+        leaks.append(abs(float(exhaustive_check.probabilities(exhaustive_check.leaking(strong)).sum()) - 1))
     assert max(leaks) > 0.05, "the test must tell a model that sees what it predicts"
-    assert influence(counting.leaking(make(kind, levels, size, channels))).diagonal().any()
+    assert influence(exhaustive_check.leaking(make(kind, levels, size, channels))).diagonal().any()
 
 
 def test_log_prob_by_a_second_formula():
@@ -129,7 +129,7 @@ def test_log_prob_by_a_second_formula():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_cached_sampling_is_naive_sampling(kind, channels):
-    strong = counting.strengthened(make(kind, 5, (6, 5), channels), 2)
+    strong = exhaustive_check.strengthened(make(kind, 5, (6, 5), channels), 2)
     fast, slow = (strong.sample(3, draws(), cached=cached) for cached in (True, False))
     assert torch.equal(fast, slow) and len(fast.unique()) == 5
     known = torch.rand(6, 5, generator=draws(1)) < 0.4
@@ -157,12 +157,12 @@ def test_cached_logits_are_the_networks(kind):
 
 @pytest.mark.parametrize("kind", ["plain", "gated", "row"])
 def test_the_sampler_draws_with_the_models_probabilities(kind):
-    model = counting.strengthened(make(kind, 2, (2, 2), layers=1, width=4), 3)
-    wanted = counting.probabilities(model)
-    found = counting.code(model.sample(100_000, draws()), 2).bincount(minlength=16)
-    assert counting.chi_squared(wanted, found)[2] > 1e-4
+    model = exhaustive_check.strengthened(make(kind, 2, (2, 2), layers=1, width=4), 3)
+    wanted = exhaustive_check.probabilities(model)
+    found = exhaustive_check.code(model.sample(100_000, draws()), 2).bincount(minlength=16)
+    assert exhaustive_check.chi_squared(wanted, found)[2] > 1e-4
     shifted = wanted.roll(1)
-    assert counting.chi_squared(shifted, found)[2] < 1e-9, "the test must tell other probabilities"
+    assert exhaustive_check.chi_squared(shifted, found)[2] < 1e-9, "the test must tell other probabilities"
 
 
 def test_levels_become_numbers_from_minus_one_to_one():
@@ -171,12 +171,12 @@ def test_levels_become_numbers_from_minus_one_to_one():
 
 
 def test_temperature():
-    model = counting.strengthened(make("gated", 3, (1, 1)), 3)
+    model = exhaustive_check.strengthened(make("gated", 3, (1, 1)), 3)
     logp = model.log_prob(torch.arange(3)[:, None, None, None]).detach()
     for temperature in (0.5, 2.0):
         wanted = (logp / temperature).softmax(0)
         found = model.sample(20_000, draws(), temperature=temperature).flatten().bincount(minlength=3)
-        assert counting.chi_squared(wanted, found)[2] > 1e-4
+        assert exhaustive_check.chi_squared(wanted, found)[2] > 1e-4
     assert (model.sample(50, draws(), temperature=1e-6).flatten() == logp.argmax()).all()
 
 
@@ -281,7 +281,7 @@ def test_a_model_that_cannot_be(options, expected):
 
 def test_too_many_pictures_to_count():
     with pytest.raises(ValueError, match=r"17\^64"):
-        counting.every_picture(17, (8, 8))
+        exhaustive_check.every_picture(17, (8, 8))
 
 
 def test_training_makes_the_data_likelier():

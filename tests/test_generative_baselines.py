@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils.generative import DequantisedGaussian, Independent, Kernels, Mixture, counting
+from lecture_utils.generative import DequantisedGaussian, Independent, Kernels, Mixture, exhaustive_check
 
-EVERY = counting.every_picture(3, (2, 2))
+EVERY = exhaustive_check.every_picture(3, (2, 2))
 X = EVERY[torch.tensor([0, 5, 5, 17, 40, 40, 41, 80, 79, 3])]
 
 
@@ -25,8 +25,8 @@ def test_a_distribution_over_all_pictures_and_its_sampler(make):
     model = make()
     wanted = model.log_prob(EVERY).exp()
     assert float(wanted.sum()) == pytest.approx(1, abs=1e-9) and (wanted > 0).all()
-    found = counting.code(model.sample(50_000, draws()), 3).bincount(minlength=81)
-    assert counting.chi_squared(wanted, found)[2] > 1e-4
+    found = exhaustive_check.code(model.sample(50_000, draws()), 3).bincount(minlength=81)
+    assert exhaustive_check.chi_squared(wanted, found)[2] > 1e-4
     with pytest.raises(ValueError, match=r"levels 0 \.\. 2"):
         model.log_prob(EVERY + 1)
 
@@ -79,8 +79,8 @@ def test_chi_squared_against_scipy():
     from scipy.stats import chisquare
 
     counts, p = np.array([18, 30, 52]), np.array([0.2, 0.3, 0.5])
-    value, freedom, chance = counting.chi_squared(p, counts)
+    value, freedom, chance = exhaustive_check.chi_squared(p, counts)
     wanted = chisquare(counts, 100 * p)
     assert (value, freedom, chance) == pytest.approx((wanted.statistic, 2, wanted.pvalue))
-    rare = counting.chi_squared([0.9, 0.08, 0.01, 0.01], [90, 8, 1, 1])
+    rare = exhaustive_check.chi_squared([0.9, 0.08, 0.01, 0.01], [90, 8, 1, 1])
     assert rare[1] == 2  # the two rare cells count as one

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import nets
-from lecture_utils.nets import head_study
-from lecture_utils.nets.data import scene_of
+from experiments.train import head_study
+from experiments.train.data import scene_of
+from lecture_utils import models
 
 
 def test_the_trunk_is_that_of_alex_with_either_head():
-    fc, gap, alex = head_study.build("fc"), head_study.build("gap"), nets.build("alex")
+    fc, gap, alex = head_study.build("fc"), head_study.build("gap"), models.build("alex")
     below = [name for name, _ in alex.named_children()]
     below = below[: below.index("pool5")]
     assert [name for name, _ in fc.named_children()] == [name for name, _ in alex.named_children()]
@@ -51,5 +51,5 @@ def test_a_training_writes_what_load_reads(tmp_path, monkeypatch):
     assert head_study.numbers(tmp_path) == [found] and set(found) >= {"accuracy_anywhere", "accuracy_centred"}
     net = head_study.load("gap", "centred", 2, tmp_path)
     assert not torch.equal(net.conv3.weight, head_study.build("gap", 2).conv3.weight) and not net.training
-    with pytest.raises(FileNotFoundError, match=r"python -m lecture_utils\.nets\.head_study"):
+    with pytest.raises(FileNotFoundError, match=r"python -m experiments head_study"):
         head_study.load("fc", "centred", 2, tmp_path)

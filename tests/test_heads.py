@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from lecture_utils import attribution, nets, open_lab
-from lecture_utils.nets import head_study
-from lecture_utils.studies import heads
+from experiments.studies import heads
+from experiments.train import head_study
+from lecture_utils import attribution, models, open_lab
 
 
 def test_scores_of_known_maps():
@@ -42,7 +42,7 @@ def test_the_ceiling_is_above_the_floors():
 
 
 def test_both_maps_are_those_of_the_package():
-    net, images = nets.build("gap"), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    net, images = models.build("gap"), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     targets = torch.tensor([3, 5])
     one, other = heads.both_maps(net, images, targets, "relu4")
     options = {"raw": True, "relu": False}
@@ -53,7 +53,7 @@ def test_both_maps_are_those_of_the_package():
 
 def bent(name):
     """An untrained net whose head has offsets: without them its slope would be the same along the whole path."""
-    net, draw = nets.build(name), torch.Generator().manual_seed(3)
+    net, draw = models.build(name), torch.Generator().manual_seed(3)
     for module in net:
         if isinstance(module, torch.nn.BatchNorm1d):
             module.bias.data = torch.randn(module.bias.shape, generator=draw)
@@ -82,7 +82,7 @@ def test_maps_along_the_path_are_those_of_captum(name):
 
 
 def test_along_the_path_the_map_adds_up_to_what_the_score_has_risen():
-    net = nets.build("alex").eval()
+    net = models.build("alex").eval()
     images, targets = (
         torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(1)),
         torch.tensor([1, 7]),
@@ -103,8 +103,8 @@ def test_along_the_path_the_map_adds_up_to_what_the_score_has_risen():
 
 
 def test_the_fingerprint_is_about_weights():
-    assert heads.fingerprint(nets.build("gap", seed=0)) == heads.fingerprint(nets.build("gap", seed=0))
-    assert heads.fingerprint(nets.build("gap", seed=0)) != heads.fingerprint(nets.build("gap", seed=1))
+    assert heads.fingerprint(models.build("gap", seed=0)) == heads.fingerprint(models.build("gap", seed=0))
+    assert heads.fingerprint(models.build("gap", seed=0)) != heads.fingerprint(models.build("gap", seed=1))
 
 
 @pytest.fixture(scope="module")

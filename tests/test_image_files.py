@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lecture_utils import features, nets, photographs
+from lecture_utils import features, models, photographs
 from lecture_utils.photographs import Files
 
 
@@ -36,7 +36,7 @@ def test_an_image_of_the_size_asked_for_is_not_touched(tmp_path):
 
 
 def test_patches_of_a_folder_are_those_of_its_images(folder, monkeypatch):
-    net, files = nets.build("alex"), Files(folder, size=112)
+    net, files = models.build("alex"), Files(folder, size=112)
     read, open_image = [], photographs.open_image
     monkeypatch.setattr(photographs, "open_image", lambda path: read.append(path) or open_image(path))
     found = features.top_patches(net, files, "relu3", 2, 2, batch_size=2)

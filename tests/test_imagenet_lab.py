@@ -15,20 +15,44 @@ from PIL import Image
 from lecture_utils import features, open_lab, photographs
 from lecture_utils.hooks import activations
 from lecture_utils.lab import NoAnswerKey
-from lecture_utils.nets import imagenet
+from lecture_utils.models import imagenet
 from tests import imagenet_files
 
 MEAN, STD = torch.tensor(imagenet.MEAN).view(3, 1, 1), torch.tensor(imagenet.STD).view(3, 1, 1)
 CHANNELS = {  # short name: channels, from the papers
-    "alexnet": {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256, "fc6": 4096, "fc7": 4096,
-                "fc8": 1000},
-    "vgg16": {f"conv{b}_{k}": c for b, c, n in ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))
-              for k in range(1, n + 1)} | {"fc6": 4096, "fc7": 4096, "fc8": 1000},
-    "resnet18": {"conv1": 64} | {f"layer{s}.{n}": 32 * 2**s for s in (1, 2, 3, 4) for n in (0, 1)} | {"fc": 1000},
+    "alexnet": {
+        "conv1": 64,
+        "conv2": 192,
+        "conv3": 384,
+        "conv4": 256,
+        "conv5": 256,
+        "fc6": 4096,
+        "fc7": 4096,
+        "fc8": 1000,
+    },
+    "vgg16": {
+        f"conv{b}_{k}": c
+        for b, c, n in ((1, 64, 2), (2, 128, 2), (3, 256, 3), (4, 512, 3), (5, 512, 3))
+        for k in range(1, n + 1)
+    }
+    | {"fc6": 4096, "fc7": 4096, "fc8": 1000},
+    "resnet18": {"conv1": 64}
+    | {f"layer{s}.{n}": 32 * 2**s for s in (1, 2, 3, 4) for n in (0, 1)}
+    | {"fc": 1000},
     "densenet121": {"conv1": 64, "block1": 256, "block2": 512, "block3": 1024, "block4": 1024, "fc": 1000},
-    "squeezenet1_1": {"conv1": 64, "fire2": 128, "fire3": 128, "fire4": 256, "fire5": 256, "fire6": 384,
-                      "fire7": 384, "fire8": 512, "fire9": 512, "conv10": 1000},
-}  # fmt: skip
+    "squeezenet1_1": {
+        "conv1": 64,
+        "fire2": 128,
+        "fire3": 128,
+        "fire4": 256,
+        "fire5": 256,
+        "fire6": 384,
+        "fire7": 384,
+        "fire8": 512,
+        "fire9": 512,
+        "conv10": 1000,
+    },
+}
 SIDE = {"alexnet": 112, "vgg16": 64, "resnet18": 96, "densenet121": 64, "squeezenet1_1": 80}  # px
 KERNEL = {"alexnet": 11, "vgg16": 3, "resnet18": 7, "densenet121": 7, "squeezenet1_1": 3}
 
@@ -203,12 +227,15 @@ def test_densenets_file_may_have_its_old_names(empty_home):
 # --- names ---
 
 
-@pytest.mark.parametrize("how, words", [
-    ({"net": "resnet18"}, r"resnet18 is in the other lab: open_lab\('imagenet', net='resnet18'\)"),
-    ({"kind": "imagenet", "net": "gap"}, r"gap is in the other lab: open_lab\('toyworld', net='gap'\)"),
-    ({"kind": "imagenet", "net": "resnet81"}, "did you mean 'resnet18'"),
-    ({"kind": "imagenet", "net": "inception_v3"}, "expected one of: alexnet, vgg16"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "how, words",
+    [
+        ({"net": "resnet18"}, r"resnet18 is in the other lab: open_lab\('imagenet', net='resnet18'\)"),
+        ({"kind": "imagenet", "net": "gap"}, r"gap is in the other lab: open_lab\('toyworld', net='gap'\)"),
+        ({"kind": "imagenet", "net": "resnet81"}, "did you mean 'resnet18'"),
+        ({"kind": "imagenet", "net": "inception_v3"}, "expected one of: alexnet, vgg16"),
+    ],
+)
 def test_a_wrong_net_is_named(how, words):
     with pytest.raises(KeyError, match=words):
         open_lab(**how)
@@ -261,13 +288,22 @@ def test_half_of_an_old_kind_of_file_is_named_too(empty_home):
         open_lab("imagenet", net="squeezenet1_1")
 
 
-@pytest.mark.parametrize("content, words", [
-    (lambda: imagenet_files.random_weights("squeezenet1_1"), "has 'features.0.weight', which resnet18 has not"),
-    (lambda: {"epoch": 3, "state_dict": {}}, "has 'epoch'"),
-    (lambda: [1, 2], "is no table of weights"),
-    (dict, "lacks 'conv1.weight'"),
-    (lambda: imagenet_files.random_weights("resnet18") | {"fc.weight": torch.ones(10, 512)}, "has 'fc.weight'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (
+            lambda: imagenet_files.random_weights("squeezenet1_1"),
+            "has 'features.0.weight', which resnet18 has not",
+        ),
+        (lambda: {"epoch": 3, "state_dict": {}}, "has 'epoch'"),
+        (lambda: [1, 2], "is no table of weights"),
+        (dict, "lacks 'conv1.weight'"),
+        (
+            lambda: imagenet_files.random_weights("resnet18") | {"fc.weight": torch.ones(10, 512)},
+            "has 'fc.weight'",
+        ),
+    ],
+)
 def test_weights_of_another_net_are_refused(empty_home, content, words):
     (file,) = imagenet_files.write(empty_home, ["resnet18"]).values()
     torch.save(content(), file)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lecture_utils import features
-from lecture_utils.features import kept, kept_units, top_units
+from lecture_utils.features import kept_units, top_units, unit_cache
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def searches(monkeypatch):
         calls.append(args)
         return top_units(*args, **kwargs)
 
-    monkeypatch.setattr(kept, "top_units", counted)
+    monkeypatch.setattr(unit_cache, "top_units", counted)
     return calls
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import nets, open_lab, store
+from lecture_utils import models, open_lab, store
 from lecture_utils.world import CLASSES, gallery
 from lecture_utils.world.splits import SPLITS, split_scene
 
@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     gallery.write(folder / "toyworld", count=3, threads=1)
     for name in ("alex", "gap"):
-        nets.weights.save(nets.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+        models.weights.save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
         store.write_manifest()
@@ -92,7 +92,7 @@ def test_it_has_the_key_and_holds_claims_to_it(lab, capsys):
 
 def test_untrained_is_the_net_before_training(lab):
     one, other = lab.untrained(), lab.untrained(seed=1)
-    assert torch.equal(one.conv1.weight, nets.build("alex").conv1.weight) and not one.training
+    assert torch.equal(one.conv1.weight, models.build("alex").conv1.weight) and not one.training
     assert not torch.equal(one.conv1.weight, other.conv1.weight)
 
 
@@ -101,16 +101,19 @@ def test_the_lab_is_where_its_net_is(lab):
     assert lab.device == torch.device("meta") and "on meta" in repr(lab)
 
 
-@pytest.mark.parametrize("spoil, message", [
-    (lambda x: (x * 255).byte(), r"uint8"),
-    (lambda x: x * 255, r"0-255"),
-    (lambda x: x.permute(0, 2, 3, 1), r"channels last"),
-    (lambda x: x[:0], r"empty batch"),
-    (lambda x: x[0], r"one image"),
-    (lambda x: x - 0.5, r"\[0, 1\]"),
-    (lambda x: x.double(), r"float32"),
-    (lambda x: x * float("nan"), r"finite"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda x: (x * 255).byte(), r"uint8"),
+        (lambda x: x * 255, r"0-255"),
+        (lambda x: x.permute(0, 2, 3, 1), r"channels last"),
+        (lambda x: x[:0], r"empty batch"),
+        (lambda x: x[0], r"one image"),
+        (lambda x: x - 0.5, r"\[0, 1\]"),
+        (lambda x: x.double(), r"float32"),
+        (lambda x: x * float("nan"), r"finite"),
+    ],
+)
 def test_bad_images_are_refused(lab, spoil, message):
     with pytest.raises(ValueError, match=message):
         lab.predict(spoil(lab.gallery.images))

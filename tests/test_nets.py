@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils import hooks, nets, store
-from lecture_utils.nets import data, evaluate
+from experiments.train import data, evaluate
+from lecture_utils import hooks, models, store
 from lecture_utils.world.splits import SPLITS
 
 IMAGES = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
@@ -23,19 +23,19 @@ def shapes(net):
 
 
 def test_alex_has_the_shapes_of_the_lecture():
-    found = shapes(nets.build("alex"))
-    assert nets.build("alex").conv1.weight.shape == (64, 3, 11, 11)
+    found = shapes(models.build("alex"))
+    assert models.build("alex").conv1.weight.shape == (64, 3, 11, 11)
     assert found["relu1"] == (64, 27, 27) and found["pool1"] == (64, 13, 13)
     assert found["relu5"] == (128, 13, 13) and found["pool5"] == (128, 3, 3)
     assert found["relu6"] == found["relu7"] == (512,) and found["fc8"] == (16,)
 
 
 def test_zf_and_gap_have_theirs():
-    zf = nets.build("zf")
+    zf = models.build("zf")
     assert zf.conv1.kernel_size == (7, 7) and zf.conv1.stride == (2, 2)
     assert shapes(zf)["relu1"][1:] == (55, 55) and shapes(zf)["relu5"] == (128, 13, 13)
-    found = shapes(nets.build("gap"))
-    assert found["relu5"] == (192, 14, 14) and nets.build("gap").fc.weight.shape == (16, 192)
+    found = shapes(models.build("gap"))
+    assert found["relu5"] == (192, 14, 14) and models.build("gap").fc.weight.shape == (16, 192)
 
 
 def receptive_field(net, layer):
@@ -50,7 +50,7 @@ def receptive_field(net, layer):
 
 
 def test_conv5_of_alex_sees_79_px():
-    net = nets.build("alex")
+    net = models.build("alex")
     assert [receptive_field(net, f"conv{n}") for n in range(1, 6)] == [11, 31, 47, 63, 79]
     images = IMAGES[:1].clone().requires_grad_()
     with hooks.activations(net, "conv5") as found:
@@ -63,41 +63,41 @@ def test_conv5_of_alex_sees_79_px():
 
 @pytest.mark.parametrize("conv1", [(11, 4), (11, 2), (7, 4), (7, 2)])
 def test_any_first_layer_leaves_the_rest_of_alex_as_it_is(conv1):
-    net = nets.build("alex", conv1=conv1)
+    net = models.build("alex", conv1=conv1)
     assert (net.conv1.kernel_size[0], net.conv1.stride[0]) == conv1
     assert shapes(net)["pool1"] == (64, 13, 13)
 
 
-@pytest.mark.parametrize("name", nets.NETS)
+@pytest.mark.parametrize("name", models.NETS)
 def test_net_normalises_inside(name):
-    net = nets.build(name)
+    net = models.build(name)
     plain = nn.Sequential(*net.children()).eval()
     with torch.no_grad():
         assert torch.equal(net(IMAGES), plain((IMAGES - net.mean) / net.std))
     assert net.mean.shape == net.std.shape == (1, 3, 1, 1)
 
 
-@pytest.mark.parametrize("name", nets.NETS)
+@pytest.mark.parametrize("name", models.NETS)
 def test_build_is_seeded_and_leaves_the_random_state_alone(name):
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    first, again, other = nets.build(name, seed=1), nets.build(name, seed=1), nets.build(name, seed=2)
+    first, again, other = models.build(name, seed=1), models.build(name, seed=1), models.build(name, seed=2)
     assert torch.equal(state, torch.get_rng_state())
     assert torch.equal(first.conv2.weight, again.conv2.weight)
     assert not torch.equal(first.conv2.weight, other.conv2.weight)
     assert not first.training
-    assert nets.build(name, classes=5)(IMAGES).shape == (2, 5)
+    assert models.build(name, classes=5)(IMAGES).shape == (2, 5)
 
 
 def test_small_init_is_a_quarter_of_the_plain_one():
-    small, plain = nets.build("alex"), nets.build("alex", small_conv1=False)
+    small, plain = models.build("alex"), models.build("alex", small_conv1=False)
     assert torch.equal(small.conv1.weight, plain.conv1.weight * 0.25)
     assert torch.equal(small.conv2.weight, plain.conv2.weight)
 
 
-@pytest.mark.parametrize("name", nets.NETS)
+@pytest.mark.parametrize("name", models.NETS)
 def test_each_relu_is_a_module_of_its_own_and_not_in_place(name):
-    net = nets.build(name)
+    net = models.build(name)
     relus = [module for module in net if isinstance(module, nn.ReLU)]
     layers = [module for module in net if isinstance(module, nn.Conv2d | nn.Linear)]
     assert len(relus) == len(set(map(id, relus))) == len(layers) - 1
@@ -105,27 +105,27 @@ def test_each_relu_is_a_module_of_its_own_and_not_in_place(name):
 
 
 def test_layer_names_point_after_the_relu():
-    alex = nets.layer_names(nets.build("alex"))
+    alex = models.layer_names(models.build("alex"))
     assert list(alex) == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
     assert alex["conv1"] == "relu1" and alex["fc7"] == "relu7" and alex["fc8"] == "fc8"
-    gap = nets.layer_names(nets.build("gap"))
+    gap = models.layer_names(models.build("gap"))
     assert gap["conv5"] == "relu5" and gap["fc"] == "fc" and len(gap) == 6
 
 
 def test_wrong_names_and_numbers_are_named():
-    for call in (nets.build, nets.load, nets.card):
+    for call in (models.build, models.load, models.card):
         with pytest.raises(KeyError, match="unknown net 'alxe'; did you mean 'alex'"):
             call("alxe")
     with pytest.raises(ValueError, match="conv1=5/3: expected 11/4"):
-        nets.build("alex", conv1=(5, 3))
+        models.build("alex", conv1=(5, 3))
     with pytest.raises(ValueError, match="only 'alex'"):
-        nets.build("gap", conv1=(7, 2))
+        models.build("gap", conv1=(7, 2))
     with pytest.raises(ValueError, match="epoch=3: 'alex' has 0, 1, 2, 4, 8, 'last'"):
-        nets.load("alex", epoch=3)
+        models.load("alex", epoch=3)
     with pytest.raises(ValueError, match="epoch=1: 'gap' has 0, 'last'"):
-        nets.load("gap", epoch=1)
+        models.load("gap", epoch=1)
     with pytest.raises(ValueError, match="seed=2: only seed 0"):
-        nets.load("alex", seed=2)
+        models.load("alex", seed=2)
 
 
 def test_splits_share_no_scene():
@@ -161,21 +161,21 @@ def test_pictures_are_rendered_once_and_cached(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name, least", [("alex", 0.96), ("gap", 0.98), ("zf", 0.98)])
 def test_nets_are_as_good_as_the_course_wants_them(name, least):
-    found = nets.card(name)["accuracy"]
+    found = models.card(name)["accuracy"]
     assert found["single"] >= least and found["fresh"] >= least
     assert name != "alex" or 0.60 <= found["hard"] <= 0.85  # else nothing is left to explain
 
 
-@pytest.mark.parametrize("name", nets.NETS)
+@pytest.mark.parametrize("name", models.NETS)
 def test_card_states_what_was_asked_for(name):
-    card = nets.card(name)
+    card = models.card(name)
     assert {"hard", "pairs", "single without parts"} <= set(card["accuracy"])
     assert card["weights"]["sha256"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
-    assert card["command"].startswith(f"python -m lecture_utils.nets.train {name}")
+    assert card["command"].startswith(f"python -m experiments classifier {name}")
     assert card["recipe"]["epochs"] == len(card["epochs"])
 
 
-@pytest.mark.parametrize("name", nets.NETS)
+@pytest.mark.parametrize("name", models.NETS)
 def test_shipped_weights_reach_the_accuracy_of_their_card(name):
     from lecture_utils import open_lab
 
@@ -183,32 +183,32 @@ def test_shipped_weights_reach_the_accuracy_of_their_card(name):
     images = (lab.hard.images * 255).round().byte().numpy()
     labels = np.stack([lab.hard.labels.numpy(), np.full(len(images), -1)], 1)
     found = evaluate.accuracy(lab.net, images, labels)["top1"]
-    assert found == pytest.approx(nets.card(name)["accuracy"]["hard"], abs=1.5 / len(images))
+    assert found == pytest.approx(models.card(name)["accuracy"]["hard"], abs=1.5 / len(images))
 
 
 def test_alex_has_its_early_epochs():
-    filters = {epoch: nets.load("alex", epoch=epoch).conv1.weight for epoch in (0, 1, 2, 4, 8, "last")}
-    assert torch.equal(filters[0], nets.build("alex").conv1.weight)
-    assert torch.equal(filters["last"], nets.load("alex").conv1.weight)
+    filters = {epoch: models.load("alex", epoch=epoch).conv1.weight for epoch in (0, 1, 2, 4, 8, "last")}
+    assert torch.equal(filters[0], models.build("alex").conv1.weight)
+    assert torch.equal(filters["last"], models.load("alex").conv1.weight)
     moved = [(filters[0] - filters[epoch]).norm().item() for epoch in (1, 2, 4, 8)]
     assert all(distance > 0 for distance in moved) and len(set(moved)) == 4
 
 
 def test_alex_has_two_more_seeds():
     for seed in (1, 2):
-        assert nets.card("alex", seed=seed)["recipe"]["seed"] == seed
-        assert nets.first_layer("alex", seed=seed).shape == (64, 3, 11, 11)
+        assert models.card("alex", seed=seed)["recipe"]["seed"] == seed
+        assert models.first_layer("alex", seed=seed).shape == (64, 3, 11, 11)
 
 
 def test_a_truncated_weights_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     (tmp_path / "weights").mkdir()
     path = tmp_path / "weights/gap.safetensors"
-    nets.weights.save(nets.build("gap").state_dict(), path)
+    models.weights.save(models.build("gap").state_dict(), path)
     store.write_manifest()
-    assert torch.equal(nets.load("gap").fc.weight, nets.build("gap").fc.weight.half().float())
+    assert torch.equal(models.load("gap").fc.weight, models.build("gap").fc.weight.half().float())
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(
         store.DamagedData, match=r"gap\.safetensors has \d+ bytes instead of \d+: restore it with"
     ):
-        nets.load("gap")
+        models.load("gap")

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils import nets
+from lecture_utils import models
 from lecture_utils.attribution import mask_squares, occlusion, occlusion_heat
 from lecture_utils.attribution.occlusion import occluded
 from lecture_utils.attribution.window import first_layers, first_layers_on_a_window
-from lecture_utils.nets import imagenet
+from lecture_utils.models import imagenet
 from tests.test_cam import alive, noise
 from tests.test_hooks import photograph, same
 
@@ -131,7 +131,7 @@ def shortcut(net, images, size, stride, fill=0.5):
 
 @pytest.mark.parametrize("name", ["alex", "gap", "zf"])
 def test_on_the_course_s_nets_the_shortcut_is_taken_and_exact(name):
-    net, images = nets.build(name).eval(), noise(2, 3, 112, 112, seed=2, dtype=torch.float32)
+    net, images = models.build(name).eval(), noise(2, 3, 112, 112, seed=2, dtype=torch.float32)
     for size, stride in ((16, 16), (25, 22)):
         found, expected = shortcut(net, images, size, stride)
         assert len(expected.unique(dim=0)) > 1, "the squares make a difference"
@@ -214,7 +214,7 @@ NOT_SO = {
     "no pooling": nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), *END),
     "two convolutions": nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 6, 3), nn.MaxPool2d(2), *END),
     "no module": Brightness(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("why", NOT_SO)
@@ -254,7 +254,7 @@ def test_batches_are_full_and_their_size_changes_nothing(net):
 @pytest.mark.parametrize("name", ["alex", "resnet18"])
 @pytest.mark.parametrize("inside", [torch.enable_grad, torch.inference_mode])
 def test_the_net_and_the_images_stay_as_they_were(name, inside):
-    net = (nets.build if name == "alex" else imagenet.build)(name).train()
+    net = (models.build if name == "alex" else imagenet.build)(name).train()
     images = noise(1, 3, 112, 112, dtype=torch.float32)
     next(net.children()).weight.grad = torch.ones_like(next(net.children()).weight)
     before, pixels = photograph(net), images.clone()
@@ -312,4 +312,4 @@ def test_bad_input_is_a_clear_error(net, change, message):
 
 def test_an_image_that_the_head_cannot_take():
     with pytest.raises(ValueError, match="images: the net cannot take 64 x 64 px"):
-        occlusion(nets.build("alex"), noise(1, 3, 64, 64, dtype=torch.float32), 0)
+        occlusion(models.build("alex"), noise(1, 3, 64, 64, dtype=torch.float32), 0)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from matplotlib.patches import Rectangle
 
-from lecture_utils import features, nets, overview
+from lecture_utils import features, models
+from lecture_utils.plots import overview
 from lecture_utils.world import CLASSES, sample_scene
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,9 +41,13 @@ SCENE["parts"][4, 1:4], SCENE["parts"][2, 5:9] = 2, 2
 def panels(picture):
     axes = [axes for axes in picture.figure.axes if axes.get_title(loc="left")]
     assert [a.get_title(loc="left") for a in axes] == [
-        "Classification", "Localisation", "Detection",
-        "Semantic segmentation", "Instance segmentation", "Part segmentation",
-    ]  # fmt: skip
+        "Classification",
+        "Localisation",
+        "Detection",
+        "Semantic segmentation",
+        "Instance segmentation",
+        "Part segmentation",
+    ]
     return axes
 
 
@@ -183,8 +188,8 @@ class Lab:
     """As much of a lab as the thumbnails need."""
 
     def __init__(self):
-        self.net, self.device = nets.build("alex"), torch.device("cpu")
-        self.layer = nets.layer_names(self.net).__getitem__
+        self.net, self.device = models.build("alex"), torch.device("cpu")
+        self.layer = models.layer_names(self.net).__getitem__
         self.label = list(CLASSES).index
         images = [sample_scene(name, 3).render(112).image for name in ("mug", "elephant", "car")]
         self.gallery = type("Gallery", (), {"images": torch.from_numpy(np.stack(images))})

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from experiments.studies import attack_class_pairs
 from lecture_utils import open_lab
-from lecture_utils.studies import pairs
 
 
 def test_a_matrix_from_letters():
     labels = torch.tensor([0, 1, 1, 2])
-    matrix = pairs.matrix_of({"0": "-110", "1": "1--1", "2": "001-"}, labels)
+    matrix = attack_class_pairs.matrix_of({"0": "-110", "1": "1--1", "2": "001-"}, labels)
     assert matrix.isnan().tolist() == torch.eye(3, dtype=bool).tolist()
     assert matrix[1].tolist()[::2] == [1.0, 0.5] and matrix[0, 1:].tolist() == [1.0, 0.0]
     assert matrix[2, :2].tolist() == [0.0, 1.0]
@@ -23,29 +23,35 @@ def diagonal_out(matrix):
 
 def test_rows_columns_or_neither():
     ramp = torch.arange(16.0)
-    rows, columns = pairs.explained(diagonal_out(ramp[:, None].expand(16, 16)))
+    rows, columns = attack_class_pairs.explained(diagonal_out(ramp[:, None].expand(16, 16)))
     assert rows > 0.99 and columns < 0.01
-    rows, columns = pairs.explained(diagonal_out(ramp.expand(16, 16)))
+    rows, columns = attack_class_pairs.explained(diagonal_out(ramp.expand(16, 16)))
     assert columns > 0.99 and rows < 0.01
     noise = torch.randn(16, 16, generator=torch.Generator().manual_seed(0))
-    assert max(pairs.explained(diagonal_out(noise))) < 0.2
+    assert max(attack_class_pairs.explained(diagonal_out(noise))) < 0.2
 
 
 def test_shuffling_keeps_the_numbers_and_loses_the_rows():
     matrix = diagonal_out(torch.arange(16.0)[:, None].expand(16, 16))
-    mixed = pairs.shuffled(matrix)
+    mixed = attack_class_pairs.shuffled(matrix)
     off = ~torch.eye(16, dtype=bool)
     assert mixed[off].sort().values.tolist() == matrix[off].sort().values.tolist()
-    assert mixed.isnan().tolist() == matrix.isnan().tolist() and max(pairs.explained(mixed)) < 0.2
-    assert not torch.equal(matrix[off], pairs.shuffled(matrix)[off]), "the matrix itself stays as it was"
+    assert (
+        mixed.isnan().tolist() == matrix.isnan().tolist() and max(attack_class_pairs.explained(mixed)) < 0.2
+    )
+    assert not torch.equal(matrix[off], attack_class_pairs.shuffled(matrix)[off]), (
+        "the matrix itself stays as it was"
+    )
 
 
 def test_agreement_and_its_null():
     draws = torch.Generator().manual_seed(1)
     alike = torch.randn(16, 16, generator=draws).double()
-    rho, null = pairs.agreement(alike, diagonal_out(2 * alike + 1), draws=40)
+    rho, null = attack_class_pairs.agreement(alike, diagonal_out(2 * alike + 1), draws=40)
     assert rho == pytest.approx(1) and 0.05 < null < 0.3
-    rho, null = pairs.agreement(torch.randn(16, 16, generator=draws).double(), diagonal_out(alike), draws=40)
+    rho, null = attack_class_pairs.agreement(
+        torch.randn(16, 16, generator=draws).double(), diagonal_out(alike), draws=40
+    )
     assert abs(rho) < 0.25
 
 
@@ -53,27 +59,27 @@ def test_the_null_knows_that_pairs_share_classes():
     """Two matrices of rows alone, in unrelated orders: over 240 pairs that look independent the null is far wider."""
     draws = torch.Generator().manual_seed(2)
     one, other = (torch.randn(16, 1, generator=draws).expand(16, 16).double() for _ in range(2))
-    assert pairs.agreement(one, diagonal_out(other), draws=40)[1] > 0.3
+    assert attack_class_pairs.agreement(one, diagonal_out(other), draws=40)[1] > 0.3
 
 
 def test_renaming_keeps_the_diagonal_out():
     """Every pair is equally alike, and only a class with itself differs: whatever the names, there is no order."""
     draws = diagonal_out(torch.randn(16, 16, generator=torch.Generator().manual_seed(3)))
-    assert pairs.agreement(torch.eye(16).double(), draws, draws=20) == (0, 0)
+    assert attack_class_pairs.agreement(torch.eye(16).double(), draws, draws=20) == (0, 0)
 
 
 @pytest.mark.parametrize("net", ["gap", "alex"])
 def test_similarity(net):
     lab = open_lab(net=net, device="cpu")
     images, labels = lab.gallery.images[:32], lab.gallery.labels[:32]
-    found = pairs.similarity(lab, images, labels)
-    assert set(found) == {pairs.DOUBT, pairs.DEEP, pairs.LOOKS}
+    found = attack_class_pairs.similarity(lab, images, labels)
+    assert set(found) == {attack_class_pairs.DOUBT, attack_class_pairs.DEEP, attack_class_pairs.LOOKS}
     means = torch.stack([images[labels == k].mean(0).flatten() for k in range(16)]).double()
     expected = -(means[3] - means[7]).norm()
-    assert found[pairs.LOOKS][3, 7] == pytest.approx(float(expected), rel=1e-5)
+    assert found[attack_class_pairs.LOOKS][3, 7] == pytest.approx(float(expected), rel=1e-5)
     assert (
-        torch.allclose(found[pairs.DEEP], found[pairs.DEEP].T)
-        and (found[pairs.DEEP].diagonal().abs() < 1e-4).all()
+        torch.allclose(found[attack_class_pairs.DEEP], found[attack_class_pairs.DEEP].T)
+        and (found[attack_class_pairs.DEEP].diagonal().abs() < 1e-4).all()
     )
     chances = lab.logits(images[labels == 2]).log_softmax(1).mean(0)
-    assert torch.allclose(found[pairs.DOUBT][2], chances.double(), atol=1e-5)
+    assert torch.allclose(found[attack_class_pairs.DOUBT][2], chances.double(), atol=1e-5)

@@ -5,13 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils import features, nets
+from lecture_utils import features, models
 from lecture_utils.features import cut_patches, patches, top_patches, top_units
 
 
 @pytest.fixture(scope="module")
 def net():
-    return nets.build("alex")
+    return models.build("alex")
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +205,6 @@ def test_nothing_is_left_changed_and_inference_tensors_are_taken(net, images):
 
 
 def test_float64(images):
-    net = nets.build("gap").double()
+    net = models.build("gap").double()
     found = top_patches(net, images[:4].double(), "relu2", 0, 2)
     assert found.patches.dtype == found.scores.dtype == torch.double

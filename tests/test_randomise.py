@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from lecture_utils import nets
+from lecture_utils import models
 from lecture_utils.attribution.randomise import cascade, check_alive, independent, randomised, weight_layers
 
 
@@ -27,7 +27,7 @@ def changed(before, after):
 @pytest.fixture(scope="module")
 def alex():
     """A net whose norms have seen pictures, so that they too have something to forget."""
-    net = nets.build("alex").train()
+    net = models.build("alex").train()
     with torch.no_grad():
         for seed in range(3):
             net(images(seed=seed))
@@ -42,7 +42,7 @@ def test_a_norm_goes_with_its_layer(alex):
     assert len(resnet) == 21 and resnet["layer4.1.conv2"] == ("layer4.1.conv2", "layer4.1.bn2")
 
 
-@pytest.mark.parametrize("fresh", [None, nets.build("alex", seed=5)], ids=["its own", "fresh net"])
+@pytest.mark.parametrize("fresh", [None, models.build("alex", seed=5)], ids=["its own", "fresh net"])
 def test_the_cascade_goes_from_the_top_down(alex, fresh):
     before = {name: value.clone() for name, value in alex.state_dict().items()}
     layers, state = weight_layers(alex), torch.get_rng_state()
@@ -64,8 +64,8 @@ def test_own_initialisation_and_seeds(alex):
     assert one.abs().max() <= (64 * 9) ** -0.5 and one.std() == pytest.approx(
         (64 * 9) ** -0.5 / 3**0.5, rel=0.02
     )
-    taken = randomised(alex, ["conv2"], fresh=nets.build("alex", seed=5))
-    assert torch.equal(taken.conv2.weight, nets.build("alex", seed=5).conv2.weight)
+    taken = randomised(alex, ["conv2"], fresh=models.build("alex", seed=5))
+    assert torch.equal(taken.conv2.weight, models.build("alex", seed=5).conv2.weight)
     assert taken.norm2.running_mean.abs().max() == 0
 
 

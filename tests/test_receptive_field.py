@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils import features, nets
+from lecture_utils import features, models
 from lecture_utils.features import Field, field_energy, receptive_field, smallest_box
-from lecture_utils.nets import imagenet
+from lecture_utils.models import imagenet
 
 # Of published nets, by the usual formula: size, stride, offset.
 PUBLISHED = {
@@ -40,7 +40,7 @@ def net_of():
         if name not in built:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torchvision's own
-                built[name] = nets.build(name) if name in OURS else imagenet.build(name)
+                built[name] = models.build(name) if name in OURS else imagenet.build(name)
         return built[name]
 
     return get
@@ -82,7 +82,7 @@ def test_published_nets(net_of, name, layer):
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_nets_by_gradients_in_every_layer(net_of, name):
-    layers = nets.layer_names(net_of(name))
+    layers = models.layer_names(net_of(name))
     for short, expected in OURS[name].items():
         assert receptive_field(net_of(name), layers[short]) == Field(*expected)
     for short in ("conv1", "conv3", "conv5"):

@@ -13,13 +13,28 @@ BLANK = MEAN.expand(2, 3, 8, 10).clone()
 IMAGES = torch.rand(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 GRADIENT = torch.randn(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 EVERY = [
-    r.Regulariser(), r.Decay(0.3), r.Blur(0.8, every=1), r.SmallValues(0.4), r.SmallNorm(0.4),
-    r.SmallContribution(0.4), r.SmallGradients(0.4), r.SmallGradients(0.4, "pixel"), r.Jitter(3), r.TotalVariation(2),
-]  # fmt: skip
+    r.Regulariser(),
+    r.Decay(0.3),
+    r.Blur(0.8, every=1),
+    r.SmallValues(0.4),
+    r.SmallNorm(0.4),
+    r.SmallContribution(0.4),
+    r.SmallGradients(0.4),
+    r.SmallGradients(0.4, "pixel"),
+    r.Jitter(3),
+    r.TotalVariation(2),
+]
 NOTHING = [
-    r.Decay(0), r.Blur(0, every=1), r.SmallValues(0), r.SmallNorm(0), r.SmallContribution(0), r.SmallGradients(0),
-    r.SmallGradients(0, "pixel"), r.Jitter(0), r.TotalVariation(0),
-]  # fmt: skip
+    r.Decay(0),
+    r.Blur(0, every=1),
+    r.SmallValues(0),
+    r.SmallNorm(0),
+    r.SmallContribution(0),
+    r.SmallGradients(0),
+    r.SmallGradients(0, "pixel"),
+    r.Jitter(0),
+    r.TotalVariation(0),
+]
 
 
 def name(regulariser):

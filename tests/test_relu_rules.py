@@ -170,11 +170,19 @@ def test_every_relu_of_torchvisions_nets_is_seen():
 # --- what is no ReLU ---
 
 OTHERS = {
-    "relu6": nn.ReLU6(), "leaky_relu": nn.LeakyReLU(0.1), "elu": nn.ELU(), "gelu": nn.GELU(), "silu": nn.SiLU(),
-    "hardswish": nn.Hardswish(), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh(), "softplus": nn.Softplus(),
-    "threshold at 1": nn.Threshold(1, 0), "clamp": lambda x: x.clamp(min=0),
+    "relu6": nn.ReLU6(),
+    "leaky_relu": nn.LeakyReLU(0.1),
+    "elu": nn.ELU(),
+    "gelu": nn.GELU(),
+    "silu": nn.SiLU(),
+    "hardswish": nn.Hardswish(),
+    "sigmoid": nn.Sigmoid(),
+    "tanh": nn.Tanh(),
+    "softplus": nn.Softplus(),
+    "threshold at 1": nn.Threshold(1, 0),
+    "clamp": lambda x: x.clamp(min=0),
     "maximum": lambda x: torch.maximum(x, torch.zeros((), dtype=x.dtype)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("rule", ["deconvnet", "guided"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.generative import play, ring, walks
+from lecture_utils.generative import gan_trainer, ring, walks
 
 
 def draws(seed):
@@ -74,7 +74,7 @@ def test_players_repeat_and_share_nothing():
 def test_side_by_side_is_as_if_alone():
     """Three turns in float64, with the draws of the second run handed to a game of its own."""
 
-    class Given(play.Game):
+    class Given(gan_trainer.Game):
         def codes(self, n):
             return next(self.given)
 

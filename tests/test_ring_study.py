@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
+from experiments.studies import ring
 from lecture_utils import store
 from lecture_utils.generative import ring as plane
-from lecture_utils.studies import ring
 
 
 class Perfect(torch.nn.Module):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.nets import runs
+from experiments.train import runs
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
+from experiments.studies import class_commitment, digit_seeds, studio_seeds
+from experiments.train import studio_factors, studio_gan, studio_pixelcnn, studio_vae
 from lecture_utils import datasets
-from lecture_utils.nets import studio_factors, studio_gan, studio_pixelcnn, studio_vae
-from lecture_utils.studies import begun, digit_seeds, studio_seeds
 
 
 @pytest.mark.parametrize("name", studio_seeds.NETS)
@@ -94,7 +94,7 @@ def test_purest_axes_of_a_code_that_is_known():
 
 
 def test_scenes_are_cut_where_the_thing_begins():
-    pixels, classes, tops = begun.scenes(2)
+    pixels, classes, tops = class_commitment.scenes(2)
     assert classes.tolist() == [k for k in range(6) for _ in range(2)] and pixels.max() == 7
     for picture, top in zip(pixels, tops, strict=True):
         above, thing = picture[:, : max(1, top - 1)], picture[:, top + 1 : top + 4]  # a pixel is 2 x 2 rays
@@ -110,8 +110,8 @@ def test_what_is_given_whole_stays_what_it_is(monkeypatch):
         borders.append(rows)
         yield given, None
 
-    monkeypatch.setattr(begun.completions, "complete", complete)
-    found = begun.said(studio_pixelcnn.build(), rows=(0, 4), each=3)
+    monkeypatch.setattr(class_commitment.completions, "complete", complete)
+    found = class_commitment.said(studio_pixelcnn.build(), rows=(0, 4), each=3)
     assert found["each"] == 3 and torch.equal(borders[0] + 4, borders[1])
     assert found["said"] == [(3 * torch.eye(6).int()).tolist()] * 2
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.studies import grabcut_seeds
 from lecture_utils.attribution.segment import grabcut_from_heatmap, seeds
-from lecture_utils.studies import grabcut_seeds
 
 SIDE = 48
 MASK = torch.zeros(SIDE, SIDE, dtype=torch.bool)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.train import segmenter
+from experiments.train.segmenter import Recipe, build, segment, train, varied
 from lecture_utils import open_lab
-from lecture_utils.nets import segmenter
-from lecture_utils.nets.segmenter import Recipe, build, segment, train, varied
 
 FEW = Recipe(epochs=3, images=192, batch=16)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lecture_utils import show
+from lecture_utils import plots
 
 IMAGES = np.random.default_rng(0).random((3, 3, 20, 24))
 MAPS = np.linspace(-1, 2, 3 * 5 * 5).reshape(3, 5, 5)
@@ -18,26 +18,26 @@ PARTS = np.zeros((20, 24), np.uint8)
 PARTS[:5], PARTS[10:] = 1, 3
 
 PICTURES = {
-    "image_grid": lambda **k: show.image_grid(IMAGES, titles="abc", **k),
-    "image_grid grey": lambda **k: show.image_grid(MAPS / 4 + 0.25, **k),
-    "image_grid tensor": lambda **k: show.image_grid(torch.rand(7, 3, 80, 80), columns=3, **k),
-    "filter_grid": lambda **k: show.filter_grid(IMAGES, **k),
-    "filter_grid panels": lambda **k: show.filter_grid({"one": IMAGES, "two": IMAGES[:2]}, panels=1, **k),
-    "grey_tiles": lambda **k: show.grey_tiles(np.random.randn(2, 6, 3, 3), titles=["a", "b"], **k),
-    "signed_grid": lambda **k: show.signed_grid(MAPS, label="response", **k),
-    "heat signed": lambda **k: show.heat_over_image(IMAGES, MAPS, "signed", **k),
-    "heat absolute": lambda **k: show.heat_over_image(IMAGES, MAPS, "absolute", **k),
-    "part_overlay": lambda **k: show.part_overlay(IMAGES[0], PARTS, ["head", "leg", "tail"], **k),
-    "curves, long labels": lambda **k: show.curves(
+    "image_grid": lambda **k: plots.image_grid(IMAGES, titles="abc", **k),
+    "image_grid grey": lambda **k: plots.image_grid(MAPS / 4 + 0.25, **k),
+    "image_grid tensor": lambda **k: plots.image_grid(torch.rand(7, 3, 80, 80), columns=3, **k),
+    "filter_grid": lambda **k: plots.filter_grid(IMAGES, **k),
+    "filter_grid panels": lambda **k: plots.filter_grid({"one": IMAGES, "two": IMAGES[:2]}, panels=1, **k),
+    "grey_tiles": lambda **k: plots.grey_tiles(np.random.randn(2, 6, 3, 3), titles=["a", "b"], **k),
+    "signed_grid": lambda **k: plots.signed_grid(MAPS, label="response", **k),
+    "heat signed": lambda **k: plots.heat_over_image(IMAGES, MAPS, "signed", **k),
+    "heat absolute": lambda **k: plots.heat_over_image(IMAGES, MAPS, "absolute", **k),
+    "part_overlay": lambda **k: plots.part_overlay(IMAGES[0], PARTS, ["head", "leg", "tail"], **k),
+    "curves, long labels": lambda **k: plots.curves(
         np.arange(20), {f"a label of a curve of {i}": np.arange(20) for i in range(5)}, "x (px)", "y", **k
     ),
-    "curves": lambda **k: show.curves(
+    "curves": lambda **k: plots.curves(
         [0, 1, 2], {"a": [1, 2, 3]}, "x (px)", "y", intervals={"a": ([0, 1, 2], [2, 3, 4])}, **k
     ),
-    "bars": lambda **k: show.bars(
+    "bars": lambda **k: plots.bars(
         {"a": 0.5, "b": [0.2, 0.3]}, "share", line=0.8, intervals={"a": (0.4, 0.6)}, **k
     ),
-    "bars in series": lambda **k: show.bars(
+    "bars in series": lambda **k: plots.bars(
         {"a": {"whole": 0.5, "unseen": [0.1, 0.2]}, "b": {"whole": 1}}, "share", **k
     ),
 }
@@ -110,7 +110,7 @@ def test_pixels_of_filters_are_exact():
     """Each weight is a square of whole px in its own colour: nothing is smoothed."""
     filters = np.zeros((4, 3, 2, 2))
     filters[0, 0, 0, 0] = 1.0  # one pure red weight
-    image = pixels(show.filter_grid(filters, columns=2, title="T"))
+    image = pixels(plots.filter_grid(filters, columns=2, title="T"))
     red = (image == (255, 0, 0)).all(-1)
     rows, columns = red.any(1).sum(), red.any(0).sum()
     assert rows == columns > 10 and red.sum() == rows * columns
@@ -118,24 +118,24 @@ def test_pixels_of_filters_are_exact():
 
 def test_mosaic_by_hand():
     tiles = np.arange(3).reshape(3, 1, 1, 1).repeat(3, -1) / 10
-    found = show.mosaic(tiles, columns=2, zoom=1, gap=1)[..., 0]
+    found = plots.mosaic(tiles, columns=2, zoom=1, gap=1)[..., 0]
     assert found.tolist() == [[0, 1, 0.1], [1, 1, 1], [0.2, 1, 1]]
 
 
 def test_signed_maps_share_one_symmetric_range():
-    picture = show.signed_grid(np.array([np.full((4, 4), v) for v in (-1.0, 0.0, 0.5)]), title="T")
+    picture = plots.signed_grid(np.array([np.full((4, 4), v) for v in (-1.0, 0.0, 0.5)]), title="T")
     ranges = {axes.images[0].get_clim() for axes in picture.figure.axes}
     assert ranges == {(-1.0, 1.0)}
 
 
 def test_heat_says_its_kind():
     for kind in ("signed", "absolute"):
-        picture = show.heat_over_image(IMAGES, MAPS, kind, label="gradient")
+        picture = plots.heat_over_image(IMAGES, MAPS, kind, label="gradient")
         assert any(axes.get_ylabel() == f"gradient ({kind})" for axes in picture.figure.axes)
 
 
 def test_table():
-    table = show.table(["claim", "ours"], [["a < b", 1], ["c", 0.25]], "Claims")
+    table = plots.table(["claim", "ours"], [["a < b", 1], ["c", 0.25]], "Claims")
     data = table._repr_mimebundle_()
     assert "a &lt; b" in data["text/html"] and "<th" in data["text/html"]
     assert data["text/plain"].splitlines() == [
@@ -146,28 +146,28 @@ def test_table():
         "c      0.25",
     ]
     with pytest.raises(ValueError, match="rows: expected 2 cells in each, got 1"):
-        show.table(["a", "b"], [["x"]])
+        plots.table(["a", "b"], [["x"]])
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: show.image_grid(IMAGES.transpose(0, 2, 3, 1)), "looks like channels last"),
-        (lambda: show.image_grid(IMAGES * 255), "divide by 255"),
-        (lambda: show.image_grid(IMAGES - 0.5), r"expected values in \[0, 1\], got \[-0.5"),
-        (lambda: show.image_grid(IMAGES * np.nan), "NaN or infinity"),
-        (lambda: show.image_grid(IMAGES[:0]), "at least one value"),
-        (lambda: show.image_grid(IMAGES, titles=["one"]), "titles: expected 3"),
-        (lambda: show.filter_grid(IMAGES * 2), r"filters: expected values in \[0, 1\]"),
+        (lambda: plots.image_grid(IMAGES.transpose(0, 2, 3, 1)), "looks like channels last"),
+        (lambda: plots.image_grid(IMAGES * 255), "divide by 255"),
+        (lambda: plots.image_grid(IMAGES - 0.5), r"expected values in \[0, 1\], got \[-0.5"),
+        (lambda: plots.image_grid(IMAGES * np.nan), "NaN or infinity"),
+        (lambda: plots.image_grid(IMAGES[:0]), "at least one value"),
+        (lambda: plots.image_grid(IMAGES, titles=["one"]), "titles: expected 3"),
+        (lambda: plots.filter_grid(IMAGES * 2), r"filters: expected values in \[0, 1\]"),
         (
-            lambda: show.heat_over_image(IMAGES, MAPS, "both"),
+            lambda: plots.heat_over_image(IMAGES, MAPS, "both"),
             'kind: expected "signed" or "absolute", got \'both\'',
         ),
-        (lambda: show.heat_over_image(IMAGES, MAPS[:2], "signed"), "heatmaps: expected 3"),
-        (lambda: show.part_overlay(IMAGES[0], PARTS, ["head"]), "names: expected 3"),
-        (lambda: show.part_overlay(IMAGES[0], PARTS[:4], ["head"]), "parts: expected integers"),
-        (lambda: show.curves([1, 2], {"a": [1, 2, 3]}, "x", "y"), "lines: expected 2 values for 'a', got 3"),
-        (lambda: show.bars({}, "x"), "at least one bar"),
+        (lambda: plots.heat_over_image(IMAGES, MAPS[:2], "signed"), "heatmaps: expected 3"),
+        (lambda: plots.part_overlay(IMAGES[0], PARTS, ["head"]), "names: expected 3"),
+        (lambda: plots.part_overlay(IMAGES[0], PARTS[:4], ["head"]), "parts: expected integers"),
+        (lambda: plots.curves([1, 2], {"a": [1, 2, 3]}, "x", "y"), "lines: expected 2 values for 'a', got 3"),
+        (lambda: plots.bars({}, "x"), "at least one bar"),
     ],
 )
 def test_bad_input_is_refused(call, message):
@@ -178,28 +178,32 @@ def test_bad_input_is_refused(call, message):
 def test_strip_by_hand():
     """A red 1 x 1 picture and a signed map of one positive value, 4 px high, 2 px apart."""
     red = np.array([1.0, 0, 0]).reshape(3, 1, 1)
-    image = np.asarray(Image.open(io.BytesIO(show.strip([red, show.signed_colours([[2.0]], 2.0)], 4, gap=2))))
+    image = np.asarray(
+        Image.open(io.BytesIO(plots.strip([red, plots.signed_colours([[2.0]], 2.0)], 4, gap=2)))
+    )
     assert image.shape == (4, 10, 3) and (image[:, 4:6] == 255).all()
     assert (image[:, :4] == (255, 0, 0)).all() and (image[:, 6:, 0] > image[:, 6:, 2]).all()
-    grey = show.signed_colours([[0.0]], 1.0)[0, 0]
+    grey = plots.signed_colours([[0.0]], 1.0)[0, 0]
     assert np.ptp(grey) < 0.02, "zero has no colour"
 
 
 def test_shares_bar_by_bar():
-    factors = {"class": (["dog", "mug"], {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}),
-               "colour": (["red"], {"GAN": [1.0]})}  # fmt: skip
-    made = show.shares(factors)
+    factors = {
+        "class": (["dog", "mug"], {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}),
+        "colour": (["red"], {"GAN": [1.0]}),
+    }
+    made = plots.shares(factors)
     heights = [bar.get_height() for bar in made.figure.axes[0].patches]
     assert heights == pytest.approx([0.5, 0.5, 0.9, 0.1])
     colours = [made.figure.axes[0].patches[2].get_facecolor(), made.figure.axes[1].patches[0].get_facecolor()]
     assert colours[0] == colours[1] and tuple(colours[0][:3]) == pytest.approx(
-        tuple(show.rgb(show.COLOURS[1]))
+        tuple(plots.rgb(plots.COLOURS[1]))
     )
     assert [t.get_text() for t in made.figure.axes[0].get_xticklabels()] == ["dog", "mug"]
     rows = [
         axes.get_position().y0
-        for axes in show.shares(factors | {"c": factors["class"]}, columns=2).figure.axes
+        for axes in plots.shares(factors | {"c": factors["class"]}, columns=2).figure.axes
     ]
     assert rows[0] == rows[1] > rows[2], "two in a row"
     with pytest.raises(ValueError, match="expected 2 shares of 'real', got 1"):
-        show.shares({"class": (["dog", "mug"], {"real": [1.0]})})
+        plots.shares({"class": (["dog", "mug"], {"real": [1.0]})})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import show
-from lecture_utils.show import adversarial
+from lecture_utils import plots
+from lecture_utils.plots import adversarial
 
 CLASSES = ["dog", "mug", "duck", "car"]
 
@@ -105,8 +105,9 @@ def test_success_against_epsilon():
 
 def test_a_matrix_of_classes():
     values = np.array([[np.nan, 0.25], [0.75, np.nan]])
-    made = adversarial.class_matrix({"alex": values, "gap": 1 - values}, ["dog", "mug"], ["dog", "mug"], "from", "to",
-                                    "share", "T", "C")  # fmt: skip
+    made = adversarial.class_matrix(
+        {"alex": values, "gap": 1 - values}, ["dog", "mug"], ["dog", "mug"], "from", "to", "share", "T", "C"
+    )
     alex, gap, bar = made.figure.axes
     assert drawn(alex)[0, 1] == 0.25 and np.ma.getmaskarray(alex.images[0].get_array())[0, 0]
     assert drawn(gap)[1, 0] == 0.25 and not alex.texts, "no numbers unless asked for"
@@ -132,18 +133,23 @@ def test_a_bright_spot_keeps_its_colour():
     ramp = (ramp + 0.1 * torch.rand(3, 112, 112, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
     ramp[:, 50:53, 50:53] = torch.tensor([1.0, 0.9, 0.0]).view(3, 1, 1)
     plain = adversarial.picture_rows({"a": ramp[None]}, left=0)
-    kept = show.vivid(plain, 24)
+    kept = plots.vivid(plain, 24)
     pixels = np.asarray(Image.open(io.BytesIO(kept.png())).convert("RGB")).reshape(-1, 3).astype(int)
     assert (np.abs(pixels - [255, 230, 0]).max(1) < 40).sum() > 100
     assert len(kept.png()) < len(plain.png()) / 2 and kept.alt == plain.alt and kept.png() == kept.png()
 
 
-@pytest.mark.parametrize("make", [
-    lambda: adversarial.sum_of_pictures(pictures(3), [""] * 3, ["x"] * 3, "T", "C"),
-    lambda: adversarial.picture_rows({"a": pictures(6)}, list("abcdef"), "T", "C"),
-    lambda: adversarial.border_maps({("x", "y"): torch.zeros(5, 5).long()}, CLASSES, 0, 3, "T", "C"),
-    lambda: adversarial.class_matrix(np.eye(3), list("abc"), list("abc"), "r", "c", "s", "T", "C", numbers=True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: adversarial.sum_of_pictures(pictures(3), [""] * 3, ["x"] * 3, "T", "C"),
+        lambda: adversarial.picture_rows({"a": pictures(6)}, list("abcdef"), "T", "C"),
+        lambda: adversarial.border_maps({("x", "y"): torch.zeros(5, 5).long()}, CLASSES, 0, 3, "T", "C"),
+        lambda: adversarial.class_matrix(
+            np.eye(3), list("abc"), list("abc"), "r", "c", "s", "T", "C", numbers=True
+        ),
+    ],
+)
 def test_everything_lies_on_the_sheet(make):
     """Axes, and the texts beside them, inside the figure; and it fits a slide."""
     figure = make().figure

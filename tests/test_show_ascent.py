@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lecture_utils import show
-from lecture_utils.show import ascent
+from lecture_utils import plots
+from lecture_utils.plots import ascent
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_number_of_colours_is_kept(pictures):
     few, full = (ascent.picture_table(pictures, ["", ""], [""] * 3, colours=c) for c in (16, None))
     assert len(Image.open(io.BytesIO(few.png())).convert("RGB").getcolors(10**6)) <= 16
     assert len(Image.open(io.BytesIO(full.png())).convert("RGB").getcolors(10**6)) > 300
-    assert isinstance(full, show.Picture) and few.alt == full.alt
+    assert isinstance(full, plots.Picture) and few.alt == full.alt
     assert few.png() == few.png()
 
 

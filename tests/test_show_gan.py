@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils.show import COLOURS, gan
+from lecture_utils.plots import COLOURS, gan
 
 
 def texts(picture):
@@ -18,11 +18,26 @@ def test_panels_share_a_legend_and_its_colours():
     x = torch.arange(5)
     runs = torch.rand(3, 5, generator=torch.Generator().manual_seed(0))
     made = gan.panels(
-        {"left": {"x": x, "lines": {"a": x.float(), "b": runs}, "xlabel": "turns", "ylabel": "nats", "log": True},
-         "right": {"x": x, "lines": {"b": x * 2.0}, "xlabel": "turns", "ylabel": "share", "ylim": (0, 9),
-                   "level": (1.4, "log 4")}},
-        "Title", "Look.",
-    )  # fmt: skip
+        {
+            "left": {
+                "x": x,
+                "lines": {"a": x.float(), "b": runs},
+                "xlabel": "turns",
+                "ylabel": "nats",
+                "log": True,
+            },
+            "right": {
+                "x": x,
+                "lines": {"b": x * 2.0},
+                "xlabel": "turns",
+                "ylabel": "share",
+                "ylim": (0, 9),
+                "level": (1.4, "log 4"),
+            },
+        },
+        "Title",
+        "Look.",
+    )
     left, right = made.figure.axes
     assert [len(axes.lines) for axes in (left, right)] == [1 + 3 + 1, 1 + 1]
     np.testing.assert_allclose(

@@ -3,16 +3,22 @@
 import numpy as np
 import pytest
 
-from lecture_utils.show import latent
+from lecture_utils.plots import latent
 
 KS = [1, 10, 100]
 
 
 def test_log_curves_put_a_tick_at_each_point():
     picture = latent.log_curves(
-        KS, {"a": [1.0, 2.0, 3.0], "b": [3.0, 2.0, 1.0]}, "draws", "nats", "Title", "Caption",
-        intervals={"a": ([0.5, 1, 2], [1.5, 3, 4])}, level=(2.5, "the truth"),
-    )  # fmt: skip
+        KS,
+        {"a": [1.0, 2.0, 3.0], "b": [3.0, 2.0, 1.0]},
+        "draws",
+        "nats",
+        "Title",
+        "Caption",
+        intervals={"a": ([0.5, 1, 2], [1.5, 3, 4])},
+        level=(2.5, "the truth"),
+    )
     (axes,) = picture.figure.axes
     assert axes.get_xscale() == "log" and [t.get_text() for t in axes.get_xticklabels()] == ["1", "10", "100"]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["a", "b"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import show
-from lecture_utils.show import Picture, likelihood
+from lecture_utils import plots
+from lecture_utils.plots import Picture, likelihood
 
 
 def greys(n, side=8, seed=0):
@@ -84,5 +84,5 @@ def test_tiles_in_blocks_and_what_is_missing():
 
 
 def test_a_live_picture_counts_outside_a_notebook():
-    live, one = show.Live(), object()
+    live, one = plots.Live(), object()
     assert live(one) is one and live.shown == 1 and live.last is one

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lecture_utils import show
-from lecture_utils.show import scores
+from lecture_utils import plots
+from lecture_utils.plots import scores
 
 KINDS = {"edges": "floor", "saliency": "method", "true mask": "ceiling"}
 COLUMNS = {
@@ -24,7 +24,7 @@ def texts(picture):
 
 
 def test_a_table_of_scores_says_its_numbers():
-    said = texts(show.score_table(ROWS, COLUMNS, KINDS, "Scores", "Look at the mask."))
+    said = texts(plots.score_table(ROWS, COLUMNS, KINDS, "Scores", "Look at the mask."))
     assert [said.count(text) for text in ("0.20", "±.02", "−0.05", "±.03", "2.5", "0.90", "±.00")] == [
         1,
         1,
@@ -38,7 +38,7 @@ def test_a_table_of_scores_says_its_numbers():
 
 
 def test_bars_go_from_the_worst_to_the_best():
-    axes = show.score_table(ROWS, COLUMNS, KINDS).figure.axes[0]
+    axes = plots.score_table(ROWS, COLUMNS, KINDS).figure.axes[0]
     wide = axes.patches[0].get_width()
     shares = [
         patch.get_width() / wide for patch in axes.patches[1::2]
@@ -50,7 +50,7 @@ def test_bars_go_from_the_worst_to_the_best():
 
 def test_a_large_table_is_a_small_file():
     rows = {f"method {n}": {"mass": (n / 25, n / 30, n / 20), "gain": (n / 50, 0, n / 25)} for n in range(22)}
-    picture = show.score_table(rows, COLUMNS, dict.fromkeys(rows, "method"), "Scores", "Look.")
+    picture = plots.score_table(rows, COLUMNS, dict.fromkeys(rows, "method"), "Scores", "Look.")
     assert len(picture.png()) < 80_000
 
 
@@ -58,8 +58,10 @@ def test_a_large_table_is_a_small_file():
 def test_slopes_have_a_place_for_each_condition(ends):
     values = {"a": [0.1, 0.4, 0.2][: len(ends)], "b": [0.3, 0.2, 0.5][: len(ends)]}
     (axes,) = scores.slopes(values, ends, "probability", "Fills", "Look.").figure.axes
-    assert [line.get_ydata().tolist() if hasattr(line.get_ydata(), "tolist") else list(line.get_ydata())
-            for line in axes.lines] == list(values.values())  # fmt: skip
+    assert [
+        line.get_ydata().tolist() if hasattr(line.get_ydata(), "tolist") else list(line.get_ydata())
+        for line in axes.lines
+    ] == list(values.values())
     assert [label.get_text() for label in axes.get_xticklabels()] == ends
     assert set(texts(scores.slopes(values, ends, "probability"))) == {"a", "b"}
 
@@ -92,8 +94,16 @@ def test_maps_and_bars_are_pictures():
     image, heat = torch.rand(3, 16, 16), torch.rand(16, 16)
     for picture in (
         scores.method_maps(image, {"A": (heat, False), "B, black": (heat - 0.5, True)}, "Maps", "Look."),
-        scores.effect_bars({"remove": {"ear": 1.0, "leg": -2.0}, "keep": {"ear": 0.5, "leg": 3.0}}, "Bars", "Look."),
-        scores.over_depth(["fc8", "fc7"], {"signed": {"a": [(0.9, 0.8, 1.0), (0.1, 0.0, 0.2)]}},
-                          {"signed": {"a": {"image": 0.3}}}, "correlation", "Depth", "Look."),
-    ):  # fmt: skip
+        scores.effect_bars(
+            {"remove": {"ear": 1.0, "leg": -2.0}, "keep": {"ear": 0.5, "leg": 3.0}}, "Bars", "Look."
+        ),
+        scores.over_depth(
+            ["fc8", "fc7"],
+            {"signed": {"a": [(0.9, 0.8, 1.0), (0.1, 0.0, 0.2)]}},
+            {"signed": {"a": {"image": 0.3}}},
+            "correlation",
+            "Depth",
+            "Look.",
+        ),
+    ):
         assert picture.alt.endswith("Look.") and picture.png().startswith(b"\x89PNG")

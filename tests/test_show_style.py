@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lecture_utils import photographs, show
-from lecture_utils.show import Tiles
-from lecture_utils.show import style as panels
+from lecture_utils import photographs, plots
+from lecture_utils.plots import Tiles
+from lecture_utils.plots import style as panels
 
 
 def pictures(n, side=8):
@@ -75,16 +75,16 @@ def test_painted_pictures_are_large():
 
 def test_a_fitted_palette_is_nearer_than_the_usual_one():
     photograph = photographs.square("china", 200)
-    grid = show.image_grid(photograph[None], tile=2.0, title="T")
+    grid = plots.image_grid(photograph[None], tile=2.0, title="T")
 
     def pixels(picture):
         return np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB"), float)
 
-    true = pixels(show.Picture(grid.figure, ""))
+    true = pixels(plots.Picture(grid.figure, ""))
     usual, ours = (
-        np.abs(pixels(p) - true).mean() for p in (show.few_colours(grid, 64), show.vivid(grid, 64))
+        np.abs(pixels(p) - true).mean() for p in (plots.few_colours(grid, 64), plots.vivid(grid, 64))
     )
-    assert ours < usual and show.vivid(grid, 64).alt == grid.alt
+    assert ours < usual and plots.vivid(grid, 64).alt == grid.alt
 
 
 def test_effort_shows_the_numbers():

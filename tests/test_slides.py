@@ -12,7 +12,7 @@ from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from lecture_utils import show
+from lecture_utils import plots
 from lecture_utils.exercises import exercises_of
 from tools import deck_blocks, slides
 from tools.deck_layout import BODY, HEIGHT, Block, fit, layout
@@ -157,7 +157,7 @@ def test_mathjax_comes_only_with_formulas():
 def test_a_long_table_is_continued_under_its_own_header():
     wide = [[f"claim {n}", "here", "there"] for n in range(40)]
     for rows in (wide[:1], wide[:3], wide):
-        data = show.table(["claim", "a", "b"], rows, "All claims")._repr_mimebundle_()
+        data = plots.table(["claim", "a", "b"], rows, "All claims")._repr_mimebundle_()
         parts = deck_blocks.tables(data["text/html"], data["text/plain"])
         assert (len(parts) > 1) == (rows is wide) and all(part.height() <= BODY for part in parts)
         assert min(len(part.lines) for part in parts) > 0.7 * max(len(part.lines) for part in parts)

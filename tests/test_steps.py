@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from lecture_utils.features import extract
-from lecture_utils.synthesis.reading import OUTPUT, reading
-from lecture_utils.synthesis.steps import (
+from lecture_utils.synthesis.feature_extractor import OUTPUT, reading
+from lecture_utils.synthesis.optimise import (
     adam,
     check_count,
     check_number,

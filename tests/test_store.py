@@ -35,13 +35,13 @@ def test_whole_folder_has_no_problems(folder):
 
 def test_manifest_states_how_each_file_was_made(folder):
     made = {name: entry["made_by"] for name, entry in store.manifest().items()}
-    assert made["toyworld/single/dog/0003.jpg"] == "python -m lecture_utils.world.gallery"
+    assert made["toyworld/single/dog/0003.jpg"] == "python -m experiments gallery"
     assert made["weights/alex-epoch1.safetensors"] == "python -m train alex --seed 0"
     assert made["weights/alex-seed1-conv1.safetensors"] == "python -m train alex --seed 1"
 
 
 def test_results_say_their_own_command(folder):
-    with pytest.raises(store.DamagedData, match="python -m lecture_utils.studies.new_study"):
+    with pytest.raises(store.DamagedData, match="python -m experiments new_study"):
         store.read_verified("results/new_study.json")
     (folder / "results").mkdir()
     (folder / "results/new_study.json").write_text('{"command": "python -m some.study"}')
@@ -62,11 +62,14 @@ def flip_a_bit(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage, what", [
-    (lambda path: path.unlink(), "is missing"),
-    (truncate, "has 100 bytes instead of 256"),
-    (flip_a_bit, "is damaged"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage, what",
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (truncate, "has 100 bytes instead of 256"),
+        (flip_a_bit, "is damaged"),
+    ],
+)
 def test_a_damaged_file_is_named_with_its_remedy(folder, damage, what):
     damage(folder / NAME)
     with pytest.raises(store.DamagedData) as caught:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from scipy import stats
 
-from lecture_utils import answer_key as key
+from experiments.studies import heatmap_scores, part_ablation, sanity, scoreboard
+from lecture_utils import metrics as key
 from lecture_utils import open_lab, store
-from lecture_utils.studies import changes, games, records, sanity, scoreboard
-from lecture_utils.studies.methods import METHODS, Question, blurred, usable
+from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
+from lecture_utils.metrics import map_similarity
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +21,22 @@ def lab():
 
 @pytest.fixture(scope="module")
 def some(lab):
-    return list(games.games(lab.gallery, 0, 2, exact=False))
+    return list(part_ablation.games(lab.gallery, 0, 2, exact=False))
 
 
 @pytest.fixture(scope="module")
 def found(lab, some):
-    return records.scene_records(lab, some)
+    return heatmap_scores.scene_records(lab, some)
 
 
 def test_scenes_are_chosen_by_what_shows(lab, some):
     assert (
-        [game.index for game in some] == list(games.chosen(lab.gallery))[:2] if len(lab.gallery) < 9 else True
+        [game.index for game in some] == list(part_ablation.chosen(lab.gallery))[:2]
+        if len(lab.gallery) < 9
+        else True
     )
     for game in some:
-        assert game.shown.sum() >= games.PARTS and len(game.players) <= 6
+        assert game.shown.sum() >= part_ablation.PARTS and len(game.players) <= 6
         shows = game.masks.any(0)
         assert (shows == game.mask).all(), "every pixel of the object belongs to one player"
         assert game.masks.sum(0).max() == 1
@@ -60,7 +63,7 @@ def test_effects_are_those_of_the_answer_key(lab, some):
     def logit(images):
         return lab.logits(images)[:, game.label]
 
-    found = games.effects(lab, game)
+    found = part_ablation.effects(lab, game)
     for question in ("remove", "keep"):
         parts = key.part_effects(logit, lab.gallery.scenes[game.index], question=question, parts=game.players)
         assert found[question]["logit"] == pytest.approx(list(parts.values()), abs=1e-4)
@@ -68,14 +71,15 @@ def test_effects_are_those_of_the_answer_key(lab, some):
 
 
 def test_every_method_gives_a_finite_map(lab, some):
-    ask = records.question(lab, some)
+    ask = heatmap_scores.question(lab, some)
     names = [method.name for method in usable(ask)]
     assert set(names) == set(METHODS), "gap can do all of them"
     without = Question(lab, ask.images, ask.targets)
     assert set(names) - {m.name for m in usable(without)} == {
-        "integrated gradients, background", "true mask, as coarse as a map",
-    }  # fmt: skip
-    assert "CAM" not in {m.name for m in usable(records.question(open_lab(device="cpu"), some))}
+        "integrated gradients, background",
+        "true mask, as coarse as a map",
+    }
+    assert "CAM" not in {m.name for m in usable(heatmap_scores.question(open_lab(device="cpu"), some))}
     for method in usable(ask):
         heat = method.make(ask)
         assert heat.shape == (2, 112, 112) and torch.isfinite(heat).all(), method.name
@@ -83,9 +87,9 @@ def test_every_method_gives_a_finite_map(lab, some):
 
 
 def test_a_random_map_belongs_to_its_scene(lab, some):
-    ask = records.question(lab, some)
+    ask = heatmap_scores.question(lab, some)
     make = METHODS["random, as coarse as a map"].make
-    both, second = make(ask), make(records.question(lab, some[1:]))
+    both, second = make(ask), make(heatmap_scores.question(lab, some[1:]))
     assert torch.equal(both[1:], second), "the others in the batch do not matter"
     assert not torch.equal(both[0], both[1]) and both.std() > 0.1
     assert torch.equal(
@@ -111,20 +115,29 @@ def test_likeness_against_scipy():
     a, b = (torch.tensor(rng.normal(size=(2, 24, 32))) for _ in range(2))
     cells = [values.reshape(2, 3, 8, 4, 8).mean((2, 4)).reshape(2, 12) for values in (a.numpy(), b.numpy())]
     expected = [stats.spearmanr(x, y)[0] for x, y in zip(*cells, strict=True)]
-    assert records.likeness(a, b) == pytest.approx(expected)
-    assert records.likeness(a, 3 * a + 1) == pytest.approx([1, 1]) == [-v for v in records.likeness(a, -a)]
-    assert records.likeness(a, torch.ones_like(a)) == [0, 0]
+    assert heatmap_scores.likeness(a, b) == pytest.approx(expected)
+    assert (
+        heatmap_scores.likeness(a, 3 * a + 1)
+        == pytest.approx([1, 1])
+        == [-v for v in heatmap_scores.likeness(a, -a)]
+    )
+    assert heatmap_scores.likeness(a, torch.ones_like(a)) == [0, 0]
 
 
 def test_deletion_ends_in_its_fill(lab, some):
     """With every pixel hot or cold at once, the area lies between the picture's and the fill's probability."""
-    ask = records.question(lab, some)
-    areas = records.flip_areas(lab, ask, torch.rand(2, 112, 112, generator=torch.Generator().manual_seed(0)))
-    assert set(areas) == {f"{way}, {fill}" for way in ("deletion", "insertion")
-                          for fill in (*records.FILLS, records.TRUE)}  # fmt: skip
+    ask = heatmap_scores.question(lab, some)
+    areas = heatmap_scores.flip_areas(
+        lab, ask, torch.rand(2, 112, 112, generator=torch.Generator().manual_seed(0))
+    )
+    assert set(areas) == {
+        f"{way}, {fill}"
+        for way in ("deletion", "insertion")
+        for fill in (*heatmap_scores.FILLS, heatmap_scores.TRUE)
+    }
     nothing = {"deletion": ask.backgrounds, "insertion": ask.images}
     same = Question(lab, ask.images, ask.targets, ask.images, ask.masks)
-    kept = records.flip_areas(lab, same, torch.rand(2, 112, 112))
+    kept = heatmap_scores.flip_areas(lab, same, torch.rand(2, 112, 112))
     for way in nothing:
         whole = lab.score(ask.images, ask.targets)
         torch.testing.assert_close(kept[f"{way}, background"], whole, atol=1e-5, rtol=0)
@@ -133,10 +146,10 @@ def test_deletion_ends_in_its_fill(lab, some):
 
 def test_cost_counts_passes(lab, some):
     threads = torch.get_num_threads()
-    cost = records.cost(lab, records.question(lab, some), repeats=1)
+    cost = heatmap_scores.cost(lab, heatmap_scores.question(lab, some), repeats=1)
     assert torch.get_num_threads() == threads
-    assert set(cost) == {name for name, m in METHODS.items() if m.kind == "method"} | {records.PASS}
-    assert cost[records.PASS]["passes"] == 1 and all(c["ms"] > 0 for c in cost.values())
+    assert set(cost) == {name for name, m in METHODS.items() if m.kind == "method"} | {heatmap_scores.PASS}
+    assert cost[heatmap_scores.PASS]["passes"] == 1 and all(c["ms"] > 0 for c in cost.values())
     assert cost["occlusion"]["passes"] > 5 * cost["Grad-CAM"]["passes"]
 
 
@@ -145,13 +158,14 @@ def test_rows_of_known_maps(found):
     made = json.loads(json.dumps(found))
     for record in made:
         record["maps"]["oracle"] = {
-            **record["maps"]["saliency"], "sums": record["effects"]["remove"]["logit"],
+            **record["maps"]["saliency"],
+            "sums": record["effects"]["remove"]["logit"],
             "densities": [-value for value in record["effects"]["remove"]["logit"]],
-        }  # fmt: skip
-    lists = records.score_lists(made)
+        }
+    lists = heatmap_scores.score_lists(made)
     assert lists["oracle"]["sum remove"] == pytest.approx([1, 1])
     assert lists["oracle"]["density remove"] == pytest.approx([-1, -1])
-    constant = lists[records.CONSTANT]
+    constant = lists[heatmap_scores.CONSTANT]
     assert constant["gain remove"] == [0, 0] == constant["density remove"]
     assert lists["oracle"]["gain remove"] == pytest.approx([1 - value for value in constant["sum remove"]])
     shown = np.array(made[0]["shown"])
@@ -163,26 +177,32 @@ def test_rows_of_known_maps(found):
 
 def test_swaps_are_found_only_where_both_fills_are_sure():
     def record(a, b, noise):
-        one = {"deletion, grey": a[0] + noise, "deletion, blurred": a[1] - noise, "insertion, grey": 0.0,
-               "insertion, blurred": 0.0, "sums": [], "densities": []}  # fmt: skip
+        one = {
+            "deletion, grey": a[0] + noise,
+            "deletion, blurred": a[1] - noise,
+            "insertion, grey": 0.0,
+            "insertion, blurred": 0.0,
+            "sums": [],
+            "densities": [],
+        }
         other = one | {"deletion, grey": b[0], "deletion, blurred": b[1]}
         return {
-            "maps": {records.CONSTANT: one, "saliency": one, "occlusion": other},
+            "maps": {heatmap_scores.CONSTANT: one, "saliency": one, "occlusion": other},
             "effects": {},
             "shown": [],
         }
 
     rng = np.random.default_rng(0)
     sure = [record((0.1, 0.5), (0.3, 0.3), n) for n in rng.normal(0, 0.05, 30)]
-    (swap,) = records.swaps(sure)
+    (swap,) = heatmap_scores.swaps(sure)
     assert swap[:3] == ["deletion", "saliency", "occlusion"] and swap[3][0] < 0 < swap[4][0]
     unsure = [record((0.1, 0.31), (0.3, 0.3), n) for n in rng.normal(0, 0.3, 30)]
-    assert records.swaps(unsure) == []
+    assert heatmap_scores.swaps(unsure) == []
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(scoreboard, "CHUNK", 1)
-    monkeypatch.setattr(records, "cost", lambda lab, ask: {})
+    monkeypatch.setattr(heatmap_scores, "cost", lambda lab, ask: {})
     rendered = []
 
     def stopped(lab, some, flips):
@@ -190,18 +210,39 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
         if len(rendered) == 2:
             raise KeyboardInterrupt
         effects = {
-            q: {unit: [0.1, 0.2] for unit in games.UNITS} for q in (*games.QUESTIONS, "pasted", "old shadow")
+            q: {unit: [0.1, 0.2] for unit in part_ablation.UNITS}
+            for q in (*part_ablation.QUESTIONS, "pasted", "old shadow")
         }
-        map_ = {"pointing": 1.0, "mass": 0.5, "rank": 0.5, "sums": [1.0, 2.0], "densities": [1.0, 1.0],
-                **(dict.fromkeys(("deletion, grey", "deletion, blurred", "insertion, grey", "insertion, blurred"), 0.3)
-                   if flips else {})}  # fmt: skip
-        return [{"scene": some[0].index, "label": 0, "right": True, "shown": [True, True], "shadow": [[0.1, 0.0]] * 2,
-                 "whole": {"logit": 1.0, "log-odds": 1.0}, "effects": effects,
-                 "maps": {records.CONSTANT: map_, "saliency": map_}}]  # fmt: skip
+        map_ = {
+            "pointing": 1.0,
+            "mass": 0.5,
+            "rank": 0.5,
+            "sums": [1.0, 2.0],
+            "densities": [1.0, 1.0],
+            **(
+                dict.fromkeys(
+                    ("deletion, grey", "deletion, blurred", "insertion, grey", "insertion, blurred"), 0.3
+                )
+                if flips
+                else {}
+            ),
+        }
+        return [
+            {
+                "scene": some[0].index,
+                "label": 0,
+                "right": True,
+                "shown": [True, True],
+                "shadow": [[0.1, 0.0]] * 2,
+                "whole": {"logit": 1.0, "log-odds": 1.0},
+                "effects": effects,
+                "maps": {heatmap_scores.CONSTANT: map_, "saliency": map_},
+            }
+        ]
 
-    monkeypatch.setattr(records, "scene_records", stopped)
-    monkeypatch.setattr(games, "games", lambda gallery, first, count, **_: [FakeGame(first)])
-    monkeypatch.setattr(records, "question", lambda lab, some: None)
+    monkeypatch.setattr(heatmap_scores, "scene_records", stopped)
+    monkeypatch.setattr(part_ablation, "games", lambda gallery, first, count, **_: [FakeGame(first)])
+    monkeypatch.setattr(heatmap_scores, "question", lambda lab, some: None)
     out = tmp_path / "results.json"
     with pytest.raises(KeyboardInterrupt):
         scoreboard.run(["alex"], 3, 1, out, folder=tmp_path)
@@ -236,10 +277,10 @@ def test_spearman_of_maps_against_scipy():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 9, (3, 50)).astype(float), rng.normal(size=(3, 50))
     expected = [stats.spearmanr(x, y)[0] for x, y in zip(a, b, strict=True)]
-    assert changes.spearman(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
-    assert changes.spearman(torch.ones(1, 4), torch.rand(1, 4)) == [0]
+    assert map_similarity.spearman(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
+    assert map_similarity.spearman(torch.ones(1, 4), torch.rand(1, 4)) == [0]
     with pytest.raises(ValueError, match="NaN"):
-        changes.spearman(torch.full((1, 4), torch.nan), torch.rand(1, 4))
+        map_similarity.spearman(torch.full((1, 4), torch.nan), torch.rand(1, 4))
 
 
 def test_where_a_cascade_reaches_its_null():
@@ -252,7 +293,7 @@ def test_where_a_cascade_reaches_its_null():
 
 def test_a_sanity_check_of_two_images(tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "SEEDS", (1,))
-    monkeypatch.setattr(changes, "STEPS", 2)
+    monkeypatch.setattr(map_similarity, "STEPS", 2)
     monkeypatch.setattr(sanity, "SLICE", 2)
     others = {7: open_lab(device="cpu").untrained(7)}
     path = sanity.run(tmp_path / "sanity.json", tmp_path, others, count=3)
@@ -281,13 +322,19 @@ def test_shipped_results_are_of_the_shipped_nets(study):
             assert rows["weights"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
             assert rows["scenes"] >= 300
             missing = {"CAM"} if name == "alex" else set()
-            assert set(rows["rows"]) == set(METHODS) - missing | {records.PASTED}
+            assert set(rows["rows"]) == set(METHODS) - missing | {heatmap_scores.PASTED}
             assert set(rows["slice"]) == set(rows["rows"])
             assert set(rows["cost"]) >= {m.name for m in METHODS.values() if m.kind == "method"} - missing
             assert set(rows["rows"]["saliency"]) >= {
-                *records.PLACE, records.LIKE, *(f"gain {q}" for q in games.QUESTIONS),
-                *(f"{way}, {fill}" for way in ("deletion", "insertion") for fill in (*records.FILLS, records.TRUE)),
-            }  # fmt: skip
+                *heatmap_scores.PLACE,
+                heatmap_scores.LIKE,
+                *(f"gain {q}" for q in part_ablation.QUESTIONS),
+                *(
+                    f"{way}, {fill}"
+                    for way in ("deletion", "insertion")
+                    for fill in (*heatmap_scores.FILLS, heatmap_scores.TRUE)
+                ),
+            }
             for scores in rows["rows"].values():
                 assert all(low <= mean <= high for mean, low, high in scores.values())
-    assert table["command"].startswith("python -m lecture_utils.studies.")
+    assert table["command"].startswith("python -m experiments ")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.train import studio_factors as judge
 from lecture_utils import datasets, store
-from lecture_utils.nets import studio_factors as judge
 
 
 def made(split, count):

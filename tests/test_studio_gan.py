@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.train import runs, studio_gan
 from lecture_utils import store
-from lecture_utils.nets import runs, studio_gan
 
 TINY = studio_gan.Recipe(images=12, turns=5, batch=4, latent=6, channels=4)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.train import studio_pixelcnn
 from lecture_utils import datasets, store
-from lecture_utils.nets import studio_pixelcnn
 
 TINY = studio_pixelcnn.Recipe(images=12, steps=4, batch=4, width=6, kernel=3, dilations=(1, 2))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.train import studio_vae
 from lecture_utils import store
-from lecture_utils.nets import studio_vae
 
 TINY = studio_vae.Recipe(images=12, steps=5, batch=4, latent=3, widths=(4, 4, 8))
 

@@ -80,8 +80,10 @@ def test_starts_and_seeds():
         stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, start="noise", seed=7, **none).images, noise
     )
     assert torch.equal(texture(net, STYLE, WEIGHTS, seed=7, **none).images, noise)
-    for make in (lambda s: texture(net, STYLE, WEIGHTS, steps=3, seed=s, octaves=1),
-                 lambda s: stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=3, start="noise", seed=s)):  # fmt: skip
+    for make in (
+        lambda s: texture(net, STYLE, WEIGHTS, steps=3, seed=s, octaves=1),
+        lambda s: stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=3, start="noise", seed=s),
+    ):
         assert torch.equal(make(1).images, make(1).images) and not torch.equal(make(1).images, make(2).images)
 
 
@@ -177,7 +179,11 @@ def stylized(content=CONTENT, style=STYLE, content_layer="conv2", style_weights=
     [
         ({"content": CONTENT * 255}, ValueError, "content: .* looks like 0-255"),
         ({"content": CONTENT[:, :1]}, ValueError, r"expected 3 channels, got 1: grey\? use \.expand"),
-        ({"style": torch.cat([STYLE, STYLE[:, :1]], 1)}, ValueError, r"style: .* got 4: RGBA\? use \[:, :3\]"),
+        (
+            {"style": torch.cat([STYLE, STYLE[:, :1]], 1)},
+            ValueError,
+            r"style: .* got 4: RGBA\? use \[:, :3\]",
+        ),
         ({"style": STYLE[0]}, ValueError, r"style: .* use image\[None\]"),
         ({"style": STYLE * torch.nan}, ValueError, "style: expected finite"),
         ({"style": toy_images(2)}, ValueError, "style: expected 1 image, or one for each of the 1, got 2"),
@@ -194,9 +200,13 @@ def stylized(content=CONTENT, style=STYLE, content_layer="conv2", style_weights=
         ({"jitter": 1.5}, ValueError, "jitter: expected a whole number"),
         ({"lr": 0}, ValueError, "lr: expected a number above 0"),
         ({"octaves": 0}, ValueError, "octaves: expected a whole number of at least 1"),
-        ({"content": torch.rand(1, 3, 1, 1).double(), "net": random_net("gap")}, ValueError, "cannot take images"),
+        (
+            {"content": torch.rand(1, 3, 1, 1).double(), "net": random_net("gap")},
+            ValueError,
+            "cannot take images",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refusals(arguments, error, message):
     if "net" in arguments:
         arguments = arguments | {"content_layer": "relu3", "style_weights": {"relu3": 1}}

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.studies import style_mixer as study
 from lecture_utils import open_lab, store
 from lecture_utils.explorers import StyleMixer
 from lecture_utils.explorers.style_mixer import HEAD, PANEL, SECOND, WEIGHTS, _place
-from lecture_utils.studies import style_mixer as study
 
 PAIR, ALL = tuple(study.PAIRS)[0], tuple(study.DEPTHS)[-1]
 

@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
+from experiments.studies import contact_sheets, fast_style, inversions, style_gallery
+from experiments.train import fast_style_net as painter
 from lecture_utils import open_lab, store, synthesis
-from lecture_utils.nets import fast_style as painter
-from lecture_utils.studies import fast_style, inversions, sheets, style_gallery
 
 ROOM = 1_300_000  # bytes for all pictures of these studies
 
@@ -111,7 +111,7 @@ def test_an_unknown_name_is_refused(study, capsys):
 
 def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
     flat = torch.rand(4, 5, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, -1, 16, 16)
-    sheets.save(flat, tmp_path / "gap-untrained.jpg", quality=92, subsampling=0)
+    contact_sheets.save(flat, tmp_path / "gap-untrained.jpg", quality=92, subsampling=0)
     monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name.split("/")[-1])
     torch.testing.assert_close(inversions.pictures("gap, untrained"), flat, atol=0.01, rtol=0)
 

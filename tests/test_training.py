@@ -12,7 +12,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from lecture_utils.nets import augment, evaluate, train, weights
+from experiments.train import augment, evaluate
+from experiments.train import classifier as train
+from lecture_utils.models import weights
 
 FEW = {"epochs": 3, "images": 32, "batch": 16, "classes": 4}
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8)
@@ -65,7 +67,7 @@ import signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_training import Blobs, FEW
-from lecture_utils.nets import train
+from experiments.train import classifier as train
 folder = Path({folder!r})
 recipe = train.Recipe("gap", **FEW)
 train.parse = lambda argv: (recipe, dict(threads=1, out=folder / "out", runs=folder / "runs"))
@@ -209,11 +211,14 @@ def test_either_object_of_a_pair_is_the_target():
     assert set(targets[:500].tolist()) == {3, 7} and set(targets[500:].tolist()) == {2}
 
 
-@pytest.mark.parametrize("options, message", [
-    (["alexx"], "did you mean 'alex'"),
-    (["gap", "--conv1", "7/2"], "for alex"),
-    (["alex", "--images", "3"], "at least 64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["alexx"], "did you mean 'alex'"),
+        (["gap", "--conv1", "7/2"], "for alex"),
+        (["alex", "--images", "3"], "at least 64"),
+    ],
+)
 def test_wrong_options_are_named(options, message, capsys):
     with pytest.raises(SystemExit):
         train.main(options)
@@ -241,11 +246,14 @@ def test_accuracy_of_pairs_counts_either_object_and_both():
     assert found == {"top1": pytest.approx(4 / 6), "both": pytest.approx(2 / 4)}
 
 
-@pytest.mark.parametrize("options", [
-    ["alex", "--conv1", "7/4", "--no-decay", "--seed", "2", "--numbers-only"],
-    ["gap", "--epochs", "3", "--rate", "0.003"],
-    ["zf", "--no-small-init", "--images", "640"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["alex", "--conv1", "7/4", "--no-decay", "--seed", "2", "--numbers-only"],
+        ["gap", "--epochs", "3", "--rate", "0.003"],
+        ["zf", "--no-small-init", "--images", "640"],
+    ],
+)
 def test_the_command_on_a_card_repeats_the_training(options):
     recipe, rest = train.parse(options)
     words = train.command(recipe, 1, rest["numbers_only"]).split()

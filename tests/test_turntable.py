@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lecture_utils import nets
+from lecture_utils import models
 from lecture_utils.explorers import Explorer, Slider, Turntable
 from lecture_utils.explorers.turntable import BARS, RULER, SIDE, ZOOM
 from lecture_utils.world import CLASSES, render, sample_scene
@@ -17,7 +17,7 @@ from lecture_utils.world import CLASSES, render, sample_scene
 class Lab:
     """As much of a lab as a turntable needs: untrained, but not undecided."""
 
-    classes, name, net = tuple(CLASSES), "alex", nets.build("alex")
+    classes, name, net = tuple(CLASSES), "alex", models.build("alex")
 
     def logits(self, images):
         with torch.no_grad():

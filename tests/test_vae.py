@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lecture_utils.generative import VAE, elbo_loss, fit, iwae, kl_to_standard, quadrature
-from lecture_utils.generative.coders import ConvDecoder, ConvEncoder
+from lecture_utils.generative.conv_vae import ConvDecoder, ConvEncoder
 from lecture_utils.generative.importance import grid, log_mean, log_mean_of_first, log_normal, log_weights
 from lecture_utils.generative.likelihoods import DiscretisedLogistic, Gaussian
 from lecture_utils.generative.vae import draw_code

@@ -303,10 +303,10 @@ def test_guided_backprop_through_an_untrained_net_points_badly(many, name):
     import torch
     from captum.attr import GuidedBackprop
 
-    from lecture_utils import nets
+    from lecture_utils import models
 
     _, pictures = many
-    net = nets.build(name, seed=0).eval()
+    net = models.build(name, seed=0).eval()
     images = torch.from_numpy(np.stack([p.image for p in pictures]))
     targets = torch.arange(len(images)) % 16
     with warnings.catch_warnings():

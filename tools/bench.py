@@ -118,9 +118,9 @@ def training(quick):
     import numpy as np
     import torch
 
-    from lecture_utils.nets import NETS
-    from lecture_utils.nets.data import COUNTS
-    from lecture_utils.nets.train import Recipe, Run, fast_bfloat16
+    from experiments.train.classifier import Recipe, Run, fast_bfloat16
+    from experiments.train.data import COUNTS
+    from lecture_utils.models import NETS
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = "bfloat16" if fast_bfloat16(device) else "float32"
@@ -147,7 +147,7 @@ def answering(quick):
     """One net's opinion of one image, as a slider asks for it."""
     import torch
 
-    from lecture_utils.nets import build
+    from lecture_utils.models import build
 
     net, image = build("alex"), torch.rand(1, 3, 112, 112)
     times = []
@@ -165,7 +165,7 @@ def extracting(quick):
     import torch
 
     from lecture_utils import features
-    from lecture_utils.nets import build
+    from lecture_utils.models import build
 
     images, layer = torch.rand(128 if quick else 512, 3, 112, 112), "relu7"
     net = build("alex").eval()
@@ -235,10 +235,10 @@ def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch
 
+    from experiments.studies import completions
+    from experiments.train import studio_gan, studio_pixelcnn, studio_vae
     from lecture_utils import datasets, explorers, features, open_lab
     from lecture_utils.generative import VAE
-    from lecture_utils.nets import studio_gan, studio_pixelcnn, studio_vae
-    from lecture_utils.studies import completions
 
     allowed, threads = (
         (os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None),

@@ -34,8 +34,13 @@ def attacks(FGSM, PGD, net, images):
     loss, labels = torch.nn.CrossEntropyLoss(reduction="none"), images.new_zeros(len(images)).long()
     once, often = FGSM(net, loss, 0, 1), PGD(net, loss, 0, 1)
     few, size = images[: max(1, len(images) // 4)], 2.5 * EPS / STEPS
-    yield "FGSM", lambda: synthesis.fgsm(net, images, labels, EPS), lambda: once.perturb(
-        images.clone(), EPS, labels)  # fmt: skip
-    yield f"PGD, {STEPS} steps", lambda: synthesis.pgd(
-        net, few, labels[: len(few)], EPS, STEPS, size), lambda: often.perturb(
-        few.clone(), EPS, size, STEPS, labels[: len(few)])  # fmt: skip
+    yield (
+        "FGSM",
+        lambda: synthesis.fgsm(net, images, labels, EPS),
+        lambda: once.perturb(images.clone(), EPS, labels),
+    )
+    yield (
+        f"PGD, {STEPS} steps",
+        lambda: synthesis.pgd(net, few, labels[: len(few)], EPS, STEPS, size),
+        lambda: often.perturb(few.clone(), EPS, size, STEPS, labels[: len(few)]),
+    )

@@ -33,7 +33,7 @@ def nets(quick):
     """{name: (net, the layer for Grad-CAM, images)}: one of the course's, and one with functional, reused ReLUs."""
     import torch
 
-    from lecture_utils.nets import build, imagenet
+    from lecture_utils.models import build, imagenet
 
     draws = torch.Generator().manual_seed(0)
     some = torch.rand(4 if quick else IMAGES, 3, 112, 112, generator=draws)
@@ -56,14 +56,26 @@ def gradients(captum, net, layer, images, targets):
         return integrated.attribute(few, target=wanted, n_steps=STEPS, internal_batch_size=batch)
 
     best = fastest(integrate)
-    yield "saliency", lambda: attribution.saliency(net, images, targets), lambda: saliency.attribute(
-        leaf(), targets, abs=False)  # fmt: skip
-    yield "guided backprop", lambda: attribution.guided_backprop(net, images, targets), lambda: guided.attribute(
-        leaf(), targets)  # fmt: skip
-    yield "Grad-CAM", lambda: attribution.grad_cam(net, images, targets, layer, raw=True), lambda: cam.attribute(
-        images, targets, relu_attributions=True)  # fmt: skip
-    yield "integrated gradients", lambda: attribution.integrated_gradients(
-        net, few, wanted, steps=STEPS), lambda: integrate(best)  # fmt: skip
+    yield (
+        "saliency",
+        lambda: attribution.saliency(net, images, targets),
+        lambda: saliency.attribute(leaf(), targets, abs=False),
+    )
+    yield (
+        "guided backprop",
+        lambda: attribution.guided_backprop(net, images, targets),
+        lambda: guided.attribute(leaf(), targets),
+    )
+    yield (
+        "Grad-CAM",
+        lambda: attribution.grad_cam(net, images, targets, layer, raw=True),
+        lambda: cam.attribute(images, targets, relu_attributions=True),
+    )
+    yield (
+        "integrated gradients",
+        lambda: attribution.integrated_gradients(net, few, wanted, steps=STEPS),
+        lambda: integrate(best),
+    )
 
 
 def occlusions(captum, name, net, images, quick):

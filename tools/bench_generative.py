@@ -50,9 +50,9 @@ def draw(model, count, cached=False):
 
 def trainings():
     """(what, model, x, loss) for each model that `fit` trains in a notebook."""
+    from experiments.train import studio_vae
     from lecture_utils import datasets
     from lecture_utils.generative import PixelCNN, RowLSTM, elbo_loss, nats
-    from lecture_utils.nets import studio_vae
 
     x = datasets.load("digits").train.pixels
     yield "gated PixelCNN", PixelCNN(17, (8, 8), layers=3, width=32, first=5, dropout=0.2), x, nats
@@ -94,12 +94,12 @@ def gaming(quick):
     """Images/s of `play` in % of that of the bare passes of both players."""
     import torch
 
-    from lecture_utils.generative import dcgan, discriminator_loss, generator_loss, play
+    from lecture_utils.generative import dcgan, discriminator_loss, gan_trainer, generator_loss
     from lecture_utils.progress import silenced
 
     turns, images = 2 if quick else 6, torch.rand(64, 3, 32, 32)
     makes, judges = dcgan.nets(0, latent=64, channels=48, norm="none")
-    game = play.Game(makes, judges)
+    game = gan_trainer.Game(makes, judges)
     makes.train(), judges.train()
 
     def bare():
@@ -113,7 +113,7 @@ def gaming(quick):
 
     def ours():
         with silenced():
-            play.play(game, images, turns, batch=64)
+            gan_trainer.play(game, images, turns, batch=64)
 
     ours(), bare()  # warm up
     times = []

@@ -15,10 +15,10 @@ def rows(quick):
     """Yield (what, value, unit, target): images/s of features.top_patches and of the bare net up to the same layer."""
     import torch
 
-    from lecture_utils import features, nets, open_lab
+    from lecture_utils import features, models, open_lab
 
     images = open_lab(device="cpu").gallery.images[: 256 if quick else 1200]
-    net = nets.build("alex").eval()
+    net = models.build("alex").eval()
     place = list(dict(net.named_children())).index(LAYER)
     lower = torch.nn.Sequential(*list(net.children())[: place + 1])
 

@@ -26,7 +26,7 @@ def comparisons(steps):
     """(what, our call of so many steps, as many bare passes)."""
     import torch
 
-    from lecture_utils.nets import build
+    from lecture_utils.models import build
     from lecture_utils.synthesis import Blur, Jitter, ascend, channel, invert, stylize
 
     net, draws = build("alex").eval().requires_grad_(False), torch.Generator().manual_seed(0)

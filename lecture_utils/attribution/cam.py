@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from ..checks import check_images, check_layer, check_targets
-from ..hooks import eval_mode
-from ..passes import differentiable, logits_of, score_of
+from ..hooks import differentiable, eval_mode, logits_of, score_of
 from .gradients import guided_backprop
 
 BATCH = 64  # images in one pass: more of them need more memory and are no faster

@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..checks import check_images, check_layer
-from ..hooks import activations
-from ..passes import differentiable, gradient_of, logits_of
+from ..hooks import activations, differentiable, gradient_of, logits_of
 from .gradients import unit
 from .relu_rules import relu_rule
 
@@ -60,9 +59,14 @@ def project(modules, inputs, channel):
             shape, switches = maps.shape, None
             if isinstance(module, nn.MaxPool2d):
                 maps, switches = F.max_pool2d(
-                    maps, module.kernel_size, module.stride, module.padding, module.dilation,
-                    module.ceil_mode, return_indices=True,
-                )  # fmt: skip
+                    maps,
+                    module.kernel_size,
+                    module.stride,
+                    module.padding,
+                    module.dilation,
+                    module.ceil_mode,
+                    return_indices=True,
+                )
             else:
                 maps = _forward(module, maps)
             seen.append((module, shape, switches))

@@ -5,8 +5,7 @@ from contextlib import nullcontext
 import torch
 
 from ..checks import check_layer, near_miss
-from ..hooks import activations
-from ..passes import differentiable, gradient_of, logits_of, score_of
+from ..hooks import activations, differentiable, gradient_of, logits_of, score_of
 from .relu_rules import relu_rule
 
 HEATS = ("absolute", "squared", "positive", "signed")

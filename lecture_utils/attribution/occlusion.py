@@ -5,8 +5,7 @@ from math import ceil
 import torch
 
 from ..checks import check_images, check_targets
-from ..hooks import eval_mode
-from ..passes import logits_of
+from ..hooks import eval_mode, logits_of
 from .window import first_layers_on_a_window
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..checks import check_images, check_targets
-from ..passes import differentiable, logits_of, score_of
+from ..hooks import differentiable, logits_of, score_of
 from .gradients import saliency
 
 BATCH = 64  # points in one pass

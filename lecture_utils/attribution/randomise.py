@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..checks import check_images, near_miss
-from ..passes import differentiable, logits_of
+from ..hooks import differentiable, logits_of
 from .gradients import saliency
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)

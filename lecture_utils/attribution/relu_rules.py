@@ -29,9 +29,23 @@ RELUS = {F.relu, torch.relu, torch.Tensor.relu, aten.relu, aten.relu.default}  #
 RELUS_IN_PLACE = {torch.relu_, torch.Tensor.relu_, aten.relu_, aten.relu_.default}  # F.relu_ is torch.relu_
 THRESHOLDS = {F.threshold: False, torch.threshold: False, torch.threshold_: True}  # True: in place
 OTHERS = {
-    "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish", "prelu", "relu6", "rrelu",
-    "selu", "sigmoid", "silu", "softplus", "tanh",
-}  # fmt: skip
+    "celu",
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "mish",
+    "prelu",
+    "relu6",
+    "rrelu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "tanh",
+}
 
 
 class ReLU(torch.autograd.Function):
@@ -109,5 +123,7 @@ def relu_rule(rule):
         yield switch
     if rule != "plain" and not switch.count:
         found = ", ".join(f"{name} ({count} times)" for name, count in switch.others.items())
-        raise ValueError(f"net: no ReLU was called, so the {rule} rule would change nothing; other non-linearities "
-                         f"keep their own derivative. Found: {found or 'none'}")  # fmt: skip
+        raise ValueError(
+            f"net: no ReLU was called, so the {rule} rule would change nothing; other non-linearities "
+            f"keep their own derivative. Found: {found or 'none'}"
+        )

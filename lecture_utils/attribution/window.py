@@ -71,11 +71,15 @@ def _plain(layers):
     """One convolution with zeros around, layers that look at single pixels, one pooling without padding."""
     conv, *between, pool = layers if len(layers) > 1 else [None, None]
     return (
-        isinstance(conv, nn.Conv2d) and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+        isinstance(conv, nn.Conv2d)
+        and conv.padding_mode == "zeros"
+        and not isinstance(conv.padding, str)
         and all(isinstance(module, PIXEL_BY_PIXEL) for module in between)
-        and isinstance(pool, POOLINGS) and not pool.ceil_mode
-        and _pair(pool.padding) == (0, 0) and _pair(getattr(pool, "dilation", 1)) == (1, 1)
-    )  # fmt: skip
+        and isinstance(pool, POOLINGS)
+        and not pool.ceil_mode
+        and _pair(pool.padding) == (0, 0)
+        and _pair(getattr(pool, "dilation", 1)) == (1, 1)
+    )
 
 
 def _pair(value):

@@ -68,9 +68,17 @@ def some_climbs():
     more = [((1, 2, 3), 5, 2, 0.5), ((3, 6, 5), 7, 3, 0.1), ((3, 9, 12), 8, 4, 0.05)]
     return [
         {"image": torch.zeros(1, 2, 3), "weights": corner, "lr": 4.0, "steps": 2, "every": 2},
-        *({"image": _random(*shape, seed=n).sigmoid(), "weights": _random(*shape, seed=n + 10), "lr": lr,
-           "steps": steps, "every": every} for n, (shape, steps, every, lr) in enumerate(more)),
-    ]  # fmt: skip
+        *(
+            {
+                "image": _random(*shape, seed=n).sigmoid(),
+                "weights": _random(*shape, seed=n + 10),
+                "lr": lr,
+                "steps": steps,
+                "every": every,
+            }
+            for n, (shape, steps, every, lr) in enumerate(more)
+        ),
+    ]
 
 
 @BLURRED.mistake("it is blurred after the first step, then after `every` more: count from 1, (number + 1)")

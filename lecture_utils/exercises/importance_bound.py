@@ -61,14 +61,27 @@ def in_fifty_digits(log_joint, log_code, k):
 
 @BOUND.inputs
 def some_draws():
-    tiny = {"log_joint": torch.tensor([[1.0, 3.0, 4.0, 2.0]]).log(),
-            "log_code": torch.tensor([[1.0, 1.0, 2.0, 0.5]]).log(), "k": 2}  # fmt: skip
-    more = [{"log_joint": torch.tensor([[-2.0, -4.0, -3.0, -1.0, -2.5, -5.0]]),
-             "log_code": torch.tensor([[-1.0, -0.5, -2.0, -3.0, -1.0, -0.5]]), "k": 3}]  # fmt: skip
+    tiny = {
+        "log_joint": torch.tensor([[1.0, 3.0, 4.0, 2.0]]).log(),
+        "log_code": torch.tensor([[1.0, 1.0, 2.0, 0.5]]).log(),
+        "k": 2,
+    }
+    more = [
+        {
+            "log_joint": torch.tensor([[-2.0, -4.0, -3.0, -1.0, -2.5, -5.0]]),
+            "log_code": torch.tensor([[-1.0, -0.5, -2.0, -3.0, -1.0, -0.5]]),
+            "k": 3,
+        }
+    ]
     for n, draws, k, far in ((3, 8, 1, -20.0), (4, 12, 3, -1000.0), (3, 10, 10, 300.0)):
         apart = torch.linspace(0.5, 3.0, n)[:, None]  # how much the draws of an image differ
-        more.append({"log_joint": far + 60 * torch.arange(n)[:, None] + apart * _random(n, draws, seed=n),
-                     "log_code": -4 + apart * _random(n, draws, seed=n + 1), "k": k})  # fmt: skip
+        more.append(
+            {
+                "log_joint": far + 60 * torch.arange(n)[:, None] + apart * _random(n, draws, seed=n),
+                "log_code": -4 + apart * _random(n, draws, seed=n + 1),
+                "k": k,
+            }
+        )
     return [tiny, *more]
 
 

@@ -79,14 +79,27 @@ def by_autograd_in_one_go(image, weights, lr, tv, shifts):
 
 @JITTERED.inputs
 def some_shifts():
-    tiny = {"image": torch.tensor([[[0.2, 0.4, 0.4]]]), "weights": torch.tensor([[[[1.0, 0.0, 0.0]]]]), "lr": 0.1,
-            "tv": 0.5, "shifts": torch.tensor([[0, 1]])}  # fmt: skip
+    tiny = {
+        "image": torch.tensor([[[0.2, 0.4, 0.4]]]),
+        "weights": torch.tensor([[[[1.0, 0.0, 0.0]]]]),
+        "lr": 0.1,
+        "tv": 0.5,
+        "shifts": torch.tensor([[0, 1]]),
+    }
     more = [((1, 3, 2), 2, 0.02, [[1, 0], [0, 1]]), ((3, 5, 6), 4, 0.01, [[2, -1], [-3, 2], [1, 1]])]
     return [
         tiny,
-        *({"image": _random(*shape, seed=k).sigmoid(), "weights": _random(k, *shape, seed=k + 5), "lr": lr,
-           "tv": 2.0, "shifts": torch.tensor(shifts)} for shape, k, lr, shifts in more),
-    ]  # fmt: skip
+        *(
+            {
+                "image": _random(*shape, seed=k).sigmoid(),
+                "weights": _random(k, *shape, seed=k + 5),
+                "lr": lr,
+                "tv": 2.0,
+                "shifts": torch.tensor(shifts),
+            }
+            for shape, k, lr, shifts in more
+        ),
+    ]
 
 
 @JITTERED.mistake(

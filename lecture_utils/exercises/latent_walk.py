@@ -61,15 +61,27 @@ def by_scipy(red_mugs, blue_mugs, blue_cars, steps):
 
 @WALK.inputs
 def some_walks():
-    tiny = {"red_mugs": torch.tensor([[0.5, 1.0], [0.5, 3.0]]), "blue_mugs": torch.tensor([[0.0, 0.0], [2.0, 0.0]]),
-            "blue_cars": torch.tensor([[2.0, -1.0], [2.0, 1.0]]), "steps": 2}  # fmt: skip
-    wide = {"red_mugs": torch.tensor([[0.5, 0.0, 2.0]]), "blue_mugs": torch.tensor([[-1.0, 0.5, 1.0], [0.0, 1.5, 0.0]]),
-            "blue_cars": torch.tensor([[0.0, 1.0, -1.0], [2.0, 1.0, 0.0]]), "steps": 3}  # fmt: skip
+    tiny = {
+        "red_mugs": torch.tensor([[0.5, 1.0], [0.5, 3.0]]),
+        "blue_mugs": torch.tensor([[0.0, 0.0], [2.0, 0.0]]),
+        "blue_cars": torch.tensor([[2.0, -1.0], [2.0, 1.0]]),
+        "steps": 2,
+    }
+    wide = {
+        "red_mugs": torch.tensor([[0.5, 0.0, 2.0]]),
+        "blue_mugs": torch.tensor([[-1.0, 0.5, 1.0], [0.0, 1.5, 0.0]]),
+        "blue_cars": torch.tensor([[0.0, 1.0, -1.0], [2.0, 1.0, 0.0]]),
+        "steps": 3,
+    }
     more = [
-        {"red_mugs": _random(few, latent, seed=few), "blue_mugs": _random(few + 2, latent, seed=few + 10),
-         "blue_cars": _random(few + 1, latent, seed=few + 20), "steps": steps}
+        {
+            "red_mugs": _random(few, latent, seed=few),
+            "blue_mugs": _random(few + 2, latent, seed=few + 10),
+            "blue_cars": _random(few + 1, latent, seed=few + 20),
+            "steps": steps,
+        }
         for few, latent, steps in ((4, 16, 6), (6, 64, 1))
-    ]  # fmt: skip
+    ]
     return [tiny, wide, *more]
 
 

@@ -68,8 +68,12 @@ def added_up_by_scipy(pixels, mean, log_scale, levels):
 def some_pixels():
     def same(pixels, mean, scale, levels):
         pixels = torch.tensor(pixels)
-        return {"pixels": pixels, "mean": torch.full(pixels.shape, mean),
-                "log_scale": torch.full(pixels.shape, scale).log(), "levels": levels}  # fmt: skip
+        return {
+            "pixels": pixels,
+            "mean": torch.full(pixels.shape, mean),
+            "log_scale": torch.full(pixels.shape, scale).log(),
+            "levels": levels,
+        }
 
     pixels = torch.randint(17, (4, 1, 5, 6), generator=torch.Generator().manual_seed(1))
     pixels[0, 0, 0, :4] = torch.tensor([0, 16, 0, 16])
@@ -77,11 +81,15 @@ def some_pixels():
         same([0, 1, 2], 0.5, 1.0, 3),
         same([0, 1, 2, 3], 0.5, 2.0, 4),
         same([0, 1, 2, 3], -1.0, 0.7, 4),
-        {"pixels": pixels, "mean": 8 + 5 * _random(4, 1, 5, 6, seed=2),
-         "log_scale": 0.5 * _random(4, 1, 5, 6, seed=3), "levels": 17},
+        {
+            "pixels": pixels,
+            "mean": 8 + 5 * _random(4, 1, 5, 6, seed=2),
+            "log_scale": 0.5 * _random(4, 1, 5, 6, seed=3),
+            "levels": 17,
+        },
         same([0, 1, 100], 250.0, 1.5, 256),
         same([150, 254, 255], 5.0, 1.5, 256),
-    ]  # fmt: skip
+    ]
 
 
 @LEVELS.mistake("the ends are treated like the rest; level 0 gathers all below it, the last one all above it")

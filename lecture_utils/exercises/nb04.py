@@ -62,15 +62,24 @@ def by_one_convolution(image, weights, size, stride, fill):
 
 @OCCLUSION.inputs
 def some_pictures():
-    tiny = {"image": torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]),
-            "weights": torch.tensor([[[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]]]),
-            "size": 2, "stride": 1, "fill": 0.5}  # fmt: skip
+    tiny = {
+        "image": torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]),
+        "weights": torch.tensor([[[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]]]),
+        "size": 2,
+        "stride": 1,
+        "fill": 0.5,
+    }
     shapes = [((1, 4, 5), 2, 2, 0.0), ((3, 7, 7), 3, 2, 0.5), ((3, 16, 11), 4, 3, 1.0)]
     more = [
-        {"image": _random(*shape, seed=n).sigmoid(), "weights": _random(*shape, seed=n + 10), "size": size,
-         "stride": stride, "fill": fill}
+        {
+            "image": _random(*shape, seed=n).sigmoid(),
+            "weights": _random(*shape, seed=n + 10),
+            "size": size,
+            "stride": stride,
+            "fill": fill,
+        }
         for n, (shape, size, stride, fill) in enumerate(shapes)
-    ]  # fmt: skip
+    ]
     return [tiny, *more]
 
 
@@ -187,14 +196,21 @@ def on_paper(images, w1, w2, targets):
 
 @SALIENCY.inputs
 def some_small_nets():
-    tiny = {"images": torch.tensor([1.0, 0.5, 0.0, 1.0, 0.5, 0.5]).view(1, 3, 1, 2),
-            "w1": torch.tensor([[1.0, -2.0, 0.0, 1.0, 3.0, -1.0], [-1.0, 0.0, 2.0, 0.0, -1.0, 4.0]]),
-            "w2": torch.tensor([[2.0, -1.0], [1.0, 1.0]]), "targets": torch.tensor([0])}  # fmt: skip
+    tiny = {
+        "images": torch.tensor([1.0, 0.5, 0.0, 1.0, 0.5, 0.5]).view(1, 3, 1, 2),
+        "w1": torch.tensor([[1.0, -2.0, 0.0, 1.0, 3.0, -1.0], [-1.0, 0.0, 2.0, 0.0, -1.0, 4.0]]),
+        "w2": torch.tensor([[2.0, -1.0], [1.0, 1.0]]),
+        "targets": torch.tensor([0]),
+    }
     more = [
-        {"images": _random(n, 3, h, w, seed=n).sigmoid(), "w1": _random(hidden, 3 * h * w, seed=n + 10),
-         "w2": _random(classes, hidden, seed=n + 20), "targets": torch.arange(n) * 2 % classes}
+        {
+            "images": _random(n, 3, h, w, seed=n).sigmoid(),
+            "w1": _random(hidden, 3 * h * w, seed=n + 10),
+            "w2": _random(classes, hidden, seed=n + 20),
+            "targets": torch.arange(n) * 2 % classes,
+        }
         for n, h, w, hidden, classes in ((1, 2, 1, 4, 3), (3, 4, 5, 12, 4), (5, 6, 6, 30, 3))
-    ]  # fmt: skip
+    ]
     return [tiny, *more]
 
 
@@ -312,10 +328,14 @@ def some_chains():
         "w3": torch.tensor([2.0, 3.0, 1.0, -1.0]),
     }
     more = [
-        {"x": _random(d, seed=d), "w1": _random(m, d, seed=d + 1), "w2": _random(k, m, seed=d + 2),
-         "w3": _random(k, seed=d + 3)}
+        {
+            "x": _random(d, seed=d),
+            "w1": _random(m, d, seed=d + 1),
+            "w2": _random(k, m, seed=d + 2),
+            "w3": _random(k, seed=d + 3),
+        }
         for d, m, k in ((3, 4, 4), (16, 20, 18), (48, 60, 40))
-    ]  # fmt: skip
+    ]
     return [tiny, *more]
 
 
@@ -414,13 +434,25 @@ def by_autograd_of_the_convolution(signal, weights, stride, size):
 
 @BACKWARD.inputs
 def some_signals():
-    tiny = {"signal": torch.tensor([[[1.0, 2.0]]]), "weights": torch.tensor([[[[1.0, 10.0], [3.0, 30.0]]]]),
-            "stride": 1, "size": (2, 3)}  # fmt: skip
+    tiny = {
+        "signal": torch.tensor([[[1.0, 2.0]]]),
+        "weights": torch.tensor([[[[1.0, 10.0], [3.0, 30.0]]]]),
+        "stride": 1,
+        "size": (2, 3),
+    }
     more = [
-        {"signal": _random(k, rows, cols, seed=k), "weights": _random(k, c, f, f, seed=k + 9), "stride": stride,
-         "size": (f + stride * (rows - 1) + rest, f + stride * (cols - 1))}
-        for k, c, f, rows, cols, stride, rest in ((1, 1, 2, 2, 2, 2, 1), (4, 3, 3, 5, 4, 2, 1), (6, 3, 5, 6, 6, 1, 0))
-    ]  # fmt: skip
+        {
+            "signal": _random(k, rows, cols, seed=k),
+            "weights": _random(k, c, f, f, seed=k + 9),
+            "stride": stride,
+            "size": (f + stride * (rows - 1) + rest, f + stride * (cols - 1)),
+        }
+        for k, c, f, rows, cols, stride, rest in (
+            (1, 1, 2, 2, 2, 2, 1),
+            (4, 3, 3, 5, 4, 2, 1),
+            (6, 3, 5, 6, 6, 1, 0),
+        )
+    ]
     return [tiny, *more]
 
 

@@ -61,7 +61,7 @@ def some_maps():
         {"features": tiny, "weight": square, "targets": torch.tensor([0])},
         {"features": tiny, "weight": square, "targets": torch.tensor([1])},
         {"features": _random(4, 5, 3, 4).relu(), "weight": _random(5, 5, seed=1), "targets": several},
-    ]  # fmt: skip
+    ]
 
 
 @CAM.mistake("you take a column of weight; it is (classes, channels), so a class has a row: weight[k]")
@@ -187,7 +187,7 @@ BOX = Exercise(
         "numbers, counts = label[hot].unique(return_counts=True); the piece is label == numbers[counts.argmax()]. The "
         "box ends one pixel *after* the last one.",
     ),
-)  # fmt: skip
+)
 
 
 @BOX.stub
@@ -309,7 +309,7 @@ BEST = Exercise(
         "Union = k + (pixels of the mask) - intersection. That is one IoU for each k.",
         "A threshold cannot separate equal values: keep only those k after which the heat really falls, and the last.",
     ),
-)  # fmt: skip
+)
 
 
 @BEST.stub

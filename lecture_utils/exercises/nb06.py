@@ -388,8 +388,12 @@ def keep_one(values):
 def all_sets_alike(values):
     n = len(values).bit_length() - 1
     without = [[s for s in range(len(values)) if not s & (1 << i)] for i in range(n)]
-    return torch.stack([torch.stack([values[s | (1 << i)] - values[s] for s in sets]).mean()
-                        for i, sets in enumerate(without)])  # fmt: skip
+    return torch.stack(
+        [
+            torch.stack([values[s | (1 << i)] - values[s] for s in sets]).mean()
+            for i, sets in enumerate(without)
+        ]
+    )
 
 
 @SHAPLEY.mistake("each size of set gets the same total weight n times over: the factor 1/n is missing")

@@ -70,9 +70,14 @@ def some_steps():
     return [
         {"images": tiny, "gradient": slope, "lr": 0.1, "rate": 0.1, "mean": 0.5},
         {"images": tiny.repeat(2, 1, 1, 1), "gradient": flat, "lr": 0.1, "rate": 0.5, "mean": 0.4},
-        {"images": _random(4, 3, 6, 5).sigmoid(), "gradient": sizes * _random(4, 3, 6, 5, seed=1),
-         "lr": 0.2, "rate": 0.05, "mean": 0.45},
-    ]  # fmt: skip
+        {
+            "images": _random(4, 3, 6, 5).sigmoid(),
+            "gradient": sizes * _random(4, 3, 6, 5, seed=1),
+            "lr": 0.2,
+            "rate": 0.05,
+            "mean": 0.45,
+        },
+    ]
 
 
 @STEP.mistake("you go downhill: an optimiser's minus sign lowers the score; climbing it is plus")
@@ -177,11 +182,19 @@ def some_contributions():
     uneven = torch.tensor([1.0, 30.0, 0.05]).view(3, 1, 1, 1)  # how steep it is, image by image
     return [
         {"images": tiny, "gradient": slope, "share": 0.5, "mean": 0.5},
-        {"images": _random(1, 3, 2, 3, seed=2).sigmoid(), "gradient": _random(1, 3, 2, 3, seed=3), "share": 0.4,
-         "mean": 0.5},
-        {"images": _random(3, 3, 8, 7, seed=4).sigmoid(), "gradient": uneven * _random(3, 3, 8, 7, seed=5),
-         "share": 0.6, "mean": 0.42},
-    ]  # fmt: skip
+        {
+            "images": _random(1, 3, 2, 3, seed=2).sigmoid(),
+            "gradient": _random(1, 3, 2, 3, seed=3),
+            "share": 0.4,
+            "mean": 0.5,
+        },
+        {
+            "images": _random(3, 3, 8, 7, seed=4).sigmoid(),
+            "gradient": uneven * _random(3, 3, 8, 7, seed=5),
+            "share": 0.6,
+            "mean": 0.42,
+        },
+    ]
 
 
 @CLIPPING.mistake("colours that cancel are counted as if they added up: the sum comes first, then abs")

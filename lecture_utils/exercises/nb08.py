@@ -158,15 +158,25 @@ def by_scikit_image(images, originals, features, wanted):
 
 @INVERTED.inputs
 def some_inversions():
-    tiny = {"images": torch.tensor([0.6, 0.4]).view(1, 1, 1, 2), "originals": torch.tensor([0.5, 0.5]).view(1, 1, 1, 2),
-            "features": torch.tensor([[3.0, 4.0]]), "wanted": torch.tensor([[4.0, 3.0]])}  # fmt: skip
+    tiny = {
+        "images": torch.tensor([0.6, 0.4]).view(1, 1, 1, 2),
+        "originals": torch.tensor([0.5, 0.5]).view(1, 1, 1, 2),
+        "features": torch.tensor([[3.0, 4.0]]),
+        "wanted": torch.tensor([[4.0, 3.0]]),
+    }
     more = []
     for n, c, h, w, k in ((2, 1, 2, 2, 3), (4, 3, 6, 5, 20)):
         wanted, originals = _random(n, k, seed=n), _random(n, c, h, w, seed=n + 1).sigmoid()
         far = torch.linspace(0.1, 2.0, n).view(n, 1)  # the later ones came less near
         found = (originals + 0.2 * far.view(n, 1, 1, 1) * _random(n, c, h, w, seed=n + 2)).clamp(0, 1)
-        more.append({"images": found, "originals": originals,
-                     "features": wanted + far * _random(n, k, seed=n + 3), "wanted": wanted})  # fmt: skip
+        more.append(
+            {
+                "images": found,
+                "originals": originals,
+                "features": wanted + far * _random(n, k, seed=n + 3),
+                "wanted": wanted,
+            }
+        )
     return [tiny, *more]
 
 

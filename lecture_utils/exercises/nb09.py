@@ -62,13 +62,21 @@ def on_paper(images, weights, labels, eps):
 
 @FGSM.inputs
 def some_linear_nets():
-    tiny = {"images": torch.tensor([0.5, 0.95]).view(1, 1, 1, 2), "weights": torch.tensor([[2.0, 0.5], [1.0, 3.0]]),
-            "labels": torch.tensor([0]), "eps": 0.1}  # fmt: skip
+    tiny = {
+        "images": torch.tensor([0.5, 0.95]).view(1, 1, 1, 2),
+        "weights": torch.tensor([[2.0, 0.5], [1.0, 3.0]]),
+        "labels": torch.tensor([0]),
+        "eps": 0.1,
+    }
     more = [
-        {"images": _random(n, c, h, w, seed=n).mul(2).sigmoid(), "weights": 0.3 * _random(k, c * h * w, seed=n + 1),
-         "labels": torch.arange(n) % k, "eps": eps}
+        {
+            "images": _random(n, c, h, w, seed=n).mul(2).sigmoid(),
+            "weights": 0.3 * _random(k, c * h * w, seed=n + 1),
+            "labels": torch.arange(n) % k,
+            "eps": eps,
+        }
         for n, c, h, w, k, eps in ((2, 1, 2, 2, 3, 0.03), (5, 3, 6, 5, 4, 8 / 255))
-    ]  # fmt: skip
+    ]
     return [tiny, *more]
 
 
@@ -189,8 +197,12 @@ def _attacked(n, classes, seed):
 @SUCCESS.inputs
 def some_attacks():
     def four(images, attacked):
-        return {"images": torch.tensor(images).view(4, 1, 1, 2), "attacked": torch.tensor(attacked).view(4, 1, 1, 2),
-                "weights": torch.tensor([[1.0, 0.0], [0.0, 2.0]]), "labels": torch.tensor([0, 0, 0, 0])}  # fmt: skip
+        return {
+            "images": torch.tensor(images).view(4, 1, 1, 2),
+            "attacked": torch.tensor(attacked).view(4, 1, 1, 2),
+            "weights": torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
+            "labels": torch.tensor([0, 0, 0, 0]),
+        }
 
     tiny = four(
         [[0.9, 0.2], [0.3, 0.6], [0.9, 0.3], [0.8, 0.1]],

@@ -73,14 +73,20 @@ def in_fifty_digits(logits, pixels):
 
 @LIKELIHOOD.inputs
 def some_predictions():
-    tiny = {"logits": torch.tensor([1.0, 3.0, 1.0, 1.0]).log().view(1, 2, 1, 1, 2),
-            "pixels": torch.tensor([0, 1]).view(1, 1, 1, 2)}  # fmt: skip
+    tiny = {
+        "logits": torch.tensor([1.0, 3.0, 1.0, 1.0]).log().view(1, 2, 1, 1, 2),
+        "pixels": torch.tensor([0, 1]).view(1, 1, 1, 2),
+    }
     more = []
     for n, levels, c, h, w, scale in ((2, 3, 1, 2, 3, 2.0), (4, 6, 3, 3, 4, 40.0)):
         generator = torch.Generator().manual_seed(n)
         sure = torch.linspace(0.2, 1.0, n).view(n, 1, 1, 1, 1) * scale  # sure, and wrong at some places
-        more.append({"logits": sure * _random(n, levels, c, h, w, seed=n + 1),
-                     "pixels": torch.randint(levels, (n, c, h, w), generator=generator)})  # fmt: skip
+        more.append(
+            {
+                "logits": sure * _random(n, levels, c, h, w, seed=n + 1),
+                "pixels": torch.randint(levels, (n, c, h, w), generator=generator),
+            }
+        )
     return [tiny, *more]
 
 

@@ -60,8 +60,10 @@ def on_a_grid(mean, log_variance):
 @KL.inputs
 def some_codes():
     tiny = {"mean": torch.tensor([[1.0, 0.0]]), "log_variance": torch.tensor([[1.0, 0.2]]).log()}
-    few = {"mean": torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, -1.0]]),
-           "log_variance": torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.5]])}  # fmt: skip
+    few = {
+        "mean": torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, -1.0]]),
+        "log_variance": torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.5]]),
+    }
     return [tiny, few, {"mean": _random(6, 8), "log_variance": 2 * _random(6, 8, seed=1) - 1}]
 
 
@@ -163,13 +165,27 @@ def by_finite_differences(mean, log_variance, noise, weights, x):
 
 @GRADIENT.inputs
 def some_encoders():
-    tiny = {"mean": torch.tensor([[1.0]]), "log_variance": torch.tensor([[0.25]]).log(),
-            "noise": torch.tensor([[[1.0]]]), "weights": torch.tensor([[1.0]]), "x": torch.tensor([[2.5]])}  # fmt: skip
-    few = {"mean": torch.tensor([[0.5, -1.0]]), "log_variance": torch.tensor([[0.0, 1.0]]),
-           "noise": torch.tensor([[[1.0, 0.5]], [[-2.0, 1.5]]]), "weights": torch.tensor([[1.0, -0.5], [0.5, 2.0]]),
-           "x": torch.tensor([[2.0, -3.0]])}  # fmt: skip
-    more = {"mean": _random(5, 4), "log_variance": _random(5, 4, seed=1), "noise": _random(3, 5, 4, seed=2),
-            "weights": _random(6, 4, seed=3), "x": 2 * _random(5, 6, seed=4)}  # fmt: skip
+    tiny = {
+        "mean": torch.tensor([[1.0]]),
+        "log_variance": torch.tensor([[0.25]]).log(),
+        "noise": torch.tensor([[[1.0]]]),
+        "weights": torch.tensor([[1.0]]),
+        "x": torch.tensor([[2.5]]),
+    }
+    few = {
+        "mean": torch.tensor([[0.5, -1.0]]),
+        "log_variance": torch.tensor([[0.0, 1.0]]),
+        "noise": torch.tensor([[[1.0, 0.5]], [[-2.0, 1.5]]]),
+        "weights": torch.tensor([[1.0, -0.5], [0.5, 2.0]]),
+        "x": torch.tensor([[2.0, -3.0]]),
+    }
+    more = {
+        "mean": _random(5, 4),
+        "log_variance": _random(5, 4, seed=1),
+        "noise": _random(3, 5, 4, seed=2),
+        "weights": _random(6, 4, seed=3),
+        "x": 2 * _random(5, 6, seed=4),
+    }
     return [tiny, few, more]
 
 

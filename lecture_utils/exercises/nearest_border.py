@@ -69,13 +69,21 @@ def by_least_squares(x, weights, bias):
 
 @DEEPFOOL.inputs
 def some_borders():
-    tiny = {"x": torch.tensor([0.5, 0.5]), "weights": torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, -3.0]]),
-            "bias": torch.tensor([0.0, -0.5, 0.0])}  # fmt: skip
+    tiny = {
+        "x": torch.tensor([0.5, 0.5]),
+        "weights": torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, -3.0]]),
+        "bias": torch.tensor([0.0, -0.5, 0.0]),
+    }
     more = []
     for d, classes, seed in ((3, 3, 1), (12, 5, 2), (48, 16, 6)):
         steep = torch.linspace(0.3, 3.0, classes)[:, None]  # the classes' scores rise at different rates
-        more.append({"x": _random(d, seed=seed).sigmoid(), "weights": steep * _random(classes, d, seed=seed + 1),
-                     "bias": _random(classes, seed=seed + 2)})  # fmt: skip
+        more.append(
+            {
+                "x": _random(d, seed=seed).sigmoid(),
+                "weights": steep * _random(classes, d, seed=seed + 1),
+                "bias": _random(classes, seed=seed + 2),
+            }
+        )
     return [tiny, *more]
 
 

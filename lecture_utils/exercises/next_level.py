@@ -70,8 +70,11 @@ def _away_from_borders(logits, temperature, seed):
 @DRAW.inputs
 def some_draws():
     tiny = {"logits": torch.tensor([[1.0, 3.0, 1.0]]).log(), "u": torch.tensor([0.15]), "temperature": 0.5}
-    few = {"logits": torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 3.0]]),
-           "u": torch.tensor([0.5, 0.1, 0.9]), "temperature": 2.0}  # fmt: skip
+    few = {
+        "logits": torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 3.0]]),
+        "u": torch.tensor([0.5, 0.1, 0.9]),
+        "temperature": 2.0,
+    }
     steep = 60 * _random(40, 5, seed=4)
     return [tiny, few, _away_from_borders(_random(300, 8, seed=3), 1.7, 1), _away_from_borders(steep, 0.4, 2)]
 

@@ -88,7 +88,7 @@ def some_dreams():
         {"photograph": step, "octaves": 2, "steps": 1, "lr": 0.1},
         {"photograph": _random(1, 4, 8, seed=1).sigmoid(), "octaves": 3, "steps": 2, "lr": 0.03},
         {"photograph": _random(3, 16, 24, seed=2).sigmoid(), "octaves": 3, "steps": 4, "lr": 0.02},
-    ]  # fmt: skip
+    ]
 
 
 @DREAM.mistake(

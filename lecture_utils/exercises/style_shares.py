@@ -65,15 +65,24 @@ def by_einsum(features, style, weights):
 
 @STYLE.inputs
 def some_styles():
-    tiny = {"features": [torch.tensor([[[1.0, 2.0]], [[0.0, 1.0]]])], "style": [torch.tensor([[[2.0]], [[1.0]]])],
-            "weights": torch.tensor([1.0])}  # fmt: skip
+    tiny = {
+        "features": [torch.tensor([[[1.0, 2.0]], [[0.0, 1.0]]])],
+        "style": [torch.tensor([[[2.0]], [[1.0]]])],
+        "weights": torch.tensor([1.0]),
+    }
     layers = [((3, 8, 6), (3, 5, 5), 4.0), ((5, 4, 3), (5, 3, 2), 0.5), ((8, 2, 2), (8, 3, 2), 1.0)]
     more = [
-        {"features": [(scale * _random(*shape, seed=n)).relu() for n, (shape, _, scale) in enumerate(some)],
-         "style": [(scale * _random(*shape, seed=n + 9)).relu() for n, (_, shape, scale) in enumerate(some)],
-         "weights": torch.tensor(weights)}
+        {
+            "features": [
+                (scale * _random(*shape, seed=n)).relu() for n, (shape, _, scale) in enumerate(some)
+            ],
+            "style": [
+                (scale * _random(*shape, seed=n + 9)).relu() for n, (_, shape, scale) in enumerate(some)
+            ],
+            "weights": torch.tensor(weights),
+        }
         for some, weights in ((layers[:2], [1.0, 0.5]), (layers, [0.25, 2.0, 1.0]))
-    ]  # fmt: skip
+    ]
     return [tiny, *more]
 
 

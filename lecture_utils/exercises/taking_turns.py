@@ -72,16 +72,30 @@ def on_paper(shift, weights, real, noise, lr):
 
 @TURNS.inputs
 def some_games():
-    tiny = {"shift": torch.tensor([0.0]), "weights": torch.tensor([0.0]), "real": torch.tensor([[[2.0]]]),
-            "noise": torch.tensor([[[1.0]]]), "lr": 1.0}  # fmt: skip
-    two = {"shift": torch.tensor([-1.0]), "weights": torch.tensor([0.5]),
-           "real": torch.tensor([[[2.0], [3.0]], [[1.0], [2.5]]]),
-           "noise": torch.tensor([[[0.5], [-1.0]], [[0.0], [1.5]]]), "lr": 0.5}  # fmt: skip
+    tiny = {
+        "shift": torch.tensor([0.0]),
+        "weights": torch.tensor([0.0]),
+        "real": torch.tensor([[[2.0]]]),
+        "noise": torch.tensor([[[1.0]]]),
+        "lr": 1.0,
+    }
+    two = {
+        "shift": torch.tensor([-1.0]),
+        "weights": torch.tensor([0.5]),
+        "real": torch.tensor([[[2.0], [3.0]], [[1.0], [2.5]]]),
+        "noise": torch.tensor([[[0.5], [-1.0]], [[0.0], [1.5]]]),
+        "lr": 0.5,
+    }
     more = [
-        {"shift": _random(d, seed=d), "weights": _random(d, seed=d + 10),
-         "real": 2 + _random(turns, n, d, seed=d + 20), "noise": _random(turns, n, d, seed=d + 30), "lr": lr}
+        {
+            "shift": _random(d, seed=d),
+            "weights": _random(d, seed=d + 10),
+            "real": 2 + _random(turns, n, d, seed=d + 20),
+            "noise": _random(turns, n, d, seed=d + 30),
+            "lr": lr,
+        }
         for turns, n, d, lr in ((2, 3, 2, 1.0), (5, 4, 3, 0.3))
-    ]  # fmt: skip
+    ]
     return [tiny, two, *more]
 
 

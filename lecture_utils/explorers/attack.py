@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from .. import synthesis as syn
 from ..progress import progress
+from ..synthesis.optimise import frozen, home
 from ..synthesis.pgd import climb
-from ..synthesis.steps import frozen, home
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
 
 PANEL, GAP, HEAD, FOOT, BARS, NAMES = 316, 14, 64, 92, 280, 114  # px
 THIRD = 3 * (PANEL + GAP) + 8  # where the bars begin
 WIDTH, HEIGHT, ROWS = THIRD + BARS, HEAD + PANEL + FOOT, 16
-BLUE, ORANGE = show.COLOURS[1], show.COLOURS[2]
+BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
 LEVEL = 1 / 255
 ANY = "any other class"
 ONE, MANY, NOISE = "one step (FGSM)", "small steps (PGD)", "random noise"
@@ -180,10 +180,10 @@ class Attack(Explorer):
             left = n * (PANEL + GAP)
             sheet.paste(enlarged(panel, (PANEL, PANEL)), (left, HEAD))
             for text, y, bold in zip(lines, (3, 33), (True, False), strict=True):
-                draw.text((left, y), fitted(text, PANEL, 20, bold), font=font(20, bold), fill=show.INK)
+                draw.text((left, y), fitted(text, PANEL, 20, bold), font=font(20, bold), fill=plots.INK)
         for n, line in enumerate(foot):
             text = fitted(line, THIRD - GAP, 19)
-            draw.text((0, HEAD + PANEL + 14 + 34 * n), text, font=font(19), fill=show.INK)
+            draw.text((0, HEAD + PANEL + 14 + 34 * n), text, font=font(19), fill=plots.INK)
         self._bars(draw, self.before[index], now, int(self.labels[index]), target)
         return np.asarray(sheet)
 
@@ -203,20 +203,20 @@ class Attack(Explorer):
             middle, left, share = 4 + (row + 0.5) * high, THIRD + NAMES, float(now[index])
             bold = self.lab.classes[index] == target
             text = fitted(self.lab.classes[index], NAMES - 8, 17, bold)
-            draw.text((left - 8, middle), text, font=font(17, bold), fill=show.INK, anchor="rm")
+            draw.text((left - 8, middle), text, font=font(17, bold), fill=plots.INK, anchor="rm")
             box = (left, middle - 0.34 * high, left + max(1, round(full * share)), middle + 0.34 * high)
             draw.rectangle(box, fill=BLUE if index == right else ORANGE)
             mark = left + full * float(before[index])
-            draw.line((mark, middle - 0.46 * high, mark, middle + 0.46 * high), fill=show.INK, width=3)
+            draw.line((mark, middle - 0.46 * high, mark, middle + 0.46 * high), fill=plots.INK, width=3)
             if share >= 0.005:
                 end = max(box[2], round(mark) if float(before[index]) > share else 0) + 8
-                draw.text((end, middle), f"{share:.0%}", font=font(17), fill=show.INK, anchor="lm")
+                draw.text((end, middle), f"{share:.0%}", font=font(17), fill=plots.INK, anchor="lm")
 
     def filmstrip(self):
         """Each stop: the attacked picture with the net's answer, and below it the difference."""
         gap, above, n = 0.14, 0.78, len(self.stops)
-        tile = (show.WIDTH - gap * (n - 1)) / n
-        sheet = show.Sheet(show.WIDTH, above + 2 * tile + 0.08, self.title, self.caption, self.alt())
+        tile = (plots.WIDTH - gap * (n - 1)) / n
+        sheet = plots.Sheet(plots.WIDTH, above + 2 * tile + 0.08, self.title, self.caption, self.alt())
         for k, title in enumerate(self.stops):
             state = self.stop(title)
             found, now, _ = self.look(**state)
@@ -224,7 +224,7 @@ class Attack(Explorer):
             axes = sheet.axes(k * (tile + gap), above, tile, tile)
             axes.imshow(found.numpy().transpose(1, 2, 0), aspect="auto", interpolation="antialiased")
             words = f"{title}\n{self._said(now)}\n{state['eps']}/255"
-            axes.set_title(words, fontsize=show.SMALL, color=show.INK, pad=4)
+            axes.set_title(words, fontsize=plots.SMALL, color=plots.INK, pad=4)
             axes = sheet.axes(k * (tile + gap), above + tile + 0.08, tile, tile)
             axes.imshow(difference.transpose(1, 2, 0), aspect="auto", interpolation="antialiased")
         return sheet.picture()

@@ -22,7 +22,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from .. import show
+from .. import plots
 from ..checks import near_miss
 from .panel import Panel
 
@@ -167,7 +167,7 @@ class Explorer:
         """All stops side by side as a still `Picture`: what a page, a print or a reader without a kernel sees."""
         frames = [self.render(**self.stop(title)).transpose(2, 0, 1) / 255 for title in self.stops]
         words = {"title": self.title, "caption": self.caption, "alt": self.alt()}
-        return show.image_grid(np.stack(frames), list(self.stops), columns, **words)
+        return plots.image_grid(np.stack(frames), list(self.stops), columns, **words)
 
     def alt(self):
         """The filmstrip in words: the title, and each stop's sentence."""

@@ -7,9 +7,9 @@ import torch
 from matplotlib import colormaps
 from PIL import Image, ImageDraw
 
-from .. import features, show
+from .. import features, plots
 from ..checks import check_images
-from ..show import maps as show_maps
+from ..plots import maps as show_maps
 from .base import Explorer, Slider
 from .pixels import enlarged, fitted, font
 
@@ -136,7 +136,7 @@ class Channels(Explorer):
             THIRD: "its nine best patches",
         }
         for x, text in words.items():
-            draw.text((x, 2), fitted(text, PANEL, 20, True), font=font(20, True), fill=show.INK)
+            draw.text((x, 2), fitted(text, PANEL, 20, True), font=font(20, True), fill=plots.INK)
         return np.asarray(sheet)
 
     def filmstrip(self):
@@ -144,7 +144,7 @@ class Channels(Explorer):
         tile, space, above, across = 1.56, 0.06, 0.3, 2  # inches
         wide, high = 3 * tile + 2 * space + 0.2, above + tile + 0.12
         rows = -(-len(self.stops) // across)
-        sheet = show.Sheet(across * wide - 0.2, rows * high - 0.12, self.title, self.caption, self.alt())
+        sheet = plots.Sheet(across * wide - 0.2, rows * high - 0.12, self.title, self.caption, self.alt())
         for n, title in enumerate(self.stops):
             values = self.stop(title)
             frame = self.render(**values)[HEAD : HEAD + PANEL]
@@ -154,8 +154,8 @@ class Channels(Explorer):
                 axes.imshow(frame[:, left : left + PANEL], aspect="auto")
                 if k == 0:
                     name = "" if self.names is None else f" ({self.names[values['picture']]})"
-                    axes.set_title(title + name, fontsize=show.TEXT, color=show.INK, pad=4, loc="left")
-        return show.Tiles(sheet.figure, sheet.alt)
+                    axes.set_title(title + name, fontsize=plots.TEXT, color=plots.INK, pad=4, loc="left")
+        return plots.Tiles(sheet.figure, sheet.alt)
 
     @staticmethod
     def _bar(sheet, draw, limit, threshold):
@@ -163,8 +163,8 @@ class Channels(Explorer):
         left = SECOND + PANEL + 10
         ramp = colormaps["viridis"](np.linspace(1, 0, PANEL), bytes=True)[:, None, :3]
         sheet.paste(Image.fromarray(np.ascontiguousarray(ramp.repeat(18, 1))), (left, HEAD))
-        draw.text((left + 24, HEAD), f"{limit:.1f}", font=font(17), fill=show.INK)
-        draw.text((left + 24, HEAD + PANEL - 1), "0", font=font(17), fill=show.INK, anchor="ls")
+        draw.text((left + 24, HEAD), f"{limit:.1f}", font=font(17), fill=plots.INK)
+        draw.text((left + 24, HEAD + PANEL - 1), "0", font=font(17), fill=plots.INK, anchor="ls")
         at = HEAD + round((PANEL - 1) * (1 - min(max(threshold, 0) / limit, 1)))
         at = min(max(at, HEAD + 36), HEAD + PANEL - 30)
         draw.line((left - 3, at, left + 22, at), fill=FRAME, width=4)

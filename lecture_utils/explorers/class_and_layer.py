@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from ..attribution import layer_gradient, upsample
 from ..checks import check_images
 from ..hooks import activations, eval_mode
@@ -134,7 +134,7 @@ class ClassAndLayer(Explorer):
         for n, lines in enumerate(words):
             for text, y, bold in zip(lines, (2, 31), (True, False), strict=True):
                 place = n * (PANEL + GAP), y
-                draw.text(place, fitted(text, PANEL, 20, bold), font=font(20, bold), fill=show.INK)
+                draw.text(place, fitted(text, PANEL, 20, bold), font=font(20, bold), fill=plots.INK)
         sheet.paste(_bar(PANEL), (WIDTH - BAR + GAP, HEAD))
         return np.asarray(sheet)
 
@@ -142,21 +142,21 @@ class ClassAndLayer(Explorer):
         """The picture of the stops, and for each of them the raw map above what is drawn of it."""
         looks = {title: self.stop(title) for title in self.stops}
         gap, head = 0.12, 1.05
-        tile = (show.WIDTH - gap * len(looks)) / (len(looks) + 1)
+        tile = (plots.WIDTH - gap * len(looks)) / (len(looks) + 1)
         first = next(iter(looks.values()))["picture"]
         image = self.images[first].numpy()
         high = tile * image.shape[1] / image.shape[2]
-        sheet = show.Sheet(show.WIDTH, head + 2 * high + gap, self.title, self.caption, self.alt())
+        sheet = plots.Sheet(plots.WIDTH, head + 2 * high + gap, self.title, self.caption, self.alt())
         axes = sheet.axes(0, head, tile, high)
         axes.imshow(image.transpose(1, 2, 0), aspect="auto")
-        axes.set_title(_lines(self._name(first)), fontsize=show.SMALL, color=show.INK, pad=4)
+        axes.set_title(_lines(self._name(first)), fontsize=plots.SMALL, color=plots.INK, pad=4)
         for k, (title, values) in enumerate(looks.items(), 1):
             raw, heat = self.look(**values)
             limit, x = max(float(np.abs(raw).max()), 1e-30), k * (tile + gap)
             axes = sheet.axes(x, head, tile, high)
             axes.imshow(raw, cmap="coolwarm", vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
             words = f"{_lines(title)}\n{_range(raw).replace(' to ', chr(10) + 'to ')}"
-            axes.set_title(words, fontsize=show.SMALL - 1, color=show.INK, pad=4)
+            axes.set_title(words, fontsize=plots.SMALL - 1, color=plots.INK, pad=4)
             sheet.axes(x, head + high + gap, tile, high).imshow(
                 _over(image, heat).transpose(1, 2, 0), aspect="auto"
             )
@@ -187,7 +187,7 @@ def _with_maps(net, image, layers):
 def _over(image, heat):
     """Heat (h, w) >= 0, stretched to [0, 1], on the grey image (3, h, w), as colours (3, h, w)."""
     share = heat / max(float(heat.max()), 1e-30)
-    grey = 0.25 + 0.75 * np.tensordot(show.LUMINANCE, image, 1)
+    grey = 0.25 + 0.75 * np.tensordot(plots.LUMINANCE, image, 1)
     alpha = 0.3 + 0.6 * share if heat.max() > 0 else np.zeros_like(heat)
     colour = colormaps["magma"](share)[..., :3].transpose(2, 0, 1)
     return (alpha * colour + (1 - alpha) * grey).clip(0, 1)
@@ -201,5 +201,5 @@ def _bar(height):
     sheet.paste(Image.fromarray(np.ascontiguousarray(ramp.repeat(16, 1))), (0, 0))
     draw = ImageDraw.Draw(sheet)
     for word, y, anchor in (("for", 0, "lt"), ("0", height / 2, "lm"), ("against", height - 1, "ls")):
-        draw.text((21, y), word, font=font(14), fill=show.INK, anchor=anchor)
+        draw.text((21, y), word, font=font(14), fill=plots.INK, anchor=anchor)
     return sheet

@@ -6,17 +6,18 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .. import show
+from experiments.studies import ascent_pictures as study
+
+from .. import plots
 from ..lab import open_lab
-from ..nets import card
-from ..studies import ascent_pictures as study
+from ..models import card
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
 
 PANEL, THUMB, GAP, HEAD = 448, 112, 14, 36  # px: the image, the small ones below, space, title
 WIDTH, HEIGHT = 9 * THUMB + 8 * GAP, HEAD + PANEL + 34 + THUMB + 26
 SECOND, REAL = PANEL + 28, 200  # where the numbers begin; the real picture
-BLUE, ORANGE, GREY = show.COLOURS[1], show.COLOURS[2], "#b0b0b0"
+BLUE, ORANGE, GREY = plots.COLOURS[1], plots.COLOURS[2], "#b0b0b0"
 SHORT = dict(
     zip(
         study.WAYS,
@@ -189,7 +190,7 @@ class ClassImages(Explorer):
                 "Run live makes the rest.",
             )
             for n, text in enumerate(words):
-                _write(draw, SECOND, top + 34 * n, text, 20, show.MUTED)
+                _write(draw, SECOND, top + 34 * n, text, 20, plots.MUTED)
             return
         _write(draw, SECOND, top, "what other nets call it", 19, bold=True)
         for n, (net, word, share) in enumerate(made.said):
@@ -217,7 +218,7 @@ class ClassImages(Explorer):
                 26 + THUMB + 6,
                 f"score {_score(made.score, subject)}",
                 15,
-                show.MUTED,
+                plots.MUTED,
                 anchor="ma",
             )
         return strip
@@ -232,7 +233,7 @@ class ClassImages(Explorer):
             score = _score(made.score, self.stop(title)["subject"])
             titles.append(f"{title}\nscore {score}\n{said or f'{self.first} steps'}")
         images = np.stack([made.image for made in looks.values()])
-        return show.image_grid(images, titles, columns, self.title, self.caption, self.alt())
+        return plots.image_grid(images, titles, columns, self.title, self.caption, self.alt())
 
 
 def _stops(names):
@@ -276,5 +277,5 @@ def _usual(lab):
     return float(study.roughness(lab.gallery.images[: study.LOOKED_AT]).median())
 
 
-def _write(draw, x, y, text, size, colour=show.INK, bold=False, anchor="la"):
+def _write(draw, x, y, text, size, colour=plots.INK, bold=False, anchor="la"):
     draw.text((x, y), text, font=font(size, bold), fill=colour, anchor=anchor)

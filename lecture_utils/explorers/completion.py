@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import show
+from experiments.studies import completions as study
+
+from .. import plots
 from ..generative.autoregressive import check_pictures
-from ..studies import completions as study
 from .base import Choice, Explorer, Slider, distinct
 from .pixels import coloured, enlarged, fitted, write
 
@@ -15,7 +16,7 @@ COLUMNS = 3  # completions side by side
 SECOND = PANEL + 34  # where they begin
 THIRD = SECOND + COLUMNS * (PANEL + GAP) + 16  # where the bars begin
 WIDTH, HEIGHT = THIRD + 226, HEAD + 2 * (PANEL + FOOT) - 28
-BLUE, ORANGE, EMPTY = show.COLOURS[1], show.COLOURS[2], (127, 159, 196)
+BLUE, ORANGE, EMPTY = plots.COLOURS[1], plots.COLOURS[2], (127, 159, 196)
 
 
 class Completion(Explorer):
@@ -136,8 +137,8 @@ class Completion(Explorer):
             edge = round(rows * PANEL / self.height) + top
             for x in (left, left + PANEL):
                 draw.line((x - 6, edge, x + 5, edge), fill=ORANGE, width=4)
-            write(draw, left, top + PANEL + 4, f"{n + 1}", 17, show.MUTED)
-            write(draw, left + PANEL, top + PANEL + 4, f"{bits[n]:.2f} bits", 17, show.MUTED, anchor="ra")
+            write(draw, left, top + PANEL + 4, f"{n + 1}", 17, plots.MUTED)
+            write(draw, left + PANEL, top + PANEL + 4, f"{bits[n]:.2f} bits", 17, plots.MUTED, anchor="ra")
         self._bars(draw, bits, self.truth(picture, rows, done))
         return np.asarray(sheet)
 
@@ -153,8 +154,8 @@ class Completion(Explorer):
     def _bars(self, draw, bits, truth):
         """What the missing part costs in each completion, and in truth."""
         write(draw, THIRD, 6, "cost of the rest", 20, bold=True)
-        write(draw, THIRD, HEAD - 4, "bits for each value,", 16, show.MUTED)
-        write(draw, THIRD, HEAD + 16, "at temperature 1", 16, show.MUTED)
+        write(draw, THIRD, HEAD - 4, "bits for each value,", 16, plots.MUTED)
+        write(draw, THIRD, HEAD + 16, "at temperature 1", 16, plots.MUTED)
         start, top, step = THIRD + 22, HEAD + 52, 42
         longest, full = max(*bits, truth, 1e-9), WIDTH - start - 56
         mark = start + full * truth / longest
@@ -165,14 +166,14 @@ class Completion(Explorer):
             draw.rectangle((start, y, end, y + 28), fill=colour)
             write(draw, start - 6, y + 14, name, 17, anchor="rm")
             write(draw, max(end, mark if colour == BLUE else 0) + 7, y + 14, f"{value:.2f}", 17, anchor="lm")
-        draw.line((mark, top - 6, mark, top + step * len(bits) - 8), fill=show.INK, width=3)
+        draw.line((mark, top - 6, mark, top + step * len(bits) - 8), fill=plots.INK, width=3)
 
     def filmstrip(self):
         """For each stop what is given, three completions and the truth, with their costs."""
         gap, block, pad, line = 0.07, 0.3, 0.62, 2
-        tile = (show.WIDTH - block - 8 * gap) / (5 * line)
+        tile = (plots.WIDTH - block - 8 * gap) / (5 * line)
         lines = -(-len(self.stops) // line)
-        sheet = show.Sheet(show.WIDTH, lines * (pad + tile) + 0.05, self.title, self.caption, self.alt())
+        sheet = plots.Sheet(plots.WIDTH, lines * (pad + tile) + 0.05, self.title, self.caption, self.alt())
         for k, title in enumerate(self.stops):
             state = self.stop(title)
             found, bits = self.look(**state)
@@ -189,11 +190,18 @@ class Completion(Explorer):
                 left = k % line * (5 * tile + 4 * gap + block) + n * (tile + gap)
                 axes = sheet.axes(left, pad + k // line * (pad + tile), tile, tile)
                 axes.imshow(image.transpose(1, 2, 0), aspect="auto", interpolation="nearest", vmin=0, vmax=1)
-                axes.set_title(words[n], fontsize=show.SMALL - 1, color=show.INK, pad=4)
+                axes.set_title(words[n], fontsize=plots.SMALL - 1, color=plots.INK, pad=4)
                 if n == 0:
                     text = f"{title} ({rows} of {self.height} rows, temperature {state['temperature']:.3g})"
-                    axes.text(0, 1.29, text, transform=axes.transAxes, fontsize=show.SMALL, color=show.INK,
-                              weight="bold")  # fmt: skip
+                    axes.text(
+                        0,
+                        1.29,
+                        text,
+                        transform=axes.transAxes,
+                        fontsize=plots.SMALL,
+                        color=plots.INK,
+                        weight="bold",
+                    )
         return sheet.picture()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import features, show
+from .. import features, plots
 from ..features import sne
 from .base import Choice, Explorer, Slider
 from .pixels import font
@@ -87,14 +87,14 @@ class TSNEExplorer(Explorer):
         if points != "noise":
             self._words(draw, at / FINE)
         draw.rectangle((0, 0, SIDE - 1, SIDE - 1), outline="#bbbbbb")
-        draw.text((6, SIDE + 6), f"divergence {divergence:.2f} nats", font=font(28), fill=show.INK)
-        draw.text((6, SIDE + 40), f"neighbours kept {kept:.0%}", font=font(28), fill=show.INK)
+        draw.text((6, SIDE + 6), f"divergence {divergence:.2f} nats", font=font(28), fill=plots.INK)
+        draw.text((6, SIDE + 40), f"neighbours kept {kept:.0%}", font=font(28), fill=plots.INK)
         return np.asarray(sheet)
 
     def _dots(self, draw, at, plain):
         for (x, y), label in zip(at.tolist(), self.labels, strict=True):
-            r, colour = 5 * FINE, show.COLOURS[0] if plain else show.COLOURS[label % len(show.COLOURS)]
-            if plain or label < len(show.COLOURS):
+            r, colour = 5 * FINE, plots.COLOURS[0] if plain else plots.COLOURS[label % len(plots.COLOURS)]
+            if plain or label < len(plots.COLOURS):
                 draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
             else:
                 draw.polygon([(x, y - 1.3 * r), (x + 1.2 * r, y + r), (x - 1.2 * r, y + r)], fill=colour)
@@ -108,7 +108,7 @@ class TSNEExplorer(Explorer):
                 (x, y),
                 self.names[label],
                 font=font(23),
-                fill=show.INK,
+                fill=plots.INK,
                 anchor="mm",
                 stroke_width=3,
                 stroke_fill="white",

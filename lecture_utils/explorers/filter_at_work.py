@@ -8,10 +8,10 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from ..checks import check_images
 from ..features import as_pictures, raw_filters
-from ..features.first_answers import first_answers, unlike
+from ..features.first_layer import first_answers, unlike
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
 
@@ -135,9 +135,9 @@ class FilterAtWork(Explorer):
             draw.rectangle((0, foot, TILE - 1, foot + TILE - 1), outline=YES, width=4)
         words = {0: f"filter {filter}", SECOND: self._name(picture), THIRD: f"{view}, {_shape(values)}"}
         for x, text in words.items():
-            draw.text((x, 2), fitted(text, PANEL, 20, True), font=font(20, True), fill=show.INK)
+            draw.text((x, 2), fitted(text, PANEL, 20, True), font=font(20, True), fill=plots.INK)
         found = "strongest yes" if yes else "no yes here"
-        draw.text((0, foot - 27), found, font=font(19), fill=YES if yes else show.INK)
+        draw.text((0, foot - 27), found, font=font(19), fill=YES if yes else plots.INK)
         return np.asarray(sheet)
 
     def filmstrip(self):
@@ -145,11 +145,11 @@ class FilterAtWork(Explorer):
         tile, small, gap, across, above = 1.66, 0.62, 0.13, 4, 0.3  # inches
         wide, high = small + 0.05 + tile + gap, above + tile + 0.08
         rows = ceil((1 + len(self.stops)) / across)
-        sheet = show.Sheet(across * wide - gap, rows * high, self.title, self.caption, self.alt())
+        sheet = plots.Sheet(across * wide - gap, rows * high, self.title, self.caption, self.alt())
         picture, norm = self.stop(next(iter(self.stops)))["picture"], Normalize(-self.limit, self.limit)
         axes = sheet.axes(0, above, tile, tile)
         axes.imshow(self.images[picture].numpy().transpose(1, 2, 0))
-        axes.set_title(self._name(picture), fontsize=show.SMALL, color=show.INK, pad=4)
+        axes.set_title(self._name(picture), fontsize=plots.SMALL, color=plots.INK, pad=4)
         sheet.colour_bar(tile + 0.1, above, tile, norm, "coolwarm", "")
         for k, title in enumerate(self.stops, 1):
             x, y, values = k % across * wide, above + k // across * high, self.stop(title)
@@ -157,7 +157,7 @@ class FilterAtWork(Explorer):
             sheet.axes(x, y, small, small).imshow(tiles, interpolation="nearest")
             axes = sheet.axes(x + small + 0.05, y, tile, tile)
             axes.imshow(self.look(**values)[0], cmap="coolwarm", norm=norm, interpolation="nearest")
-            axes.set_title(title, fontsize=show.SMALL, color=show.INK, pad=4)
+            axes.set_title(title, fontsize=plots.SMALL, color=plots.INK, pad=4)
         return sheet.picture()
 
 
@@ -182,7 +182,7 @@ def _paper(limit):
     sheet.paste(Image.fromarray(np.ascontiguousarray(ramp.repeat(22, 1))), (left, HEAD))
     for share, word in ((0, f"≥ {limit:.2g}"), (0.5, "0"), (1, f"≤ −{limit:.2g}")):
         anchor = {0: "lt", 0.5: "lm", 1: "ls"}[share]
-        draw.text((left + 30, HEAD + share * (PANEL - 1)), word, font=font(18), fill=show.INK, anchor=anchor)
+        draw.text((left + 30, HEAD + share * (PANEL - 1)), word, font=font(18), fill=plots.INK, anchor=anchor)
     for share, words, colour in ((0, ("like the", "filter"), YES), (1, ("like its", "opposite"), NO)):
         for line, word in enumerate(words):
             y = HEAD + 24 + 20 * line if share == 0 else HEAD + PANEL - 64 + 20 * line

@@ -3,18 +3,18 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from .base import Explorer, Slider, distinct
+from .charts import chart
 from .pixels import coloured, enlarged, font, write
-from .plots import chart
 
 TILE, GAP, COLUMNS, HEAD = 116, 6, 6, 40  # px: a picture, between two; how many in a row; the line above
 SECOND = COLUMNS * (TILE + GAP) + 70  # where the curves begin
 WIDTH, HEIGHT = 1270, HEAD + 4 * (TILE + GAP) + 30
 PALE = "#cccccc"
 NAMES = ("discriminator", "generator", "on_real", "on_fake")
-COLOUR = dict(zip(NAMES, show.COLOURS[1:], strict=False))  # as in the charts of show.gan
-DASH = dict(zip(NAMES, show.DASHES, strict=False))
+COLOUR = dict(zip(NAMES, plots.COLOURS[1:], strict=False))  # as in the charts of show.gan
+DASH = dict(zip(NAMES, plots.DASHES, strict=False))
 
 
 class GanHistory(Explorer):
@@ -55,8 +55,10 @@ class GanHistory(Explorer):
             "two thirds": 2 / 3,
             "at the end": 1,
         }
-        nearest = {title: min(range(last + 1), key=lambda n: abs(self.turns[n] - share * self.turns[-1]))
-                   for title, share in places.items()}  # fmt: skip
+        nearest = {
+            title: min(range(last + 1), key=lambda n: abs(self.turns[n] - share * self.turns[-1]))
+            for title, share in places.items()
+        }
         self.stops = distinct({title: {"kept": n} for title, n in nearest.items()})
 
     def _row(self, kept):
@@ -97,20 +99,44 @@ class GanHistory(Explorer):
         high = max(1.0, *losses) * 1.08 if losses else 1.0
         steps = {n: f"{n}" for n in range(0, int(high) + 1, 1 if high < 6 else 2)}
         middle = HEAD + 210
-        self._curves(sheet, (HEAD + 4, middle), ("discriminator", "generator"), row, high, (across, steps),
-                     kept, "both losses (nats)")  # fmt: skip
-        self._curves(sheet, (middle + 80, HEIGHT - 34), ("on_real", "on_fake"), row, 1.0,
-                     (across, {0: "0", 0.5: "50%", 1: "100%"}), kept, "it calls real")  # fmt: skip
+        self._curves(
+            sheet,
+            (HEAD + 4, middle),
+            ("discriminator", "generator"),
+            row,
+            high,
+            (across, steps),
+            kept,
+            "both losses (nats)",
+        )
+        self._curves(
+            sheet,
+            (middle + 80, HEIGHT - 34),
+            ("on_real", "on_fake"),
+            row,
+            1.0,
+            (across, {0: "0", 0.5: "50%", 1: "100%"}),
+            kept,
+            "it calls real",
+        )
         return np.asarray(sheet)
 
     def _curves(self, sheet, span, names, row, high, ticks, kept, note):
         colours = [COLOUR[name] for name in names]
-        words = {"discriminator": "discriminator", "generator": "generator", "on_real": "real pictures",
-                 "on_fake": "made pictures"}  # fmt: skip
-        lines = {f"{name}, to come": (self.at[max(row - 1, 0):], self.log[name][max(row - 1, 0):], PALE)
-                 for name in names}  # fmt: skip
-        lines |= {name: (self.at[:row], self.log[name][:row], colour)
-                  for name, colour in zip(names, colours, strict=True)}  # fmt: skip
+        words = {
+            "discriminator": "discriminator",
+            "generator": "generator",
+            "on_real": "real pictures",
+            "on_fake": "made pictures",
+        }
+        lines = {
+            f"{name}, to come": (self.at[max(row - 1, 0) :], self.log[name][max(row - 1, 0) :], PALE)
+            for name in names
+        }
+        lines |= {
+            name: (self.at[:row], self.log[name][:row], colour)
+            for name, colour in zip(names, colours, strict=True)
+        }
         box = SECOND, span[0], WIDTH - 66, span[1]
         chart(sheet, box, lines, (0, self.turns[-1]), (0, high), self.turns[kept], ticks)
         draw, left = ImageDraw.Draw(sheet), SECOND
@@ -123,14 +149,14 @@ class GanHistory(Explorer):
     def filmstrip(self):
         """A row of pictures for each stop, and both losses over the whole training with the stops on them."""
         tile, gap, left = 0.78, 0.04, 1.35
-        sheet = show.Sheet(
-            show.WIDTH, len(self.stops) * (tile + gap) + 0.1, self.title, self.caption, self.alt()
+        sheet = plots.Sheet(
+            plots.WIDTH, len(self.stops) * (tile + gap) + 0.1, self.title, self.caption, self.alt()
         )
         for k, (title, state) in enumerate(self.stops.items()):
             top, turn = 0.1 + k * (tile + gap), self.turns[state["kept"]]
             words = f"{title}\n{turn:,} turns"
             sheet.axes(0, top, left, tile).text(
-                0, 0.5, words, fontsize=show.SMALL, color=show.INK, va="center"
+                0, 0.5, words, fontsize=plots.SMALL, color=plots.INK, va="center"
             )
             for n, image in enumerate(self.images[state["kept"]][:COLUMNS]):
                 axes = sheet.axes(left + n * (tile + gap), top, tile, tile)
@@ -140,13 +166,19 @@ class GanHistory(Explorer):
             ((("discriminator", "generator"), "losses (nats)"), (("on_real", "on_fake"), "called real"))
         ):
             high = (len(self.stops) * (tile + gap) - 0.1) / 2 - 0.75
-            axes = sheet.axes(place, 0.35 + k * (high + 0.75), show.WIDTH - place, high, bare=False)
+            axes = sheet.axes(place, 0.35 + k * (high + 0.75), plots.WIDTH - place, high, bare=False)
             for name in names:
-                axes.plot(self.at, self.log[name], color=COLOUR[name], linestyle=DASH[name], linewidth=2,
-                          label={"on_real": "real", "on_fake": "made"}.get(name, name))  # fmt: skip
-            axes.set_title(label, fontsize=show.SMALL, color=show.INK, pad=4)
+                axes.plot(
+                    self.at,
+                    self.log[name],
+                    color=COLOUR[name],
+                    linestyle=DASH[name],
+                    linewidth=2,
+                    label={"on_real": "real", "on_fake": "made"}.get(name, name),
+                )
+            axes.set_title(label, fontsize=plots.SMALL, color=plots.INK, pad=4)
             axes.set_ylim(0, None if k == 0 else 1)
-            axes.legend(fontsize=show.SMALL - 2, frameon=False)
+            axes.legend(fontsize=plots.SMALL - 2, frameon=False)
             axes.set_xticks([0, self.turns[-1]], ["0", f"{self.turns[-1]:,} turns"])
             axes.get_xticklabels()[1].set_horizontalalignment("right")
         return sheet.picture()

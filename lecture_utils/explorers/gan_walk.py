@@ -7,19 +7,19 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from ..generative import walks
 from ..hooks import eval_mode
 from . import readings
 from .base import Choice, Explorer, Slider
+from .charts import chart
 from .pixels import coloured, enlarged, write
-from .plots import chart
 
 STEPS, FRAMES = 16, 9  # of the way; of these are shown
 TILE, BIG, GAP, HEAD = 98, 288, 4, 40  # px: a frame, the picture, between frames, the line above
 SECOND = BIG + 66  # where the frames begin
 WIDTH, HEIGHT = SECOND + FRAMES * TILE + (FRAMES - 1) * GAP, 606
-BLUE, ORANGE = show.COLOURS[1], show.COLOURS[2]
+BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
 WAYS = {"arc (spherical)": "arc", "straight line": "line"}
 LAST = 199  # the highest number of a code
 
@@ -75,8 +75,10 @@ class GanWalk(Explorer):
 
         def end(thing, paint, fallback):
             """The first that is another thing, or of another colour, as asked; else just another code."""
-            ways = ((kinds[n][0] != kinds[start][0]) == thing and (kinds[n][1] != kinds[start][1]) == paint
-                    for n in others)  # fmt: skip
+            ways = (
+                (kinds[n][0] != kinds[start][0]) == thing and (kinds[n][1] != kinds[start][1]) == paint
+                for n in others
+            )
             return next((n for n, right in zip(others, ways, strict=True) if right), fallback)
 
         middle = {"start": start, "end": end(True, True, 60), "how": arc, "step": STEPS // 2}
@@ -154,21 +156,38 @@ class GanWalk(Explorer):
             sheet.paste(enlarged(images[2 * n], (TILE, TILE), smooth=False), (left, top))
             for k, name in enumerate(("class", "colour")):
                 word, share = read[n].best(name)
-                ink = show.INK if share > 0.5 else show.MUTED
-                write(draw, left + TILE / 2, top + TILE + 3 + 20 * k, f"{_short(word)} {share:.0%}", 14, ink,
-                      anchor="ma")  # fmt: skip
+                ink = plots.INK if share > 0.5 else plots.MUTED
+                write(
+                    draw,
+                    left + TILE / 2,
+                    top + TILE + 3 + 20 * k,
+                    f"{_short(word)} {share:.0%}",
+                    14,
+                    ink,
+                    anchor="ma",
+                )
         left = SECOND + step / 2 * (TILE + GAP) + TILE / 2
         draw.polygon([(left - 9, top - 9), (left + 9, top - 9), (left, top + 4)], fill=BLUE)
 
     def _charts(self, sheet, way, step):
         top, bottom, shares = HEIGHT - 190, HEIGHT - 34, list(range(0, STEPS + 1, 2))
-        sure = {name: [each.best("class")[1] for each in read]
-                for name, read in (("made", way.read), ("faded", way.read_faded))}  # fmt: skip
+        sure = {
+            name: [each.best("class")[1] for each in read]
+            for name, read in (("made", way.read), ("faded", way.read_faded))
+        }
         lines = {"cross-fade": (shares, sure["faded"], ORANGE), "generator": (shares, sure["made"], BLUE)}
         half = (WIDTH - SECOND - 90) // 2
         ends = {0: "0", STEPS // 2: f"step {STEPS // 2}", STEPS: f"{STEPS}"}
-        chart(sheet, (SECOND + 44, top, SECOND + 44 + half - 40, bottom), lines, (0, STEPS), (0, 1), step,
-              (ends, {0: "0", 0.5: "50%", 1: "100%"}), "how sure of its class")  # fmt: skip
+        chart(
+            sheet,
+            (SECOND + 44, top, SECOND + 44 + half - 40, bottom),
+            lines,
+            (0, STEPS),
+            (0, 1),
+            step,
+            (ends, {0: "0", 0.5: "50%", 1: "100%"}),
+            "how sure of its class",
+        )
         draw = ImageDraw.Draw(sheet)
         for n, (name, (_, _, colour)) in enumerate(reversed(lines.items())):
             write(draw, SECOND + 56, bottom - 50 + 22 * n, name, 16, colour, bold=True)
@@ -179,8 +198,16 @@ class GanWalk(Explorer):
             "usual": ((0, STEPS), (usual, usual), "#b0b0b0"),
             "z": (range(STEPS + 1), lengths, BLUE),
         }
-        chart(sheet, (left, top, WIDTH - 12, bottom), usual_line, (0, STEPS), (0, high), step,
-              (ends, {0: "0", usual: f"{usual:.0f}"}), "length of the code (grey: usual)")  # fmt: skip
+        chart(
+            sheet,
+            (left, top, WIDTH - 12, bottom),
+            usual_line,
+            (0, STEPS),
+            (0, high),
+            step,
+            (ends, {0: "0", usual: f"{usual:.0f}"}),
+            "length of the code (grey: usual)",
+        )
 
     def filmstrip(self):
         """Each stop's walk in nine frames with the classes that are read, and below it the cross-fade."""
@@ -189,24 +216,24 @@ class GanWalk(Explorer):
             state = self.stop(title)
             ways.setdefault((state["start"], state["end"], state["how"]), title)
         between, gap, above = 0.3, 0.02, 0.74
-        tile = ((show.WIDTH - between) / 2 - (FRAMES - 1) * gap) / FRAMES
+        tile = ((plots.WIDTH - between) / 2 - (FRAMES - 1) * gap) / FRAMES
         block, lines = above + 2 * tile + 0.18, -(-len(ways) // 2)
-        sheet = show.Sheet(show.WIDTH, lines * block, self.title, self.caption, self.alt())
+        sheet = plots.Sheet(plots.WIDTH, lines * block, self.title, self.caption, self.alt())
         for k, (asked, title) in enumerate(ways.items()):
-            way, left, top = self.way(*asked), k % 2 * (show.WIDTH + between) / 2, above + k // 2 * block
+            way, left, top = self.way(*asked), k % 2 * (plots.WIDTH + between) / 2, above + k // 2 * block
             least = [min(each.best("class")[1] for each in read) for read in (way.read, way.read_faded)]
             words = sheet.axes(left, top - above, 1, 1)
             bold = f"{title} (codes {asked[0]} and {asked[1]})"
-            words.text(0, 0.92, bold, fontsize=show.SMALL, color=show.INK, va="top", weight="bold")
+            words.text(0, 0.92, bold, fontsize=plots.SMALL, color=plots.INK, va="top", weight="bold")
             said = f"at least {least[0]:.0%} sure of a class; in the cross-fade {least[1]:.0%}"
-            words.text(0, 0.7, said, fontsize=show.SMALL, color=show.MUTED, va="top")
+            words.text(0, 0.7, said, fontsize=plots.SMALL, color=plots.MUTED, va="top")
             for n in range(FRAMES):
                 for row, image in enumerate((way.made[2 * n], way.faded[2 * n])):
                     axes = sheet.axes(left + n * (tile + gap), top + row * (tile + gap), tile, tile)
                     axes.imshow(coloured(image).transpose(1, 2, 0), aspect="auto", interpolation="nearest")
                     if row == 0:
                         word = _short(way.read[n].best("class")[0])
-                        axes.set_title(word, fontsize=show.SMALL - 1.5, color=show.INK, pad=3)
+                        axes.set_title(word, fontsize=plots.SMALL - 1.5, color=plots.INK, pad=3)
         return sheet.picture()
 
 

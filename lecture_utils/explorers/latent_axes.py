@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from . import readings
 from .base import Choice, Explorer, Slider
 from .pixels import coloured, enlarged, write
@@ -23,7 +23,7 @@ SECOND = BIG + 40  # where the grid begins
 GRID, THIRD = SECOND + 116, SECOND + 116 + 5 * (TILE + GAP) + 44
 WIDTH, HEIGHT = THIRD + 300, HEAD + BIG + 30 + SMALL
 SHIFTS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # of the grid's columns
-BLUE = show.COLOURS[1]
+BLUE = plots.COLOURS[1]
 
 
 class LatentAxes(Explorer):
@@ -140,7 +140,7 @@ class LatentAxes(Explorer):
         for n, row in enumerate(grid):
             top = HEAD + 24 + n * (TILE + GAP + 4)
             write(draw, SECOND, top + 10, f"axis {n + 1}", 18, bold=values[n] != 0)
-            write(draw, SECOND, top + 34, f"{self.carried[n]:.1f} nats", 16, show.MUTED)
+            write(draw, SECOND, top + 34, f"{self.carried[n]:.1f} nats", 16, plots.MUTED)
             near = min(range(len(SHIFTS)), key=lambda k: abs(SHIFTS[k] - values[n]))
             for k, image in enumerate(row):
                 left = GRID + k * (TILE + GAP)
@@ -156,7 +156,7 @@ class LatentAxes(Explorer):
         start = self.codes[0]
         tile, gap, left, above = 1.2, 0.1, 1.5, 0.6
         rows = min(3, len(self.order))
-        sheet = show.Sheet(show.WIDTH, rows * (tile + above) + 0.1, self.title, self.caption, self.alt())
+        sheet = plots.Sheet(plots.WIDTH, rows * (tile + above) + 0.1, self.title, self.caption, self.alt())
         shifts = (-2.5, -1.25, 0.0, 1.25, 2.5)
         for n in range(rows):
             z = start.repeat(len(shifts), 1)
@@ -165,7 +165,7 @@ class LatentAxes(Explorer):
             top = 0.25 + n * (tile + above)
             words = f"{still['picture']},\naxis {n + 1}\n({self.carried[n]:.1f} nats)"
             sheet.axes(0, top, left, tile).text(
-                0, 0.5, words, fontsize=show.SMALL, color=show.INK, va="center"
+                0, 0.5, words, fontsize=plots.SMALL, color=plots.INK, va="center"
             )
             for k, (image, reading) in enumerate(zip(made, readings.read(self.net, made), strict=True)):
                 axes = sheet.axes(left + k * (tile + gap + 0.35), top, tile, tile)
@@ -173,10 +173,18 @@ class LatentAxes(Explorer):
                 (thing, _), (paint, _) = (reading.best(name) for name in readings.BOTH)
                 side = f"{reading.azimuth:.0f}°" if reading.turns else "no azimuth"
                 moved = f"{shifts[k]:+g}" if shifts[k] else "0"
-                axes.text(0.5, -0.05, f"{paint} {thing}\n{side}", fontsize=show.SMALL, color=show.INK,
-                          va="top", ha="center", transform=axes.transAxes)  # fmt: skip
+                axes.text(
+                    0.5,
+                    -0.05,
+                    f"{paint} {thing}\n{side}",
+                    fontsize=plots.SMALL,
+                    color=plots.INK,
+                    va="top",
+                    ha="center",
+                    transform=axes.transAxes,
+                )
                 if n == 0:
-                    axes.set_title(moved, fontsize=show.SMALL, color=show.INK, pad=4)
+                    axes.set_title(moved, fontsize=plots.SMALL, color=plots.INK, pad=4)
         return sheet.picture()
 
 

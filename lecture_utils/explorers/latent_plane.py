@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from .base import Choice, Explorer, Slider, distinct
 from .pixels import coloured, enlarged, fitted, write
 
@@ -15,7 +15,7 @@ BIG, SMALL, MAP, GAP, HEAD, FOOT = 300, 92, 456, 12, 38, 30  # px
 SECOND, THIRD = BIG + 44, BIG + 44 + MAP + 24  # where the maps begin
 WIDTH, HEIGHT = THIRD + MAP, HEAD + MAP + FOOT
 TILES = 12  # decoded pictures along a side of the map
-BLUE, ORANGE = show.COLOURS[1], show.COLOURS[2]
+BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
 # Of the classes: ten that colour-blind readers tell apart on white, and each has its numeral as well.
 INKS = (
     "#000000",
@@ -167,9 +167,9 @@ class LatentPlane(Explorer):
         for start in (SECOND, THIRD):
             for value in range(-int(self.reach), int(self.reach) + 1):
                 x, _ = self._place(start, value, 0)
-                write(draw, x, HEAD + MAP + 6, f"{value}", 16, show.MUTED, anchor="ma")
+                write(draw, x, HEAD + MAP + 6, f"{value}", 16, plots.MUTED, anchor="ma")
                 _, y = self._place(start, 0, value)
-                write(draw, start - 4, y, f"{value}", 16, show.MUTED, anchor="rm")
+                write(draw, start - 4, y, f"{value}", 16, plots.MUTED, anchor="rm")
         return sheet
 
     @torch.no_grad()
@@ -189,22 +189,32 @@ class LatentPlane(Explorer):
         """The decoded plane with the stops on it, and the decoded picture of each with the nearest test picture."""
         side, tile, gap, above = 4.1, 1.02, 0.36, 0.6
         columns = -(-len(self.stops) // 2)
-        sheet = show.Sheet(show.WIDTH, 2 * (2 * tile + above + 0.06), self.title, self.caption, self.alt())
+        sheet = plots.Sheet(plots.WIDTH, 2 * (2 * tile + above + 0.06), self.title, self.caption, self.alt())
         axes = sheet.axes(0.25, 0.3, side, side, bare=False)
         axes.imshow(self.plane(), extent=2 * (-self.reach, self.reach), aspect="auto")
-        axes.set_title("the decoded plane", fontsize=show.SMALL, color=show.INK, pad=4)
+        axes.set_title("the decoded plane", fontsize=plots.SMALL, color=plots.INK, pad=4)
         for k, title in enumerate(self.stops):
             state = self.stop(title)
             picture, near, far = self.look(**state)
             round_ = {"boxstyle": "circle,pad=0.2", "color": BLUE}
-            axes.text(state["across"], state["up"], str(k + 1), fontsize=show.TEXT, weight="bold", color="white",
-                      ha="center", va="center", bbox=round_, clip_on=True)  # fmt: skip
+            axes.text(
+                state["across"],
+                state["up"],
+                str(k + 1),
+                fontsize=plots.TEXT,
+                weight="bold",
+                color="white",
+                ha="center",
+                va="center",
+                bbox=round_,
+                clip_on=True,
+            )
             left = side + 0.66 + k % columns * (tile + gap)
             top = above + k // columns * (2 * tile + above + 0.06)
             for n, (image, words) in enumerate(((picture, f"{k + 1}\n{title}"), (self.images[near[0]], ""))):
                 small = sheet.axes(left, top + n * (tile + 0.04), tile, tile)
                 small.imshow(coloured(image).transpose(1, 2, 0), aspect="auto", interpolation="nearest")
-                small.set_title(words, fontsize=show.SMALL, color=show.INK, pad=4)
+                small.set_title(words, fontsize=plots.SMALL, color=plots.INK, pad=4)
         return sheet.picture()
 
 

@@ -5,18 +5,19 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .. import answer_key as key
-from .. import show
+from experiments.studies import heatmap_scores, part_ablation
+
+from .. import metrics as key
+from .. import plots
+from ..attribution.methods import usable
+from ..plots.scores import heat_colours
 from ..progress import progress
-from ..show.scores import heat_colours
-from ..studies import games, records
-from ..studies.methods import usable
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
 
 PANEL, GAP, HEAD, ROW, NAMES = 330, 22, 58, 30, 150  # px: a picture, space, titles, a part's row, its name
 WIDTH, HEIGHT = 3 * PANEL + 2 * GAP, HEAD + PANEL + 64 + 6 * ROW
-EFFECT, FIRST, SECOND = show.COLOURS[0], show.COLOURS[1], show.COLOURS[2]
+EFFECT, FIRST, SECOND = plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2]
 ASKED = {"remove": "without it, the score falls by", "keep": "it alone adds to the score"}
 START = ("guided backprop", "Grad-CAM")
 
@@ -43,14 +44,14 @@ class MethodAgainstMethod(Explorer):
         self.lab = lab
         some = []
         with progress(label="rendering the scenes' parts", total=scenes) as bar:
-            for game in games.games(lab.gallery, 0, scenes, exact=False, shadows=False):
+            for game in part_ablation.games(lab.gallery, 0, scenes, exact=False, shadows=False):
                 some.append(game)
                 bar.update()
-        ask = records.question(lab, some)
+        ask = heatmap_scores.question(lab, some)
         methods = [method for method in usable(ask) if method.kind != "ceiling"]
         self.games, self.signed = some, {method.name: method.heat == "signed" for method in methods}
         self.heat = {method.name: method.make(ask) for method in progress(methods, "heatmaps")}
-        self.effects = [games.effects(lab, game) for game in some]
+        self.effects = [part_ablation.effects(lab, game) for game in some]
         names = tuple(self.heat)
         self.controls = {
             "scene": Slider(0, scenes - 1, 1, "scene"),
@@ -103,14 +104,14 @@ class MethodAgainstMethod(Explorer):
         game, sheet = self.games[scene], Image.new("RGB", (WIDTH, HEIGHT), "white")
         draw, sums = ImageDraw.Draw(sheet), []
         sheet.paste(enlarged(game.image.numpy(), (PANEL, PANEL)), (0, HEAD))
-        draw.text((0, 4), self.lab.classes[game.label], font=font(20, True), fill=show.INK)
+        draw.text((0, 4), self.lab.classes[game.label], font=font(20, True), fill=plots.INK)
         for i, (method, colour) in enumerate(((first, FIRST), (second, SECOND)), 1):
             left = i * (PANEL + GAP)
             mass, agree, sum_, effects = self.look(scene, method, question)
             sheet.paste(self.tile(scene, method), (left, HEAD))
             draw.text((left, 4), fitted(method, PANEL, 20, True), font=font(20, True), fill=colour)
             line = f"{mass:.0%} on the object, ranks {agree:+.2f}"
-            draw.text((left, 31), line, font=font(17), fill=show.INK)
+            draw.text((left, 31), line, font=font(17), fill=plots.INK)
             sums.append(sum_)
         _bars(draw, game, effects, sums, f"{ASKED[question]} (logit)")
         return np.asarray(sheet)
@@ -120,7 +121,7 @@ class MethodAgainstMethod(Explorer):
         tile, gap, between, above = 1.53, 0.06, 0.2, 0.98
         across = 3
         rows = -(-len(self.stops) // across)
-        sheet = show.Sheet(show.WIDTH, rows * (above + tile + 0.12), self.title, self.caption, self.alt())
+        sheet = plots.Sheet(plots.WIDTH, rows * (above + tile + 0.12), self.title, self.caption, self.alt())
         for k, title in enumerate(self.stops):
             values, row = self.stop(title), k // across
             x, y = k % across * (2 * tile + gap + between), above + row * (above + tile + 0.12)
@@ -131,12 +132,18 @@ class MethodAgainstMethod(Explorer):
                 mass, agree, *_ = self.look(scene, method, values["question"])
                 name = method.replace("integrated gradients, ", "IG, ")
                 words = f"{name}\n{mass:.0%} on it, {agree:+.2f}"
-                axes.set_title(words, fontsize=show.SMALL - 1, color=(FIRST, SECOND)[i], pad=4)
+                axes.set_title(words, fontsize=plots.SMALL - 1, color=(FIRST, SECOND)[i], pad=4)
                 if i == 0:
                     axes.annotate(
-                        f"{title} ({values['question']})", (0, 1), (0, 44), xycoords="axes fraction",
-                        textcoords="offset points", fontsize=show.TEXT, color=show.INK, weight="bold",
-                    )  # fmt: skip
+                        f"{title} ({values['question']})",
+                        (0, 1),
+                        (0, 44),
+                        xycoords="axes fraction",
+                        textcoords="offset points",
+                        fontsize=plots.TEXT,
+                        color=plots.INK,
+                        weight="bold",
+                    )
         return sheet.picture()
 
 
@@ -158,8 +165,10 @@ def _bars(draw, game, effects, sums, words):
             shade = colour if game.shown[row] else "#b0b0b0"
             draw.rectangle((min(zero, end), y + 4, max(zero, end), y + ROW - 6), fill=shade)
             share = f"{value:+.2f}" if i == 0 else f"{value / max(np.abs(values).sum(), 1e-30):+.0%}"
-            draw.text((max(zero, end) + 6, y + ROW / 2 - 1), share, font=font(15), fill=show.INK, anchor="lm")
-        draw.line((zero, top + 28, zero, top + 30 + len(values) * ROW), fill=show.MUTED)
+            draw.text(
+                (max(zero, end) + 6, y + ROW / 2 - 1), share, font=font(15), fill=plots.INK, anchor="lm"
+            )
+        draw.line((zero, top + 28, zero, top + 30 + len(values) * ROW), fill=plots.MUTED)
     for row, name in enumerate(game.players):
         y = top + 30 + row * ROW + ROW / 2 - 1
-        draw.text((NAMES - 12, y), fitted(name, NAMES - 14, 17), font=font(17), fill=show.INK, anchor="rm")
+        draw.text((NAMES - 12, y), fitted(name, NAMES - 14, 17), font=font(17), fill=plots.INK, anchor="rm")

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from ..attribution.occlusion import mask_squares
 from ..checks import check_images
 from ..hooks import eval_mode
@@ -30,7 +30,7 @@ WIDTH, HEIGHT = THIRD + BARS, HEAD + PANEL + FOOT
 ROWS = 5  # classes that have a bar
 LIKELIEST, SECOND_BEST = "the likeliest class", "the second likeliest"
 FILLS = {"grey": 0.5, "black": 0.0, "mean colour": None}  # None: that of the picture
-BLUE, ORANGE = show.COLOURS[1], show.COLOURS[2]
+BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
 
 
 class Occluder(Explorer):
@@ -187,7 +187,7 @@ class Occluder(Explorer):
         """Each stop: the picture with its square beside the map, and above them the probability before and now."""
         tile, gap, above, across = 1.5, 0.22, 0.56, 3  # inches
         wide, high = 2 * tile + 0.06 + gap, above + tile + 0.1
-        sheet = show.Sheet(
+        sheet = plots.Sheet(
             across * wide - gap + 0.95,
             -(-len(self.stops) // across) * high,
             self.title,
@@ -203,13 +203,13 @@ class Occluder(Explorer):
             words = f"{title}\n{self.classes[k]}: {self.whole[picture, k]:.0%} → {now[k]:.0%}"
             axes = sheet.axes(left, top, tile, tile)
             axes.imshow(image.transpose(1, 2, 0))
-            axes.set_title(words, fontsize=show.SMALL, color=show.INK, pad=4, loc="left")
+            axes.set_title(words, fontsize=plots.SMALL, color=plots.INK, pad=4, loc="left")
             axes = sheet.axes(left + tile + 0.06, top, tile, tile)
             axes.imshow(self._drawn_map(picture, size, fill, asked, PANEL / self.side))
             axes.plot(*(v * PANEL / self.side for v in (state["x"], state["y"])), "w+", ms=11, mew=3.5)
             axes.plot(*(v * PANEL / self.side for v in (state["x"], state["y"])), "k+", ms=10, mew=1.5)
         sheet.colour_bar(across * wide - gap + 0.15, above, tile, Normalize(0, 1), "viridis", "probability")
-        return show.Tiles(sheet.figure, sheet.alt)
+        return plots.Tiles(sheet.figure, sheet.alt)
 
     def _drawn_map(self, picture, size, fill, asked, zoom):
         """The map where the middles of its squares lie; white where no middle can be. Pillow image."""
@@ -230,7 +230,7 @@ class Occluder(Explorer):
         }
         for left, text in words.items():
             wide = BARS if left == THIRD else PANEL
-            draw.text((left, 2), fitted(text, wide, 20, True), font=font(20, True), fill=show.INK)
+            draw.text((left, 2), fitted(text, wide, 20, True), font=font(20, True), fill=plots.INK)
 
     def _bars(self, draw, picture, now, k):
         """The likeliest classes of the whole picture, always in that order; a line marks what they had there."""
@@ -240,16 +240,16 @@ class Occluder(Explorer):
         for row, index in enumerate(order):
             top, share, before = HEAD + row * high, float(now[index]), float(self.whole[picture, index])
             text = fitted(self.classes[index], BARS - 70, 18, index == k)
-            draw.text((THIRD, top), text, font=font(18, index == k), fill=show.INK)
+            draw.text((THIRD, top), text, font=font(18, index == k), fill=plots.INK)
             draw.rectangle(
                 (THIRD, top + 25, THIRD + max(2, round(full * share)), top + 45),
                 fill=BLUE if index == k else ORANGE,
             )
             draw.line(
-                (THIRD + full * before, top + 21, THIRD + full * before, top + 49), fill=show.INK, width=3
+                (THIRD + full * before, top + 21, THIRD + full * before, top + 49), fill=plots.INK, width=3
             )
-            draw.text((THIRD + full + 8, top + 24), f"{share:.0%}", font=font(18), fill=show.INK)
-        draw.text((THIRD, HEAD + PANEL + 8), "black line: the whole picture", font=font(15), fill=show.MUTED)
+            draw.text((THIRD + full + 8, top + 24), f"{share:.0%}", font=font(18), fill=plots.INK)
+        draw.text((THIRD, HEAD + PANEL + 8), "black line: the whole picture", font=font(15), fill=plots.MUTED)
 
 
 def _scale(sheet, draw):
@@ -259,10 +259,10 @@ def _scale(sheet, draw):
     sheet.paste(Image.fromarray(np.ascontiguousarray(ramp.repeat(16, 1))), (left, HEAD))
     for share, word in ((0, "100%"), (0.5, "50%"), (1, "0%")):
         anchor = {0: "lt", 0.5: "lm", 1: "ls"}[share]
-        draw.text((left + 22, HEAD + share * (PANEL - 1)), word, font=font(15), fill=show.INK, anchor=anchor)
+        draw.text((left + 22, HEAD + share * (PANEL - 1)), word, font=font(15), fill=plots.INK, anchor=anchor)
     draw.text(
         (SECOND, HEAD + PANEL + 8),
         "probability that remains, by the square's middle",
         font=font(15),
-        fill=show.MUTED,
+        fill=plots.MUTED,
     )

@@ -3,12 +3,13 @@
 from functools import lru_cache
 from math import cos, radians, sin
 
-from .. import show
-from ..nets import studio_factors
+from experiments.train import studio_factors
+
+from .. import plots
 from ..world.studio import COLOURS
 from .pixels import write
 
-BLUE = show.COLOURS[1]
+BLUE = plots.COLOURS[1]
 BOTH = ("class", "colour")
 CLASSES, PAINTS = (studio_factors.NAMES[name] for name in BOTH)
 ROW = 25  # px of a bar with its name
@@ -58,8 +59,11 @@ def _bars(draw, names, shares, colours, title, left, top, width):
     for n, (name, share) in enumerate(zip(names, shares, strict=True)):
         y = top + 28 + ROW * n
         write(draw, start - 8, y + ROW / 2 - 1, name, 16, anchor="rm")
-        draw.rectangle((start, y + 2, start + max(1, round(full * share)), y + ROW - 4), fill=colours[n],
-                       outline="#808080")  # fmt: skip
+        draw.rectangle(
+            (start, y + 2, start + max(1, round(full * share)), y + ROW - 4),
+            fill=colours[n],
+            outline="#808080",
+        )
         if share >= 0.005:
             write(draw, start + full * share + 6, y + ROW / 2 - 1, f"{share:.0%}", 16, anchor="lm")
 
@@ -68,7 +72,7 @@ def _dial(draw, reading, left, top, radius=34):
     """From above: the camera below, the arrow where the object looks."""
     write(draw, left, top, "azimuth", 18, bold=True)
     if not reading.turns:
-        write(draw, left, top + 28, "the same from all sides", 16, show.MUTED)
+        write(draw, left, top + 28, "the same from all sides", 16, plots.MUTED)
         return
     x, y = left + 92 + radius, top + radius + 2
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline="#808080", width=2)

@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .. import show
-from ..studies import style_mixer as study
+from experiments.studies import style_mixer as study
+
+from .. import plots
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, font
 
@@ -14,7 +15,7 @@ SMALL, PANEL, TILE, GAP, HEAD, NAMES = 194, 512, 76, 6, 36, 112  # px
 SECOND, THIRD = SMALL + 22, SMALL + 22 + PANEL + 24  # where the picture, and the grid, begin
 GRID = THIRD + NAMES
 WIDTH, HEIGHT = GRID + 5 * TILE + 4 * GAP + 4, HEAD + PANEL
-BLUE, ORANGE = show.COLOURS[1], show.COLOURS[2]
+BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
 WEIGHTS = ("1/9", "1/3", "1", "3", "9")  # as study.WEIGHTS
 
 
@@ -113,7 +114,7 @@ class StyleMixer(Explorer):
             end = GRID + max(3, round(full * share))
             draw.rectangle((GRID, y, end, y + 28), fill=colour)
             mark = GRID + full * min(before[name] / longest[name], 1)
-            draw.line((mark, y - 4, mark, y + 32), fill=show.INK, width=3)
+            draw.line((mark, y - 4, mark, y + 32), fill=plots.INK, width=3)
             place = end if end + 70 < mark else max(end, mark)
             _write(draw, place + 8, y + 14, f"{left[name]:.2f}", 17, anchor="lm")
 
@@ -131,7 +132,7 @@ class StyleMixer(Explorer):
             picture = self.pictures[state["pair"], state["depth"], state["weight"] - 1]
             images.append(picture.transpose(2, 0, 1) / 255)
         columns = len(images) // len(study.PAIRS)
-        return show.image_grid(np.stack(images), titles, columns, self.title, self.caption, self.alt())
+        return plots.image_grid(np.stack(images), titles, columns, self.title, self.caption, self.alt())
 
 
 def _place(row, column):
@@ -139,5 +140,5 @@ def _place(row, column):
     return GRID + column * (TILE + GAP), HEAD + 22 + row * (TILE + GAP)
 
 
-def _write(draw, x, y, text, size, colour=show.INK, bold=False, anchor="la"):
+def _write(draw, x, y, text, size, colour=plots.INK, bold=False, anchor="la"):
     draw.text((x, y), text, font=font(size, bold), fill=colour, anchor=anchor)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import show
+from .. import plots
 from ..world import CLASSES, render, sample_scene
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
@@ -15,7 +15,7 @@ SIDE, ZOOM, BARS = 112, 4, 400  # px: what the net sees, how often it is enlarge
 NAMES, WIDER, ROWS = 108, 210, 20  # px for a class's name, for a long one; bars at most
 RULER = 74  # px under the picture
 SEEN = 125  # degrees: training shows -SEEN .. SEEN, never the back
-BLUE, ORANGE, GREY = show.COLOURS[1], show.COLOURS[2], "#d9d9d9"
+BLUE, ORANGE, GREY = plots.COLOURS[1], plots.COLOURS[2], "#d9d9d9"
 
 
 class Turntable(Explorer):
@@ -81,13 +81,13 @@ class Turntable(Explorer):
         looks = [self.look(**self.stop(title)) for title in self.stops]
         object = self.stop(next(iter(self.stops)))["object"]
         gap, n = 0.14, len(looks)
-        tile = (show.WIDTH - gap * (n - 1)) / n
-        sheet = show.Sheet(show.WIDTH, 0.5 + tile + 1.0, self.title, self.caption, self.alt())
+        tile = (plots.WIDTH - gap * (n - 1)) / n
+        sheet = plots.Sheet(plots.WIDTH, 0.5 + tile + 1.0, self.title, self.caption, self.alt())
         for k, ((image, probabilities), title) in enumerate(zip(looks, self.stops, strict=True)):
             axes = sheet.axes(k * (tile + gap), 0.5, tile, tile)
             axes.imshow(image.transpose(1, 2, 0), aspect="auto", interpolation="antialiased")
             degrees = self.stop(title)["azimuth"]
-            axes.set_title(f"{title}\n{degrees:g}°", fontsize=show.SMALL, color=show.INK, pad=4)
+            axes.set_title(f"{title}\n{degrees:g}°", fontsize=plots.SMALL, color=plots.INK, pad=4)
             self._top_three(sheet.axes(k * (tile + gap), 0.56 + tile, tile, 0.94), probabilities, object)
         return sheet.picture()
 
@@ -96,8 +96,10 @@ class Turntable(Explorer):
             name, share = self.lab.classes[i], probabilities[i]
             axes.barh(row, share, height=0.9, color=BLUE if name == object else ORANGE, alpha=0.3)
             short = fitted(name, 110, 16)
-            axes.text(0.02, row, short, fontsize=show.SMALL, color=show.INK, va="center")
-            axes.text(0.98, row, f"{share:.0%}", fontsize=show.SMALL, color=show.INK, va="center", ha="right")
+            axes.text(0.02, row, short, fontsize=plots.SMALL, color=plots.INK, va="center")
+            axes.text(
+                0.98, row, f"{share:.0%}", fontsize=plots.SMALL, color=plots.INK, va="center", ha="right"
+            )
         axes.set_xlim(0, 1)
         axes.set_ylim(2.6, -0.6)
 
@@ -128,16 +130,16 @@ def _paper(classes, right_class, trained_here):
         draw.rectangle((_x(-SEEN, wide), top, _x(SEEN, wide), bottom), fill="#cfe3f2")
         for middle in (-(180 + SEEN) / 2, (180 + SEEN) / 2):
             place = _x(middle, wide), (top + bottom) / 2
-            draw.text(place, "unseen", font=font(14), fill=show.INK, anchor="mm")
+            draw.text(place, "unseen", font=font(14), fill=plots.INK, anchor="mm")
     for degrees, word in ((-180, "back"), (-90, "left"), (0, "front"), (90, "right"), (180, "back")):
         x = _x(degrees, wide)
-        draw.line((x, top, x, bottom + 5), fill=show.MUTED)
-        draw.text((x, bottom + 7), word, font=font(17), fill=show.INK, anchor="ma")
+        draw.line((x, top, x, bottom + 5), fill=plots.MUTED)
+        draw.text((x, bottom + 7), word, font=font(17), fill=plots.INK, anchor="ma")
     for name, start, middle, row in _rows(classes):
         mine = name == right_class
         text = fitted(name, _column(classes), 17, mine)
-        draw.text((start - 8, middle), text, font=font(17, mine), fill=show.INK, anchor="rm")
-        draw.line((start, middle - row / 2, start, middle + row / 2), fill=show.MUTED)
+        draw.text((start - 8, middle), text, font=font(17, mine), fill=plots.INK, anchor="rm")
+        draw.line((start, middle - row / 2, start, middle + row / 2), fill=plots.MUTED)
     return sheet
 
 
@@ -156,8 +158,8 @@ def _rows(classes):
 def _draw_pointer(draw, width, azimuth):
     """Where on the ruler the object stands."""
     x, top, bottom = _x(azimuth, width), width + 12, width + 32
-    draw.polygon([(x - 9, top - 9), (x + 9, top - 9), (x, top + 9)], fill=show.COLOURS[0])
-    draw.line((x, top, x, bottom), fill=show.COLOURS[0], width=3)
+    draw.polygon([(x - 9, top - 9), (x + 9, top - 9), (x, top + 9)], fill=plots.COLOURS[0])
+    draw.line((x, top, x, bottom), fill=plots.COLOURS[0], width=3)
 
 
 def _draw_bars(draw, classes, probabilities, right_class):
@@ -167,4 +169,4 @@ def _draw_bars(draw, classes, probabilities, right_class):
         mine, end = name == right_class, start + max(1, round(full * share))
         draw.rectangle((start, middle - 0.34 * row, end, middle + 0.34 * row), fill=BLUE if mine else ORANGE)
         if share >= 0.005:
-            draw.text((end + 6, middle), f"{share:.0%}", font=font(17, mine), fill=show.INK, anchor="lm")
+            draw.text((end + 6, middle), f"{share:.0%}", font=font(17, mine), fill=plots.INK, anchor="lm")

@@ -18,7 +18,6 @@ from .field_energy import averaging_copy, field_energy, smallest_box
 from .filters import colours, edges, faded, shuffle_pixels, spectrum_noise
 from .first_layer import as_pictures, best_patches, first_conv, first_layer_filters, raw_filters
 from .gabor import fit_gabor, split_fit
-from .kept import kept_units
 from .layers import extract_layers
 from .naming import Names, name_channels
 from .neighbours import kept_neighbours, knn_right, mean_interval, nearest, neighbours, precision_at_k
@@ -27,6 +26,7 @@ from .probes import probe
 from .receptive_field import Field, receptive_field
 from .shifts import equivariance_loss
 from .sne import tsne
+from .unit_cache import kept_units
 
 __all__ = [
     "Detectors",

@@ -15,8 +15,10 @@ def nearest(bank, queries, k):
     """
     bank, queries = _rows(bank, "bank"), _rows(queries, "queries")
     if bank.shape[1] != queries.shape[1] or bank.dtype != queries.dtype:
-        raise ValueError(f"queries: expected {bank.dtype} of width {bank.shape[1]} as in the bank, got "
-                         f"{queries.dtype} of width {queries.shape[1]}")  # fmt: skip
+        raise ValueError(
+            f"queries: expected {bank.dtype} of width {bank.shape[1]} as in the bank, got "
+            f"{queries.dtype} of width {queries.shape[1]}"
+        )
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(bank):
         raise ValueError(f"k: expected an integer from 1 to {len(bank)}, the size of the bank, got {k!r}")
     centre, slack = bank.mean(0), 64 * torch.finfo(bank.dtype).eps

@@ -80,8 +80,10 @@ def fit(model, x, loss, steps, batch=64, rate=1e-3, seed=0, look=None, every=Non
             for parameter in model.parameters():
                 parameter.grad = None
     if stopped == "diverged":
-        print(f"{label}: NaN or infinity in step {len(losses) + 1} of {steps}: the model has its last good weights; "
-              f"a smaller rate may help.")  # fmt: skip
+        print(
+            f"{label}: NaN or infinity in step {len(losses) + 1} of {steps}: the model has its last good weights; "
+            f"a smaller rate may help."
+        )
     elif stopped:
         print(
             f"{label}: stopped after {len(losses)} of {steps} steps: the model keeps what it has learned so far."

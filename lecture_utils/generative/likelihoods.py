@@ -167,8 +167,12 @@ class Gaussian(nn.Module):
     def sample(self, parameters, generator=None):
         """A value for each place, (n, c, h, w), not cut."""
         middle = _middle(parameters)
-        noise = torch.randn(middle.shape, generator=_source(generator, middle.device), dtype=middle.dtype,
-                            device=middle.device)  # fmt: skip
+        noise = torch.randn(
+            middle.shape,
+            generator=_source(generator, middle.device),
+            dtype=middle.dtype,
+            device=middle.device,
+        )
         return middle + self.scale(parameters) * noise
 
 

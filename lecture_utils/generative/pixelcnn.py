@@ -29,9 +29,19 @@ class PixelCNN(Autoregressive):
     """
 
     def __init__(
-        self, levels, size, channels=1, layers=5, width=48, gated=True, kernel=3, first=7, dilations=None,
-        dropout=0.0, seed=0,
-    ):  # fmt: skip
+        self,
+        levels,
+        size,
+        channels=1,
+        layers=5,
+        width=48,
+        gated=True,
+        kernel=3,
+        first=7,
+        dilations=None,
+        dropout=0.0,
+        seed=0,
+    ):
         super().__init__(levels, size, channels)
         dilations = [1] * layers if dilations is None else list(dilations)
         if len(dilations) != layers:

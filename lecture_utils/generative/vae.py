@@ -28,8 +28,18 @@ class VAE(nn.Module):
     Source: Kingma, Welling (2014), equations 3 and 7; Rezende, Mohamed, Wierstra (2014).
     """
 
-    def __init__(self, size, latent, likelihood="binomial", levels=17, channels=1, hidden=256, encoder=None,
-                 decoder=None, seed=0):  # fmt: skip
+    def __init__(
+        self,
+        size,
+        latent,
+        likelihood="binomial",
+        levels=17,
+        channels=1,
+        hidden=256,
+        encoder=None,
+        decoder=None,
+        seed=0,
+    ):
         super().__init__()
         height, width = (size, size) if isinstance(size, int) else size
         self.shape, self.latent, self.levels = (channels, height, width), latent, levels
@@ -112,9 +122,13 @@ class VAE(nn.Module):
 def layers(inputs, hidden, outputs):
     """Two hidden layers, from whatever has `inputs` values to (n, outputs)."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
+        nn.Flatten(),
+        nn.Linear(inputs, hidden),
+        nn.SiLU(),
+        nn.Linear(hidden, hidden),
+        nn.SiLU(),
         nn.Linear(hidden, outputs),
-    )  # fmt: skip
+    )
 
 
 def draw_code(mean, log_variance, generator=None):

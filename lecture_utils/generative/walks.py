@@ -65,8 +65,12 @@ def smoothness(frames: torch.Tensor) -> Smoothness:
     steps, ends = (flat[1:] - flat[:-1]).norm(dim=1), (flat[-1] - flat[0]).norm()
     if ends < 1e-9:
         raise ValueError("frames: the first and the last are the same, so there is no way between them")
-    return Smoothness(*((x).item() for x in (steps.max() * len(steps) / ends, steps.max() / steps.mean(),
-                                             steps.sum() / ends)))  # fmt: skip
+    return Smoothness(
+        *(
+            (x).item()
+            for x in (steps.max() * len(steps) / ends, steps.max() / steps.mean(), steps.sum() / ends)
+        )
+    )
 
 
 def cross_fade(first: torch.Tensor, last: torch.Tensor, steps: int) -> torch.Tensor:
@@ -100,7 +104,7 @@ def invert(generator, images, steps=200, starts=4, rate=0.1, seed=0, known=None)
     Source: Creswell, Bharath (2018), algorithm 1; Lipton, Tripathi (2017); Yeh et al. (2017) for completion.
     Differs: the shell instead of clipping or a prior.
     """
-    check_images(images, channels=None)
+    check_images(images, channels="any")
     n, draws = len(images), torch.Generator().manual_seed(seed)
     seen = torch.ones(images.shape[2:], dtype=torch.bool) if known is None else known
     if seen.shape != images.shape[2:] or seen.dtype != torch.bool or not seen.any():

@@ -5,18 +5,11 @@ from typing import NamedTuple
 import torch
 
 from ..checks import check_images
+from .feature_extractor import reading
 from .objectives import Objective, class_score
-from .reading import reading
+from .optimise import check_number, frozen, home, iterate, neutral_colour, value_and_gradient
 from .regularisers import check_regularisers
 from .sizes import sides
-from .steps import (
-    check_number,
-    frozen,
-    home,
-    iterate,
-    neutral_colour,
-    value_and_gradient,
-)
 
 LABEL = "gradient ascent"
 

@@ -6,8 +6,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ..checks import check_images, check_targets, near_miss
-from ..passes import logits_of
-from .steps import value_and_gradient
+from ..hooks import logits_of
+from .optimise import value_and_gradient
 
 NORMS = ("inf", "2")
 BATCH = 64  # images in one pass

@@ -3,9 +3,9 @@
 import torch
 
 from ..checks import check_images
-from ..passes import gradient_of, logits_of
+from ..hooks import gradient_of, logits_of
 from .attack import BATCH, all_logits
-from .steps import Done, check_count, check_number, frozen, home, iterate
+from .optimise import Done, check_count, check_number, frozen, home, iterate
 
 
 def deepfool(net, images, steps=50, overshoot=0.02, box=True, candidates=10):

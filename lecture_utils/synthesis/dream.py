@@ -5,11 +5,11 @@ from typing import NamedTuple
 import torch
 
 from ..checks import check_images
+from .feature_extractor import reading
 from .objectives import channel as of_channel
-from .reading import reading
+from .optimise import check_count, check_number, frozen, home, iterate, value_and_gradient
 from .regularisers import Jitter
 from .sizes import octave_shapes, resized
-from .steps import check_count, check_number, frozen, home, iterate, value_and_gradient
 
 
 class Dream(NamedTuple):

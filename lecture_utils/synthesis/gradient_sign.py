@@ -3,7 +3,7 @@
 import torch
 
 from .attack import check_attack, project, uphill
-from .steps import frozen, home
+from .optimise import frozen, home
 
 
 def fgsm(net, images, labels, eps, target=None):
@@ -28,7 +28,9 @@ def fgsm(net, images, labels, eps, target=None):
         _, gradient = uphill(net, start, labels, target)
         bad = ~torch.isfinite(gradient).flatten(1).all(1)
         if bad.any():
-            print(f"fgsm: NaN or infinity in the gradient of {int(bad.sum())} of {len(bad)} images: they stay as "
-                  "they are.")  # fmt: skip
+            print(
+                f"fgsm: NaN or infinity in the gradient of {int(bad.sum())} of {len(bad)} images: they stay as "
+                "they are."
+            )
             gradient[bad] = 0
         return project(start + eps * gradient.sign(), start, eps).to(images.device)

@@ -6,9 +6,9 @@ import torch
 
 from ..checks import check_images
 from .ascent import noisy
+from .feature_extractor import OUTPUT, reading
 from .losses import content_loss, variation_gradient
-from .reading import OUTPUT, reading
-from .steps import adam, check_number, frozen, home, iterate, neutral_colour, value_and_gradient
+from .optimise import adam, check_number, frozen, home, iterate, neutral_colour, value_and_gradient
 
 WIDTH = 0.02  # of the noise at the start: what a layer does not see keeps it
 
@@ -87,8 +87,8 @@ def psnr(images, others):
 
     0 dB: as far apart as black and white; infinite: equal. Errors: ValueError.
     """
-    check_images(images, range01=True, channels=None)
-    check_images(others, dtype=images.dtype, range01=True, channels=None, name="others")
+    check_images(images, range01=True, channels="any")
+    check_images(others, dtype=images.dtype, range01=True, channels="any", name="others")
     if images.shape != others.shape:
         raise ValueError(
             f"others: expected shape {tuple(images.shape)} as the images, got {tuple(others.shape)}"

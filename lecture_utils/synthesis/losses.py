@@ -29,7 +29,7 @@ def total_variation(images):
     Errors: ValueError for what is no batch of images (n, c, h, w).
     Source: Mahendran, Vedaldi (2015), section 3, with beta = 2.
     """
-    check_images(images, channels=None)
+    check_images(images, channels="any")
     return images.diff(dim=2).square().sum((1, 2, 3)) + images.diff(dim=3).square().sum((1, 2, 3))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from ..checks import check_targets
-from .reading import OUTPUT
+from .feature_extractor import OUTPUT
 
 PLACES = ("centre", "mean", "all")
 

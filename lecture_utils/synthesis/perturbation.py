@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..checks import check_images, check_targets
 from .attack import all_logits, check_other
-from .steps import check_number, frozen, home
+from .optimise import check_number, frozen, home
 
 
 class Norms(NamedTuple):

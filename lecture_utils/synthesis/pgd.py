@@ -5,7 +5,7 @@ import math
 import torch
 
 from .attack import all_logits, check_attack, check_radius, lengths, loss_to_raise, project, uphill
-from .steps import check_count, frozen, home, iterate
+from .optimise import check_count, frozen, home, iterate
 
 
 def pgd(

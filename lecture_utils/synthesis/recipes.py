@@ -36,21 +36,37 @@ class Recipe(NamedTuple):
 YOSINSKI = {
     "R1": Recipe(
         {"decay": 0, "blur": 0.5, "blur every": 4, "small norm": 0.5, "steps": 500, "lr": 100, "progress": 2},
-        100, 0.03, (Blur(0.5, 4), SmallNorm(0.5)),
+        100,
+        0.03,
+        (Blur(0.5, 4), SmallNorm(0.5)),
     ),
     "R2": Recipe(
         {"decay": 0.3, "small norm": 0.2, "steps": 750, "lr": 100},
-        150, 0.1, (Decay(0.3), SmallNorm(0.2)),
+        150,
+        0.1,
+        (Decay(0.3), SmallNorm(0.2)),
     ),
     "R3": Recipe(
         {"decay": 0.0001, "blur": 1.0, "blur every": 4, "steps": 1000, "lr": 100},
-        200, 0.03, (Decay(0.0001), Blur(1.0, 4)),
+        200,
+        0.03,
+        (Decay(0.0001), Blur(1.0, 4)),
     ),
     "R4": Recipe(
-        {"decay": 0, "blur": 0.5, "blur every": 4, "small contribution": 0.9, "steps": 1000, "lr": 1e8, "progress": 2},
-        200, 0.03, (Blur(0.5, 4), SmallContribution(0.9)),
+        {
+            "decay": 0,
+            "blur": 0.5,
+            "blur every": 4,
+            "small contribution": 0.9,
+            "steps": 1000,
+            "lr": 1e8,
+            "progress": 2,
+        },
+        200,
+        0.03,
+        (Blur(0.5, 4), SmallContribution(0.9)),
     ),
-}  # fmt: skip
+}
 
 # For the course's nets: `ascend(net, class_score(torch.arange(16)), regularisers=NATURAL)`. Of five mixtures on `alex`
 # (16 classes, 200 steps) the one whose images `zf` and `gap` call by the right class most often: 14 and 13 of 16, where

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from .losses import variation_gradient
-from .steps import check_count, check_number
+from .optimise import check_count, check_number
 
 WHERE = ("gradient", "pixel")
 

@@ -7,9 +7,9 @@ import torch
 from ..checks import check_images, check_targets
 from ..progress import progress
 from .gradient_sign import fgsm
+from .optimise import check_count
 from .perturbation import answers, success_rate
 from .pgd import pgd
-from .steps import check_count
 
 
 def success_curve(net, images, labels, radii, attack=fgsm):

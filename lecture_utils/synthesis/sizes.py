@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from .steps import check_count
+from .optimise import check_count
 
 SMALLEST = 16  # px, below which an octave shows nothing
 

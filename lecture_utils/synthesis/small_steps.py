@@ -6,9 +6,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ..checks import check_images, check_targets, near_miss
-from ..passes import gradient_of, logits_of
+from ..hooks import gradient_of, logits_of
 from .attack import BATCH, all_logits, check_other, lengths
-from .steps import Done, check_count, check_number, frozen, home, iterate
+from .optimise import Done, check_count, check_number, frozen, home, iterate
 
 RISES = ("score", "probability")
 

@@ -8,10 +8,10 @@ from torch import nn
 
 from ..checks import check_images, check_layer
 from .ascent import noisy
+from .feature_extractor import reading
 from .losses import content_loss, gram_matrix, style_loss, variation_gradient
-from .reading import reading
+from .optimise import adam, check_count, check_number, frozen, home, iterate, value_and_gradient
 from .sizes import octave_shapes, resized, scaled_shape, sides
-from .steps import adam, check_count, check_number, frozen, home, iterate, value_and_gradient
 
 SHIFTS = 16  # so many shifts take turns: the content's features are computed once for each
 
@@ -29,9 +29,21 @@ class Styled(NamedTuple):
 
 
 def stylize(
-    net, content, style, content_layer, style_weights, content_weight=0.5, steps=100, start="content", seed=0,
-    lr=0.03, tv=10.0, jitter=7, octaves=2, watch=None,
-):  # fmt: skip
+    net,
+    content,
+    style,
+    content_layer,
+    style_weights,
+    content_weight=0.5,
+    steps=100,
+    start="content",
+    seed=0,
+    lr=0.03,
+    tv=10.0,
+    jitter=7,
+    octaves=2,
+    watch=None,
+):
     """The content of one image in the style of another: `Styled`.
 
         minimise   content_weight C(x) + sum over layers of style_weights[l] S_l(x) + tv TV(x) / (h w)
@@ -78,9 +90,19 @@ def stylize(
 
 
 def texture(
-    net, style, style_weights, size=None, steps=100, seed=0, lr=0.03, tv=10.0, jitter=7, octaves=3, start="noise",
+    net,
+    style,
+    style_weights,
+    size=None,
+    steps=100,
+    seed=0,
+    lr=0.03,
+    tv=10.0,
+    jitter=7,
+    octaves=3,
+    start="noise",
     watch=None,
-):  # fmt: skip
+):
     """An image with the texture of another and none of its arrangement, from noise: `Styled`.
 
     style: (n, 3, h, w). size: px or (h, w) of the result, None as the style. start: "noise", or images. The rest, and

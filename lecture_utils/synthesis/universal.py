@@ -3,9 +3,9 @@
 import torch
 
 from ..checks import check_images, check_targets
-from ..passes import logits_of
+from ..hooks import logits_of
 from .attack import BATCH, check_attack, check_radius, lengths, loss_to_raise
-from .steps import check_count, frozen, home, iterate, value_and_gradient
+from .optimise import check_count, frozen, home, iterate, value_and_gradient
 
 ENOUGH = (
     9.0  # nats: an image whose loss is above counts as fooled, and the others have the step to themselves

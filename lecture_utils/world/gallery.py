@@ -1,6 +1,6 @@
 """The gallery that the course ships: pictures, masks and one table, in data/toyworld. Never filtered.
 
-python -m lecture_utils.world.gallery
+python -m experiments gallery
 
 toyworld/single/<class>/0017.jpg    single objects, 112 px; the number is the scene's index in its split
 toyworld/pairs/0017.jpg             two objects of different classes
@@ -113,7 +113,7 @@ def write(folder: Path, count: int | None = None, threads: int | None = None) ->
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m lecture_utils.world.gallery", description="Render the gallery into data/toyworld."
+        prog="python -m experiments gallery", description="Render the gallery into data/toyworld."
     )
     parser.add_argument(
         "--count", type=int, default=None, help="only the first so many of each split, to try it"

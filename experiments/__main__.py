@@ -1,0 +1,7 @@
+"""python -m experiments [NAME ...]"""
+
+import sys
+
+from .runner import main
+
+sys.exit(main())

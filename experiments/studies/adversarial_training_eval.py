@@ -1,0 +1,108 @@
+"""What does training on attacks cost, and what does it buy? A part of `studies.attacks`.
+
+`gap` against `gap` trained on with PGD at EPS levels, in three orders of the training pictures: seeds 0, 1, 2. Seed 0
+is shipped; python -m experiments adversarial_training gap --seed 1 makes another, and --eps 0.01 the control
+that meets next to no attack; they are read from the cache.
+"""
+
+import numpy as np
+import torch
+
+from lecture_utils import attribution, metrics, models, synthesis
+from lecture_utils.models.weights import tag
+from lecture_utils.synthesis.perturbation import answers
+
+from ..train import adversarial_training
+from ..train.data import cache_dir
+
+EPS = 4  # levels: what the net was trained against
+RADII = (4, 8)  # levels: what it is tested with
+STEPS, RESTARTS = 10, 3
+MAPS = 320  # pictures whose saliency is compared with the object's mask
+ROBUST = 128  # pictures under PGD with restarts
+EPOCHS = 8
+CONTROL = 0.01  # levels: the same training with as good as no attack
+
+
+def shipped():
+    """`gap`, trained on attacks, seed 0."""
+    return adversarial_training.load("gap")
+
+
+def trained():
+    """{name: net}: seeds "0" (shipped), "1", "2", and the "control" that met no attack, from the cache.
+
+    Errors: FileNotFoundError, naming the command, for a training that is not there or not finished.
+    """
+    found, command = {"0": shipped()}, "python -m experiments adversarial_training gap"
+    for name, seed, eps in (("1", 1, EPS), ("2", 2, EPS), ("control", 0, CONTROL)):
+        path = cache_dir() / "runs" / tag("gap", seed, f"adversarial-{eps:g}") / "checkpoint.pt"
+        state = torch.load(path, map_location="cpu", weights_only=True) if path.exists() else {"epoch": 0}
+        if state["epoch"] != EPOCHS:
+            raise FileNotFoundError(
+                f"{path} is missing or not finished: run {command} --seed {seed} --eps {eps:g}"
+            )
+        found[name] = models.build("gap")
+        found[name].load_state_dict(state["net"])
+    return found
+
+
+def right(net, images, labels):
+    """Which images the net gets right, float64 (n,)."""
+    said, labels = answers(net, images, labels)
+    return (said == labels).double()
+
+
+def under_attack(net, images, labels, level, steps=STEPS, restarts=RESTARTS):
+    """Which images the net still gets right after PGD with restarts, float64 (n,)."""
+    eps = level / 255
+    return right(net, synthesis.pgd(net, images, labels, eps, steps, 2.5 * eps / steps, restarts), labels)
+
+
+def on_object(net, images, labels, masks):
+    """Share (n,) of each saliency map, the largest |gradient| of the colours, that lies on the object."""
+    heat = attribution.heat(attribution.saliency(net, images, labels))
+    return metrics.mass_in_mask(heat, masks)
+
+
+def measure(lab, other):
+    """{"plain": row, "0": row, "1": row, "2": row, "control": row, "floors": row}, means with intervals.
+
+    Of each net: shares of right answers, clean, hard, and under attack; saliency on the object; the three signs of
+    masked gradients; of the trained ones also the paired differences to the plain net.
+    lab: of the plain net. other: a net trained apart, on which transferred attacks are made.
+    """
+    gallery, hard = lab.gallery, lab.hard
+    evenly = np.linspace(0, len(gallery) - 1, ROBUST).astype(int)
+    images, labels = gallery.images[evenly], gallery.labels[evenly]
+    some = gallery.images[:MAPS], gallery.labels[:MAPS], gallery.objects[:MAPS] > 0
+    values, rows = {}, {}
+    for name, net in {"plain": lab.net, **trained()}.items():
+        values[name] = {
+            "clean": right(net, gallery.images, gallery.labels),
+            "hard": right(net, hard.images, hard.labels),
+            **{f"pgd {level}": under_attack(net, images, labels, level) for level in RADII},
+            "saliency": on_object(net, *some),
+        }
+        row = {what: metrics.bootstrap(numbers) for what, numbers in values[name].items()}
+        if name != "plain":
+            row["against plain"] = {
+                what: metrics.bootstrap(numbers - values["plain"][what])
+                for what, numbers in values[name].items()
+            }
+        row["masked"] = signs_of_hiding(net, other, images[:64], labels[:64])
+        rows[name] = row
+    rows["floors"] = {
+        "edges": metrics.bootstrap(metrics.mass_in_mask(metrics.sobel_map(some[0]), some[2])),
+        "constant": metrics.bootstrap(some[2].double().mean((1, 2))),
+        "untrained": metrics.bootstrap(on_object(lab.untrained(), *some)),
+    }
+    return rows
+
+
+def signs_of_hiding(net, other, images, labels):
+    """`synthesis.masked_gradients` at EPS as a dict, and "restarts": PGD's success with them on the same images."""
+    chosen, eps = synthesis.right(net, images, labels), EPS / 255
+    images, labels = images[chosen], labels[chosen]
+    found = synthesis.masked_gradients(net, other, images, labels, eps, STEPS)._asdict()
+    return found | {"restarts": 1 - float(under_attack(net, images, labels, EPS).mean())}

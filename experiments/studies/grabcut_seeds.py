@@ -1,0 +1,89 @@
+"""Which seeds should GrabCut be given?  python -m experiments grabcut_seeds
+
+Quantiles and blur of `attribution.grabcut_from_heatmap`, tried on scenes of the split "tune" with one object, which
+nothing is scored on: `alex`, two heatmaps, mean IoU with the true mask. Results: data/results/grabcut_seeds.json.
+"""
+
+import argparse
+import json
+import sys
+from itertools import product
+
+import numpy as np
+import torch
+
+from lecture_utils import attribution, metrics, store
+from lecture_utils.lab import open_lab
+from lecture_utils.progress import progress
+from lecture_utils.world.render import masks
+from lecture_utils.world.splits import split_scene
+
+from ..train.data import world_fingerprint, world_split
+
+COMMAND = "python -m experiments grabcut_seeds"
+FILE = "results/grabcut_seeds.json"
+COUNT = 120  # the first so many scenes with one object
+FOREGROUND, BACKGROUND, SMOOTH = (0.9, 0.95, 0.98), (0.3, 0.5, 0.7), (0.0, 2.0, 4.0)
+PUBLISHED = {"foreground": 0.95, "background": 0.3, "smooth": 0.0}  # as reported of Simonyan et al. (2013)
+HEATS = {
+    "saliency": lambda net, images, targets: attribution.heat(attribution.saliency(net, images, targets)),
+    "guided backprop": lambda net, images, targets: attribution.heat(
+        attribution.guided_backprop(net, images, targets)
+    ),
+}
+
+
+def scenes(count=COUNT):
+    """Images (n, 3, 112, 112), labels (n,) and masks bool (n, 112, 112) of tuning scenes with one object."""
+    pictures, labels = world_split("tune", 3 * count)
+    chosen = [i for i in range(len(labels)) if labels[i, 1] < 0][:count]
+    images = torch.from_numpy(pictures[chosen]).float() / 255
+    true = [masks(split_scene("tune", i))[0] > 0 for i in chosen]
+    return images, torch.from_numpy(labels[chosen, 0]), torch.from_numpy(np.stack(true))
+
+
+def table(net, images, targets, true):
+    """[{"heat", "foreground", "background", "smooth", "iou"}, ...], one row for each setting."""
+    rows, heats = [], {name: make(net, images, targets) for name, make in HEATS.items()}
+    settings = list(product(heats, FOREGROUND, BACKGROUND, SMOOTH))
+    for name, foreground, background, smooth in progress(settings, "trying seeds"):
+        setting = {"foreground": foreground, "background": background, "smooth": smooth}
+        found = attribution.grabcut_from_heatmap(images, heats[name], **setting)
+        rows.append({"heat": name, **setting, "iou": round(float(metrics.iou(found, true).mean()), 4)})
+    return rows
+
+
+def results():
+    """What is shipped: the command, the scenes, and the rows."""
+    return json.loads(store.read_verified(FILE))
+
+
+def best(heat):
+    """The setting {"foreground", "background", "smooth"} with the highest IoU on the tuning scenes for a heatmap."""
+    rows = [row for row in results()["rows"] if row["heat"] == heat]
+    top = max(rows, key=lambda row: row["iou"])
+    return {name: top[name] for name in PUBLISHED}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=COUNT, help="tuning scenes with one object")
+    count = parser.parse_args(argv).count
+    try:
+        rows = table(open_lab().net, *scenes(count))
+    except KeyboardInterrupt:
+        print("\nstopped; the old results are as they were", file=sys.stderr)
+        return 130
+    facts = {
+        "command": COMMAND,
+        "net": "alex",
+        "world": world_fingerprint(),
+        "scenes": f"split tune, the first {count} with one object",
+        "rows": rows,
+    }
+    store.write_json(store.data_dir() / FILE, facts)
+    for name in HEATS:
+        top = max((row for row in rows if row["heat"] == name), key=lambda row: row["iou"])
+        print(f"{name}: {top}")
+    print(f"wrote data/{FILE}; now run python -m lecture_utils.store --write")
+    return 0

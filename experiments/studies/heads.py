@@ -1,0 +1,220 @@
+"""Why is Grad-CAM poor on some nets? Twelve nets, two placings, scored:  python -m experiments heads
+
+The nets of `nets.head_study` (the trunk of `alex` with fully connected layers or with global average pooling, trained
+on objects anywhere or in the middle, three seeds each) and the course's own `alex` and `gap`, on 300 scenes of the
+gallery as they are and with the object moved to the middle; with the gradient as it is, and as its mean along the path
+from an empty map. Results: data/results/heads.json.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+
+import torch
+
+from experiments.train import head_study
+from experiments.train.data import scene_of, world_fingerprint
+from lecture_utils import attribution, metrics, models, store
+from lecture_utils.hooks import eval_mode
+from lecture_utils.lab import open_lab
+from lecture_utils.progress import progress
+
+COMMAND = "python -m experiments heads"
+COUNT, LAYER = 300, "relu5"  # the first pictures of the gallery, in which the classes take turns
+STEPS = 16  # along the path from an empty map
+FILE = "results/heads.json"
+METHODS = ("gradcam", "hirescam")
+
+
+def border(rows, cols):
+    """bool (rows, cols): the outermost ring of a map's cells."""
+    ring = torch.ones(rows, cols, dtype=torch.bool)
+    ring[1:-1, 1:-1] = False
+    return ring
+
+
+def place_scores(maps, masks):
+    """What is known of where raw maps (n, rows, cols) >= 0 lie, each (n,): mass and pointing in masks (n, h, w) after
+    enlarging; border, the share of the heat in the outermost ring; inside, the mass with that ring set to zero.
+    """
+    ring = border(*maps.shape[1:]).to(maps.device)
+    total = maps.sum((1, 2)).clamp_min(1e-30)
+    large = attribution.upsample(maps, masks.shape[1:])
+    without = attribution.upsample(maps * ~ring, masks.shape[1:])
+    return {
+        "mass": metrics.mass_in_mask(large, masks),
+        "pointing": metrics.pointing_game(large, masks).to(maps),
+        "border": (maps * ring).sum((1, 2)) / total,
+        "inside": metrics.mass_in_mask(without, masks),
+    }
+
+
+def both_maps(net, images, targets, layer=LAYER):
+    """Raw maps (2, n, rows, cols), signed: Grad-CAM and HiResCAM from one gradient (see `attribution.cam`)."""
+    found = []
+    for batch, some in zip(images.split(64), targets.split(64), strict=True):
+        maps, gradient = attribution.layer_gradient(net, batch, some, layer)
+        found.append(
+            torch.stack([(gradient.mean((2, 3), keepdim=True) * maps).sum(1), (gradient * maps).sum(1)])
+        )
+    return torch.cat(found, 1)
+
+
+def path_maps(net, images, targets, layer=LAYER, steps=STEPS):
+    """As `both_maps`, the gradient being its mean along the straight path from an empty map to the layer's own.
+
+    net: flat, as all nets of the toy world are. The second of the two, HiResCAM's, sums up to the score minus the score
+    of the empty map (completeness), but for the error of the sum over `steps` midpoints.
+    Source: Sundararajan, Taly, Yan (2017), equation 1, on a layer's map in place of an image.
+    """
+    names = [name for name, _ in net.named_children()]
+    above, found = list(net)[names.index(layer) + 1 :], []
+    for batch, some in zip(images.split(64), targets.split(64), strict=True):
+        maps, _ = attribution.layer_gradient(net, batch, some, layer)
+        gradient = torch.zeros_like(maps)
+        for step in range(steps):
+            with torch.enable_grad(), eval_mode(net):
+                here = scores = (maps * ((step + 0.5) / steps)).requires_grad_()
+                for module in above:
+                    scores = module(scores)
+                score = scores.gather(1, some[:, None]).sum()
+            gradient += torch.autograd.grad(score, here)[0] / steps
+        found.append(
+            torch.stack([(gradient.mean((2, 3), keepdim=True) * maps).sum(1), (gradient * maps).sum(1)])
+        )
+    return torch.cat(found, 1)
+
+
+def net_scores(net, images, targets, masks, layer=LAYER):
+    """{"gradcam_mass": (n,), ... "hirescam_inside": (n,), "right": (n,)} of one net; "path_gradcam_mass" and so on of
+    `path_maps`.
+    """
+    with torch.no_grad():
+        logits = torch.cat([net(batch) for batch in images.split(64)])
+    found = {"right": (logits.argmax(1) == targets).float()}
+    for before, both in (("", both_maps), ("path_", path_maps)):
+        for name, maps in zip(METHODS, both(net, images, targets, layer).relu(), strict=True):
+            found |= {f"{before}{name}_{score}": v for score, v in place_scores(maps, masks).items()}
+    return found
+
+
+def bounds(images, masks, rows=13, cols=13):
+    """Floors and the ceiling, {name: {score: (n,)}}: they know no net."""
+    cells = torch.nn.functional.adaptive_avg_pool2d
+    small = {
+        "constant": torch.ones(len(images), rows, cols),
+        "centre": cells(metrics.centre_map(images), (rows, cols)),
+        "sobel": cells(metrics.sobel_map(images), (rows, cols)),
+        "ceiling": cells(masks.float(), (rows, cols)),  # the true mask at the map's own size
+    }
+    return {name: place_scores(maps, masks) for name, maps in small.items()}
+
+
+def centred_scenes(lab, numbers):
+    """The same gallery scenes with their object in the middle: images and masks as in the gallery (through JPEG)."""
+    from lecture_utils.world import gallery, render_many
+
+    images, masks = [], []
+    scenes = [scene_of("single centred", lab.gallery.scenes.indices[n]) for n in numbers]
+    for picture in progress(render_many(scenes), "rendering centred scenes", len(scenes)):
+        pixels = gallery.from_jpeg(gallery.to_jpeg(gallery.to_pixels(picture.image)))
+        images.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255)
+        masks.append(torch.from_numpy(picture.objects) == 1)
+    return torch.stack(images), torch.stack(masks)
+
+
+def summary(scores):
+    """{name: [mean, low, high]}, intervals of 95% by bootstrap over the scenes."""
+    return {name: [round(x, 4) for x in metrics.bootstrap(values)] for name, values in scores.items()}
+
+
+def row(net, images, targets, masks, layer=LAYER, /, **names):
+    """One row of the results: means, and the paired gain of HiResCAM's mass over Grad-CAM's."""
+    scores = net_scores(net, images, targets, masks, layer)
+    scores["hirescam_gain"] = scores["hirescam_mass"] - scores["gradcam_mass"]
+    return names | summary(scores)
+
+
+def fingerprint(net):
+    """The first digits of a hash of all weights."""
+    digest = hashlib.sha256()
+    for tensor in net.state_dict().values():
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def run(out=None, load=head_study.load, seeds=head_study.SEEDS, count=COUNT):
+    """Score everything and write the results; their path. load(head, placed, seed) -> net."""
+    lab = open_lab(device="cpu")
+    numbers = list(range(count))
+    targets = lab.gallery.labels[numbers]
+    sets = {"anywhere": (lab.gallery.images[numbers], lab.gallery.objects[numbers] == 1)}
+    sets["centred"] = centred_scenes(lab, numbers)
+    jobs = [
+        (head, placed, seed) for head in head_study.HEADS for placed in head_study.PLACED for seed in seeds
+    ]
+    trained = {(n["head"], n["placed"], n["seed"]): n for n in head_study.numbers()}
+    rows, untrained, shipped = [], [], []
+    with progress(label="heads", total=len(sets) * (len(jobs) + 6)) as bar:
+        for scenes, (images, masks) in sets.items():
+            for job in jobs:
+                names = dict(zip(("head", "placed", "seed"), job, strict=True)) | {"scenes": scenes}
+                net = load(*job)
+                card = {
+                    key: value for key, value in trained.get(job, {}).items() if key.startswith("accuracy")
+                }
+                rows.append(row(net, images, targets, masks, **names, weights=fingerprint(net), **card))
+                bar.update()
+            for head in head_study.HEADS:
+                net = head_study.build(head)
+                untrained.append(row(net, images, targets, masks, head=head, scenes=scenes))
+                bar.update()
+            for name in ("alex", "gap"):
+                net = models.load(name)
+                shipped.append(
+                    row(net, images, targets, masks, net=name, scenes=scenes, weights=fingerprint(net))
+                )
+                bar.update()
+    content = {
+        "command": COMMAND,
+        "world": world_fingerprint(),
+        "scenes": f"the first {count} of the gallery's single objects",
+        "layer": LAYER,
+        "interval": "95%, bootstrap over scenes",
+        "rows": rows,
+        "untrained": untrained,
+        "shipped": shipped,
+        "bounds": {s: {n: summary(v) for n, v in bounds(*pair).items()} for s, pair in sets.items()},
+    }
+    return store.write_json(out or store.data_dir() / FILE, content)
+
+
+def results():
+    """The results as shipped. Errors: store.DamagedData."""
+    return json.loads(store.read_verified(FILE))
+
+
+def table(rows, score, scenes="anywhere"):
+    """{(head, placed): [mean of each seed]} of one score, from rows of the results."""
+    found = {}
+    for each in rows:
+        if each["scenes"] == scenes:
+            found.setdefault((each["head"], each["placed"]), []).append(each[score][0])
+    return found
+
+
+def main(argv=None):
+    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
+    try:
+        path = run()
+    except (KeyboardInterrupt, FileNotFoundError) as stop:
+        print(f"\n{stop or 'stopped'}", file=sys.stderr)
+        return 1
+    for each in json.loads(path.read_text())["rows"]:
+        print(
+            f"{each['head']:4s} {each['placed']:9s} seed {each['seed']}  on {each['scenes']:9s} "
+            f"Grad-CAM {each['gradcam_mass'][0]:.3f}  HiResCAM {each['hirescam_mass'][0]:.3f}"
+        )
+    print("now run python -m lecture_utils.store --write")
+    return 0

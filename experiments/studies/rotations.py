@@ -1,0 +1,94 @@
+"""How many parts do turned axes detect?  python -m experiments rotations
+
+The null of network dissection: the channels of conv5 mixed by random rotations of all their axes, before the ReLU
+(which is then applied again) and after. Each rotation is judged as notebook 03 judges the channels themselves.
+Results: data/results/rotations.json, one row a rotation; the notebook makes the first LIVE of them again.
+"""
+
+import argparse
+import json
+import sys
+
+import torch
+
+from lecture_utils import features, models, store
+from lecture_utils.lab import open_lab
+from lecture_utils.progress import progress
+from lecture_utils.world import CLASSES
+
+from ..train.data import world_fingerprint
+
+COMMAND = "python -m experiments rotations"
+FILE = "results/rotations.json"
+NET, LAYER, BEFORE = "alex", "conv5", "norm5"
+COUNT, LIVE = 100, 10  # rotations: shipped, and made again in the notebook
+LIFT = 1.5  # how much denser a detector's yes is on its part than on the whole object
+
+
+def part_masks(gallery):
+    """All parts of all classes in one numbering: masks (n, h, w), 0 for none; the class (parts,) of each part."""
+    counts = [len(cls.parts) for cls in CLASSES.values()]
+    owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    first = torch.tensor([0, *counts]).cumsum(0)[:-1]
+    return torch.where(
+        gallery.parts > 0, gallery.parts.long() + first[gallery.labels][:, None, None], 0
+    ), owner
+
+
+def passing(found, owner):
+    """How many parts have a detector in `Detectors`: by IoU alone, and those of them whose lift is above LIFT."""
+    same = (owner[:, None] == owner).double()  # (parts, parts): of one class
+    both, area, index = found.judged.both.double(), found.judged.area.double(), torch.arange(len(owner))
+    dense = both[found.channels, index] / (both @ same)[found.channels, index]
+    lift = dense / (area / (same @ area))
+    return {"iou": int(found.passing().sum()), "lift": int((found.passing() & (lift > LIFT)).sum())}
+
+
+def turned(lab, seeds, kinds=("before", "after"), step=2):
+    """A row {"seed": ..., "before": {"iou": ..., "lift": ...}, ...} for each seed of a rotation.
+
+    lab: with an answer key. kinds: turned before the ReLU, after it, or both. step: every step-th pixel is judged.
+    """
+    net, images = lab.net, lab.gallery.images
+    field, (masks, owner) = features.receptive_field(net, lab.layers[LAYER]), part_masks(lab.gallery)
+    tune = torch.arange(len(images)) // len(CLASSES) % 2 == 0
+    maps = features.extract_layers(net, images, {"before": BEFORE, "after": lab.layers[LAYER]})
+    rows = []
+    for seed in progress(seeds, "turning the axes of conv5"):
+        row = {"seed": int(seed)}
+        for kind in kinds:
+            mixed = features.rotated(maps[kind], seed=seed)
+            mixed = mixed.relu() if kind == "before" else mixed
+            row[kind] = passing(features.detectors(mixed, field, masks, len(owner), tune, step=step), owner)
+        rows.append(row)
+    return rows
+
+
+def load():
+    """The shipped rows and how they were made. Errors: store.DamagedData."""
+    return json.loads(store.read_verified(FILE))
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=COUNT, help="rotations, with seeds 0, 1, 2, ...")
+    count = parser.parse_args(argv).count
+    try:
+        rows = turned(open_lab(net=NET), range(count))
+    except KeyboardInterrupt:
+        print("\nstopped; the old results are as they were", file=sys.stderr)
+        return 130
+    facts = {
+        "command": COMMAND,
+        "net": NET,
+        "weights": models.card(NET)["weights"]["sha256"],
+        "layer": LAYER,
+        "world": world_fingerprint(),
+        "seeds": f"0 to {count - 1}",
+        "lift": LIFT,
+        "rows": rows,
+    }
+    print(
+        f"{store.write_json(store.data_dir() / FILE, facts)}; now run python -m lecture_utils.store --write"
+    )
+    return 0

@@ -1,0 +1,1 @@
+"""The trainings: each writes weights and a card into data/weights."""

@@ -1,0 +1,234 @@
+"""The shipped GAN: a DCGAN that makes studio scenes.  python -m experiments studio_gan
+
+The lecture's game with the loss that does not saturate, and what is known to help: a discriminator without batch
+normalisation that pays for being steep at real images (R1), Adam without a memory of the last direction, rates that
+fall to 0 in the second half, and the average of the generator's weights over the turns. At kept turns the generator
+makes the same 24 codes again, so that the training can be watched afterwards.
+In trials of 5 minutes and one run each, DCGAN's own recipe (batch normalisation, 2e-4, betas .5 and .999) and the
+spectral norm were slower to the first recognisable objects.
+An hour on one core. Stop it whenever you like: the same command goes on from the last checkpoint.
+"""
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lecture_utils import store
+from lecture_utils.generative import dcgan, gan_trainer
+from lecture_utils.hooks import eval_mode
+from lecture_utils.metrics import distances
+from lecture_utils.models import weights
+from lecture_utils.progress import progress
+
+from . import runs, studio, studio_factors
+from .classifier import fast_bfloat16
+
+KEPT = 500  # turns from one checkpoint, and one row of the log, to the next
+SHOWN = 24  # codes that are made again at each kept turn
+FRAMES = (
+    20,
+    32_000,
+)  # the kept turns: 32,000 (i / 20)^2.5, closer together at the beginning, where more happens
+QUALITY = 92  # of the JPEG with the history's pictures
+COMMAND = "python -m experiments studio_gan"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the result of a training."""
+
+    seed: int = 0
+    images: int = 24_000
+    turns: int = 24_000
+    batch: int = 64
+    latent: int = 64
+    channels: int = 48
+    norm: str = "none"
+    rate: float = 1.5e-3  # of both nets in the first half; then it falls to 0 as a line
+    betas: tuple[float, float] = (0.0, 0.99)
+    penalty: float = 1.0
+    average: float = 0.9995
+
+
+def load(folder: Path | None = None) -> dcgan.Generator:
+    """The generator (the averaged one), in eval mode: z (n, 64) -> images (n, 3, 32, 32) in [0, 1].
+
+    folder: of another training; without it the shipped one. Errors: store.DamagedData for a shipped file that is
+    missing or damaged; FileNotFoundError.
+    """
+    return _load("generator", folder)
+
+
+def load_discriminator() -> dcgan.Discriminator:
+    """The discriminator at the end of the training, in eval mode: images -> logits (n,)."""
+    return _load("discriminator")
+
+
+def card() -> dict:
+    """What is known about the training: command, recipe, both losses."""
+    return json.loads(store.read_verified("weights/studio-gan.json"))
+
+
+class History(dict):
+    """`turns` (k,) and `images` (k, 24, 3, 32, 32) in [0, 1] of fixed codes; `losses`, a row for every KEPT turns."""
+
+
+def history() -> History:
+    """The training, to be watched again: {"turns": (k,), "images": (k, 24, 3, 32, 32) in [0, 1], "codes": (24, 64),
+    "every": turns from one row of the log to the next, "discriminator", "generator", "on_real", "on_fake": (rows,)}.
+
+    The images were made by the averaged generator of that turn, and seen through JPEG. The losses are in nats.
+    """
+    facts = card()
+    sheet = np.asarray(Image.open(io.BytesIO(store.read_verified("weights/studio-gan-history.jpg"))))
+    k, side = len(facts["frames"]), dcgan.SIDE
+    tiles = sheet.reshape(k, side, SHOWN, side, 3).transpose(0, 2, 4, 1, 3)
+    log = torch.tensor(facts["log"]).T
+    return History(
+        turns=torch.tensor(facts["frames"]),
+        images=torch.from_numpy(tiles.copy()).float() / 255,
+        codes=shown_codes(facts["recipe"]["latent"]),
+        every=KEPT,
+        **dict(zip(("discriminator", "generator", "on_real", "on_fake"), log, strict=True)),
+    )
+
+
+def shown_codes(latent: int) -> torch.Tensor:
+    """The codes of the history, (24, latent)."""
+    return torch.randn(SHOWN, latent, generator=torch.Generator().manual_seed(24))
+
+
+def frames(turns: int) -> list[int]:
+    """The kept turns: 0, then in steps that grow, the last one included."""
+    count, whole = FRAMES
+    grown = (round(whole * (i / count) ** 2.5) for i in range(count + 1))
+    return [*sorted({turn for turn in grown if turn < turns}), turns]
+
+
+def train(recipe: Recipe, images=None, out=None, folder=None, restart=False, judge=None) -> dict:
+    """Train, write weights, card and history; the result is the card.
+
+    images: uint8 (n, 3, 32, 32) to learn from, by default the studio's training scenes. judge: such as `judged`.
+    Errors: ValueError if the checkpoint there belongs to another training; play.Diverged.
+    """
+    images = studio.pictures("studio", recipe.images)[0] if images is None else images
+    images = torch.from_numpy(np.ascontiguousarray(images))
+    nets = dcgan.nets(recipe.seed, recipe.latent, recipe.channels, norm=recipe.norm)
+    game = gan_trainer.Game(
+        *nets,
+        rates=(recipe.rate, recipe.rate),
+        betas=recipe.betas,
+        average=recipe.average,
+        penalty=recipe.penalty,
+        seed=recipe.seed,
+        low_precision=fast_bfloat16(torch.device("cpu")),
+    )
+    path = runs.place("studio-gan", folder)
+    if restart:
+        path.unlink(missing_ok=True)
+    log, kept = [], []
+    found = runs.resume(path, recipe, **game.parts())
+    if found:
+        game.turns, log, kept = found["turns"], found["log"], list(found["kept"])
+    codes, wanted, rows = shown_codes(recipe.latent), frames(recipe.turns), []
+    kept = kept or [_shown(game, codes)]
+    game.generator.train(), game.discriminator.train()
+    with progress(label="studio GAN", total=recipe.turns - game.turns) as bar:
+        while game.turns < recipe.turns:
+            for group in (*game.makes.param_groups, *game.judges.param_groups):
+                group["lr"] = recipe.rate * min(1, 2 * (1 - game.turns / recipe.turns))
+            chosen = torch.randint(len(images), (recipe.batch,), generator=game.draws)
+            rows.append(game.turn(images[chosen].float() / 255))
+            bar.update()
+            bar.note(f"losses {rows[-1][0]:.2f} and {rows[-1][1]:.2f}")
+            if game.turns in wanted:
+                kept.append(_shown(game, codes))
+            if game.turns % KEPT == 0 or game.turns == recipe.turns:
+                log.append([round(value, 4) for value in np.mean(rows, 0).tolist()])
+                rows = []
+                runs.keep(path, recipe, **game.parts(), turns=game.turns, log=log, kept=torch.stack(kept))
+    found = judge(game.averaged, images) if judge else None
+    return _write(recipe, game, log, kept, wanted, out or store.data_dir() / "weights", found)
+
+
+def judged(generator: dcgan.Generator, images: torch.Tensor) -> dict:
+    """`measure` beside the first 1,000 pictures of "studio test"."""
+    return measure(generator, images, torch.from_numpy(studio.pictures("studio test", 1_000)[0]))
+
+
+def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tensor, judge=None) -> dict:
+    """Is it by heart? Of as many samples as there are tested pictures: {"nearest": {"samples", "tested"}}, the median
+    distance to the nearest picture learned from, in features of a net that reads studio pictures.
+
+    images: uint8 (m, 3, 32, 32), those learned from; tested: uint8 (n, 3, 32, 32), never seen. judge: a FactorNet, by
+    default the shipped one. What else there is to say of samples, `studies.studio_seeds` measures.
+    """
+    judge = judge or studio_factors.load()
+    codes = torch.randn(len(tested), generator.latent, generator=torch.Generator().manual_seed(1000))
+    with eval_mode(generator), torch.no_grad():
+        samples = torch.cat([generator(some) for some in codes.split(100)])
+    known = studio_factors.features(judge, images.float() / 255)
+    sets = {"samples": samples, "tested": tested.float() / 255}
+    found = {
+        name: distances.nearest(studio_factors.features(judge, some), known)[0] for name, some in sets.items()
+    }
+    return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
+
+
+def _write(recipe, game, log, kept, wanted, out, judged):
+    generator, discriminator = game.averaged.eval(), game.discriminator.eval()
+    tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
+    tensors |= {f"discriminator.{k}": v for k, v in discriminator.state_dict().items()}
+    facts = {
+        "net": "studio-gan",
+        "command": COMMAND,
+        "recipe": asdict(recipe),
+        "data": f"scenes 0 to {recipe.images - 1} of split studio",
+        "parameters": {
+            name: sum(p.numel() for p in net.parameters())
+            for name, net in (("generator", generator), ("discriminator", discriminator))
+        },
+        "precision": "bfloat16" if game.low_precision else "float32",
+        "frames": wanted,
+        "log": log,  # mean of every KEPT turns: both losses, the discriminator's answers on real and made images
+        "measured": judged,
+        "torch": torch.__version__.split("+")[0],
+    }
+    facts["weights"] = weights.save(tensors, out / "studio-gan.safetensors")
+    tiles = torch.stack(kept).numpy().transpose(0, 3, 1, 4, 2)  # frames, rows, codes, columns, colours
+    sheet = Image.fromarray(tiles.reshape(len(kept) * dcgan.SIDE, SHOWN * dcgan.SIDE, 3))
+    sheet.save(out / "studio-gan-history.jpg", quality=QUALITY, subsampling=0)
+    store.write_json(out / "studio-gan.json", facts)
+    return facts
+
+
+def _shown(game, codes):
+    """uint8 (24, 3, 32, 32)."""
+    with eval_mode(game.averaged), torch.no_grad():
+        return (game.averaged(codes) * 255).round().to(torch.uint8)
+
+
+def _load(part, folder=None):
+    tensors = weights._tensors("weights/studio-gan.safetensors", folder)
+    recipe = card()["recipe"]  # the same nets for every training
+    nets = dcgan.nets(recipe["seed"], recipe["latent"], recipe["channels"], norm=recipe["norm"])
+    net = nets[0] if part == "generator" else nets[1]
+    net.load_state_dict(
+        {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
+    )
+    return net.eval()
+
+
+def main(argv: list[str] | None = None) -> int:
+    def report(card):
+        row = card["log"][-1]
+        print("losses at the end: discriminator {:.2f}, generator {:.2f}".format(*row))
+
+    return runs.command(
+        argv, COMMAND, __doc__, lambda **options: train(Recipe(), judge=judged, **options), report
+    )

@@ -1,0 +1,177 @@
+"""A PixelCNN of the studio, 32 x 32 px in colour, 8 levels.  python -m experiments studio_pixelcnn
+
+A gated net whose six layers see the whole picture above and to the left of a value. What ships is the running average
+of its weights. About 70 minutes on one core with bfloat16 instructions, and a C++ compiler, which makes it half as fast
+again. Stop it whenever you like: the same command goes on from the last checkpoint.
+"""
+
+import json
+import math
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from lecture_utils import store
+from lecture_utils.datasets import quantised
+from lecture_utils.generative import PixelCNN, warm_cosine
+from lecture_utils.models import weights
+from lecture_utils.progress import progress
+
+from . import runs
+from .classifier import fast_bfloat16
+from .studio import pictures
+
+LEVELS = 8  # of each colour
+SIZE = (32, 32)  # px
+TESTED = 1_000  # pictures of "studio test"
+KEPT = 200  # steps from one checkpoint to the next
+COMMAND = "python -m experiments studio_pixelcnn"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the result of a training."""
+
+    seed: int = 0
+    images: int = 24_000
+    steps: int = 14_000
+    batch: int = 16
+    width: int = 60  # channels of each stack, a third for each colour
+    kernel: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 2, 1)
+    rate: float = 2.5e-3  # highest, see `generative.warm_cosine`
+    clip: float = 1.0  # the gradient's largest norm
+    average: float = 0.999  # of the running average of the weights, a step
+
+
+def build(recipe: Recipe | None = None) -> PixelCNN:
+    """An untrained one in eval mode, the same for the same seed; the global random state is left as it was."""
+    recipe = recipe or Recipe()
+    return PixelCNN(
+        LEVELS,
+        SIZE,
+        3,
+        len(recipe.dilations),
+        recipe.width,
+        kernel=recipe.kernel,
+        dilations=recipe.dilations,
+        seed=recipe.seed,
+    ).eval()
+
+
+def load(folder: Path | None = None) -> PixelCNN:
+    """The shipped one, or that of another training in `folder`, in eval mode.
+
+    Errors: store.DamagedData for a shipped file that is missing or damaged; FileNotFoundError.
+    """
+    net = build()
+    net.load_state_dict(weights._tensors("weights/studio-pixelcnn.safetensors", folder))
+    return net
+
+
+def card() -> dict:
+    """What is known about the training: command, recipe, bits/dim on pictures it never saw."""
+    return json.loads(store.read_verified("weights/studio-pixelcnn.json"))
+
+
+def train(
+    recipe: Recipe | None = None,
+    data=pictures,
+    out: Path | None = None,
+    folder: Path | None = None,
+    restart: bool = False,
+) -> dict:
+    """Train, and write weights and card; the result is the card.
+
+    data: (split, count) -> images uint8 (n, 3, h, w) and factors, asked for "studio" and "studio test".
+    Errors: ValueError if the checkpoint there is of another training; FloatingPointError where the loss is NaN.
+    """
+    recipe = recipe or Recipe()
+    place = runs.place("studio-pixelcnn", folder)
+    if restart:
+        place.unlink(missing_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net, average = (build(recipe).to(device, memory_format=torch.channels_last) for _ in range(2))
+    optimiser = torch.optim.Adam(net.parameters(), recipe.rate, fused=True)
+    log = (runs.resume(place, recipe, net=net, average=average, optimiser=optimiser) or {"log": []})["log"]
+    pixels = quantised(torch.from_numpy(data("studio", recipe.images)[0]), LEVELS)
+    low = fast_bfloat16(device)
+    fast = torch.compile(net) if low and shutil.which("g++") else net
+    net.train()
+    done, total = len(log) * KEPT, 0.0
+    with progress(label="studio pixelcnn", total=recipe.steps - done) as bar:
+        for step in range(done, recipe.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = warm_cosine(step, recipe.steps, recipe.rate)
+            x = _batch(pixels, recipe, step).to(device)
+            values = net.values(x).contiguous(memory_format=torch.channels_last)
+            with torch.autocast(device.type, torch.bfloat16, enabled=low):
+                logits = fast(values)
+            loss = nn.functional.cross_entropy(logits.float(), x)
+            optimiser.zero_grad()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
+            if not torch.isfinite(norm):
+                raise FloatingPointError(f"NaN in step {step + 1}: the last checkpoint is good")
+            optimiser.step()
+            _follow(average, net, min(recipe.average, (step + 1) / (step + 10)))
+            total += loss.item()
+            bar.update()
+            bar.note(f"{total / (step % KEPT + 1) / math.log(2):.3f} bits/dim")
+            if (step + 1) % KEPT == 0:
+                log.append(round(total / KEPT / math.log(2), 4))
+                total = 0.0
+                runs.keep(place, recipe, net=net, average=average, optimiser=optimiser, log=log)
+    return _finish(recipe, weights.rounded(average.cpu().eval()), data, log, out, fast is not net)
+
+
+def _batch(pixels: torch.Tensor, recipe: Recipe, step: int) -> torch.Tensor:
+    """Every epoch goes through all pictures in a new order."""
+    epoch, at = divmod(step, len(pixels) // recipe.batch)
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(pixels))
+    return pixels[order[at * recipe.batch : (at + 1) * recipe.batch]]
+
+
+def _follow(average: PixelCNN, net: PixelCNN, share: float) -> None:
+    """average <- share * average + (1 - share) * net."""
+    with torch.no_grad():
+        for kept, new in zip(average.parameters(), net.parameters(), strict=True):
+            kept.lerp_(new, 1 - share)
+
+
+def _finish(recipe, net, data, log, out, compiled) -> dict:
+    x = quantised(torch.from_numpy(data("studio test", TESTED)[0]), LEVELS)
+    with torch.no_grad():
+        nats = -torch.cat([net.log_prob(some) for some in progress(x.split(50), "testing")])
+    dims = x[0].numel() * math.log(2)
+    facts = {
+        "net": "studio-pixelcnn",
+        "command": COMMAND,
+        "recipe": asdict(recipe),
+        "data": {
+            "train": f"scenes 0 to {recipe.images - 1} of split studio, {LEVELS} levels",
+            "tested": f"scenes 0 to {len(x) - 1} of split studio test",
+        },
+        "tested": {"nats": round(float(nats.mean()), 2), "bits/dim": round(float(nats.mean() / dims), 4)},
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "bits/dim while training": log,
+        "compiled": compiled,
+        "torch": torch.__version__.split("+")[0],
+    }
+    out = out or store.data_dir() / "weights"
+    facts["weights"] = weights.save(net.state_dict(), out / "studio-pixelcnn.safetensors")
+    store.write_json(out / "studio-pixelcnn.json", facts)
+    return facts
+
+
+def report(card: dict) -> None:
+    for name, value in card["tested"].items():
+        print(f"{value:9.3f}  {name} on {TESTED} pictures it never saw")
+
+
+def main(argv=None):
+    return runs.command(argv, COMMAND, __doc__, train, report)

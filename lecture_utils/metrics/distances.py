@@ -1,0 +1,128 @@
+"""How far apart two sets of images are, judged by the features of a net: FID and KID. Features in, numbers out.
+
+Neither looks at a single image: they compare means, covariances and kernels over whole sets. So a blind spot of the
+features is a blind spot of the distance. Both sets should have the same size, and 0 is not reached: the distance
+between two real sets of that size is the floor.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+
+class Estimate(NamedTuple):
+    """A value and its standard error."""
+
+    value: float
+    error: float
+
+
+def frechet_distance(real: torch.Tensor, made: torch.Tensor) -> float:
+    """FID: the squared Fréchet distance between two Gaussians that have the sets' means and covariances.
+
+    ‖m₁ - m₂‖² + Tr(C₁ + C₂ - 2 (C₁ C₂)^½). real, made: features (n, d) and (m, d), finite, n and m >= 2.
+    It is 0 for equal means and covariances, in squared units of the features. It is biased upward: small sets look
+    further apart than large ones from the same source, so compare at equal n only; below d + 1 images the covariance
+    is of lower rank, and the number says little.
+    Computed in float64: the eigenvalues of C₁^½ C₂ C₁^½ are those of C₁ C₂, and it is symmetric.
+    Errors: ValueError.
+    Source: Heusel et al. (2017), equation 6; Dowson, Landau (1982).
+    Differs: the features are ours, of any net; the original's are Inception's.
+    """
+    (m1, c1), (m2, c2) = (_moments(_checked(x, name)) for x, name in ((real, "real"), (made, "made")))
+    if len(m1) != len(m2):
+        raise ValueError(f"made: expected {len(m1)} features as in real, got {len(m2)}")
+    values, vectors = torch.linalg.eigh(c1)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    overlap = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
+    found = (m1 - m2).square().sum() + c1.trace() + c2.trace() - 2 * overlap
+    return max(0.0, found.item())  # rounding may end just below 0
+
+
+def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, seed: int = 0) -> Estimate:
+    """KID: the squared maximum mean discrepancy with kernel (x·y / d + 1)³, unbiased, with its standard error.
+
+    real, made: features (n, d) and (m, d). The value is the mean kernel within `real`, plus that within `made`, minus
+    twice that between them, no image compared with itself. Its expectation is 0 for two sets from one source, whatever
+    their sizes; so values below 0 are right. The error is the jackknife's: both sets are shuffled and cut into so many
+    blocks, and the value is computed again without each of them.
+    Errors: ValueError.
+    Source: Bińkowski et al. (2018), section 4; Gretton et al. (2012), equation 3; Efron (1982) for the jackknife.
+    Differs: all pairs at once, instead of a mean over random subsets that waste most pairs.
+    """
+    real, made = _checked(real, "real"), _checked(made, "made")
+    if real.shape[1] != made.shape[1]:
+        raise ValueError(f"made: expected {real.shape[1]} features as in real, got {made.shape[1]}")
+    if not isinstance(blocks, int) or blocks < 2 or min(len(real), len(made)) < 2 * blocks:
+        raise ValueError(
+            f"blocks: expected 2 or more blocks of 2 images or more, got {blocks!r} for "
+            f"{len(real)} and {len(made)} images"
+        )
+    draws = torch.Generator().manual_seed(seed)
+    member = [torch.randperm(len(x), generator=draws) % blocks for x in (real, made)]
+    member = [torch.nn.functional.one_hot(which, blocks).double() for which in member]  # (n, blocks)
+    within = [
+        _kernel_sums(x, x, which, which, own=False) for x, which in zip((real, made), member, strict=True)
+    ]
+    between = _kernel_sums(real, made, *member)
+    sizes = [which.sum(0) for which in member]  # images of each block
+
+    def value(gone):  # without block `gone`; None: with all
+        keep = torch.ones(blocks).double()
+        if gone is not None:
+            keep[gone] = 0
+        n, m = ((keep * size).sum() for size in sizes)
+        own_x, own_y, across = (keep @ sums @ keep for sums in (*within, between))
+        return own_x / (n * (n - 1)) + own_y / (m * (m - 1)) - 2 * across / (n * m)
+
+    without = torch.stack([value(block) for block in range(blocks)])
+    error = ((blocks - 1) * (without - without.mean()).square().mean()).sqrt()
+    return Estimate(value(None).item(), error.item())
+
+
+def features_of(features, images: torch.Tensor, batch: int = 250) -> torch.Tensor:
+    """`features(images)` (n, d) in batches, without gradients, on the CPU. features: any function of a batch."""
+    with torch.no_grad():
+        return torch.cat([features(some).flatten(1).cpu() for some in images.split(batch)])
+
+
+def nearest(features: torch.Tensor, bank: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nearest row of `bank` (m, d) for each of (n, d): Euclidean distance (n,) and index (n,)."""
+    found = torch.cdist(_checked(features, "features"), _checked(bank, "bank")).min(1)
+    return found.values, found.indices
+
+
+def _kernel_sums(x, y, in_x, in_y, own=True):
+    """Sums of the kernel between the blocks of x and y, (blocks, blocks). own=False: not of one with itself."""
+    kernel = (x @ y.T / x.shape[1] + 1) ** 3
+    if not own:
+        kernel.fill_diagonal_(0)
+    return in_x.T @ kernel @ in_y
+
+
+def _moments(x):
+    return x.mean(0), torch.cov(x.T).reshape(x.shape[1], x.shape[1])
+
+
+def _checked(x, name):
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim != 2 or len(x) < 2:
+        what = f"shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, torch.Tensor) else type(x).__name__
+        raise ValueError(f"{name}: expected floating features (n, d) of at least 2 images, got {what}")
+    if not torch.isfinite(x).all():
+        raise ValueError(f"{name}: expected finite features, got NaN or infinity")
+    return x.detach().cpu().double()
+
+
+def total_variation(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Half the sum of all differences between two histograms, 0 (equal) to 1 (they share no bin).
+
+    one, other: shares of the same bins, (k,), which add up to 1: it is the share of pictures that would have to move.
+    Two real sets are not at 0 either: their value is the floor. Errors: ValueError.
+    """
+    one, other = (torch.as_tensor(shares, dtype=torch.float64) for shares in (one, other))
+    for name, shares in (("one", one), ("other", other)):
+        if shares.ndim != 1 or shares.shape != one.shape:
+            raise ValueError(f"{name}: expected shares of {len(one)} bins, got {tuple(shares.shape)}")
+        if shares.min() < 0 or abs(float(shares.sum()) - 1) > 0.01:
+            raise ValueError(f"{name}: expected shares that add up to 1, got {float(shares.sum()):.3f}")
+    return 0.5 * float((one - other).abs().sum())
