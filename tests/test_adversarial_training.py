@@ -10,8 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from experiments.train import adversarial_training as adversarial
-from experiments.train import classifier as train
+from experiments.train import adversarial_training as adversarial, classifier as train
 from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.synthesis import pgd

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils import models, open_lab
-from lecture_utils import synthesis as syn
+from lecture_utils import models, open_lab, synthesis as syn
 from lecture_utils.explorers import Attack
 from lecture_utils.explorers.attack import ANY, BARS, MANY, NAMES, NOISE, ONE, RADII, STEPS, THIRD
 

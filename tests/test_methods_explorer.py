@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from lecture_utils import metrics as key
-from lecture_utils import open_lab
+from lecture_utils import metrics as key, open_lab
 from lecture_utils.explorers import MethodAgainstMethod
 
 

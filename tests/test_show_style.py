@@ -8,8 +8,7 @@ import torch
 from PIL import Image
 
 from lecture_utils import photographs, plots
-from lecture_utils.plots import Tiles
-from lecture_utils.plots import style as panels
+from lecture_utils.plots import Tiles, style as panels
 
 
 def pictures(n, side=8):

@@ -8,8 +8,7 @@ import torch
 from scipy import stats
 
 from experiments.studies import heatmap_scores, part_ablation, sanity, scoreboard
-from lecture_utils import metrics as key
-from lecture_utils import open_lab, store
+from lecture_utils import metrics as key, open_lab, store
 from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
 from lecture_utils.metrics import map_similarity
 

@@ -12,8 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from experiments.train import augment, evaluate
-from experiments.train import classifier as train
+from experiments.train import augment, classifier as train, evaluate
 from lecture_utils.models import weights
 
 FEW = {"epochs": 3, "images": 32, "batch": 16, "classes": 4}

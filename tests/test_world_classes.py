@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lecture_utils.world import CLASSES, render, sample_scene
-from lecture_utils.world import kernel as k
+from lecture_utils.world import CLASSES, kernel as k, render, sample_scene
 from lecture_utils.world.render import masks
 
 NAMES = list(CLASSES)

@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from lecture_utils import features, models, store
-from lecture_utils import synthesis as syn
+from lecture_utils import features, models, store, synthesis as syn
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress, silenced
 

@@ -12,8 +12,7 @@ import sys
 import torch
 
 from lecture_utils import store
-from lecture_utils.generative import gan, gan_trainer
-from lecture_utils.generative import ring as plane
+from lecture_utils.generative import gan, gan_trainer, ring as plane
 from lecture_utils.progress import progress, silenced
 
 COMMAND = "python -m experiments ring"

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lecture_utils import metrics as key
-from lecture_utils import models, store
+from lecture_utils import metrics as key, models, store
 from lecture_utils.attribution.methods import Question
 from lecture_utils.attribution.randomise import cascade, check_alive, independent
 from lecture_utils.lab import open_lab

@@ -19,8 +19,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from lecture_utils import features, models, store
-from lecture_utils import metrics as key
+from lecture_utils import features, metrics as key, models, store
 from lecture_utils.progress import progress
 from lecture_utils.synthesis import NATURAL, ascend, class_score
 from lecture_utils.world import CLASSES

@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lecture_utils import models, store
-from lecture_utils import synthesis as syn
+from lecture_utils import models, store, synthesis as syn
 from lecture_utils.photographs import open_image, shipped_file
 from lecture_utils.progress import progress
 

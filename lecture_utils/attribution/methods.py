@@ -11,8 +11,7 @@ from functools import cached_property
 import torch
 from torch.nn import functional as F
 
-from .. import attribution as at
-from .. import metrics as key
+from .. import attribution as at, metrics as key
 from ..hooks import activations, eval_mode
 from .paths import integrated_gradients, smooth_grad
 

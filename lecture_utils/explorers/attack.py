@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from .. import plots
-from .. import synthesis as syn
+from .. import plots, synthesis as syn
 from ..progress import progress
 from ..synthesis.optimise import frozen, home
 from ..synthesis.pgd import climb

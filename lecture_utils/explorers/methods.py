@@ -7,8 +7,7 @@ from PIL import Image, ImageDraw
 
 from experiments.studies import heatmap_scores, part_ablation
 
-from .. import metrics as key
-from .. import plots
+from .. import metrics as key, plots
 from ..attribution.methods import usable
 from ..plots.scores import heat_colours
 from ..progress import progress
