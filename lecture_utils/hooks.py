@@ -10,6 +10,7 @@ Every method begins alike:
 
 import random
 import re
+from collections.abc import Collection
 from contextlib import contextmanager
 
 import numpy as np
@@ -40,7 +41,7 @@ def activations(net, layers):
     ...     logits = net(images)
     >>> found["conv1"].shape
     """
-    names = list(layers) if isinstance(layers, list | tuple | set | dict) else [layers]
+    names = list(layers) if isinstance(layers, Collection) and not isinstance(layers, str) else [layers]
     modules = {name: check_layer(net, name) for name in names}
     found, handles = Activations(), []
 

@@ -13,7 +13,12 @@ from typing import NamedTuple
 import torch
 
 from ..checks import check_count, check_number, net_dtype  # noqa: F401
-from ..hooks import device_of, frozen, gradient_of  # noqa: F401
+from ..hooks import (  # noqa: F401
+    copy_to as home,
+    device_of,
+    frozen,
+    gradient_of,
+)
 from ..progress import progress
 
 
