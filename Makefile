@@ -1,4 +1,4 @@
-# make lab · make test · make notebooks · make slides · make bench      (needs Python 3.11 or newer, nothing else)
+# make lab · make test · make test-all · make notebooks · make slides · make bench      (needs Python 3.11 or newer, nothing else)
 #   make lab ARGS="--no-browser --port 8899"   passes options on to JupyterLab
 #   make notebooks NB=01                       executes one notebook only
 
@@ -8,11 +8,12 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=180 $(BIN)/uv
 STAMP := .venv/.installed
 
-.PHONY: help install lab test lint format notebooks slides bench lock clean
+.PHONY: help install lab test test-all lint format notebooks slides bench lock clean
 
 help:
 	@echo "make lab         install once, then open JupyterLab on notebook 00"
-	@echo "make test        lint, tests, and every notebook run again"
+	@echo "make test        lint, tests, and each lecture notebook run again"
+	@echo "make test-all    that, and evidence notebooks, other labs, every explorer and deck in a browser, the gate"
 	@echo "make notebooks   execute the notebooks and store them (NB=01 for one)"
 	@echo "make slides      decks for a lecture from the stored notebooks, in slides/ (NB=01 for one)"
 	@echo "make bench       measure rendering and training; prints a table, writes bench.json"
@@ -36,8 +37,13 @@ $(STAMP): requirements.lock pyproject.toml
 lab: install
 	@$(BIN)/python tools/lab.py $(ARGS)
 
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
 test: install lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: test
+	$(PYTEST) -m slow $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -21,8 +21,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """A file stays with one worker (its fixtures are made once, a notebook has one kernel), but for the tests marked
-    `whole_notebook`, each of which takes a minute: these go wherever there is room.
+    `whole_notebook`, each of which takes a minute: these go wherever there is room. Notebooks, which take longest, come
+    first, so that no worker is left with one at the end. Those of evidence are slow.
     """
+    items.sort(key=lambda item: item.path.suffix != ".ipynb")
     for item in items:
+        if item.path.parent.name == "evidence":
+            item.add_marker(pytest.mark.slow)
         alone = item.get_closest_marker("whole_notebook")
         item.add_marker(pytest.mark.xdist_group(item.name if alone else item.path.name))

@@ -337,6 +337,7 @@ def kept_cells(stem):
     return shown, notes, sum(kind == "slide" for kind in kinds.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_deck_asks_for_nothing_but_itself(decks, window, stem):
     deck = decks[stem]
@@ -345,6 +346,7 @@ def test_a_deck_asks_for_nothing_but_itself(decks, window, stem):
     assert deck.complaints == [] and deck.font == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_deck_holds_every_slide_figure_and_heading(decks, stem):
     deck, (shown, _, starts) = decks[stem], kept_cells(stem)
@@ -361,6 +363,7 @@ def test_a_deck_holds_every_slide_figure_and_heading(decks, stem):
     assert (deck.formulas > 0) == ("$" in prose)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_page_can_be_read_at_1280_by_720(decks, stem):
     for number, page in enumerate(decks[stem].pages, 1):
@@ -371,6 +374,7 @@ def test_every_page_can_be_read_at_1280_by_720(decks, stem):
         assert len(page["text"]) > 60 or page["figures"], f"page {number} is nearly empty"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_presenter_cells_are_notes_and_not_on_the_wall(decks, stem):
     _, notes, _ = kept_cells(stem)
@@ -382,6 +386,7 @@ def test_presenter_cells_are_notes_and_not_on_the_wall(decks, stem):
         assert not any(start in page["text"] for page in decks[stem].pages)
 
 
+@pytest.mark.slow
 def test_s_opens_the_notes_and_c_the_code(decks, window):
     tab, pages = decks[STEMS[0]].tab, decks[STEMS[0]].pages
     number = next(n for n, page in enumerate(pages) if page["notes"])
@@ -405,6 +410,7 @@ def test_s_opens_the_notes_and_c_the_code(decks, window):
     assert panel.is_hidden()
 
 
+@pytest.mark.slow
 def test_a_deck_prints_one_sheet_for_each_page(decks, window):
     context, folder = window
     tab = context.new_page()
@@ -415,6 +421,7 @@ def test_a_deck_prints_one_sheet_for_each_page(decks, window):
     tab.close()
 
 
+@pytest.mark.slow
 def test_these_tests_can_fail(window, tmp_path):
     """A deck with a page that is too full, letters that are too small, and a picture from the network."""
     bad = (
