@@ -122,13 +122,13 @@ def test_the_licence_is_mit():
 
 
 def targets():
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "INSTRUCTORS.md"])
 def test_the_pages_name_commands_and_files_that_exist(page):
     text = (ROOT / page).read_text()
-    commands = set(re.findall(r"\bmake ([a-z]+)\b(?=[`\s]*(?:`|$|  |ARGS|NB|#))", text, re.MULTILINE))
+    commands = set(re.findall(r"\bmake ([a-z-]+)\b(?=[`\s]*(?:`|$|  |ARGS|NB|#))", text, re.MULTILINE))
     assert commands and commands <= targets()
     for link in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", text):
         path = "".join(link)
