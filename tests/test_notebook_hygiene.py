@@ -1,4 +1,4 @@
-"""What STYLE asks of every stored notebook, so that a reader meets no stale, broken or missing thing."""
+"""What is asked of every stored notebook, so that a reader meets no stale, broken or missing thing."""
 
 import json
 import re
