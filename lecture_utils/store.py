@@ -29,6 +29,12 @@ def data_dir() -> Path:
     return Path(folder).expanduser() if folder else Path(__file__).resolve().parents[1] / "data"
 
 
+def cache_dir() -> Path:
+    """Where what was made once is kept: $INSIDE_CONVNETS_CACHE, or ~/.cache/inside-convnets."""
+    folder = os.environ.get("INSIDE_CONVNETS_CACHE")
+    return Path(folder).expanduser() if folder else Path.home() / ".cache" / "inside-convnets"
+
+
 def manifest() -> dict[str, dict]:
     """{file: {"sha256", "bytes", "made_by"}}, files relative to the data folder, with forward slashes."""
     path = data_dir() / MANIFEST

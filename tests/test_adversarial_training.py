@@ -183,7 +183,7 @@ def test_the_shipped_net_is_what_its_card_says():
     name = f"weights/{adversarial.AdversarialRecipe().tag}"
     if f"{name}.json" not in store.manifest():
         pytest.skip("it is not shipped")
-    card, net = weights.card("gap", variant="adversarial-4"), adversarial.load()
+    card, net = weights.card("gap", variant="adversarial-4"), weights.load("gap-adversarial-4")
     assert card["weights"]["sha256"] == store.manifest()[f"{name}.safetensors"]["sha256"]
     recipe, _ = adversarial.parse(card["command"].split()[3:])
     assert recipe == adversarial.AdversarialRecipe(**card["recipe"])

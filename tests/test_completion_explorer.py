@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from experiments.studies import completions as study
-from experiments.train import studio_pixelcnn
-from lecture_utils import datasets, generative, store
+from lecture_utils import datasets, generative, models, store
 from lecture_utils.explorers import Completion
 from lecture_utils.explorers.completion import COLUMNS, EMPTY, FOOT, GAP, HEAD, PANEL, SECOND
 
@@ -207,14 +206,14 @@ def test_it_refuses_what_it_cannot_complete(small, change, message):
 )
 def test_what_ships_was_drawn_with_the_net_that_ships():
     facts = json.loads(store.read_verified(study.FILE))
-    assert facts["weights"] == studio_pixelcnn.card()["weights"]["sha256"]
+    assert facts["weights"] == models.card("studio-pixelcnn")["weights"]["sha256"]
     assert {store.manifest()[name]["made_by"] for name in (study.FILE, study.SHEET)} == {study.COMMAND}
-    made, (pixels, names) = study.load(), study.studio_pictures(studio_pixelcnn.LEVELS)
+    made, (pixels, names) = study.load(), study.studio_pictures(8)
     assert made.rows == study.ROWS and made.temperatures == study.TEMPERATURES and facts["pictures"] == names
     for n, rows in enumerate(made.rows):
         given = pixels[None, None, :, None, :, :rows].expand(*made.pixels[:, n].shape[:4], -1, -1, -1)
         assert torch.equal(made.pixels[:, n, ..., :rows, :].long(), given), (
             "the given part is the picture's own"
         )
-    net, (found, bits) = studio_pixelcnn.load(), made.at(3, 24, 1.0, 1)
+    net, (found, bits) = models.load("studio-pixelcnn"), made.at(3, 24, 1.0, 1)
     assert study.true_bits(net, found)[:, 24:].mean(1).tolist() == pytest.approx(bits, abs=0.02)

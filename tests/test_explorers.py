@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from experiments.train import studio_factors
 from lecture_utils import explorers, generative, models, open_lab
 from lecture_utils.explorers import (
     Channels,
@@ -27,6 +26,7 @@ from lecture_utils.explorers.embedding import TSNEExplorer
 from lecture_utils.explorers.filter_at_work import HEAD, PANEL, RELU, SIGNED, THIRD
 from lecture_utils.features.first_layer import first_answers, unlike
 from lecture_utils.generative import VAE, dcgan
+from lecture_utils.models import studio_factors
 from lecture_utils.plots import Picture
 from lecture_utils.world import CLASSES
 

@@ -8,6 +8,8 @@ import torch
 
 from experiments.train import fast_style_net
 from experiments.train.fast_style_net import CONTENT_LAYER, STYLE_LAYERS, Losses, Recipe
+from lecture_utils import models
+from lecture_utils.models import style_net
 from lecture_utils.synthesis import stylize, total_variation
 from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.optimise import frozen
@@ -34,13 +36,13 @@ def test_the_loss_is_that_of_stylize(judge):
 
 
 def test_the_shipped_net_paints_what_it_never_saw_nearly_as_well_as_its_card_says(judge):
-    net, card = fast_style_net.load(), fast_style_net.card()
+    net, card = models.load("fast-style"), models.card("fast-style")
     assert not set(fast_style_net.JUDGED) & {*fast_style_net.SURFACES, fast_style_net.STYLE}
     with frozen(judge), reading(judge, [CONTENT_LAYER, *STYLE_LAYERS]) as read:
         losses = Losses(read, fast_style_net.photograph(fast_style_net.STYLE))
         for name in fast_style_net.JUDGED[:2]:
             image = fast_style_net.photograph(name)
-            painted = fast_style_net.paint(net, image)
+            painted = style_net.paint(net, image)
             assert painted.shape == image.shape and painted.min() >= 0 and painted.max() <= 1
             found, before = losses(painted, image), losses(image, image)
             for kind, value in card["judged"][name].items():
@@ -50,11 +52,11 @@ def test_the_shipped_net_paints_what_it_never_saw_nearly_as_well_as_its_card_say
 
 @pytest.mark.parametrize("sides", [(17, 17), (33, 50), (112, 112)])
 def test_any_size_comes_back_as_it_was(sides):
-    net = fast_style_net.build()
+    net = style_net.build()
     images = torch.rand(2, 3, *sides)
-    painted = fast_style_net.paint(net, images)
+    painted = style_net.paint(net, images)
     assert painted.shape == images.shape and not painted.requires_grad
-    alone = fast_style_net.paint(net, images[1:])
+    alone = style_net.paint(net, images[1:])
     assert torch.allclose(painted[1:], alone, atol=1e-5), "one image does not depend on the others"
 
 
@@ -68,7 +70,7 @@ def test_any_size_comes_back_as_it_was(sides):
 )
 def test_what_it_refuses(images, says):
     with pytest.raises(ValueError, match=says):
-        fast_style_net.paint(fast_style_net.build(), images)
+        style_net.paint(style_net.build(), images)
 
 
 def test_a_step_learns_from_pieces_that_depend_on_seed_and_step_alone():
@@ -121,7 +123,7 @@ def test_training_lowers_the_loss_and_leaves_the_judge_alone(judge, tmp_path, mo
 
 def test_no_grid_is_left():
     """The spectrum's peaks at the strides of the painter and the judge stay under twice their neighbours."""
-    painted = fast_style_net.paint(fast_style_net.load(), fast_style_net.photograph("coffee"))
+    painted = style_net.paint(models.load("fast-style"), fast_style_net.photograph("coffee"))
     power = torch.fft.fft2(painted.mean(1)[0] - painted.mean()).abs().square()
     profile = power.sum(0) + power.sum(1)
     for stride in (2, 4):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from experiments.train import filter_study
+from lecture_utils import models
 
 
 @pytest.fixture
@@ -72,10 +73,10 @@ def test_the_study_resumes_and_stores(toy, monkeypatch, capsys):
     assert "goes on with what is missing" in capsys.readouterr().err
 
     monkeypatch.setattr(filter_study.store, "read_verified", lambda name: (toy / name).read_bytes())
-    stored = filter_study.load()
+    stored = models.filter_study()
     assert [tuple(w.shape) for (w,) in stored.values()] == [(32, 3, 11, 11), (32, 3, 7, 7)]
     assert all(w.dtype == torch.float32 for (w,) in stored.values())
-    assert filter_study.card() == card
+    assert models.card("filter_study") == card
 
 
 def test_batches_are_cut_within_the_room():

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.train import studio_factors
 from lecture_utils import datasets
 from lecture_utils.explorers import GanHistory, GanWalk, readings
 from lecture_utils.explorers.gan_history import GAP, HEAD, SECOND, TILE, WIDTH
 from lecture_utils.explorers.gan_walk import STEPS, WAYS
 from lecture_utils.generative import walks
+from lecture_utils.models import studio_factors
 from lecture_utils.plots import gan
 
 ARC, LINE = WAYS

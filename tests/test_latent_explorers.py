@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from experiments.train import studio_factors
 from lecture_utils.explorers import LatentAxes, LatentPlane, readings
 from lecture_utils.explorers.latent_axes import AXES, BLUE, GAP, GRID, HEAD, SHIFTS, TILE
 from lecture_utils.explorers.latent_plane import BIG, DRAWN, MAP, MEAN, SECOND, TILES
 from lecture_utils.generative import VAE
+from lecture_utils.models import studio_factors
 
 
 def levels(n, shape, count, seed=0):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from experiments.studies import class_commitment, digit_seeds, studio_seeds
-from experiments.train import studio_factors, studio_gan, studio_pixelcnn, studio_vae
-from lecture_utils import datasets
+from experiments.train import studio_pixelcnn, studio_vae
+from lecture_utils import datasets, models
+from lecture_utils.models import studio_factors
 
 
 @pytest.mark.parametrize("name", studio_seeds.NETS)
@@ -20,7 +21,7 @@ def test_samples_are_pictures_and_repeat(name):
 
 
 def test_scenes_described_beside_themselves():
-    judge, coarse = studio_factors.load(), studio_seeds.scenes("test", 8, 200)
+    judge, coarse = models.load("studio-factors"), studio_seeds.scenes("test", 8, 200)
     assert len(coarse.unique()) <= 8 and coarse.shape == (200, 3, 32, 32)
     found = studio_seeds.described(judge, coarse, coarse)
     assert found["sure"] > 0.95 and found["fid"] == pytest.approx(0, abs=1e-2) and found["kid"][0] <= 0
@@ -134,7 +135,7 @@ def test_summaries_by_hand():
 
 
 def test_the_shipped_rows_are_of_the_shipped_nets():
-    found, judge = studio_seeds.load(), studio_factors.load()
+    found, judge = studio_seeds.load(), models.load("studio-factors")
     assert found["command"] == studio_seeds.COMMAND and found["samples"] == studio_seeds.SAMPLES
     for name, rows in found["nets"].items():
         assert [row["seed"] for row in rows] == list(studio_seeds.SEEDS), name
@@ -142,12 +143,12 @@ def test_the_shipped_rows_are_of_the_shipped_nets():
         if name != "PixelCNN":  # whose cars are at the border
             assert all(1 / 18 < share < 1 / 2 for row in rows for share in row["factors"]["class"]), name
         assert len({json.dumps(row["factors"]) for row in rows}) == len(rows), "other seeds, other pictures"
-    few = studio_seeds.samples("GAN", studio_gan.load(), 200)
+    few = studio_seeds.samples("GAN", models.load("studio-gan"), 200)
     said = studio_factors.read(judge, few)
     share = float((said["class"].amax(1) > 0.9).double().mean())
     assert share == pytest.approx(found["nets"]["GAN"][0]["sure"], abs=0.08)
     assert found["nets"]["PixelCNN"][0]["bits/dim"] == pytest.approx(
-        studio_pixelcnn.card()["tested"]["bits/dim"], abs=1e-3
+        models.card("studio-pixelcnn")["tested"]["bits/dim"], abs=1e-3
     )
     again = studio_seeds.described(judge, studio_seeds.scenes("train"), studio_seeds.scenes("test"))
     assert again["sure"] == found["scenes"]["train"]["sure"]

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from experiments.train import segmenter
-from experiments.train.segmenter import Recipe, build, segment, train, varied
-from lecture_utils import open_lab
+from experiments.train.segmenter import Recipe, train, varied
+from lecture_utils import models, open_lab
+from lecture_utils.models.segmenter import build, segment
 
 FEW = Recipe(epochs=3, images=192, batch=16)
 
@@ -122,8 +123,8 @@ def test_it_is_small_and_seeded():
 
 
 def test_the_shipped_one_is_as_good_as_its_card_says():
-    card, lab = segmenter.card(), open_lab()
-    found = segment(segmenter.load(), lab.hard.images).numpy()
+    card, lab = models.card("segmenter"), open_lab()
+    found = segment(models.load("segmenter"), lab.hard.images).numpy()
     iou = segmenter.overlap(found, lab.hard.objects.numpy() > 0)
     assert iou.mean() == pytest.approx(card["iou"]["hard"], abs=0.005)
     assert card["parameters"] < 200_000 and card["recipe"]["images"] <= 6000

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from experiments.train import runs, studio_gan
-from lecture_utils import store
+from lecture_utils import models, store
+from lecture_utils.models import studio, studio_factors
 
 TINY = studio_gan.Recipe(images=12, turns=5, batch=4, latent=6, channels=4)
 
@@ -30,7 +31,7 @@ def trained(pictures, folder, recipe=TINY, **options):
 
 def test_a_training_cut_in_two_is_the_training(tmp_path, pictures, monkeypatch):
     whole = trained(pictures, tmp_path / "a")
-    turn, turns = studio_gan.play.Game.turn, []
+    turn, turns = studio_gan.gan_trainer.Game.turn, []
 
     def cut(game, real):
         if len(turns) == 3:
@@ -38,10 +39,10 @@ def test_a_training_cut_in_two_is_the_training(tmp_path, pictures, monkeypatch):
         turns.append(0)
         return turn(game, real)
 
-    monkeypatch.setattr(studio_gan.play.Game, "turn", cut)
+    monkeypatch.setattr(studio_gan.gan_trainer.Game, "turn", cut)
     with pytest.raises(KeyboardInterrupt):
         trained(pictures, tmp_path / "b")
-    monkeypatch.setattr(studio_gan.play.Game, "turn", turn)
+    monkeypatch.setattr(studio_gan.gan_trainer.Game, "turn", turn)
     again = trained(pictures, tmp_path / "b")
     assert again == whole and len(whole["log"]) == 3
     for name in ("studio-gan.safetensors", "studio-gan-history.jpg"):
@@ -54,11 +55,11 @@ def test_what_is_written_can_be_read(tmp_path, pictures, monkeypatch):
     facts = trained(pictures, tmp_path)
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     store.write_manifest()
-    assert studio_gan.card() == json.loads(json.dumps(facts))
+    assert models.card("studio-gan") == json.loads(json.dumps(facts))
     assert store.manifest()["weights/studio-gan-history.jpg"]["made_by"] == studio_gan.COMMAND
-    makes, judges = studio_gan.load(), studio_gan.load_discriminator()
+    makes, judges = models.load("studio-gan"), models.load("studio-gan-discriminator")
     assert not makes.training and not judges.training
-    history = studio_gan.history()
+    history = studio.gan_history()
     assert history["turns"].tolist() == facts["frames"] == studio_gan.frames(5)
     assert history["images"].shape == (len(facts["frames"]), 24, 3, 32, 32) and len(history["generator"]) == 3
     with torch.no_grad():
@@ -68,7 +69,7 @@ def test_what_is_written_can_be_read(tmp_path, pictures, monkeypatch):
     name = tmp_path / "weights/studio-gan.safetensors"
     name.write_bytes(name.read_bytes()[:-9] + b"123456789")
     with pytest.raises(store.DamagedData, match="is damaged .*studio_gan"):
-        studio_gan.load()
+        models.load("studio-gan")
 
 
 def test_divergence_stops_the_command_in_a_sentence(tmp_path, pictures, capsys, monkeypatch):
@@ -90,14 +91,14 @@ def test_measured_on_sets_that_are_known():
     images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (60, 3, 32, 32), dtype=np.uint8))
     makes, _ = studio_gan.dcgan.nets(0, 6, 4)
     makes.train()
-    found = studio_gan.measure(makes, images, images[:50], studio_gan.studio_factors.build())
+    found = studio_gan.measure(makes, images, images[:50], studio_factors.build())
     assert makes.training
     assert found["nearest"]["tested"] < 1e-2 < found["nearest"]["samples"]
 
 
 def test_the_shipped_pair():
     """What ships is what the card says: small, and not by heart."""
-    card, history = studio_gan.card(), studio_gan.history()
+    card, history = models.card("studio-gan"), studio.gan_history()
     assert card["weights"]["bytes"] < 2_500_000 and card["command"] == studio_gan.COMMAND
     assert store.manifest()["weights/studio-gan-history.jpg"]["bytes"] < 1_500_000
     measured = card["measured"]
@@ -105,10 +106,10 @@ def test_the_shipped_pair():
     assert len(history["turns"]) == len(history["images"]) and len(history["images"][0]) == len(
         history["codes"]
     )
-    makes, judges = studio_gan.load(), studio_gan.load_discriminator()
+    makes, judges = models.load("studio-gan"), models.load("studio-gan-discriminator")
     with torch.no_grad():
         made = makes(history["codes"])
-        said = studio_gan.studio_factors.read(studio_gan.studio_factors.load(), made)
+        said = studio_factors.read(models.load("studio-factors"), made)
         real, noise = (judges(x).sigmoid().mean().item() for x in (made, torch.rand(24, 3, 32, 32)))
     assert (history["images"][-1] - made).abs().mean() < 0.03
     assert (said["class"].amax(1) > 0.9).float().mean() >= 0.6  # of 24

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from experiments.train import studio_pixelcnn
-from lecture_utils import datasets, store
+from lecture_utils import datasets, models, store
 
 TINY = studio_pixelcnn.Recipe(images=12, steps=4, batch=4, width=6, kernel=3, dilations=(1, 2))
 
@@ -52,21 +52,20 @@ def test_a_training_cut_in_two_is_the_training(tmp_path, monkeypatch):
 def test_what_is_written_can_be_read(tmp_path, monkeypatch):
     facts = trained(tmp_path)
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
-    monkeypatch.setattr(studio_pixelcnn, "Recipe", lambda: TINY)
     store.write_manifest()
-    assert studio_pixelcnn.card() == json.loads(json.dumps(facts))
-    net = studio_pixelcnn.load()
+    assert models.card("studio-pixelcnn") == json.loads(json.dumps(facts))
+    net = models.load("studio-pixelcnn")
     x = datasets.quantised(torch.from_numpy(data("studio test", 3)[0]), 8)
     with torch.no_grad():
         nats = -net.log_prob(x).mean()
     assert float(nats) == pytest.approx(facts["tested"]["nats"], abs=0.1)
     assert float(nats) / 3072 / math.log(2) == pytest.approx(facts["tested"]["bits/dim"], abs=1e-3)
-    again = studio_pixelcnn.load(tmp_path / "weights").state_dict()  # by folder
+    again = models.load("studio-pixelcnn", folder=tmp_path / "weights").state_dict()  # by folder
     assert all(torch.equal(value, again[name]) for name, value in net.state_dict().items())
     with open(tmp_path / "weights/studio-pixelcnn.safetensors", "r+b") as file:
         file.truncate(500)
     with pytest.raises(store.DamagedData):
-        studio_pixelcnn.load()
+        models.load("studio-pixelcnn")
 
 
 def test_nan_ends_a_training_and_leaves_the_checkpoint(tmp_path):
@@ -81,7 +80,7 @@ def test_every_epoch_goes_through_all_pictures():
 
 
 def test_the_shipped_one_knows_the_studio_as_well_as_its_card_says():
-    net, card = studio_pixelcnn.load(), studio_pixelcnn.card()
+    net, card = models.load("studio-pixelcnn"), models.card("studio-pixelcnn")
     some = datasets.quantised(datasets.load("studio").test.pixels[:24], net.levels)
     with torch.no_grad():
         found = net.bits_per_dim(some)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from experiments.train import studio_vae
-from lecture_utils import store
+from lecture_utils import models, store
+from lecture_utils.models import studio
 
 TINY = studio_vae.Recipe(images=12, steps=5, batch=4, latent=3, widths=(4, 4, 8))
 
@@ -50,28 +51,26 @@ def test_a_training_cut_in_two_is_the_training(tmp_path, pictures, monkeypatch):
 
 
 def test_what_is_written_can_be_read(tmp_path, pictures, monkeypatch):
-    build = studio_vae.build
     facts = trained(pictures, tmp_path)
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     store.write_manifest()
-    assert studio_vae.card() == json.loads(json.dumps(facts))
-    monkeypatch.setattr(studio_vae, "build", lambda: build(TINY))
-    vae = studio_vae.load()
+    assert models.card("studio-vae") == json.loads(json.dumps(facts))
+    vae = models.load("studio-vae")
     assert not vae.training
     again = studio_vae.measure(vae, torch.from_numpy(pictures[:6]).long())
     assert again == facts["held out"]
     whole = tmp_path / "weights/studio-vae.safetensors"
     whole.write_bytes(whole.read_bytes()[:-100])
     with pytest.raises(store.DamagedData, match="studio-vae"):
-        studio_vae.load()
+        models.load("studio-vae")
 
 
 @torch.no_grad()
 def test_a_coarser_picture_is_at_least_as_probable(pictures):
     vae, x = studio_vae.build(TINY), torch.from_numpy(pictures[:4]).long()
     fine = vae.elbo(x, generator=torch.Generator().manual_seed(0))
-    coarse = studio_vae.coarse_elbo(vae, x, generator=torch.Generator().manual_seed(0))
-    same = studio_vae.coarse_elbo(vae, x, 256, generator=torch.Generator().manual_seed(0))
+    coarse = studio.coarse_elbo(vae, x, generator=torch.Generator().manual_seed(0))
+    same = studio.coarse_elbo(vae, x, 256, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(same, fine)
     assert (coarse > fine + 3072).all() and (coarse < 0).all()
 
@@ -89,7 +88,7 @@ def test_seeds_repeat_and_the_global_state_stays():
 def test_the_shipped_one_is_what_its_card_says():
     from lecture_utils import datasets
 
-    vae, facts = studio_vae.load(), studio_vae.card()
+    vae, facts = models.load("studio-vae"), models.card("studio-vae")
     some = datasets.load("studio").test.pixels[:100]
     found = studio_vae.measure(vae, some)
     assert found["bits/dim"] == pytest.approx(facts["held out"]["bits/dim"], abs=0.15)

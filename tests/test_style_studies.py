@@ -7,7 +7,8 @@ import torch
 
 from experiments.studies import contact_sheets, fast_style, inversions, style_gallery
 from experiments.train import fast_style_net as painter
-from lecture_utils import open_lab, store, synthesis
+from lecture_utils import models, open_lab, store, synthesis
+from lecture_utils.models import style_net
 
 ROOM = 1_300_000  # bytes for all pictures of these studies
 
@@ -196,7 +197,7 @@ def test_the_race_is_shipped_and_its_losses_fall():
 
 def test_the_race_measures_as_the_training_did():
     images = torch.cat([painter.photograph(name) for name in painter.JUDGED])
-    found = fast_style.losses_of(painter.paint(painter.load(), images))
-    for name, losses in painter.card()["judged"].items():
+    found = fast_style.losses_of(style_net.paint(models.load("fast-style"), images))
+    for name, losses in models.card("fast-style")["judged"].items():
         assert found[name] == pytest.approx(losses, abs=0.01)
     assert all(losses["content"] == 0 for losses in fast_style.losses_of(images).values())

@@ -236,9 +236,9 @@ def exploring(quick):
     import torch
 
     from experiments.studies import completions
-    from experiments.train import studio_gan, studio_pixelcnn, studio_vae
-    from lecture_utils import datasets, explorers, features, open_lab
+    from lecture_utils import datasets, explorers, features, models, open_lab
     from lecture_utils.generative import VAE
+    from lecture_utils.models import studio as studio_models
 
     allowed, threads = (
         (os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None),
@@ -253,7 +253,7 @@ def exploring(quick):
         bank = features.extract(lab.net, images, lab.layer("fc7"))
         deep = {name: lab.layers[name] for name in ("conv1", "conv3", "conv5")}
         digits, studio = (datasets.load(name) for name in ("digits", "studio"))
-        halves = completions.studio_pictures(studio_pixelcnn.LEVELS)
+        halves = completions.studio_pictures(studio_models.PIXELCNN_LEVELS)
         moved = (  # made one after another: some of them compute ahead
             lambda: explorers.Turntable(lab),
             lambda: explorers.FilterAtWork(lab.net, images[:48]),
@@ -265,13 +265,13 @@ def exploring(quick):
             lambda: explorers.ClassImages(lab),
             lambda: explorers.StyleMixer(lab),
             lambda: explorers.Attack(lab),
-            lambda: explorers.Completion(studio_pixelcnn.load(), *halves, completions.load()),
+            lambda: explorers.Completion(models.load("studio-pixelcnn"), *halves, completions.load()),
             lambda: explorers.LatentPlane(VAE(8, 2), digits.test.pixels, digits.test.labels),
             lambda: explorers.LatentAxes(
-                studio_vae.load(), studio.test.pixels, studio.test.labels, studio.classes
+                models.load("studio-vae"), studio.test.pixels, studio.test.labels, studio.classes
             ),
-            lambda: explorers.GanWalk(studio_gan.load()),
-            lambda: explorers.GanHistory(studio_gan.history()),
+            lambda: explorers.GanWalk(models.load("studio-gan")),
+            lambda: explorers.GanHistory(studio_models.gan_history()),
         )
         for make in moved:
             explorer = make()

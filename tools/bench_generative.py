@@ -50,15 +50,15 @@ def draw(model, count, cached=False):
 
 def trainings():
     """(what, model, x, loss) for each model that `fit` trains in a notebook."""
-    from experiments.train import studio_vae
     from lecture_utils import datasets
     from lecture_utils.generative import PixelCNN, RowLSTM, elbo_loss, nats
+    from lecture_utils.models import studio as studio_models
 
     x = datasets.load("digits").train.pixels
     yield "gated PixelCNN", PixelCNN(17, (8, 8), layers=3, width=32, first=5, dropout=0.2), x, nats
     yield "row LSTM", RowLSTM(17, (8, 8), layers=1, width=48, first=5, dropout=0.2), x, nats
     studio = datasets.load("studio").train.pixels
-    yield "VAE, 32 px", studio_vae.build(studio_vae.Recipe(widths=(16, 32, 48))), studio, elbo_loss()
+    yield "VAE, 32 px", studio_models.vae(widths=(16, 32, 48)), studio, elbo_loss()
 
 
 def learning(model, x, loss, quick):

@@ -10,10 +10,8 @@ import torch
 
 from lecture_utils import attribution, metrics, models, synthesis
 from lecture_utils.models.weights import tag
+from lecture_utils.store import cache_dir
 from lecture_utils.synthesis.perturbation import answers
-
-from ..train import adversarial_training
-from ..train.data import cache_dir
 
 EPS = 4  # levels: what the net was trained against
 RADII = (4, 8)  # levels: what it is tested with
@@ -26,7 +24,7 @@ CONTROL = 0.01  # levels: the same training with as good as no attack
 
 def shipped():
     """`gap`, trained on attacks, seed 0."""
-    return adversarial_training.load("gap")
+    return models.load("gap-adversarial-4")
 
 
 def trained():

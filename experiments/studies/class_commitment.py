@@ -8,12 +8,12 @@ decide. If draws are of another class than the scene, it is here that they turn.
 import numpy as np
 import torch
 
-from lecture_utils import datasets
+from lecture_utils import datasets, models
+from lecture_utils.models import studio_factors
 from lecture_utils.progress import progress
 from lecture_utils.world import render
 from lecture_utils.world.studio import studio_split
 
-from ..train import studio_factors
 from . import completions
 
 ROWS = (0, 1, 2, 3, 4, 6, 8)  # of the thing
@@ -36,7 +36,7 @@ def _top(index: int) -> int:
 
 def said(model, rows=ROWS, each: int = EACH, seed: int = 0) -> dict:
     """{"rows", "each", "said": for each number of rows a table (6, 6): how many scenes of class i were drawn as j}."""
-    judge = studio_factors.load()
+    judge = models.load("studio-factors")
     pixels, classes, tops = scenes(each, model.levels)
     draws = torch.Generator().manual_seed(seed)
     tables, heat = [], torch.ones(len(pixels), dtype=torch.float64)

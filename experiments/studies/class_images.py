@@ -32,7 +32,6 @@ from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.synthesis import regularisers as r
 
-from ..train import adversarial_training
 from ..train.data import world_fingerprint
 
 COMMAND = "python -m experiments class_images"
@@ -63,9 +62,9 @@ AGAIN = (BARE, MIXED, *(f"{net}: {name}" for net in ("gap", "gap, attacked") for
 
 
 def net_of(name):
-    """A net of the course in eval mode; "alex, attacked" is `alex` trained under attack."""
+    """A net of the course in eval mode; "gap, attacked" is `gap` trained under attack."""
     plain, _, attacked = name.partition(", ")
-    return adversarial_training.load(plain) if attacked else models.load(plain)
+    return models.load(f"{plain}-adversarial-4") if attacked else models.load(plain)
 
 
 def settings():

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lecture_utils import datasets, store
+from lecture_utils import datasets, models, store
 from lecture_utils.generative.autoregressive import pick
 from lecture_utils.hooks import eval_mode
 from lecture_utils.progress import progress
@@ -156,17 +156,19 @@ def load():
 
 
 def main(argv=None):
-    from ..train import studio_pixelcnn
-
     argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    model = studio_pixelcnn.load()
+    model = models.load("studio-pixelcnn")
     pixels, names = studio_pictures(model.levels)
     try:
         found = drawn(model, pixels, ROWS, TEMPERATURES, DRAWS)
     except KeyboardInterrupt:
         print("\nstopped; nothing is written", file=sys.stderr)
         return 130
-    facts = {"command": COMMAND, "weights": studio_pixelcnn.card()["weights"]["sha256"], "pictures": names}
+    facts = {
+        "command": COMMAND,
+        "weights": models.card("studio-pixelcnn")["weights"]["sha256"],
+        "pictures": names,
+    }
     path = store.write_json(store.data_dir() / FILE, facts | save(found, model.levels))
     print(f"{path}; now run python -m lecture_utils.store --write")
     return 0

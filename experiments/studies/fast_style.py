@@ -18,6 +18,7 @@ from time import perf_counter
 import torch
 
 from lecture_utils import models, store, synthesis
+from lecture_utils.models.style_net import paint
 from lecture_utils.progress import progress
 
 from ..train import fast_style_net
@@ -65,7 +66,7 @@ def seconds(painter, tries=3):
     image, passes, runs = fast_style_net.photograph(name), [], []
     for _ in range(tries):
         begun = perf_counter()
-        fast_style_net.paint(painter, image)
+        paint(painter, image)
         passes.append(perf_counter() - begun)
         begun = perf_counter()
         optimised([name], steps, net)

@@ -20,8 +20,7 @@ from lecture_utils.attribution.randomise import cascade, check_alive, independen
 from lecture_utils.lab import open_lab
 from lecture_utils.metrics.map_similarity import correlations, maps
 from lecture_utils.progress import progress
-
-from ..train.data import cache_dir
+from lecture_utils.store import cache_dir
 
 COMMAND = "python -m experiments sanity"
 NET, IMAGES, SEEDS = (

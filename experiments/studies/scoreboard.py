@@ -20,8 +20,9 @@ from lecture_utils import models, store
 from lecture_utils.attribution.methods import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 
-from ..train.data import cache_dir, world_fingerprint
+from ..train.data import world_fingerprint
 from . import heatmap_scores, part_ablation
 
 COMMAND = "python -m experiments scoreboard"

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import torch
 
-from lecture_utils import datasets, store
+from lecture_utils import datasets, models, store
 from lecture_utils.generative import axes
 from lecture_utils.metrics import distances
+from lecture_utils.models import studio_factors
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 
-from ..train import studio_factors, studio_gan, studio_pixelcnn, studio_vae
-from ..train.data import cache_dir
+from ..train import studio_gan, studio_pixelcnn, studio_vae
 from ..train.runs import side_by_side
 from . import class_commitment
 
@@ -50,12 +51,12 @@ def home(name: str, seed: int) -> Path:
 
 def trained(name: str, seed: int):
     """A net in eval mode: seed 0 is the shipped one, another is trained first, if it has not been."""
-    net, folder = NETS[name], home(name, seed)
+    net, folder, stem = NETS[name], home(name, seed), f"studio-{name.lower()}"
     if seed == 0:
-        return net.load()
-    if not (folder / f"studio-{name.lower()}.json").exists():  # written last
+        return models.load(stem)
+    if not (folder / f"{stem}.json").exists():  # written last
         net.train(net.Recipe(seed=seed), out=folder, folder=folder)
-    return net.load(folder)
+    return models.load(stem, folder=folder)
 
 
 @torch.no_grad()
@@ -131,7 +132,7 @@ def purest_axes(vae) -> dict[str, float]:
 def one(name: str, seed: int) -> None:
     """Train what is missing, measure, and keep the row beside the training."""
     torch.set_num_threads(1)
-    net, judge = trained(name, seed), studio_factors.load()
+    net, judge = trained(name, seed), models.load("studio-factors")
     levels = LEVELS[name in COARSE]
     row = {"seed": seed} | more(name, net)
     row |= described(judge, samples(name, net), scenes("test", levels))
@@ -148,7 +149,7 @@ def study(jobs: int = 1, out: Path | None = None, seeds=SEEDS) -> Path:
         name: [json.loads((home(name, seed) / "measured.json").read_text(encoding="utf-8")) for seed in seeds]
         for name in NETS
     }
-    judge, real = studio_factors.load(), {}
+    judge, real = models.load("studio-factors"), {}
     for levels in LEVELS:
         test = scenes("test", levels)
         real |= {

@@ -18,8 +18,8 @@ from PIL import Image
 from lecture_utils import models, store, synthesis as syn
 from lecture_utils.photographs import open_image, shipped_file
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 
-from ..train.data import cache_dir
 from . import contact_sheets
 
 COMMAND = "python -m experiments style_mixer"

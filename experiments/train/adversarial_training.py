@@ -111,16 +111,6 @@ def robust_accuracy(net: nn.Module, images, labels: np.ndarray, eps: float) -> f
         )
 
 
-def load(name: str = "gap", eps: float = AdversarialRecipe.eps, seed: int = 0) -> Net:
-    """The shipped net that was trained under attack, in eval mode. Its card: `card(name, seed, "adversarial-4")`.
-
-    Errors: store.DamagedData (an OSError) for a file that is missing or damaged.
-    """
-    net = weights.build(name)
-    net.load_state_dict(weights._tensors(f"weights/{AdversarialRecipe(name, seed, eps=eps).tag}.safetensors"))
-    return net
-
-
 def parse(argv: list[str] | None) -> tuple[AdversarialRecipe, dict]:
     parser = argparse.ArgumentParser(
         prog="python -m experiments adversarial_training", description=__doc__.split("\n")[0]

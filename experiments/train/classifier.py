@@ -19,9 +19,10 @@ from torch import nn
 from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 
 from . import augment
-from .data import COUNTS, TESTS, cache_dir, world_fingerprint, world_split
+from .data import COUNTS, TESTS, world_fingerprint, world_split
 from .evaluate import accuracy
 
 

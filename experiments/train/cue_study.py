@@ -24,9 +24,10 @@ import torch
 from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net
+from lecture_utils.store import cache_dir
 
 from .classifier import Recipe, Run
-from .data import cache_dir, world_fingerprint, world_split
+from .data import world_fingerprint, world_split
 from .evaluate import logits
 from .runs import side_by_side
 
@@ -69,15 +70,11 @@ def load(strength: float, seed: int = 0, folder: Path | None = None) -> Net:
             raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {given!r}")
     tag = CueRecipe(strength=strength, seed=seed).tag
     if folder is None and seed == 0 and strength in SHIPPED:
-        tensors = weights._tensors(f"weights/{tag}.safetensors")
-    else:
-        file = (folder or runs()) / f"{tag}.safetensors"
-        if not file.exists():
-            raise FileNotFoundError(f"{file} is missing: run {COMMAND} first")
-        tensors = weights._tensors(file.name, file.parent)
-    net = weights.build("alex")
-    net.load_state_dict(tensors)
-    return net
+        return weights.load(tag)
+    folder = folder or runs()
+    if not (folder / f"{tag}.safetensors").exists():
+        raise FileNotFoundError(f"{folder / tag}.safetensors is missing: run {COMMAND} first")
+    return weights.load(tag, folder=folder)
 
 
 def pictures(split: str, count: int, strength: float):

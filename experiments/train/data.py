@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 
 CHUNK = 250  # images in one file of the cache
 COUNTS = {"train": 96_000, "tune": 800, "fresh": 800}  # of the other splits all
@@ -35,12 +36,6 @@ class Pictures:
         if isinstance(indices, slice):
             indices = range(self.count)[indices]
         return np.stack([self.chunks[i // CHUNK][i % CHUNK] for i in map(int, indices)])
-
-
-def cache_dir() -> Path:
-    """$INSIDE_CONVNETS_CACHE, or ~/.cache/inside-convnets."""
-    folder = os.environ.get("INSIDE_CONVNETS_CACHE")
-    return Path(folder).expanduser() if folder else Path.home() / ".cache" / "inside-convnets"
 
 
 def world_split(

@@ -15,22 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate
 
 from lecture_utils import photographs, store
-from lecture_utils.checks import check_images
-from lecture_utils.hooks import eval_mode
 from lecture_utils.models import weights
-from lecture_utils.models.architectures import MEAN, STD
+from lecture_utils.models.style_net import build, paint
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import content_loss, gram_matrix, style_loss, total_variation
 from lecture_utils.synthesis.optimise import frozen
 from lecture_utils.synthesis.style import with_average_pooling
 
 from .classifier import rate
-from .data import cache_dir, world_split
+from .data import world_split
 
 STYLE = "coffee"
 SURFACES = (
@@ -45,8 +43,6 @@ JUDGED = ("astronaut", "cat", "rocket", "china", "flower")
 CONTENT_LAYER, STYLE_LAYERS = "relu3", ("relu1", "relu2", "relu3", "relu4")  # of `alex`, with average pooling
 SIDE = 256  # px: the scale at which style and photographs are seen
 SHIFT = 8  # px: output and content are rolled by 0 to 7, against the grid that conv1's stride does not see
-STEP = 4  # sides of the maps are halved twice
-MARGIN = 16  # px around an image, painted and cut off
 KEPT = 250  # steps from one checkpoint to the next
 COMMAND = "python -m experiments fast_style_net"
 
@@ -63,76 +59,6 @@ class Recipe:
     rate: float = 2e-3
     content_weight: float = 0.5
     tv: float = 10.0
-
-
-class FastStyle(nn.Module):
-    """Images (n, 3, h, w) in [0, 1] -> the same in the style it was trained for, also in [0, 1]. Sides from 16 px.
-
-    Down to a quarter of the side, five residual blocks, up again.
-    Source: Johnson, Alahi, Fei-Fei (2016), section 3.1 and supplement; Ulyanov, Vedaldi, Lempitsky (2016): instance
-    normalisation; Odena, Dumoulin, Olah (2016): resize, then convolve, or a grid stays.
-    Differs: 16 to 48 channels instead of 32 to 128; the last layer is a sigmoid.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.down = nn.Sequential(_layer(3, 16, 9), _layer(16, 32, 3, 2), _layer(32, 48, 3, 2))
-        self.blocks = nn.ModuleList(nn.Sequential(_layer(48, 48, 3), _layer(48, 48, 3)[:2]) for _ in range(5))
-        self.up = nn.Sequential(_Larger(), _layer(48, 32, 3), _Larger(), _layer(32, 16, 3))
-        self.out = nn.Conv2d(16, 3, 9, padding=4, padding_mode="reflect")
-        self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(STD).reshape(1, 3, 1, 1))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        height, width = images.shape[2:]
-        more = (0, -width % STEP, 0, -height % STEP)  # to sides that can be halved twice
-        x = self.down(pad((images - self.mean) / self.std, more, mode="reflect"))
-        for block in self.blocks:
-            x = x + block(x)
-        return self.out(self.up(x)).sigmoid()[..., :height, :width]
-
-
-class _Larger(nn.Module):
-    def forward(self, x):
-        return interpolate(x, scale_factor=2, mode="nearest")
-
-
-def _layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect")
-    return nn.Sequential(convolution, nn.InstanceNorm2d(outputs, affine=True), nn.ReLU())
-
-
-def build(seed: int = 0) -> FastStyle:
-    """An untrained one in eval mode, the same for the same seed; the global random state is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return FastStyle().eval()
-
-
-def load() -> FastStyle:
-    """The shipped one, in eval mode. Errors: store.DamagedData for a file that is missing or damaged."""
-    net = build()
-    net.load_state_dict(weights._tensors("weights/fast-style.safetensors"))
-    return net
-
-
-def card() -> dict:
-    """What is known about the training: command, recipe, losses on the photographs it never saw."""
-    return json.loads(store.read_verified("weights/fast-style.json"))
-
-
-def paint(net: FastStyle, images: torch.Tensor) -> torch.Tensor:
-    """Images (n, 3, h, w) in [0, 1], sides from 17 px, in the net's style, on their device. Errors: ValueError.
-
-    They are painted with a mirrored margin, which is then cut off: at a border the net draws dark lines.
-    """
-    check_images(images, net=net, range01=True)
-    if min(images.shape[2:]) <= MARGIN:
-        raise ValueError(f"images: expected sides from {MARGIN + 1} px, got {tuple(images.shape[2:])}")
-    inside = slice(MARGIN, -MARGIN)
-    with eval_mode(net), torch.no_grad():
-        wider = pad(images.to(next(net.parameters()).device), (MARGIN,) * 4, mode="reflect")
-        return net(wider)[..., inside, inside].to(images.device)
 
 
 def photograph(name: str, side: int = SIDE) -> torch.Tensor:

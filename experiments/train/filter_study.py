@@ -25,9 +25,10 @@ from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.progress import progress
+from lecture_utils.store import cache_dir
 
 from .classifier import rate
-from .data import cache_dir, world_fingerprint, world_split
+from .data import world_fingerprint, world_split
 from .runs import side_by_side
 
 SEEDS = (0, 1, 2)
@@ -187,17 +188,6 @@ def study(
     weights.save(tensors, out / "filter_study.safetensors")
     card = {"command": "python -m experiments filter_study", "recipe": recipe, "runs": runs}
     return store.write_json(out / "filter_study.json", card)
-
-
-def load() -> dict[str, list[torch.Tensor]]:
-    """{setting: conv1 weights (32, 3, k, k) of each seed}, as shipped. Errors: store.DamagedData."""
-    tensors = safetensors.torch.load(store.read_verified("weights/filter_study.safetensors"))
-    return {name: [tensors[f"{name}, seed {seed}"].float() for seed in SEEDS] for name in SETTINGS}
-
-
-def card() -> dict:
-    """Command, recipe, and of each run loss and accuracy. Errors: store.DamagedData."""
-    return json.loads(store.read_verified("weights/filter_study.json"))
 
 
 def main(argv: list[str] | None = None) -> int:

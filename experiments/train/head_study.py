@@ -18,9 +18,10 @@ from torch import nn
 
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
+from lecture_utils.store import cache_dir
 
 from .classifier import Recipe, Run
-from .data import cache_dir, world_fingerprint, world_split
+from .data import world_fingerprint, world_split
 from .evaluate import accuracy
 from .runs import side_by_side
 
@@ -69,7 +70,7 @@ def load(head: str, placed: str, seed: int, folder: Path | None = None) -> Net:
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: run python -m experiments head_study first")
     net = build(head, seed)
-    net.load_state_dict(weights._tensors(file.name, file.parent))
+    net.load_state_dict(weights.tensors(file.stem, file.parent))
     return net
 
 

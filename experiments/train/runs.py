@@ -14,8 +14,7 @@ import torch
 
 from lecture_utils import store
 from lecture_utils.progress import progress
-
-from .data import cache_dir
+from lecture_utils.store import cache_dir
 
 
 def place(name: str, folder: Path | None = None) -> Path:

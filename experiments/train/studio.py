@@ -17,8 +17,9 @@ from PIL import Image
 
 from lecture_utils import store
 from lecture_utils.progress import progress, silenced
+from lecture_utils.store import cache_dir
 
-from .data import CHUNK, cache_dir, write_array
+from .data import CHUNK, write_array
 
 SHIPPED = 1_000  # of each split
 COLUMNS = 40  # tiles in a row of the shipped sheets

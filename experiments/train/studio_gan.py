@@ -9,10 +9,7 @@ spectral norm were slower to the first recognisable objects.
 An hour on one core. Stop it whenever you like: the same command goes on from the last checkpoint.
 """
 
-import io
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,14 +19,14 @@ from lecture_utils import store
 from lecture_utils.generative import dcgan, gan_trainer
 from lecture_utils.hooks import eval_mode
 from lecture_utils.metrics import distances
-from lecture_utils.models import weights
+from lecture_utils.models import studio_factors, weights
+from lecture_utils.models.studio import EVERY, SHOWN, SIDE, shown_codes
 from lecture_utils.progress import progress
 
-from . import runs, studio, studio_factors
+from . import runs, studio
 from .classifier import fast_bfloat16
 
-KEPT = 500  # turns from one checkpoint, and one row of the log, to the next
-SHOWN = 24  # codes that are made again at each kept turn
+KEPT = EVERY  # turns from one checkpoint, and one row of the log, to the next
 FRAMES = (
     20,
     32_000,
@@ -55,54 +52,6 @@ class Recipe:
     average: float = 0.9995
 
 
-def load(folder: Path | None = None) -> dcgan.Generator:
-    """The generator (the averaged one), in eval mode: z (n, 64) -> images (n, 3, 32, 32) in [0, 1].
-
-    folder: of another training; without it the shipped one. Errors: store.DamagedData for a shipped file that is
-    missing or damaged; FileNotFoundError.
-    """
-    return _load("generator", folder)
-
-
-def load_discriminator() -> dcgan.Discriminator:
-    """The discriminator at the end of the training, in eval mode: images -> logits (n,)."""
-    return _load("discriminator")
-
-
-def card() -> dict:
-    """What is known about the training: command, recipe, both losses."""
-    return json.loads(store.read_verified("weights/studio-gan.json"))
-
-
-class History(dict):
-    """`turns` (k,) and `images` (k, 24, 3, 32, 32) in [0, 1] of fixed codes; `losses`, a row for every KEPT turns."""
-
-
-def history() -> History:
-    """The training, to be watched again: {"turns": (k,), "images": (k, 24, 3, 32, 32) in [0, 1], "codes": (24, 64),
-    "every": turns from one row of the log to the next, "discriminator", "generator", "on_real", "on_fake": (rows,)}.
-
-    The images were made by the averaged generator of that turn, and seen through JPEG. The losses are in nats.
-    """
-    facts = card()
-    sheet = np.asarray(Image.open(io.BytesIO(store.read_verified("weights/studio-gan-history.jpg"))))
-    k, side = len(facts["frames"]), dcgan.SIDE
-    tiles = sheet.reshape(k, side, SHOWN, side, 3).transpose(0, 2, 4, 1, 3)
-    log = torch.tensor(facts["log"]).T
-    return History(
-        turns=torch.tensor(facts["frames"]),
-        images=torch.from_numpy(tiles.copy()).float() / 255,
-        codes=shown_codes(facts["recipe"]["latent"]),
-        every=KEPT,
-        **dict(zip(("discriminator", "generator", "on_real", "on_fake"), log, strict=True)),
-    )
-
-
-def shown_codes(latent: int) -> torch.Tensor:
-    """The codes of the history, (24, latent)."""
-    return torch.randn(SHOWN, latent, generator=torch.Generator().manual_seed(24))
-
-
 def frames(turns: int) -> list[int]:
     """The kept turns: 0, then in steps that grow, the last one included."""
     count, whole = FRAMES
@@ -114,7 +63,7 @@ def train(recipe: Recipe, images=None, out=None, folder=None, restart=False, jud
     """Train, write weights, card and history; the result is the card.
 
     images: uint8 (n, 3, 32, 32) to learn from, by default the studio's training scenes. judge: such as `judged`.
-    Errors: ValueError if the checkpoint there belongs to another training; play.Diverged.
+    Errors: ValueError if the checkpoint there belongs to another training; gan_trainer.Diverged.
     """
     images = studio.pictures("studio", recipe.images)[0] if images is None else images
     images = torch.from_numpy(np.ascontiguousarray(images))
@@ -168,7 +117,7 @@ def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tens
     images: uint8 (m, 3, 32, 32), those learned from; tested: uint8 (n, 3, 32, 32), never seen. judge: a FactorNet, by
     default the shipped one. What else there is to say of samples, `studies.studio_seeds` measures.
     """
-    judge = judge or studio_factors.load()
+    judge = judge or weights.load("studio-factors")
     codes = torch.randn(len(tested), generator.latent, generator=torch.Generator().manual_seed(1000))
     with eval_mode(generator), torch.no_grad():
         samples = torch.cat([generator(some) for some in codes.split(100)])
@@ -201,7 +150,7 @@ def _write(recipe, game, log, kept, wanted, out, judged):
     }
     facts["weights"] = weights.save(tensors, out / "studio-gan.safetensors")
     tiles = torch.stack(kept).numpy().transpose(0, 3, 1, 4, 2)  # frames, rows, codes, columns, colours
-    sheet = Image.fromarray(tiles.reshape(len(kept) * dcgan.SIDE, SHOWN * dcgan.SIDE, 3))
+    sheet = Image.fromarray(tiles.reshape(len(kept) * SIDE, SHOWN * SIDE, 3))
     sheet.save(out / "studio-gan-history.jpg", quality=QUALITY, subsampling=0)
     store.write_json(out / "studio-gan.json", facts)
     return facts
@@ -211,17 +160,6 @@ def _shown(game, codes):
     """uint8 (24, 3, 32, 32)."""
     with eval_mode(game.averaged), torch.no_grad():
         return (game.averaged(codes) * 255).round().to(torch.uint8)
-
-
-def _load(part, folder=None):
-    tensors = weights._tensors("weights/studio-gan.safetensors", folder)
-    recipe = card()["recipe"]  # the same nets for every training
-    nets = dcgan.nets(recipe["seed"], recipe["latent"], recipe["channels"], norm=recipe["norm"])
-    net = nets[0] if part == "generator" else nets[1]
-    net.load_state_dict(
-        {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
-    )
-    return net.eval()
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,6 @@ of its weights. About 70 minutes on one core with bfloat16 instructions, and a C
 again. Stop it whenever you like: the same command goes on from the last checkpoint.
 """
 
-import json
 import math
 import shutil
 from dataclasses import asdict, dataclass
@@ -19,14 +18,13 @@ from lecture_utils import store
 from lecture_utils.datasets import quantised
 from lecture_utils.generative import PixelCNN, warm_cosine
 from lecture_utils.models import weights
+from lecture_utils.models.studio import PIXELCNN_LEVELS as LEVELS, pixelcnn
 from lecture_utils.progress import progress
 
 from . import runs
 from .classifier import fast_bfloat16
 from .studio import pictures
 
-LEVELS = 8  # of each colour
-SIZE = (32, 32)  # px
 TESTED = 1_000  # pictures of "studio test"
 KEPT = 200  # steps from one checkpoint to the next
 COMMAND = "python -m experiments studio_pixelcnn"
@@ -51,31 +49,7 @@ class Recipe:
 def build(recipe: Recipe | None = None) -> PixelCNN:
     """An untrained one in eval mode, the same for the same seed; the global random state is left as it was."""
     recipe = recipe or Recipe()
-    return PixelCNN(
-        LEVELS,
-        SIZE,
-        3,
-        len(recipe.dilations),
-        recipe.width,
-        kernel=recipe.kernel,
-        dilations=recipe.dilations,
-        seed=recipe.seed,
-    ).eval()
-
-
-def load(folder: Path | None = None) -> PixelCNN:
-    """The shipped one, or that of another training in `folder`, in eval mode.
-
-    Errors: store.DamagedData for a shipped file that is missing or damaged; FileNotFoundError.
-    """
-    net = build()
-    net.load_state_dict(weights._tensors("weights/studio-pixelcnn.safetensors", folder))
-    return net
-
-
-def card() -> dict:
-    """What is known about the training: command, recipe, bits/dim on pictures it never saw."""
-    return json.loads(store.read_verified("weights/studio-pixelcnn.json"))
+    return pixelcnn(recipe.seed, recipe.width, recipe.kernel, recipe.dilations)
 
 
 def train(

@@ -4,26 +4,21 @@ Trained on 24,000 studio scenes, 256 levels, with a discretised logistic whose o
 one core. Stop it whenever you like: the same command goes on from the last checkpoint.
 """
 
-import json
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 
 from lecture_utils import store
-from lecture_utils.generative import VAE, DiscretisedLogistic, warm_cosine
-from lecture_utils.generative.conv_vae import ConvDecoder, ConvEncoder
-from lecture_utils.generative.vae import draw_code, elbo_loss, kl_to_standard
+from lecture_utils.generative import VAE, warm_cosine
+from lecture_utils.generative.vae import elbo_loss
 from lecture_utils.models import weights
+from lecture_utils.models.studio import VAE_LEVELS as LEVELS, coarse_elbo, vae as vae_of_the_studio
 from lecture_utils.progress import progress
 
 from . import runs, studio
 from .classifier import fast_bfloat16
 
-SIDE = 32  # px
-LEVELS, COARSE = 256, 8  # of the pictures; of the coarser ones that every model of the studio is asked about
-WIDTHS = (32, 64, 96)  # channels at 16 x 16, 8 x 8, 4 x 4
 KEPT = 500  # steps from one checkpoint to the next
 COMMAND = "python -m experiments studio_vae"
 
@@ -43,47 +38,13 @@ class Recipe:
     rate: float = 2e-3
     latent: int = 16
     beta: float = 30.0
-    widths: tuple[int, ...] = WIDTHS
+    widths: tuple[int, ...] = (32, 64, 96)  # channels at 16 x 16, 8 x 8, 4 x 4
 
 
-def build(recipe: Recipe = Recipe()) -> VAE:
+def build(recipe: Recipe | None = None) -> VAE:
     """An untrained one in eval mode, the same for the same seed; the global random state is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(recipe.seed)
-        likelihood = DiscretisedLogistic(LEVELS, "one")
-        encoder = ConvEncoder(SIDE, recipe.latent, recipe.widths)
-        decoder = ConvDecoder(SIDE, recipe.latent, 3 * likelihood.numbers, recipe.widths[::-1])
-        vae = VAE(SIDE, recipe.latent, likelihood, LEVELS, 3, encoder=encoder, decoder=decoder)
-    return vae.eval()
-
-
-def load(folder: Path | None = None) -> VAE:
-    """The shipped one, or that of another training in `folder`, in eval mode.
-
-    Errors: store.DamagedData for a shipped file that is missing or damaged; FileNotFoundError.
-    """
-    vae = build()
-    vae.load_state_dict(weights._tensors("weights/studio-vae.safetensors", folder))
-    return vae
-
-
-def card() -> dict:
-    """What is known about the training: command, recipe, bounds on held-out scenes."""
-    return json.loads(store.read_verified("weights/studio-vae.json"))
-
-
-def coarse_elbo(vae: VAE, pixels: torch.Tensor, levels: int = COARSE, samples: int = 1, generator=None):
-    """The ELBO of the same pictures with fewer levels, (n,) nats: a bound on the probability of a coarser picture.
-
-    Equal bins of levels merge and their probabilities add up, given the code; and a code may be guessed from the fine
-    picture, since the bound holds for any guess. pixels: LongTensor (n, 3, 32, 32), 0 .. 255.
-    """
-    coarse, merged, found = vae.likelihood.coarser(levels), pixels // (LEVELS // levels), []
-    mean, log_variance = vae.encode(pixels)
-    for _ in range(samples):
-        z = draw_code(mean, log_variance, generator)
-        found.append(coarse.log_prob(vae.decode(z), merged).flatten(1).sum(1))
-    return torch.stack(found).mean(0) - kl_to_standard(mean, log_variance).sum(1)
+    recipe = recipe or Recipe()
+    return vae_of_the_studio(recipe.seed, recipe.latent, recipe.widths)
 
 
 def train(recipe: Recipe, pictures=None, held_out=None, out=None, folder=None, restart=False) -> dict:

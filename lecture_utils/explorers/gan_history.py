@@ -22,7 +22,7 @@ class GanHistory(Explorer):
 
     history: {"turns": (k,), "images": (k, n, 3, h, w) in [0, 1], "every": turns between two rows of the log,
     "discriminator", "generator": losses in nats, (rows,) each a mean over `every` turns, "on_real", "on_fake": the mean
-    probabilities that the discriminator gives to real and to made pictures}, as `studio_gan.history()` has it.
+    probabilities that the discriminator gives to real and to made pictures}, as `models.studio.gan_history()` has it.
     The curves are drawn up to the turn that is shown, what comes later is pale. A discriminator that knows nothing
     calls half of each kind real.
     Errors: ValueError for a history of fewer than three turns.

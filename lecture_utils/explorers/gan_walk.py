@@ -38,8 +38,8 @@ class Way(NamedTuple):
 class GanWalk(Explorer):
     """Two codes chosen by number, the way between them, and the picture at any place of it.
 
-    generator: codes (n, latent) -> images (n, 3, 32, 32) in [0, 1], with `.latent`, such as `studio_gan.load()`.
-    net: that reads class, colour and azimuth; None takes `studio_factors.load()`.
+    generator: codes (n, latent) -> images (n, 3, 32, 32) in [0, 1], with `.latent`, as `models.load("studio-gan")`.
+    net: that reads class, colour and azimuth; None takes `models.load("studio-factors")`.
     A code's number is the seed of its Gaussian draw. Left the picture; right the way: above what the generator makes,
     below it the two ends faded into each other pixel by pixel. Under each frame stands what the net reads in it, and
     under all how sure it is of the class, and how long the codes are: nearly all codes that the generator was trained

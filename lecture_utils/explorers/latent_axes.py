@@ -31,7 +31,7 @@ class LatentAxes(Explorer):
 
     model: a `generative.VAE` of studio pictures. x: test pictures as it takes them, (n, 3, 32, 32); labels (n,); names:
     of the classes; the first picture of each class can be chosen. net: reads class, colour and azimuth; None takes
-    `studio_factors.load()`.
+    `models.load("studio-factors")`.
     Axes are in the order of what they carry: the mean over x of KL(q(z_i|x) || N(0, 1)), in nats; an axis that carries
     nothing says nothing about the picture. A slider adds to the encoder's mean, in standard deviations of the prior.
     In the middle each axis alone, moved from where the sliders stand; a blue frame is nearest to the slider.

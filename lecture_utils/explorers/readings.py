@@ -3,9 +3,8 @@
 from functools import lru_cache
 from math import cos, radians, sin
 
-from experiments.train import studio_factors
-
-from .. import plots
+from .. import models, plots
+from ..models import studio_factors
 from ..world.studio import COLOURS
 from .pixels import write
 
@@ -86,4 +85,4 @@ def _dial(draw, reading, left, top, radius=34):
 @lru_cache(maxsize=1)
 def shipped():
     """The net that reads, as it ships."""
-    return studio_factors.load()
+    return models.load("studio-factors")

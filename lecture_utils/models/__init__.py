@@ -1,6 +1,17 @@
-"""The small nets: `build` an untrained one, `load` a trained one, read its `card`. Train one: see `train`."""
+"""The small nets: `build` one, `load` a trained one, read its `card`. They are trained in `experiments`."""
 
 from .architectures import Net, layer_names
-from .weights import NETS, build, card, first_layer, load, variants
+from .weights import NETS, build, card, filter_study, first_layer, load, names, variants
 
-__all__ = ["NETS", "Net", "build", "card", "first_layer", "layer_names", "load", "variants"]
+__all__ = [
+    "NETS",
+    "Net",
+    "build",
+    "card",
+    "filter_study",
+    "first_layer",
+    "layer_names",
+    "load",
+    "names",
+    "variants",
+]

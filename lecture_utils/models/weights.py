@@ -1,19 +1,46 @@
-"""Shipped weights and their cards: `data/weights/<tag>.safetensors`, half precision, and `<tag>.json`."""
+"""Shipped weights and their cards: `data/weights/NAME.safetensors`, half precision, and `NAME.json`."""
 
 import hashlib
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.torch
 import torch
+from torch import nn
 
-from lecture_utils import store
-from lecture_utils.checks import near_miss
-
+from .. import store
+from ..checks import check_choice, near_miss
 from .architectures import ARCHITECTURES, Net, initialise
 
 NETS = tuple(ARCHITECTURES)
 EPOCHS = (1, 2, 4, 8)  # of `alex`, seed 0: shipped as conv layers only
+
+
+class Specialist(NamedTuple):
+    """A net that is no classifier: the module (imported when asked for) and the function that build it untrained, which
+    entries of its card's recipe it takes, and, where one file holds two nets, the file and the prefix of its tensors.
+    """
+
+    module: str
+    build: str = "build"
+    takes: tuple[str, ...] = ()
+    file: str = ""
+    prefix: str = ""
+
+
+SPECIALISTS = {
+    "fast-style": Specialist("style_net"),
+    "segmenter": Specialist("segmenter"),
+    "studio-factors": Specialist("studio_factors"),
+    "studio-gan": Specialist("studio", "generator", ("latent", "channels"), prefix="generator."),
+    "studio-gan-discriminator": Specialist(
+        "studio", "discriminator", ("channels", "norm"), "studio-gan", "discriminator."
+    ),
+    "studio-pixelcnn": Specialist("studio", "pixelcnn", ("width", "kernel", "dilations")),
+    "studio-vae": Specialist("studio", "vae", ("latent", "widths")),
+}
 
 
 def build(
@@ -40,44 +67,74 @@ def build(
     return net.eval()
 
 
-def load(name: str, epoch: int | str | None = None, seed: int | None = None) -> Net:
+def names() -> list[str]:
+    """Every net that `load` takes: `NETS`, those trained on otherwise such as "alex-cued-100", and the specialists."""
+    files = {entry.removeprefix("weights/") for entry in store.manifest() if entry.startswith("weights/")}
+    whole = {file.removesuffix(".json") for file in files if file.replace(".json", ".safetensors") in files}
+    otherwise = {stem for stem in whole if stem.startswith(tuple(f"{name}-" for name in NETS))}
+    return [*NETS, *sorted(otherwise), *SPECIALISTS]
+
+
+def load(
+    name: str, epoch: int | str | None = None, seed: int | None = None, folder: Path | None = None
+) -> nn.Module:
     """A trained net in eval mode, with the shipped weights.
 
-    epoch: 0 (untrained) or "last"; of "alex" also 1, 2, 4 and 8, as conv layers only: the fully connected
-    ones are then as untrained, and the logits mean nothing.
+    name: one of `names()`. epoch: of a net in `NETS` 0 (untrained) or "last"; of "alex" also 1, 2, 4 and 8, as conv
+    layers only: the fully connected ones are then as untrained, and the logits mean nothing.
     seed: the training seed; weights are shipped for 0 (seeds 1 and 2 of "alex" as `card` and `first_layer`).
+    folder: where weights and card of another training lie.
     Errors: KeyError for an unknown name; ValueError for an epoch or a seed that is not shipped;
-    store.DamagedData (an OSError) for a file that is missing or damaged.
+    store.DamagedData (an OSError) for a file that is missing or damaged; FileNotFoundError in a folder.
+
+    >>> models.load("studio-gan")(torch.randn(8, 64)).shape
+    torch.Size([8, 3, 32, 32])
     """
-    if name not in ARCHITECTURES:
-        raise near_miss(name, NETS, "net")
+    if name not in NETS and folder is None:
+        check_choice(name, names(), "net")
     if seed not in (None, 0):
         raise ValueError(
             f"seed={seed}: only seed 0 of {name!r} is shipped as weights; "
             f"models.card({name!r}, seed={seed}) has its numbers, models.first_layer its filters"
         )
-    offered = (None, 0, *(EPOCHS if name == "alex" else ()), "last")
+    offered = (None, *((0,) if name in NETS else ()), *(EPOCHS if name == "alex" else ()), "last")
     if epoch not in offered or isinstance(epoch, bool):
         raise ValueError(f"epoch={epoch!r}: {name!r} has {', '.join(map(repr, offered[1:]))}")
-    net = build(name)
+    if name in SPECIALISTS:
+        return _specialist(name, folder)
+    net = build(name.split("-")[0])
     if epoch == 0:
         return net
     stem = f"{name}-epoch{epoch}" if epoch in EPOCHS else name
-    tensors = _tensors(f"weights/{stem}.safetensors")
-    net.load_state_dict(net.state_dict() | tensors if epoch in EPOCHS else tensors)
+    found = tensors(stem, folder)
+    net.load_state_dict(net.state_dict() | found if epoch in EPOCHS else found)
     return net
 
 
-def card(name: str, seed: int = 0, variant: str = "") -> dict:
-    """What is known about a training: command, recipe, accuracy on every split, sha256 of the weights.
+def _specialist(name: str, folder: Path | None) -> nn.Module:
+    of = SPECIALISTS[name]
+    recipe, found = card(of.file or name, folder=folder)["recipe"], tensors(of.file or name, folder)
+    builder = getattr(import_module(f".{of.module}", __package__), of.build)
+    net = builder(**{key: recipe[key] for key in of.takes})
+    net.load_state_dict(
+        {key.removeprefix(of.prefix): value for key, value in found.items() if key.startswith(of.prefix)}
+    )
+    return net
 
-    variant: "" or one of `variants(name)`, such as "plain-init" or "conv1-7-4".
+
+def card(name: str, seed: int = 0, variant: str = "", folder: Path | None = None) -> dict:
+    """What is known about a training: command, recipe, results on every split, sha256 of the weights.
+
+    name: one of `names()`, or "filter_study". variant: "" or one of `variants(name)`, such as "plain-init" or
+    "conv1-7-4". folder: as in `load`. Errors: KeyError with near misses; store.DamagedData.
     """
-    if name not in ARCHITECTURES:
-        raise near_miss(name, NETS, "net")
+    if folder is not None:
+        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    check_choice(name, [*names(), "filter_study"], "net")
     if variant and variant not in variants(name):
         raise near_miss(variant, variants(name), f"variant of {name}")
-    return json.loads(store.read_verified(f"weights/{tag(name, seed, variant)}.json"))
+    stem = SPECIALISTS[name].file or name if name in SPECIALISTS else tag(name, seed, variant)
+    return json.loads(store.read_verified(f"weights/{stem}.json"))
 
 
 def variants(name: str) -> list[str]:
@@ -96,7 +153,18 @@ def first_layer(name: str, seed: int = 0, variant: str = "") -> torch.Tensor:
     if seed == 0 and not variant:
         return load(name).conv1.weight.detach()
     card(name, seed, variant)  # raises for what does not exist
-    return _tensors(f"weights/{tag(name, seed, variant)}-conv1.safetensors")["conv1.weight"]
+    return tensors(f"{tag(name, seed, variant)}-conv1")["conv1.weight"]
+
+
+def filter_study() -> dict[str, list[torch.Tensor]]:
+    """The first layers of many small trainings, {setting: weights (32, 3, k, k) of each seed}; `card("filter_study")`
+    has their recipe, and loss and accuracy of each run.
+    """
+    stored, found = tensors("filter_study"), {}
+    for run in card("filter_study")["runs"]:
+        weights = stored[f"{run['setting']}, seed {run['seed']}"]
+        found.setdefault(run["setting"], []).append(weights)
+    return found
 
 
 def tag(name: str, seed: int = 0, variant: str = "") -> str:
@@ -113,9 +181,9 @@ def rounded(net: Net) -> Net:
     return net
 
 
-def save(tensors: dict[str, torch.Tensor], path: Path) -> dict:
+def save(state: dict[str, torch.Tensor], path: Path) -> dict:
     """Write tensors in half precision, the file whole or not at all. Result: its name, sha256 and bytes."""
-    small = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in tensors.items()}
+    small = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in state.items()}
     content = safetensors.torch.save(small)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -124,8 +192,9 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> dict:
     return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _tensors(file: str, folder: Path | None = None) -> dict[str, torch.Tensor]:
+def tensors(stem: str, folder: Path | None = None) -> dict[str, torch.Tensor]:
     """Of the shipped file, or of the one of that name in another folder."""
-    content = store.read_verified(file) if folder is None else (folder / Path(file).name).read_bytes()
-    tensors = safetensors.torch.load(content)
-    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    name = f"{stem}.safetensors"
+    content = store.read_verified(f"weights/{name}") if folder is None else (folder / name).read_bytes()
+    found = safetensors.torch.load(content)
+    return {name: t.float() if t.is_floating_point() else t for name, t in found.items()}
