@@ -256,11 +256,11 @@ def test_nan_and_ctrl_c(capsys):
         found.images.isfinite().all() and found.scores.isfinite().all() and 0.5 < found.images.mean() <= 0.55
     )
 
-    def watch(images, done):
+    def callback(images, done):
         if done == 3:
             raise KeyboardInterrupt
 
-    found = ascend(toy(), 1, steps=9, watch=watch, **SIZE)
+    found = ascend(toy(), 1, steps=9, callback=callback, **SIZE)
     assert found.stopped == "interrupted" and len(found.history) == 3
     assert torch.equal(found.images, ascend(toy(), 1, steps=3, **SIZE).images)
 

@@ -7,6 +7,8 @@ import torch
 
 from experiments.studies import adversarial_training_eval, attacks
 from lecture_utils import open_lab, store, synthesis
+from tests.attack_nets import linear, said
+from tests.attribution_nets import unchanged
 
 
 class Brightness(torch.nn.Module):
@@ -120,7 +122,7 @@ def test_parts_are_put_beside_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
     monkeypatch.setattr(attacks, "make", lambda part: {"made": part})
     monkeypatch.setattr(attacks, "world_fingerprint", lambda: "w")
-    monkeypatch.setattr(attacks.nets, "card", lambda name: {"weights": {"sha256": name}})
+    monkeypatch.setattr(attacks.models, "card", lambda name: {"weights": {"sha256": name}})
     assert attacks.main(["curves"]) == 0 and attacks.main(["transfer"]) == 0
     kept = json.loads((tmp_path / attacks.FILE).read_text())
     assert kept["curves"] == {"made": "curves"} and kept["transfer"] == {"made": "transfer"}
@@ -142,7 +144,7 @@ def shipped():
 def test_every_part_is_shipped(shipped):
     assert set(attacks.PARTS) <= set(shipped) and shipped["levels"] == list(attacks.LEVELS)
     assert all(len(row["clean"]) == attacks.COUNT for row in shipped["curves"].values())
-    assert len(shipped["recipe"]["pairs"]) == 16 * len(attacks.WISHES)
+    assert len(shipped["recipe"]["pairs"]) == 16 * len(attacks.TARGET_OFFSETS)
     assert len(shipped["targeted"]["gap"]) == 16
 
 
@@ -170,3 +172,50 @@ def test_a_training_that_is_missing_names_its_command(monkeypatch, tmp_path, cap
     before = attacks.load()
     assert attacks.main(["hardened"]) == 2 and "--seed 1" in capsys.readouterr().err
     assert attacks.load() == before, "what is there stays"
+
+
+# --- gradients that hide ---
+
+diagnose = adversarial_training_eval.gradient_masking_diagnostics
+SIGNS = ("pgd_beats_fgsm", "unbounded_reaches_all", "white_box_beats_transfer")
+
+
+def near_the_border():
+    """A linear net of two classes, images on both sides of its border, and what it says of them."""
+    net, _ = linear()
+    draws = torch.Generator().manual_seed(5)
+    images = 0.4 + 0.2 * torch.rand(40, 3, 4, 4, dtype=torch.float64, generator=draws)
+    with torch.no_grad():
+        net.bias -= net(images).mean(0)
+    return net, images, said(net, images)
+
+
+class Hiding(torch.nn.Module):
+    """A linear net behind steps of colour: the gradient is that of a smooth ripple, which points nowhere."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        steps = (images.detach() * 20).round() / 20
+        return self.net(steps + 1e-3 * (torch.sin(40 * images) - torch.sin(40 * images).detach()))
+
+
+def test_an_open_net_shows_no_sign_of_masking_and_one_that_hides_its_gradient_does():
+    net, images, labels = near_the_border()
+    other = linear(seed=1)[0]
+    with torch.no_grad():
+        other.weights.copy_(net.weights + 0.1 * other.weights)
+        other.bias.copy_(net.bias)
+    with unchanged(net):
+        found = diagnose(net, other, images, labels, 0.01)
+    assert all(found[sign] for sign in SIGNS) and found["unbounded"] == 1.0
+    assert found["restarts"] >= found["pgd"] >= found["fgsm"] > 0.3
+    found = diagnose(Hiding(net), other, images, labels, 0.01)
+    assert not found["white_box_beats_transfer"] and found["transferred"] > found["pgd"]
+    assert (
+        diagnose(net, other, images, labels, 0.01, steps=2)["unbounded"] == 1.0
+    )  # a step as long as the ball's side
+    with pytest.raises(ValueError, match="gets every one wrong"):
+        diagnose(net, other, images, 1 - labels, 0.01)

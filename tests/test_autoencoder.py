@@ -35,7 +35,7 @@ def test_an_autoencoder_learns_to_draw_its_pictures_again():
     )  # one number is enough
     model = Autoencoder(4, 1, hidden=16)
     before = squared_error(model, images).mean()
-    fit(model, images, squared_error, steps=200, rate=1e-2)
+    fit(model, images, squared_error, steps=200, lr=1e-2)
     assert squared_error(model, images).mean() < 0.1 * before
     assert model.encode(images).shape == (32, 1) and model.decode(torch.zeros(2, 1)).shape == (2, 1, 4, 4)
 

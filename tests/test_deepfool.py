@@ -124,7 +124,7 @@ def test_an_image_does_not_depend_on_the_others_and_many_go_in_batches(monkeypat
 def test_a_net_that_is_flat_shows_no_way_and_the_image_stays():
     class Flat(nn.Module):
         def forward(self, images):
-            return torch.tensor([[1.0, 0.0]]) + 0 * images.flatten(1)[:, :2]
+            return torch.tensor([[2.0, 0.0]]) + 0 * images.flatten(1)[:, :2]
 
     image = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(deepfool(Flat(), image, steps=3), image)
@@ -182,7 +182,7 @@ def test_what_cannot_be_meant_is_refused(options, message):
 
 
 def test_a_net_of_one_class_is_refused():
-    with pytest.raises(ValueError, match="net: expected at least two classes, got 1"):
+    with pytest.raises(ValueError, match="net: expected logits of two classes at least"):
         deepfool(toy(classes=1), toy_images())
 
 

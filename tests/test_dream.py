@@ -89,10 +89,10 @@ def test_it_works_wherever_it_is_called(context):
 
 
 def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
-    def watch(images, done):
+    def callback(images, done):
         raise KeyboardInterrupt
 
-    found = dream(toy(), IMAGE, "relu2", octaves=2, steps=4, watch=watch)
+    found = dream(toy(), IMAGE, "relu2", octaves=2, steps=4, callback=callback)
     assert found.stopped == "interrupted" and found.images.shape == IMAGE.shape
     assert "dreaming of relu2: stopped after 1 of 8 steps" in capsys.readouterr().out
 

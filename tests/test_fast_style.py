@@ -9,10 +9,10 @@ import torch
 from experiments.train import fast_style_net
 from experiments.train.fast_style_net import CONTENT_LAYER, STYLE_LAYERS, Losses, Recipe
 from lecture_utils import models
+from lecture_utils.hooks import frozen
 from lecture_utils.models import style_net
 from lecture_utils.synthesis import stylize, total_variation
 from lecture_utils.synthesis.feature_extractor import reading
-from lecture_utils.synthesis.optimise import frozen
 
 SCENES = np.random.default_rng(0).integers(0, 256, (5, 3, 112, 112), dtype=np.uint8)
 TINY = Recipe(steps=4, images=5, batch=2, crop=32)

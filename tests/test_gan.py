@@ -196,10 +196,10 @@ def test_modes_come_back_and_look_sees_the_average():
     game, seen = gan_trainer.Game(makes, judges, average=0.9), []
     modes = [m.training for net in (makes, judges) for m in net.modules()]
 
-    def look(turn):
+    def callback(turn):
         seen.append((turn, game.averaged.training, torch.is_grad_enabled(), makes.training))
 
-    gan_trainer.play(game, torch.rand(8, 3, 32, 32), turns=3, batch=4, look=look, every=2)
+    gan_trainer.play(game, torch.rand(8, 3, 32, 32), turns=3, batch=4, callback=callback, every=2)
     assert seen == [(2, False, False, True), (3, False, False, True)]
     assert [m.training for net in (makes, judges) for m in net.modules()] == modes
 
@@ -248,10 +248,10 @@ def test_too_fast_a_rate_stops_with_a_sentence(capsys):
 def test_ctrl_c_keeps_what_was_learned(capsys):
     game = small()
 
-    def look(turn):
+    def callback(turn):
         raise KeyboardInterrupt
 
-    duel = gan_trainer.play(game, POINTS, turns=9, batch=8, look=look, every=4)
+    duel = gan_trainer.play(game, POINTS, turns=9, batch=8, callback=callback, every=4)
     assert duel.stopped == "interrupted" and len(duel.generator) == 4 and game.turns == 4
     assert "stopped after 4 of 9 turns" in capsys.readouterr().out
     assert not game.averaged.training or game.averaged is game.generator

@@ -196,7 +196,7 @@ def test_what_is_given_stays():
 def test_the_same_seed_draws_the_same_and_nothing_else_changes():
     model, before = make("plain").train(), torch.get_rng_state()
     frames = []
-    one = model.sample(2, draws(7), watch=lambda x, row: frames.append((x, row)))
+    one = model.sample(2, draws(7), callback=lambda x, row: frames.append((x, row)))
     assert torch.equal(one, model.sample(2, draws(7))) and not torch.equal(one, model.sample(2, draws(8)))
     assert model.training and torch.equal(torch.get_rng_state(), before)
     assert [row for _, row in frames] == [0, 1] and torch.equal(frames[1][0], one)
@@ -212,7 +212,7 @@ def test_ctrl_c_keeps_what_is_drawn(capsys):
         raise KeyboardInterrupt
 
     model = make("gated", 3, (3, 3))
-    found = model.sample(1, draws(), watch=stop)
+    found = model.sample(1, draws(), callback=stop)
     assert torch.equal(found[:, :, 0], model.sample(1, draws())[:, :, 0]) and not found[:, :, 1:].any()
     assert "row 1 of 3" in capsys.readouterr().out
 
@@ -290,6 +290,6 @@ def test_training_makes_the_data_likelier():
     for kind in ("plain", "gated", "row"):
         model = make(kind, 3, (3, 3), first=3)
         before, copied = model.log_prob(x).mean(), copy.deepcopy(model)
-        fit(model, x, nats, steps=120, batch=20, rate=2e-2)
+        fit(model, x, nats, steps=120, batch=20, lr=2e-2)
         assert model.log_prob(x).mean() > -7.0 * math.log(3) > before  # 6 values to know, 9 without looking
         assert not torch.equal(model.head[0].weight, copied.head[0].weight)

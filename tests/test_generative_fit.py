@@ -24,7 +24,7 @@ def error(model, x, generator):
 def test_it_learns_and_says_how_it_went():
     looked = []
     model = net()
-    history = fit(model, X, error, steps=100, batch=20, rate=0.02, look=looked.append, every=30)
+    history = fit(model, X, error, steps=100, batch=20, lr=0.02, callback=looked.append, every=30)
     assert history.losses.shape == (100,) and history.stopped is None
     assert history.losses[-10:].mean() < 0.5 * history.losses[:10].mean()
     assert looked == [30, 60, 90, 100]
@@ -44,7 +44,7 @@ def test_modes_gradients_and_grad_mode_are_as_before():
     model = net().eval()
     model[1].train()
     with torch.no_grad():
-        fit(model, X, error, steps=2, look=lambda step: None)
+        fit(model, X, error, steps=2, callback=lambda step: None)
         assert not torch.is_grad_enabled()
     assert [m.training for m in model] == [False, True, False, False]
     assert all(p.grad is None for p in model.parameters())
@@ -52,7 +52,14 @@ def test_modes_gradients_and_grad_mode_are_as_before():
 
 def test_looking_happens_in_evaluation_mode_without_gradients():
     model, seen = net(), []
-    fit(model, X, error, 2, look=lambda step: seen.append((model.training, torch.is_grad_enabled())), every=1)
+    fit(
+        model,
+        X,
+        error,
+        2,
+        callback=lambda step: seen.append((model.training, torch.is_grad_enabled())),
+        every=1,
+    )
     assert seen == [(False, False)] * 2
 
 
@@ -80,7 +87,7 @@ def test_ctrl_c_keeps_what_is_learned(capsys):
             raise KeyboardInterrupt
 
     model = net()
-    history = fit(model, X, error, steps=9, look=stop, every=1)
+    history = fit(model, X, error, steps=9, callback=stop, every=1)
     assert history.stopped == "interrupted" and len(history.losses) == 3
     assert "3 of 9" in capsys.readouterr().out
     assert model.training and all(p.grad is None for p in model.parameters())
@@ -110,7 +117,7 @@ def test_the_rate_goes_up_and_down():
         ({"x": X[:0]}, "x: expected"),
         ({"steps": 1.5}, "steps: expected"),
         ({"batch": 0}, "batch: expected"),
-        ({"rate": -1}, "rate: expected"),
+        ({"lr": -1}, "lr: expected"),
     ],
 )
 def test_it_says_what_is_wrong(options, expected):

@@ -183,7 +183,7 @@ def test_the_strongest_unit_is_taken_for_each_image():
 def test_a_unit_of_a_vector_and_of_a_convolution():
     net, images = toy("gap"), toy_images(2)
     assert torch.equal(neuron_saliency(net, images, "fc", 1), saliency(net, images, 1))
-    found = neuron_saliency(net, images, "conv1", 2, row=5, col=7)
+    found = neuron_saliency(net, images, "conv1", 2, row=5, column=7)
     assert torch.equal(found[0, :, 4:7, 6:9], net.conv1.weight[2].detach())
     found[:, :, 4:7, 6:9] = 0
     assert not found.any(), "nothing outside the receptive field"

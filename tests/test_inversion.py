@@ -110,11 +110,11 @@ def test_psnr_by_hand():
 
 
 def test_ctrl_c(capsys):
-    def watch(images, done):
+    def callback(images, done):
         if done == 3:
             raise KeyboardInterrupt
 
-    found = invert(toy(), IMAGES, "relu2", steps=9, watch=watch)
+    found = invert(toy(), IMAGES, "relu2", steps=9, callback=callback)
     assert found.stopped == "interrupted" and len(found.history) == 3
     assert "inverting relu2: stopped after 3 of 9 steps" in capsys.readouterr().out
     torch.testing.assert_close(found.errors, relative_error(toy(), found.images, IMAGES, "relu2"))

@@ -28,7 +28,7 @@ def one_pixel():
 def test_three_steps_by_hand():
     net, pixel = one_pixel()
     found = small_steps(net, pixel, target=1, size=0.05)
-    assert found.steps.tolist() == [3] and found.said.tolist() == [True] and found.stopped is None
+    assert found.steps.tolist() == [3] and found.success.tolist() == [True] and found.stopped is None
     assert found.images.flatten().tolist() == pytest.approx([0.29, 0.32, 0.7])
     assert found.trace[:, 0, 0].tolist() == pytest.approx([1.4, 1.65, 1.9, 2.15])  # the target
     assert found.trace[:, 0, 1].tolist() == pytest.approx([2.1] * 4)  # what the net saw first
@@ -37,7 +37,7 @@ def test_three_steps_by_hand():
 def test_a_budget_that_is_too_small_is_said_to_be():
     net, pixel = one_pixel()
     found = small_steps(net, pixel, 1, size=0.05, steps=2)
-    assert found.steps.tolist() == [2] and found.said.tolist() == [False] and found.stopped is None
+    assert found.steps.tolist() == [2] and found.success.tolist() == [False] and found.stopped is None
     assert found.trace.shape == (3, 1, 2) and said(net, found.images).tolist() == [0]
 
 
@@ -47,7 +47,7 @@ def test_any_image_becomes_any_class_and_stays_an_image(name):
     target = (said(net, images) + torch.tensor([1, 5, 9])) % 16
     with unchanged(net):
         found = small_steps(net, images, target, size=0.5)
-    assert found.said.all() and (said(net, found.images) == target).all()
+    assert found.success.all() and (said(net, found.images) == target).all()
     assert found.images.min() >= 0 and found.images.max() <= 1
     length = (found.images - images).flatten(1).norm(dim=1)
     assert (length > 0).all() and (length <= 0.5 * found.steps + 1e-9).all(), "no step is longer than `size`"
@@ -58,13 +58,13 @@ def test_a_score_that_takes_another_along_never_wins_but_its_probability_does():
     net = Linear(torch.tensor([[3.0, 0, 0], [2, 0, 0.5]]).double(), torch.tensor([0.1, 0]).double())
     pixel = torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64)
     stuck = small_steps(net, pixel, 1, size=0.01, steps=30)
-    assert not stuck.said.any() and stuck.trace[-1, 0, 0] > stuck.trace[0, 0, 0] + 0.5
-    found = small_steps(net, pixel, 1, size=0.01, rises="probability")
-    assert found.said.all() and said(net, found.images).tolist() == [1]
+    assert not stuck.success.any() and stuck.trace[-1, 0, 0] > stuck.trace[0, 0, 0] + 0.5
+    found = small_steps(net, pixel, 1, size=0.01, objective="probability")
+    assert found.success.all() and said(net, found.images).tolist() == [1]
     # along (-1, 0, .5): each step takes .01 * 1.25 ** .5 from the margin of .35
     assert found.steps.tolist() == [int(0.35 / (0.01 * 1.25**0.5)) + 1]
-    with pytest.raises(KeyError, match="unknown rises 'probabilty'; did you mean 'probability'"):
-        small_steps(net, pixel, 1, rises="probabilty")
+    with pytest.raises(KeyError, match="unknown objective 'probabilty'; did you mean 'probability'"):
+        small_steps(net, pixel, 1, objective="probabilty")
 
 
 def test_each_image_stops_when_it_has_arrived():
@@ -118,7 +118,7 @@ def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
     # a pass a step, and one before the first
     found = small_steps(Stops(3), toy_images(), 0, size=0.01)
     assert found.stopped == "interrupted" and torch.equal(found.images, one.images)
-    assert found.steps.tolist() == [1, 1] and not found.said.any()
+    assert found.steps.tolist() == [1, 1] and not found.success.any()
     assert "small steps: stopped after 1 of 200 steps" in capsys.readouterr().out
     found = small_steps(Poisoned(4), toy_images(), 0, size=0.01)  # in the third step's pass
     assert found.stopped == "diverged" and torch.equal(found.images, one.images)

@@ -108,7 +108,7 @@ def test_octaves():
     seen = []
     net, big = toy(), torch.rand(1, 3, 64, 96, dtype=torch.float64)
     found = texture(
-        net, big, WEIGHTS, steps=2, octaves=3, watch=lambda x, done: seen.append(tuple(x.shape[2:]))
+        net, big, WEIGHTS, steps=2, octaves=3, callback=lambda x, done: seen.append(tuple(x.shape[2:]))
     )
     assert seen == [(16, 24)] * 2 + [(32, 48)] * 2 + [(64, 96)] * 2
     assert found.images.shape == big.shape and found.history.shape == (6, 1)
@@ -161,11 +161,11 @@ def test_everything_is_as_it_was_also_when_it_raises():
 
 
 def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
-    def watch(images, done):
+    def callback(images, done):
         raise KeyboardInterrupt
 
     big = torch.rand(1, 3, 32, 48, dtype=torch.float64)
-    found = texture(toy(), big, WEIGHTS, steps=4, octaves=2, watch=watch)
+    found = texture(toy(), big, WEIGHTS, steps=4, octaves=2, callback=callback)
     assert found.stopped == "interrupted" and found.images.shape == big.shape and len(found.history) == 1
     assert capsys.readouterr().out.count("\n") == 1
 

@@ -23,7 +23,7 @@ def trained():
     x = torch.zeros(200, 1, 3, 3, dtype=torch.long)
     x[:, 0, 0, 0], x[:, 0, 2, 2] = (4 * z[:, 0]).round().long(), (4 * z[:, 1]).round().long()
     vae = VAE(3, 2, "logistic", levels=5, hidden=16).double()
-    fit(vae, x, elbo_loss(), steps=300, batch=50, rate=1e-2)
+    fit(vae, x, elbo_loss(), steps=300, batch=50, lr=1e-2)
     return vae, x[:12]
 
 
@@ -145,7 +145,7 @@ def test_training_helps_and_samples_have_the_right_form(likelihood):
     vae = VAE(4, 2, likelihood, levels=5, hidden=16)
     with torch.no_grad():
         before = vae.elbo(data, 4, draws()).mean()
-        fit(vae, data, elbo_loss(), steps=60, rate=1e-2)
+        fit(vae, data, elbo_loss(), steps=60, lr=1e-2)
         assert vae.elbo(data, 4, draws()).mean() > before + 3
     sample, picture = vae.sample(3, draws()), vae.mean_image(vae.codes(3, draws()))
     assert sample.shape == picture.shape == (3, 1, 4, 4) and picture.min() >= 0 and picture.max() <= 1

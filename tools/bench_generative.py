@@ -78,7 +78,7 @@ def learning(model, x, loss, quick):
 
     def ours():
         with silenced():
-            fit(model, x, loss, steps, batch, rate=1e-4)
+            fit(model, x, loss, steps, batch, lr=1e-4)
 
     ours(), bare()  # warm up
     times = []

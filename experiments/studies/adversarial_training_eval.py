@@ -88,7 +88,7 @@ def measure(lab, other):
                 what: metrics.bootstrap(numbers - values["plain"][what])
                 for what, numbers in values[name].items()
             }
-        row["masked"] = signs_of_hiding(net, other, images[:64], labels[:64])
+        row["masked"] = gradient_masking_diagnostics(net, other, images[:64], labels[:64])
         rows[name] = row
     rows["floors"] = {
         "edges": metrics.bootstrap(metrics.mass_in_mask(metrics.sobel_map(some[0]), some[2])),
@@ -98,9 +98,39 @@ def measure(lab, other):
     return rows
 
 
-def signs_of_hiding(net, other, images, labels):
-    """`synthesis.masked_gradients` at EPS as a dict, and "restarts": PGD's success with them on the same images."""
-    chosen, eps = synthesis.right(net, images, labels), EPS / 255
+def gradient_masking_diagnostics(net, other, images, labels, eps=EPS / 255, steps=STEPS):
+    """Does the net withstand, or does it only hide its gradient? Success rates and three signs, a dict.
+
+    A net may look robust because its gradient shows no way, not because there is none. Three signs of it: many steps
+    do no more than one; no radius is large enough; images made on another net do more than those made on this one.
+    net: the one in question; other: a net trained apart. images: (n, 3, h, w) in [0, 1], labels LongTensor (n,); those
+    that the net gets wrong are left out.
+    "fgsm", "pgd", "unbounded" (PGD with a radius of 1: anything in [0, 1]), "transferred" (PGD made on `other`), and
+    "restarts" (PGD with restarts): success rates. "pgd_beats_fgsm", "unbounded_reaches_all" and
+    "white_box_beats_transfer": whether each warning sign is absent.
+    Source: Athalye, Carlini, Wagner (2018), section 3.1. Errors: ValueError where the net gets all wrong.
+    """
+    chosen = synthesis.right(net, images, labels)
+    if not chosen.any():
+        raise ValueError("images: the net gets every one wrong before any attack")
     images, labels = images[chosen], labels[chosen]
-    found = synthesis.masked_gradients(net, other, images, labels, eps, STEPS)._asdict()
-    return found | {"restarts": 1 - float(under_attack(net, images, labels, EPS).mean())}
+
+    def success(attacked):
+        return synthesis.success_rate(net, attacked, labels)
+
+    def pgd(attacked_net, radius, restarts=1):
+        step_size = min(2.5 * radius / steps, 1.0)  # no value can move further
+        return synthesis.pgd(attacked_net, images, labels, radius, steps, step_size, restarts)
+
+    once, often = success(synthesis.fgsm(net, images, labels, eps)), success(pgd(net, eps))
+    unbounded, transferred = success(pgd(net, 1.0)), success(pgd(other, eps))
+    return {
+        "fgsm": once,
+        "pgd": often,
+        "unbounded": unbounded,
+        "transferred": transferred,
+        "pgd_beats_fgsm": often >= once,
+        "unbounded_reaches_all": unbounded == 1.0,
+        "white_box_beats_transfer": often >= transferred,
+        "restarts": success(pgd(net, eps, RESTARTS)),
+    }

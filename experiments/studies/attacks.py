@@ -21,7 +21,6 @@ from lecture_utils import metrics, models, store, synthesis
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.synthesis.perturbation import answers
-from lecture_utils.synthesis.small_steps import RISES
 
 from ..train.data import world_fingerprint, world_split
 from . import adversarial_training_eval
@@ -30,7 +29,9 @@ COMMAND = "python -m experiments attacks"
 FILE = "results/attacks.json"
 COUNT, LIVE = 96, 16  # pictures: shipped, and attacked again in the notebook
 PAIRED = 64  # of them, four of each class, for every pair of classes
-WISHES = (3, 6, 9, 12, 15)  # the recipe: so many classes further on in the list
+# The recipe: so many classes further on in the list
+TARGET_OFFSETS = (3, 6, 9, 12, 15)
+OBJECTIVES = {"score": "logit", "probability": "probability"}  # name in the file: in `small_steps`
 LEVELS = (0.5, 1, 2, 4, 8, 16)  # epsilon in levels of 255
 STEPS = 10  # of PGD, each of 2.5 eps / STEPS
 TARGETED = {"alex": 4, "gap": 2}  # levels: enough for many pairs, too few for others
@@ -156,11 +157,13 @@ def recipe(lab, nets, images, labels):
     """
     classes, masks = len(lab.classes), lab.gallery.objects[: len(images)] > 0
     said = answers(lab.net, images, labels)[0]
-    pairs = [(i, (int(said[i]) + further) % classes) for i in range(len(images)) for further in WISHES]
+    pairs = [
+        (i, (int(said[i]) + further) % classes) for i in range(len(images)) for further in TARGET_OFFSETS
+    ]
     rows, wishes = (torch.tensor(column) for column in zip(*pairs, strict=True))
     found = {}
-    for rises in RISES:
-        run = synthesis.small_steps(lab.net, images[rows], wishes, steps=100, rises=rises)
+    for name, objective in OBJECTIVES.items():
+        run = synthesis.small_steps(lab.net, images[rows], wishes, steps=100, objective=objective)
         size = synthesis.norms(images[rows], run.images)
         energy = (run.images - images[rows]).square().sum(1)  # (pairs, h, w)
         alone = torch.cat(
@@ -168,7 +171,7 @@ def recipe(lab, nets, images, labels):
         )
         noise = synthesis.noise_like(images[rows], run.images)
         row = {
-            "said": run.said,
+            "said": run.success,
             "steps": run.steps,
             "rms": size.rms,
             "largest": size.largest,
@@ -177,7 +180,7 @@ def recipe(lab, nets, images, labels):
             "noise": answers(lab.net, noise, wishes)[0] != said[rows],
             **{f"alone, {n}": answers(net, alone, wishes)[0] == wishes for n, net in nets.items()},
         }
-        found[rises] = {what: [round(float(v), 4) for v in values] for what, values in row.items()}
+        found[name] = {what: [round(float(v), 4) for v in values] for what, values in row.items()}
     return {"pairs": pairs, **found}
 
 

@@ -54,7 +54,7 @@ def nats(digits, seed: int, steps: float = 1.0) -> dict[str, float]:
     for latent in (2, 10):
         vae = generative.VAE(8, latent=latent, likelihood="logistic", levels=digits.levels, seed=seed)
         generative.fit(
-            vae, digits.train.pixels, generative.elbo_loss(), int(2_000 * steps), rate=3e-3, seed=seed
+            vae, digits.train.pixels, generative.elbo_loss(), int(2_000 * steps), lr=3e-3, seed=seed
         )
         draws = torch.Generator().manual_seed(0)
         found[f"VAE, {latent} numbers (bound)"] = -generative.iwae(vae.eval(), x, DRAWS, draws).mean()
@@ -75,9 +75,7 @@ def densities(digits, seed: int, steps: float = 1.0) -> dict[str, dict[str, floa
     found, test = {}, digits.test.images
     for name, likelihood in gaussians().items():
         vae = generative.VAE(8, latent=10, likelihood=likelihood, seed=seed)
-        generative.fit(
-            vae, digits.train.images, generative.elbo_loss(), int(800 * steps), rate=3e-3, seed=seed
-        )
+        generative.fit(vae, digits.train.images, generative.elbo_loss(), int(800 * steps), lr=3e-3, seed=seed)
         with torch.no_grad():
             terms = vae.eval().terms(test, 4, torch.Generator().manual_seed(0))
             off = (vae.mean_image(vae.encode(test)[0]) - test).square().mean().sqrt()
@@ -91,9 +89,7 @@ def alive(digits, seed: int, steps: float = 1.0) -> list[int]:
     found = []
     for sigma in SIGMAS:
         vae = generative.VAE(8, latent=10, likelihood=generative.Gaussian("fixed", sigma), seed=seed)
-        generative.fit(
-            vae, digits.train.images, generative.elbo_loss(), int(600 * steps), rate=3e-3, seed=seed
-        )
+        generative.fit(vae, digits.train.images, generative.elbo_loss(), int(600 * steps), lr=3e-3, seed=seed)
         with torch.no_grad():
             found.append(int((vae.eval().encode(digits.test.images)[0].var(0) > 0.01).sum()))
     return found

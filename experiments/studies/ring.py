@@ -57,18 +57,18 @@ def floor() -> float:
     return plane.divergence(real_points(POINTS, SEED + 2), real_points(POINTS, SEED + 1))
 
 
-def games(kind: str, rates, seeds=SEEDS, turns=TURNS, every=EVERY, look=None):
+def games(kind: str, rates, seeds=SEEDS, turns=TURNS, every=EVERY, callback=None):
     """Play one game for each seed, side by side: rows of `measured` for each `every` turns, the duel, and the game.
 
-    look: called with the turn and the game, after each measurement.
+    callback: called with the turn and the game, after each measurement.
     """
     game = gan_trainer.Game(*plane.players(seeds), rates=rates, kind=kind, seed=0)
     rows = [{"turn": 0} | measured(game.generator)]
 
     def measure(turn):
         rows.append({"turn": turn} | measured(game.generator))
-        if look:
-            look(turn, game)
+        if callback:
+            callback(turn, game)
 
     with silenced():
         duel = gan_trainer.play(game, real_points(), turns, BATCH * len(seeds), measure, every)

@@ -162,10 +162,10 @@ def sliced(done, layers):
 def live_slice(lab):
     """The slice, computed now, as `sliced` gives it."""
     images, targets, layer = subject(lab, SLICE)
-    before, done = maps(lab.net, layer, images, targets, dear=False), {}
+    before, done = maps(lab.net, layer, images, targets, include_slow=False), {}
     steps = list(cascade(lab.net, fresh=lab.untrained(SEEDS[0])))
     for depth, (_, net) in enumerate(progress(steps, "forgetting layer by layer"), 1):
-        after = maps(check_alive(net, images), layer, images, targets, dear=False)
+        after = maps(check_alive(net, images), layer, images, targets, include_slow=False)
         done[f"cascade-{depth}-{SEEDS[0]}"] = correlations(before, after)
     return sliced(done, [name for name, _ in steps])
 

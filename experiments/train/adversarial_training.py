@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from lecture_utils.hooks import copy_to, frozen
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net
 from lecture_utils.synthesis.attack import all_logits
-from lecture_utils.synthesis.optimise import frozen, home
 from lecture_utils.synthesis.pgd import climb, pgd, random_point
 
 from .classifier import Recipe, Run, carry_out, fast_bfloat16
@@ -107,7 +107,7 @@ def robust_accuracy(net: nn.Module, images, labels: np.ndarray, eps: float) -> f
     attacked = pgd(net, pictures, wanted, eps, steps, 2.5 * eps / steps, JUDGE["restarts"])
     with frozen(net):
         return round(
-            (all_logits(net, home(net, attacked)).argmax(1).cpu() == wanted).double().mean().item(), 4
+            (all_logits(net, copy_to(net, attacked)).argmax(1).cpu() == wanted).double().mean().item(), 4
         )
 
 

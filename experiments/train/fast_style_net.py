@@ -18,13 +18,13 @@ import torch
 from torch.nn.functional import interpolate
 
 from lecture_utils import photographs, store
+from lecture_utils.hooks import frozen
 from lecture_utils.models import weights
 from lecture_utils.models.style_net import build, paint
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import content_loss, gram_matrix, style_loss, total_variation
-from lecture_utils.synthesis.optimise import frozen
 from lecture_utils.synthesis.style import with_average_pooling
 
 from .classifier import rate

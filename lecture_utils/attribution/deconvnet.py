@@ -22,11 +22,11 @@ from .gradients import unit
 from .relu_rules import relu_rule
 
 
-def deconvnet(net, images, layer, channel, row=None, col=None):
+def deconvnet(net, images, layer, channel, row=None, column=None):
     """What made one unit of a layer fire, projected down to the pixels, signed, (n, 3, h, w).
 
-    net: any nn.Module that calls ReLUs. images: (n, 3, h, w). layer, channel, row, col: as in `neuron_saliency`; row
-    and col None take the channel's strongest unit, for each image its own. All other units of the layer are set to
+    net: any nn.Module that calls ReLUs. images: (n, 3, h, w). layer, channel, row, column: as in `neuron_saliency`; row
+    and column None take the channel's strongest unit, for each image its own. All other units of the layer are set to
     0, the unit keeps its activation: a unit that is 0 projects to 0. On the images' device.
     Errors: as `neuron_saliency`; ValueError for a net that calls no ReLU.
     Source: Zeiler, Fergus (2014), section 2.1.
@@ -38,7 +38,7 @@ def deconvnet(net, images, layer, channel, row=None, col=None):
     with differentiable(net, images) as leaf, activations(net, layer) as found:
         with relu_rule("deconvnet"):
             logits_of(net, leaf)
-        fired = unit(found[layer], channel, row, col)
+        fired = unit(found[layer], channel, row, column)
         start = fired.detach().clamp(min=0)  # the layer's own ReLU, where `layer` stands before it
         return gradient_of(fired * start, leaf).to(images.device)
 

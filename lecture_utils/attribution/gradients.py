@@ -44,25 +44,25 @@ def _gradient_of_score(net, images, targets, rule):
         return gradient_of(score_of(logits, targets), leaf).to(images.device)
 
 
-def neuron_saliency(net, images, layer, channel, row=None, col=None):
+def neuron_saliency(net, images, layer, channel, row=None, column=None):
     """The gradient of one unit inside the net with respect to the image, signed, (n, 3, h, w).
 
     layer: a name from dict(net.named_modules()) that gives maps (n, channels, rows, cols), or vectors (n, channels)
-    and then without row and col. channel: int. row, col: the unit's place; both None takes the channel's strongest
+    and then without row and column. channel: int. row, column: its place; both None takes the channel's strongest
     unit, for each image its own. A unit behind a ReLU that is off has gradient 0.
-    Errors: KeyError (with near misses) for a layer; ValueError for images, channel, row and col.
+    Errors: KeyError (with near misses) for a layer; ValueError for images, channel, row and column.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 3, with a unit instead of a class.
     """
     check_layer(net, layer)
     with differentiable(net, images) as leaf, activations(net, layer) as found:
         logits_of(net, leaf)
-        return gradient_of(unit(found[layer], channel, row, col), leaf).to(images.device)
+        return gradient_of(unit(found[layer], channel, row, column), leaf).to(images.device)
 
 
-def unit(maps, channel, row=None, col=None):
+def unit(maps, channel, row=None, column=None):
     """The activation (n,) of one unit of maps (n, channels, rows, cols) or vectors (n, channels).
 
-    row, col: both None takes the strongest of the channel, the first where several are equal. Errors: ValueError.
+    row, column: both None takes the strongest of the channel, the first where several are equal. Errors: ValueError.
     """
     if maps.ndim not in (2, 4):
         raise ValueError(
@@ -70,14 +70,16 @@ def unit(maps, channel, row=None, col=None):
         )
     _inside("channel", channel, maps.shape[1])
     flat = maps[:, channel].reshape(len(maps), -1)  # (n, rows * cols), a vector has one place
-    if row is None and col is None:
+    if row is None and column is None:
         return flat.gather(1, flat.argmax(1, keepdim=True))[:, 0]
-    if maps.ndim == 2 or row is None or col is None:
-        what = "this layer has no places: leave out row and col" if maps.ndim == 2 else "give both or neither"
-        raise ValueError(f"row, col: {what}; got {row}, {col}")
+    if maps.ndim == 2 or row is None or column is None:
+        what = (
+            "this layer has no places: leave out row and column" if maps.ndim == 2 else "give both or neither"
+        )
+        raise ValueError(f"row, column: {what}; got {row}, {column}")
     _inside("row", row, maps.shape[2])
-    _inside("col", col, maps.shape[3])
-    return maps[:, channel, row, col]
+    _inside("column", column, maps.shape[3])
+    return maps[:, channel, row, column]
 
 
 def _inside(name, index, size):

@@ -7,8 +7,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from .. import plots, synthesis as syn
+from ..hooks import copy_to, frozen
 from ..progress import progress
-from ..synthesis.optimise import frozen, home
 from ..synthesis.pgd import climb
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
@@ -94,7 +94,7 @@ class Attack(Explorer):
             label = self.labels[index].expand(len(group))
             asked = None if group is plain else torch.tensor([self.lab.label(t) for t in group])
             with frozen(net):
-                origin = home(net, self.images[[index]]).expand(len(group), -1, -1, -1)
+                origin = copy_to(net, self.images[[index]]).expand(len(group), -1, -1, -1)
                 images, stages = origin, []
                 plan = STEPS if self.images.shape[-1] <= QUICK else [1] * len(RADII)
                 for radius, steps in zip(RADII, plan, strict=True):

@@ -84,7 +84,9 @@ class Autoregressive(nn.Module):
         """-log2 p(x) for each value of a pixel, (n,): what one costs to store. Errors: ValueError for x."""
         return -self.log_prob(x) / (math.prod(self.shape) * math.log(2))
 
-    def sample(self, n=1, generator=None, cached=True, temperature=1.0, given=None, known=None, watch=None):
+    def sample(
+        self, n=1, generator=None, cached=True, temperature=1.0, given=None, known=None, callback=None
+    ):
         """Draw n pictures, LongTensor (n, c, h, w), on the model's device; in evaluation mode, without gradients.
 
         generator: a torch.Generator on the CPU. One uniform number is drawn for each value of each picture, all
@@ -94,7 +96,7 @@ class Autoregressive(nn.Module):
         temperature: the logits are divided by it; below 1 the likely becomes likelier.
         given (n, c, h, w), known bool (h, w): these pixels are given, the others completed, in the usual order. A
         pixel that comes after the missing ones does not help them.
-        watch: None, or a function (pictures so far, row) called after each row; what is not drawn yet is 0.
+        callback: None, or a function (pictures so far, row) called after each row; what is not drawn yet is 0.
         Ctrl-C ends it: what is drawn so far comes back, with a sentence. Errors: ValueError.
         """
         x, known = self._start(n, temperature, given, known)
@@ -113,8 +115,8 @@ class Autoregressive(nn.Module):
                                 logits / temperature, draws[:, channel, row, column]
                             )
                         conditional.done(row, column)
-                    if watch is not None:
-                        watch(x.clone(), row)
+                    if callback is not None:
+                        callback(x.clone(), row)
             except KeyboardInterrupt:
                 print(f"sampling stopped in row {row + 1} of {self.size[0]}: the rest is empty.")
         return x

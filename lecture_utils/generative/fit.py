@@ -26,34 +26,34 @@ class History(NamedTuple):
     stopped: str | None = None
 
 
-def fit(model, x, loss, steps, batch=64, rate=1e-3, seed=0, look=None, every=None, label="training"):
+def fit(model, x, loss, steps, batch=64, lr=1e-3, seed=0, callback=None, every=None, label="training"):
     """Train `model` in place, and return the `History` of its losses. The model keeps its modes.
 
     x: what is learned from, any tensor (n, ...); each epoch goes through all of it in a new order.
     loss: a function (model, batch of x, generator) -> (batch,) or a scalar, smaller is better. What it draws it draws
     from `generator`, which `seed` starts.
-    steps: int >= 0. batch: images a step. rate: the highest learning rate of Adam, reached after a twentieth of the
+    steps: int >= 0. batch: images a step. lr: the highest learning rate of Adam, reached after a twentieth of the
     steps; from there it falls to 0 as half a cosine (`warm_cosine`).
     seed: decides order and draws; torch's own random state (dropout) is seeded inside and put back.
-    look: None, or a function (steps done) called after every `every` steps (a tenth of all unless given) and after
+    callback: None, or a function (steps done) called after every `every` steps (a tenth of all unless given) and after
     the last, in evaluation mode and without gradients: the place to draw a picture that improves.
     Errors: ValueError.
     Source: Kingma, Ba (2015), algorithm 1; Loshchilov, Hutter (2017), equation 5, for the cosine.
     """
-    _check(model, x, steps, batch, rate)
+    _check(model, x, steps, batch, lr)
     every = every or max(1, steps // 10)
     device = next(model.parameters()).device
     losses, stopped = [], None
     with _training(model, seed):
         draws = torch.Generator(device).manual_seed(seed)
-        optimiser = torch.optim.Adam(model.parameters(), rate, fused=True)
+        optimiser = torch.optim.Adam(model.parameters(), lr, fused=True)
         weights = [t for t in model.state_dict().values() if t.is_floating_point()]
         good = [t.clone() for t in weights]  # they gave the last loss that was finite
         bar = progress(label=label, total=steps)
         try:
             for step, chosen in enumerate(_batches(len(x), min(batch, len(x)), steps, seed)):
                 for group in optimiser.param_groups:
-                    group["lr"] = warm_cosine(step, steps, rate)
+                    group["lr"] = warm_cosine(step, steps, lr)
                 value = loss(model, x[chosen].to(device), draws).mean()
                 found = value.item()
                 if not math.isfinite(found):
@@ -70,9 +70,9 @@ def fit(model, x, loss, steps, batch=64, rate=1e-3, seed=0, look=None, every=Non
                 losses.append(found)
                 bar.update()
                 bar.note(f"loss {found:.3g}")
-                if look is not None and ((step + 1) % every == 0 or step + 1 == steps):
+                if callback is not None and ((step + 1) % every == 0 or step + 1 == steps):
                     with eval_mode(model), torch.no_grad():
-                        look(step + 1)
+                        callback(step + 1)
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
@@ -82,7 +82,7 @@ def fit(model, x, loss, steps, batch=64, rate=1e-3, seed=0, look=None, every=Non
     if stopped == "diverged":
         print(
             f"{label}: NaN or infinity in step {len(losses) + 1} of {steps}: the model has its last good weights; "
-            f"a smaller rate may help."
+            f"a smaller lr may help."
         )
     elif stopped:
         print(
@@ -136,7 +136,7 @@ def _finite_gradients(model):
     return bool(torch.isfinite(nn.utils.get_total_norm(gradients)))
 
 
-def _check(model, x, steps, batch, rate):
+def _check(model, x, steps, batch, lr):
     if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
         raise ValueError(f"model: expected a torch.nn.Module with parameters, got {type(model).__name__}")
     if not isinstance(x, torch.Tensor) or x.ndim < 1 or len(x) == 0:
@@ -145,5 +145,5 @@ def _check(model, x, steps, batch, rate):
     for name, value, least in (("steps", steps, 0), ("batch", batch, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
-    if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0):
-        raise ValueError(f"rate: expected a number above 0, got {rate!r}")
+    if not (isinstance(lr, int | float) and math.isfinite(lr) and lr > 0):
+        raise ValueError(f"lr: expected a number above 0, got {lr!r}")

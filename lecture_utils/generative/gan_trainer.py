@@ -153,12 +153,12 @@ class Game:
         return [t.clone() for t in found] if copies else found
 
 
-def play(game: Game, images, turns: int, batch: int = 64, look=None, every=None, label="playing") -> Duel:
+def play(game: Game, images, turns: int, batch: int = 64, callback=None, every=None, label="playing") -> Duel:
     """Play so many turns on images drawn at random, and return the `Duel`. The nets are trained in place.
 
     images: real ones, any floating tensor (n, ...) that the discriminator takes; each turn draws some with replacement.
-    look: None, or a function (turns done) called after every `every` turns (a tenth of all unless given) and after the
-    last, with `game.averaged` in evaluation mode and without gradients: the place to draw a picture that improves.
+    callback: None, or a function (turns done) called after every `every` turns (a tenth of all unless given) and after
+    the last, with `game.averaged` in evaluation mode and without gradients: the place to draw a picture that improves.
     The nets keep their modes. Errors: ValueError.
     """
     if (
@@ -184,9 +184,9 @@ def play(game: Game, images, turns: int, batch: int = 64, look=None, every=None,
                 rows.append(game.turn(images[chosen]))
                 bar.update()
                 bar.note(f"losses {rows[-1][0]:.2f} and {rows[-1][1]:.2f}")
-                if look is not None and ((turn + 1) % every == 0 or turn + 1 == turns):
+                if callback is not None and ((turn + 1) % every == 0 or turn + 1 == turns):
                     with eval_mode(game.averaged), torch.no_grad():
-                        look(turn + 1)
+                        callback(turn + 1)
     except KeyboardInterrupt:
         stopped = "interrupted"
         print(

@@ -95,7 +95,7 @@ class Inverted(NamedTuple):
     errors: torch.Tensor
 
 
-def invert(generator, images, steps=200, starts=4, rate=0.1, seed=0, known=None) -> Inverted:
+def invert(generator, images, steps=200, starts=4, lr=0.1, seed=0, known=None) -> Inverted:
     """Look for codes whose images are `images` (n, c, h, w): Adam on z, from several starts, the best is kept.
 
     known: bool (h, w): only these pixels are compared, so that the image made *completes* the rest.
@@ -117,9 +117,9 @@ def invert(generator, images, steps=200, starts=4, rate=0.1, seed=0, known=None)
             for p, _ in flags:
                 p.requires_grad_(False)
             z = z.clone().requires_grad_()
-            optimiser = torch.optim.Adam([z], rate)
+            optimiser = torch.optim.Adam([z], lr)
             for step in progress(range(steps), "looking for codes"):
-                optimiser.param_groups[0]["lr"] = rate * (1 - step / steps) + 0.01 * rate
+                optimiser.param_groups[0]["lr"] = lr * (1 - step / steps) + 0.01 * lr
                 loss = (generator(z) - wanted).square()[..., seen].flatten(1).mean(1)
                 optimiser.zero_grad()
                 loss.sum().backward()

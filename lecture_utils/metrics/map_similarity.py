@@ -7,10 +7,10 @@ from .. import attribution as at
 from ..attribution.methods import STEPS
 
 
-def maps(net, layer, images, targets, dear=True):
+def maps(net, layer, images, targets, include_slow=True):
     """{method: signed map (n, values)}: gradients with their three colours, Grad-CAM at the layer's own size.
 
-    dear: with integrated gradients, which cost as much as all others ten times over.
+    include_slow: with integrated gradients, which cost as much as all others ten times over.
     """
     with at.relu_rule("deconvnet"):
         deconvnet = at.saliency(net, images, targets)
@@ -22,7 +22,7 @@ def maps(net, layer, images, targets, dear=True):
         "Grad-CAM": at.grad_cam(net, images, targets, layer, raw=True, relu=False),
         "Guided Grad-CAM": guided * at.grad_cam(net, images, targets, layer)[:, None],
     }
-    if dear:
+    if include_slow:
         found["integrated gradients, black"] = at.integrated_gradients(net, images, targets, steps=STEPS)
     return {name: values.flatten(1) for name, values in found.items()}
 

@@ -20,7 +20,6 @@ from .regularisers import (
     SmallValues,
     TotalVariation,
 )
-from .robustness import masked_gradients, success_curve, targeted_matrix, transfer_matrix
 from .small_steps import small_steps
 from .style import stylize, texture, with_average_pooling
 from .universal import add, universal_perturbation
@@ -47,7 +46,6 @@ __all__ = [
     "gram_matrix",
     "invert",
     "magnified",
-    "masked_gradients",
     "noise_like",
     "norms",
     "pgd",
@@ -59,13 +57,10 @@ __all__ = [
     "small_steps",
     "style_loss",
     "stylize",
-    "success_curve",
     "success_rate",
-    "targeted_matrix",
     "texture",
     "through_png",
     "total_variation",
-    "transfer_matrix",
     "universal_perturbation",
     "with_average_pooling",
 ]

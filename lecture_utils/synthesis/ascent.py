@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import torch
 
-from ..checks import check_images
+from ..checks import check_images, check_number
+from ..hooks import copy_to, frozen
 from .feature_extractor import reading
 from .objectives import Objective, class_score
-from .optimise import check_number, frozen, home, iterate, neutral_colour, value_and_gradient
+from .optimise import iterate, neutral_colour, value_and_gradient
 from .regularisers import check_regularisers
 from .sizes import sides
 
@@ -35,7 +36,7 @@ def ascend(
     seed=0,
     start="noise",
     mean=None,
-    watch=None,
+    callback=None,
 ):
     """Images that a net answers strongly, made from almost nothing by climbing its score: `Ascent`.
 
@@ -45,11 +46,11 @@ def ascend(
     objective: an `Objective` (`class_score`, `channel`, sums of them), or the targets of class_score: an int, or a
     LongTensor (n,) for n images at once. size: px, the side, or (h, w). steps: int.
     lr: how far one step goes, the root mean square over the image, in pixel units. Or a rule: a function of the
-    gradient (n, 3, h, w) that gives each image's factor (n,), such as `plain(rate)`.
+    gradient (n, 3, h, w) that gives each image's factor (n,), such as `plain(lr)`.
     regularisers: a list, applied in this order; see `regularisers`. Without any: a high score and no picture.
     seed: of the noise and of what the regularisers draw. start: "noise" (the neutral colour with a standard deviation
     of .1), "blank" (the neutral colour alone), or images (n, 3, h, w). mean: the neutral colour, a number or (3,);
-    None takes the one the net subtracts (see `neutral_colour`). watch: see `iterate`.
+    None takes the one the net subtracts (see `neutral_colour`). callback: see `iterate`.
     The result is on the images' device where start are images, else on the CPU. One image never depends on the others.
     Errors: KeyError for a layer; ValueError for the rest.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 2; Yosinski et al. (2015), section 3.
@@ -85,7 +86,7 @@ def ascend(
                 changed = each.after(changed, gradient, number, mean)
             return changed.clamp_(0, 1), value
 
-        images, history, stopped = iterate(step, images, steps, LABEL, watch)
+        images, history, stopped = iterate(step, images, steps, LABEL, callback)
         with torch.no_grad():
             scores = score(images)
     if len(history) and not moved.all():
@@ -107,10 +108,10 @@ def rms(length):
     return factor
 
 
-def plain(rate):
-    """The rule of plain gradient ascent: x <- x + rate g. rate: squared pixel units per unit of score."""
-    check_number(rate, "rate")
-    return lambda gradient: gradient.new_full((len(gradient),), rate)
+def plain(lr):
+    """The rule of plain gradient ascent: x <- x + lr g. lr: squared pixel units per unit of score."""
+    check_number(lr, "lr")
+    return lambda gradient: gradient.new_full((len(gradient),), lr)
 
 
 def _start(net, start, count, size, mean, seed):
@@ -119,7 +120,7 @@ def _start(net, start, count, size, mean, seed):
         check_images(start, net=net, range01=True, name="start")
         if count not in (None, len(start)) and len(start) != 1:
             raise ValueError(f"start: expected 1 or {count} images, as the objective, got {len(start)}")
-        own = home(net, start)
+        own = copy_to(net, start)
         return own if count in (None, len(own)) else own.expand(count, -1, -1, -1)
     if start not in ("noise", "blank"):
         raise ValueError(f"start: expected 'noise', 'blank' or images (n, 3, h, w), got {start!r}")

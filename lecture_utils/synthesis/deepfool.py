@@ -2,10 +2,10 @@
 
 import torch
 
-from ..checks import check_images
-from ..hooks import gradient_of, logits_of
+from ..checks import check_count, check_images, check_number
+from ..hooks import copy_to, frozen, gradient_of, logits_of
 from .attack import BATCH, all_logits
-from .optimise import Done, check_count, check_number, frozen, home, iterate
+from .optimise import Done, iterate
 
 
 def deepfool(net, images, steps=50, overshoot=0.02, box=True, candidates=10):
@@ -29,7 +29,7 @@ def deepfool(net, images, steps=50, overshoot=0.02, box=True, candidates=10):
     check_count(steps, "steps"), check_count(candidates, "candidates", least=2)
     check_number(overshoot, "overshoot")
     with frozen(net):
-        origin = home(net, images)
+        origin = copy_to(net, images)
         ranked = all_logits(net, origin).sort(1, descending=True).indices[:, :candidates]  # (n, k)
         if ranked.shape[1] < 2:
             raise ValueError("net: expected at least two classes, got 1")

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import torch
 
-from ..checks import check_images
+from ..checks import check_count, check_images, check_number
+from ..hooks import copy_to, frozen
 from .feature_extractor import reading
 from .objectives import channel as of_channel
-from .optimise import check_count, check_number, frozen, home, iterate, value_and_gradient
+from .optimise import iterate, value_and_gradient
 from .regularisers import Jitter
 from .sizes import octave_shapes, resized
 
@@ -21,7 +22,7 @@ class Dream(NamedTuple):
 
 
 def dream(
-    net, image, layer, channel=None, octaves=4, scale=1.4, steps=10, lr=0.01, jitter=32, seed=0, watch=None
+    net, image, layer, channel=None, octaves=4, scale=1.4, steps=10, lr=0.01, jitter=32, seed=0, callback=None
 ):
     """A photograph in which a layer sees more of what it sees: `Dream`.
 
@@ -33,7 +34,7 @@ def dream(
     net: any nn.Module that takes images in [0, 1]; its convolutions take any size. image: (n, 3, h, w). layer: from
     dict(net.named_modules()). channel: int, or None for the whole layer. octaves: how many sizes, each `scale` times
     the one before; those below 16 px are left out. steps: in each. lr: mean |step| of a pixel, in pixel units. jitter:
-    px, see `Jitter`. seed: of the shifts. watch: as in `iterate`, once a step. On the image's device.
+    px, see `Jitter`. seed: of the shifts. callback: as in `iterate`, once a step. On the image's device.
     Errors: KeyError for a layer; ValueError for the rest.
     Source: Mordvintsev, Olah, Tyka (2015), and their notebook (4 octaves of 1.4, 10 steps, jitter of 32 px).
     """
@@ -44,7 +45,7 @@ def dream(
     shake, draws = Jitter(jitter), torch.Generator().manual_seed(seed)
 
     with frozen(net), reading(net, [layer]) as read:
-        photograph = home(net, image)
+        photograph = copy_to(net, image)
 
         def value(images):
             if channel is not None:
@@ -62,7 +63,7 @@ def dream(
             return (state + torch.where(size > 0, lr / size, 0) * gradient).clamp(0, 1), found
 
         start = resized(photograph, shapes[0])
-        images, history, stopped = iterate(step, start, len(shapes) * steps, f"dreaming of {layer}", watch)
+        images, history, stopped = iterate(step, start, len(shapes) * steps, f"dreaming of {layer}", callback)
     if images.shape != photograph.shape:  # stopped in a smaller octave
         images = resized(images, photograph.shape[2:]).clamp(0, 1)
     return Dream(images.to(image.device), history.to(image.device), stopped)

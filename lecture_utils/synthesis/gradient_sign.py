@@ -2,8 +2,8 @@
 
 import torch
 
+from ..hooks import copy_to, frozen
 from .attack import check_attack, project, uphill
-from .optimise import frozen, home
 
 
 def fgsm(net, images, labels, eps, target=None):
@@ -24,7 +24,7 @@ def fgsm(net, images, labels, eps, target=None):
     """
     check_attack(net, images, eps)
     with frozen(net):
-        start = home(net, images)
+        start = copy_to(net, images)
         _, gradient = uphill(net, start, labels, target)
         bad = ~torch.isfinite(gradient).flatten(1).all(1)
         if bad.any():

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import torch
 
-from ..checks import check_images
+from ..checks import check_images, check_number
+from ..hooks import copy_to, frozen
 from .ascent import noisy
 from .feature_extractor import OUTPUT, reading
 from .losses import content_loss, variation_gradient
-from .optimise import adam, check_number, frozen, home, iterate, neutral_colour, value_and_gradient
+from .optimise import adam, iterate, neutral_colour, value_and_gradient
 
 WIDTH = 0.02  # of the noise at the start: what a layer does not see keeps it
 
@@ -24,7 +25,7 @@ class Inversion(NamedTuple):
     stopped: str | None
 
 
-def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, watch=None):
+def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, callback=None):
     """An image whose features at a layer are those of the given one, found from noise: `Inversion`.
 
         minimise   ||F(x) - F(image)||^2 / ||F(image)||^2  +  tv TV(x) / (h w)      over x in [0, 1]
@@ -34,7 +35,7 @@ def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, wat
     see is free, and is filled with noise unless something keeps it smooth; deep layers see less, so they want more. For
     the course's nets: .1 for conv1, 1 for conv2, 3 for conv3, 10 above; at conv4 of `gap` 5 instead of .1 raised the
     PSNR of four images by 3 to 5 dB and lowered their feature error as well. lr: of Adam, in pixel units. seed: of the
-    noise it starts from, faint and around the neutral colour `mean` (see `neutral_colour`). watch: see `iterate`.
+    noise it starts from, faint and around the neutral colour `mean` (see `neutral_colour`). callback: see `iterate`.
     "Lost" may be "not optimised": look at `.errors` beside the picture. On the image's device.
     Errors: KeyError for a layer; ValueError for images, for features that are 0 everywhere, and numbers.
     Source: Mahendran, Vedaldi (2015), equations 1 to 4, with beta = 2.
@@ -46,7 +47,7 @@ def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, wat
 
     with frozen(net), reading(net, [layer]) as read:
         with torch.no_grad():
-            wanted = read(home(net, image))[layer]
+            wanted = read(copy_to(net, image))[layer]
         size = _size(wanted, layer)
 
         def error(images):
@@ -59,7 +60,7 @@ def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, wat
 
         start = noisy(neutral_colour(net, mean).expand_as(image), seed, WIDTH)
         down = adam(start, lr, steps)
-        images, history, stopped = iterate(step, start, steps, f"inverting {layer}", watch)
+        images, history, stopped = iterate(step, start, steps, f"inverting {layer}", callback)
         with torch.no_grad():
             errors = error(images)
     return Inversion(*(found.to(image.device) for found in (images, errors, history)), stopped)
@@ -77,8 +78,8 @@ def relative_error(net, images, others, layer):
             f"others: expected shape {tuple(images.shape)} as the images, got {tuple(others.shape)}"
         )
     with frozen(net), torch.no_grad(), reading(net, [layer]) as read:
-        wanted = read(home(net, others))[layer]
-        found = read(home(net, images))[layer]
+        wanted = read(copy_to(net, others))[layer]
+        found = read(copy_to(net, images))[layer]
         return (content_loss(found, wanted) / _size(wanted, layer)).to(images.device)
 
 

@@ -12,13 +12,8 @@ from typing import NamedTuple
 
 import torch
 
-from ..checks import check_count, check_number, net_dtype  # noqa: F401
-from ..hooks import (  # noqa: F401
-    copy_to as home,
-    device_of,
-    frozen,
-    gradient_of,
-)
+from ..checks import check_count, net_dtype
+from ..hooks import device_of, gradient_of
 from ..progress import progress
 
 
@@ -37,13 +32,13 @@ class Done(Exception):
     """What a step raises where nothing is left to do: the loop ends with the images that the step was given."""
 
 
-def iterate(step, images, steps, label="", watch=None):
+def iterate(step, images, steps, label="", callback=None):
     """Replace images by step(images), again and again: `Steps`.
 
     step: a function (images, number) -> (the next images, the value (n,) of the images it was given); `number` counts
     from 0. It must not write into the images it is given; it may raise `Done`.
     steps: int, at least 0. label: for the progress bar.
-    watch: None, or a function (images, steps done) called after each step, for a live preview.
+    callback: None, or a function (images, steps done) called after each step, for a live preview.
     """
     check_count(steps, "steps", least=0)
     good, values, stopped = images, [], None
@@ -57,8 +52,8 @@ def iterate(step, images, steps, label="", watch=None):
                 break
             good, images = images, changed.detach()
             values.append(value.detach())
-            if watch is not None:
-                watch(images, number + 1)
+            if callback is not None:
+                callback(images, number + 1)
     except Done:
         pass
     except KeyboardInterrupt:

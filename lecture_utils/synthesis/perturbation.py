@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..checks import check_images, check_targets
+from ..checks import check_images, check_number, check_targets
+from ..hooks import copy_to, frozen
 from .attack import all_logits, check_other
-from .optimise import check_number, frozen, home
 
 
 class Norms(NamedTuple):
@@ -123,7 +123,7 @@ def answers(net, images, labels):
     """What the net says of each image, LongTensor (n,), and the labels as such, both on the CPU. Errors: ValueError."""
     check_images(images, net=net, range01=True)
     with frozen(net):
-        logits = all_logits(net, home(net, images)).cpu()
+        logits = all_logits(net, copy_to(net, images)).cpu()
     if not torch.isfinite(logits).all():
         raise ValueError("net: its scores are NaN or infinite")
     return logits.argmax(1), check_targets(labels, *logits.shape, name="labels").cpu()

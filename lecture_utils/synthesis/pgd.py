@@ -4,8 +4,10 @@ import math
 
 import torch
 
+from ..checks import check_count
+from ..hooks import copy_to, frozen
 from .attack import all_logits, check_attack, check_radius, lengths, loss_to_raise, project, uphill
-from .optimise import check_count, frozen, home, iterate
+from .optimise import iterate
 
 
 def pgd(
@@ -33,7 +35,7 @@ def pgd(
         raise ValueError(f"start: expected 'image' or 'random', got {start!r}")
     generator = torch.Generator().manual_seed(seed)
     with frozen(net):
-        origin = home(net, images)
+        origin = copy_to(net, images)
         best, rank = origin, None
         for number in range(restarts):
             first = origin if start == "image" and not number else random_point(origin, eps, norm, generator)

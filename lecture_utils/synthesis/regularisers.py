@@ -13,8 +13,8 @@ from math import ceil
 import torch
 import torch.nn.functional as F
 
+from ..checks import check_count, check_number
 from .losses import variation_gradient
-from .optimise import check_count, check_number
 
 WHERE = ("gradient", "pixel")
 

@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from .optimise import check_count
+from ..checks import check_count
 
 SMALLEST = 16  # px, below which an octave shows nothing
 

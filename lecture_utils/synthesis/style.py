@@ -6,11 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..checks import check_images, check_layer
+from ..checks import check_count, check_images, check_layer, check_number
+from ..hooks import copy_to, frozen
 from .ascent import noisy
 from .feature_extractor import reading
 from .losses import content_loss, gram_matrix, style_loss, variation_gradient
-from .optimise import adam, check_count, check_number, frozen, home, iterate, value_and_gradient
+from .optimise import adam, iterate, value_and_gradient
 from .sizes import octave_shapes, resized, scaled_shape, sides
 
 SHIFTS = 16  # so many shifts take turns: the content's features are computed once for each
@@ -42,7 +43,7 @@ def stylize(
     tv=10.0,
     jitter=7,
     octaves=2,
-    watch=None,
+    callback=None,
 ):
     """The content of one image in the style of another: `Styled`.
 
@@ -53,7 +54,7 @@ def stylize(
     net: any nn.Module that takes images in [0, 1]; its convolutions take any size. content: (n, 3, h, w). style: (1 or
     n, 3, any size). content_layer: where the content is compared. style_weights: {layer: weight}. All layers are names
     from dict(net.named_modules()). start: "content", "noise" around the style's mean colour, or images of the
-    content's shape. seed: of the noise and of the shifts. lr: of Adam, in pixel units. watch: see `iterate`.
+    content's shape. seed: of the noise and of the shifts. lr: of Adam, in pixel units. callback: see `iterate`.
     octaves, steps: so many sizes, each twice the one before, and so many steps in each; large forms come from the small
     image. Sizes below 16 px are left out. tv: weight of the total variation of a pixel, against the coloured noise that
     a small net does not see. jitter: px; against the grid that a stride leaves, image and content are shifted alike, in
@@ -85,7 +86,7 @@ def stylize(
         return losses
 
     weights = {"content": content_weight, "style": 1}
-    options = (steps, seed, lr, tv, jitter, octaves, watch)
+    options = (steps, seed, lr, tv, jitter, octaves, callback)
     return _make(net, layers, losses_of, weights, content, style, start, content.shape[2:], *options)
 
 
@@ -101,7 +102,7 @@ def texture(
     jitter=7,
     octaves=3,
     start="noise",
-    watch=None,
+    callback=None,
 ):
     """An image with the texture of another and none of its arrangement, from noise: `Styled`.
 
@@ -116,7 +117,7 @@ def texture(
         style_part = _style_part(read, style, style_weights)
         return lambda images, shift=(0, 0): {"style": style_part(read(_moved(images, shift)))}
 
-    options = (steps, seed, lr, tv, jitter, octaves, watch)
+    options = (steps, seed, lr, tv, jitter, octaves, callback)
     return _make(net, list(style_weights), losses_of, {"style": 1}, None, style, start, shape, *options)
 
 
@@ -142,7 +143,21 @@ def with_average_pooling(net):
 
 
 def _make(
-    net, layers, losses_of, weights, content, style, start, shape, steps, seed, lr, tv, jitter, octaves, watch
+    net,
+    layers,
+    losses_of,
+    weights,
+    content,
+    style,
+    start,
+    shape,
+    steps,
+    seed,
+    lr,
+    tv,
+    jitter,
+    octaves,
+    callback,
 ):
     """Minimise weights . losses + tv TV, octave by octave. losses_of(read, content, style): a function of images."""
     check_count(steps, "steps", least=0), check_count(jitter, "jitter", least=0)
@@ -151,8 +166,8 @@ def _make(
     shifts = _shifts(jitter, seed)
     device = (style if content is None else content).device
     with frozen(net), reading(net, layers) as read:
-        style = home(net, style)
-        like = style.new_zeros(len(style), 3, *shape) if content is None else home(net, content)
+        style = copy_to(net, style)
+        like = style.new_zeros(len(style), 3, *shape) if content is None else copy_to(net, content)
         colour = style.mean((2, 3), keepdim=True)
         starts = ("noise",) if content is None else ("content", "noise")
         images = _start(net, start, like, colour, seed, starts)
@@ -173,7 +188,7 @@ def _make(
                 return down(gradient.add_(slope, alpha=each)), value + each * rough
 
             images, values, stopped = iterate(
-                step, images, steps, f"{' and '.join(weights)}, {octave[1]} px", watch
+                step, images, steps, f"{' and '.join(weights)}, {octave[1]} px", callback
             )
             history.append(values)
             if stopped:
@@ -217,7 +232,7 @@ def _start(net, start, like, colour, seed, starts):
         check_images(start, net=net, range01=True, name="start")
         if start.shape != like.shape:
             raise ValueError(f"start: expected shape {tuple(like.shape)}, got {tuple(start.shape)}")
-        return home(net, start)
+        return copy_to(net, start)
     if start not in starts:
         raise ValueError(f"start: expected {' or '.join(map(repr, starts))} or images, got {start!r}")
     return noisy(colour.expand_as(like), seed) if start == "noise" else like

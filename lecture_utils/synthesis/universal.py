@@ -2,10 +2,10 @@
 
 import torch
 
-from ..checks import check_images, check_targets
-from ..hooks import logits_of
+from ..checks import check_count, check_images, check_targets
+from ..hooks import copy_to, frozen, logits_of
 from .attack import BATCH, check_attack, check_radius, lengths, loss_to_raise
-from .optimise import check_count, frozen, home, iterate, value_and_gradient
+from .optimise import iterate, value_and_gradient
 
 ENOUGH = (
     9.0  # nats: an image whose loss is above counts as fooled, and the others have the step to themselves
@@ -33,7 +33,7 @@ def universal_perturbation(
     generator = torch.Generator().manual_seed(seed)
     labels = check_targets(labels, len(images), 2**31, name="labels")
     with frozen(net):
-        start = home(net, images)
+        start = copy_to(net, images)
 
         def step(v, number):
             chosen = torch.randint(len(start), (batch,), generator=generator)

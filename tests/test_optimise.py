@@ -4,17 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from lecture_utils.checks import check_count, check_number
 from lecture_utils.features import extract
+from lecture_utils.hooks import frozen
 from lecture_utils.synthesis.feature_extractor import OUTPUT, reading
-from lecture_utils.synthesis.optimise import (
-    adam,
-    check_count,
-    check_number,
-    frozen,
-    iterate,
-    neutral_colour,
-    value_and_gradient,
-)
+from lecture_utils.synthesis.optimise import adam, iterate, neutral_colour, value_and_gradient
 from tests.attribution_nets import (
     Raised,
     failing,
@@ -46,7 +40,7 @@ def fails_at(when, image=None, value=None):
 
 def test_it_steps_and_keeps_the_value_before_each_step():
     seen = []
-    found = iterate(up, START, 4, watch=lambda images, done: seen.append((float(images.mean()), done)))
+    found = iterate(up, START, 4, callback=lambda images, done: seen.append((float(images.mean()), done)))
     assert torch.equal(found.images, START + 4) and found.stopped is None
     assert found.values.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
     assert seen == [(1, 1), (2, 2), (3, 3), (4, 4)]
@@ -77,11 +71,11 @@ def test_an_image_whose_value_is_nan_is_not_good(capsys):
 
 
 def test_ctrl_c_keeps_the_image_so_far(capsys):
-    def watch(images, done):
+    def callback(images, done):
         if done == 2:
             raise KeyboardInterrupt
 
-    found = iterate(up, START, 9, "climbing", watch)
+    found = iterate(up, START, 9, "climbing", callback)
     assert found.stopped == "interrupted" and torch.equal(found.images, START + 2)
     assert (
         capsys.readouterr().out == "climbing: stopped after 2 of 9 steps: the result is the image so far.\n"
