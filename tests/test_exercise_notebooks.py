@@ -8,12 +8,12 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from lecture_utils import exercises
-from lecture_utils.exercises.judge import judge
+from lecture_utils.exercises.checker import judge
+from lecture_utils.exercises.exercise import notebooks
 from tools.run_notebooks import execute
 
 ROOT = Path(__file__).resolve().parents[1]
-HOMES = sorted(path.stem[2:] for path in Path(exercises.__file__).parent.glob("nb*.py"))
-of_each_notebook = pytest.mark.parametrize("home", HOMES)
+of_each_notebook = pytest.mark.parametrize("home", notebooks())
 
 
 def stored(home):
@@ -72,11 +72,11 @@ def faults(notebook, home):
             yield f"{number}: the statement does not begin with the header of its module"
         if exercise.example not in statement.source:
             yield f"{number}: the statement's example is not the smallest input of the checker"
-        if cells[stub].source != exercise.source(exercise.blank):
+        if cells[stub].source != exercise.stub:
             yield f"{number}: the stub is not that of its module"
         if cells[check].source.splitlines()[0] != f'check("{number}", {exercise.name})':
             yield f"{number}: the check cell does not begin with its check"
-        if printed(cells[check]) != judge(exercise, exercise.blank).line:
+        if printed(cells[check]) != judge(exercise, exercise.run(exercise.stub)).line:
             yield f"{number}: the stored check does not say that it is not attempted yet"
         if any(
             cell.metadata.get("slideshow") != {"slide_type": "skip"} for cell in cells[stub - 1 : check + 1]
@@ -123,27 +123,29 @@ def run_alone(home, cells, tmp_path):
     return execute(tmp_path / path.name).cells[1 + len(tools) :]
 
 
+@pytest.mark.slow
 @of_each_notebook
 def test_with_the_solutions_pasted_in_every_check_praises(home, tmp_path):
     notebook, here = stored(home)[0], exercises.exercises_of(home)
     cells = []
     for number, exercise in here.items():
-        cells += [new_code_cell(exercise.source(exercise.answer)), cell_of(notebook, f"check-{number}")]
+        cells += [new_code_cell(exercise.solution), cell_of(notebook, f"check-{number}")]
     done = run_alone(home, cells, tmp_path)
     for (number, exercise), cell in zip(here.items(), done[1::2], strict=True):
         assert printed(cell) == judge(exercise, exercise.answer).line
         assert printed(cell).startswith(f"{number} · right!")
 
 
+@pytest.mark.slow
 @of_each_notebook
 def test_with_wrong_answers_run_all_goes_through_and_each_has_its_message(home, tmp_path):
     notebook = stored(home)[0]
     cells, expected = [], []
     for number, exercise in exercises.exercises_of(home).items():
         check = cell_of(notebook, f"check-{number}").source
-        for mistake in exercise.mistakes:
-            cells += [new_code_cell(exercise.source(mistake)), new_code_cell(check)]
-            expected.append(judge(exercise, mistake).line)
+        for source in exercise.mistakes.values():
+            cells += [new_code_cell(source), new_code_cell(check)]
+            expected.append(judge(exercise, exercise.run(source)).line)
     assert [printed(cell) for cell in run_alone(home, cells, tmp_path)[1::2]] == expected
     assert len({line.partition("Likely cause: ")[2] for line in expected}) == len(expected)
 
@@ -159,10 +161,10 @@ def section(home):
         text = f"{exercise.header}\n\nFind it. {exercise.example}"
         notebook.cells += [
             new_markdown_cell(text, metadata={"tags": ["exercise"]}),
-            new_code_cell(exercise.source(exercise.blank), metadata={"tags": [f"exercise-{number}"]}),
+            new_code_cell(exercise.stub, metadata={"tags": [f"exercise-{number}"]}),
             new_code_cell(f'check("{number}", {exercise.name})', metadata={"tags": [f"check-{number}"]}),
         ]
-        line = judge(exercise, exercise.blank).line + "\n"
+        line = judge(exercise, exercise.run(exercise.stub)).line + "\n"
         notebook.cells[-1].outputs = [new_output("stream", name="stdout", text=line)]
     for cell in notebook.cells:
         cell.metadata["slideshow"] = {"slide_type": "skip"}

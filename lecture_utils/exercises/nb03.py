@@ -3,19 +3,12 @@
 import numpy as np
 import torch
 
-from .frame import Exercise
+from .exercise import Exercise, uniform
 
 
-def _random(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-FIELD = Exercise(
-    "03.1",
-    "How far does a unit see?",
-    difficulty=1,
-    minutes=8,
-    trains="size, stride and offset of a receptive field, layer by layer",
+@Exercise(
+    "03.1 · How far does a unit see?",
+    "●○○○○ · 8 minutes · trains: size, stride and offset of a receptive field, layer by layer",
     against="the pixels that a chain of ones reaches",
     praise="Size, step and left edge are those of the pixels that really reach the unit.",
     hints=(
@@ -25,9 +18,6 @@ FIELD = Exercise(
         "Padding moves the first unit to the left by padding * stride. Last of all the stride is multiplied.",
     ),
 )
-
-
-@FIELD.stub
 def my_field(layers):
     """What a unit sees behind these layers: LongTensor [size, stride, offset], px.
 
@@ -35,11 +25,6 @@ def my_field(layers):
     size: side of the square of pixels. stride: how far the next unit's square lies. offset: the left edge of unit 0's,
     negative where it reaches over the border.
     """
-    raise NotImplementedError
-
-
-@FIELD.solve
-def layer_by_layer(layers):
     size, step, offset = 1, 1, 0
     for kernel, stride, padding in layers.tolist():
         size += (kernel - 1) * step
@@ -48,7 +33,21 @@ def layer_by_layer(layers):
     return torch.tensor([size, step, offset])
 
 
-@FIELD.expect
+my_field.wrong = """
+the stride is left out: behind a stride of s, one place more is s pixels more
+    (kernel - 1) * step -> kernel - 1
+    padding * step -> padding
+the stride is multiplied before it is used: a layer's own stride moves only the layers above it
+    step *= stride ->
+    size += -> step *= stride; size +=
+each kernel adds k instead of k - 1: one of the k places was seen before
+    (kernel - 1) * step -> kernel * step
+the offset is right of the border: padding moves the first unit to the *left*, so it is negative
+    offset -= -> offset +=
+"""
+
+
+@my_field.expect
 def by_walking_down(layers):
     """From units 0 and 1 down to the pixels: which first and last one does each need?"""
     edges = np.array([[0, 0], [1, 1]])  # units 0 and 1: first and last place they need
@@ -58,91 +57,58 @@ def by_walking_down(layers):
     return torch.tensor([last - first + 1, other - first, first])
 
 
-@FIELD.inputs
+@my_field.inputs
 def some_nets():
+    small = [[3, 2, 1], [3, 1, 1]]
     alex = [[11, 4, 2], [2, 2, 0], [3, 1, 1], [3, 1, 1], [3, 1, 1], [3, 1, 1]]
     krizhevsky = [[11, 4, 2], [3, 2, 0], [5, 1, 2], [3, 2, 0], [3, 1, 1], [3, 1, 1], [3, 1, 1]]
-    small = [[3, 2, 1], [3, 1, 1]]
-    return [
-        {"layers": torch.tensor(net)}
-        for net in (small, [[5, 1, 0], [2, 2, 1]], alex, krizhevsky, [*small, [2, 2, 0]])
-    ]
+    return map(torch.tensor, (small, [[5, 1, 0], [2, 2, 1]], alex, krizhevsky, [*small, [2, 2, 0]]))
 
 
-@FIELD.mistake("the stride is left out: behind a stride of s, one place more is s pixels more")
-def without_the_stride(layers):
-    kernels, strides, paddings = layers.unbind(1)
-    return torch.stack([1 + (kernels - 1).sum(), strides.prod(), -paddings.sum()])
-
-
-@FIELD.mistake(
-    "the stride is multiplied before it is used: a layer's own stride moves only the layers above it"
-)
-def own_stride_too_early(layers):
-    size, step, offset = 1, 1, 0
-    for kernel, stride, padding in layers.tolist():
-        step *= stride
-        size, offset = size + (kernel - 1) * step, offset - padding * step
-    return torch.tensor([size, step, offset])
-
-
-@FIELD.mistake("each kernel adds k instead of k - 1: one of the k places was seen before")
-def kernels_in_full(layers):
-    size, step, offset = 1, 1, 0
-    for kernel, stride, padding in layers.tolist():
-        size, offset, step = size + kernel * step, offset - padding * step, step * stride
-    return torch.tensor([size, step, offset])
-
-
-@FIELD.mistake(
-    "the offset is right of the border: padding moves the first unit to the *left*, so it is negative"
-)
-def offset_to_the_right(layers):
-    size, step, offset = 1, 1, 0
-    for kernel, stride, padding in layers.tolist():
-        size += (kernel - 1) * step
-        offset += padding * step
-        step *= stride
-    return torch.tensor([size, step, offset])
-
-
-PATCH = Exercise(
-    "03.2",
-    "Cut the patch",
-    difficulty=2,
-    minutes=12,
-    trains="from a place in a map back to the pixels, over the border too",
+@Exercise(
+    "03.2 · Cut the patch",
+    "●●○○○ · 12 minutes · trains: from a place in a map back to the pixels, over the border too",
     against="numpy's pad and one slice",
     praise="That is all the unit sees, grey where it looks over the border.",
     hints=(
         "Where is the strongest unit? int(map.argmax()) counts row by row: divide by the number of columns.",
-        "Its square begins at offset + stride * row from above, and at offset + stride * column from the left. Rows go "
-        "with the second axis of the image (3, h, w), columns with the third.",
-        "Instead of four cases at the border: make an image of .5 that is `size` px larger on each side, put the image "
-        "into its middle, and slice that; each edge is then `size` px further.",
+        "Its square begins at offset + stride * row from above, and at offset + stride * column from the left. Rows "
+        "go with the second axis of the image (3, h, w), columns with the third.",
+        "Instead of four cases at the border: make an image of .5 that is `size` px larger on each side, put the "
+        "image into its middle, and slice that; each edge is then `size` px further.",
     ),
 )
-
-
-@PATCH.stub
 def my_patch(image, map, size, stride, offset):
     """The pixels (3, size, size) that the strongest unit of a map sees, .5 where its field reaches over the border.
 
     image: (3, h, w) in [0, 1]. map: (rows, columns). Of equally strong units the first counts, row by row.
     Unit (row, column) sees `size` px, from offset + stride * row down and offset + stride * column to the right.
     """
-    raise NotImplementedError
-
-
-@PATCH.solve
-def from_a_wider_image(image, map, size, stride, offset):
     row, column = divmod(int(map.argmax()), map.shape[1])
     wide = torch.nn.functional.pad(image, (size, size, size, size), value=0.5)
     top, left = offset + stride * row + size, offset + stride * column + size
     return wide[:, top : top + size, left : left + size]
 
 
-@PATCH.expect
+my_patch.wrong = """
+row and column are exchanged: in the flat number the *columns* of a row come one after another
+    row, column = -> column, row =
+    (size, size, size, size) -> [9 * size] * 4
+    * row + size -> * row + 9 * size
+    * column + size -> * column + 9 * size
+the offset is forgotten: unit 0 does not begin at pixel 0
+    offset + stride -> stride
+over the border stands black; it should be grey, .5, which says that nothing is known
+    value=0.5 -> value=0
+at the border the square is pushed into the image: then it shows pixels that the unit does not see
+    row, column = divmod(int(map.argmax()), map.shape[1])
+    top = min(max(offset + stride * row, 0), image.shape[1] - size)
+    left = min(max(offset + stride * column, 0), image.shape[2] - size)
+    return image[:, top : top + size, left : left + size]
+"""
+
+
+@my_patch.expect
 def pixel_by_pixel(image, map, size, stride, offset):
     pixels, patch = image.numpy(), np.full((3, size, size), 0.5, np.float32)
     row, column = np.unravel_index(np.argmax(map.numpy()), tuple(map.shape))
@@ -154,68 +120,20 @@ def pixel_by_pixel(image, map, size, stride, offset):
     return torch.from_numpy(patch)
 
 
-@PATCH.inputs
+@my_patch.inputs
 def some_maps():
-    tiny = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8], [0.9, 1.0, 0.0, 0.2]]).expand(3, 3, 4)
-    answers = torch.tensor([[0.0, 3.0], [1.0, 3.0]])
-    corner = torch.tensor([[3.0, 0.0], [1.0, 2.0]])
-    found = [
-        {"image": tiny.contiguous(), "map": answers, "size": 2, "stride": 2, "offset": 0},
-        {"image": _random(3, 4, 4), "map": corner, "size": 3, "stride": 2, "offset": -1},
-    ]
-    for seed, (rows, columns, size, stride, offset) in enumerate(
-        ((4, 6, 7, 3, -2), (5, 3, 5, 4, 1), (3, 5, 9, 6, -6))
-    ):
-        image, answers = (
-            _random(3, stride * rows + 2, stride * columns + 2, seed=seed),
-            _random(rows, columns, seed=9),
-        )
-        found.append({"image": image, "map": answers, "size": size, "stride": stride, "offset": offset})
-    return found
+    tiny = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8], [0.9, 1.0, 0.0, 0.2]])
+    yield tiny.expand(3, 3, 4).contiguous(), torch.tensor([[0.0, 3.0], [1.0, 3.0]]), 2, 2, 0
+    yield uniform(3, 4, 4), torch.tensor([[3.0, 0.0], [1.0, 2.0]]), 3, 2, -1
+    layers = (4, 6, 7, 3, -2), (5, 3, 5, 4, 1), (3, 5, 9, 6, -6)
+    for seed, (rows, columns, size, stride, offset) in enumerate(layers):
+        image = uniform(3, stride * rows + 2, stride * columns + 2, seed=seed)
+        yield image, uniform(rows, columns, seed=9), size, stride, offset
 
 
-@PATCH.mistake(
-    "row and column are exchanged: in the flat number the *columns* of a row come one after another"
-)
-def rows_for_columns(image, map, size, stride, offset):
-    column, row = divmod(int(map.argmax()), map.shape[1])
-    wide = torch.nn.functional.pad(image, [size * 9] * 4, value=0.5)
-    top, left = offset + stride * row + size * 9, offset + stride * column + size * 9
-    return wide[:, top : top + size, left : left + size]
-
-
-@PATCH.mistake("the offset is forgotten: unit 0 does not begin at pixel 0")
-def without_the_offset(image, map, size, stride, offset):
-    row, column = divmod(int(map.argmax()), map.shape[1])
-    wide = torch.nn.functional.pad(image, (size, size, size, size), value=0.5)
-    top, left = stride * row + size, stride * column + size
-    return wide[:, top : top + size, left : left + size]
-
-
-@PATCH.mistake("over the border stands black; it should be grey, .5, which says that nothing is known")
-def black_over_the_border(image, map, size, stride, offset):
-    row, column = divmod(int(map.argmax()), map.shape[1])
-    wide = torch.nn.functional.pad(image, (size, size, size, size))
-    top, left = offset + stride * row + size, offset + stride * column + size
-    return wide[:, top : top + size, left : left + size]
-
-
-@PATCH.mistake(
-    "at the border the square is pushed into the image: then it shows pixels that the unit does not see"
-)
-def pushed_inside(image, map, size, stride, offset):
-    row, column = divmod(int(map.argmax()), map.shape[1])
-    top = min(max(offset + stride * row, 0), image.shape[1] - size)
-    left = min(max(offset + stride * column, 0), image.shape[2] - size)
-    return image[:, top : top + size, left : left + size]
-
-
-OVERLAP = Exercise(
-    "03.3",
-    "Does this channel detect that part?",
-    difficulty=3,
-    minutes=15,
-    trains="the yes-or-no mask of a channel, and its overlap with the truth over *all* images",
+@Exercise(
+    "03.3 · Does this channel detect that part?",
+    "●●●○○ · 15 minutes · trains: the yes-or-no mask of a channel, and its overlap with the truth over *all* images",
     against="numpy, one pixel after another",
     praise="One threshold for all images, and one intersection over one union.",
     hints=(
@@ -226,27 +144,35 @@ OVERLAP = Exercise(
         "an image without the part as much as one full of it.",
     ),
 )
-
-
-@OVERLAP.stub
 def my_overlap(maps, masks, share):
     """Intersection over union of a channel's yes and a part's mask, over all images together: a number in [0, 1].
 
     maps: (n, h, w), one channel's map for each image, as large as the image. masks: bool (n, h, w), the part.
     The channel says yes where it lies above the value that is exceeded at a `share` of all places of all images.
     """
-    raise NotImplementedError
-
-
-@OVERLAP.solve
-def one_threshold_one_ratio(maps, masks, share):
     values = maps.flatten()
     threshold = values.topk(int(share * len(values)) + 1).values[-1]
     yes = maps > threshold
     return (yes & masks).sum() / (yes | masks).sum()
 
 
-@OVERLAP.expect
+my_overlap.wrong = """
+each image has a threshold of its own, so a channel says yes also where there is nothing to see
+    maps.flatten() -> maps.flatten(1)
+    len(values) -> values.shape[1]
+    .values[-1] -> .values[:, -1, None, None]
+the threshold is a share of the largest *value*; it should leave a share of the *places* above it
+    values.topk(int(share * len(values)) + 1).values[-1] -> (1 - share) * maps.max()
+you divide by the part alone (recall): a channel that says yes everywhere would score 1
+    (yes | masks).sum() -> masks.sum()
+this is 2·both / (one + other), the Dice score: larger than intersection over union
+    (yes & masks).sum() / (yes | masks).sum() -> 2 * (yes & masks).sum() / (yes.sum() + masks.sum())
+each image's own ratio is averaged; intersections and unions are summed first, divided once
+    (yes & masks).sum() / (yes | masks).sum() -> ((yes & masks).sum((1, 2)) / (yes | masks).sum((1, 2))).nanmean()
+"""
+
+
+@my_overlap.expect
 def counted_in_numpy(maps, masks, share):
     values, truth = maps.double().numpy().ravel(), masks.numpy().ravel()
     ordered = sorted(values.tolist(), reverse=True)
@@ -258,141 +184,71 @@ def counted_in_numpy(maps, masks, share):
     return both / either
 
 
-@OVERLAP.inputs
+@my_overlap.inputs
 def some_channels():
     maps = torch.tensor([[[9.0, 8.0], [1.0, 0.0]], [[2.0, 3.0], [7.0, 4.0]], [[0.5, 0.0], [0.0, 0.2]]])
     masks = torch.tensor([[[1, 1], [1, 0]], [[0, 0], [1, 0]], [[0, 0], [0, 0]]]).bool()
-    found = [{"maps": maps, "masks": masks, "share": 0.25}, {"maps": maps + 2, "masks": ~masks, "share": 0.5}]
+    yield maps, masks, 0.25
+    yield maps + 2, ~masks, 0.5
     for seed, share in enumerate((0.1, 0.03, 0.2)):
-        truth = _random(8, 12, 10, seed=seed) < 0.12
+        truth = uniform(8, 12, 10, seed=seed) < 0.12
         truth[:3] = False  # images without the part
-        maps = _random(8, 12, 10, seed=seed + 7) + 0.6 * truth + 0.3 * _random(8, 1, 1, seed=seed + 3)
-        found.append({"maps": maps, "masks": truth, "share": share})
-    return found
+        maps = uniform(8, 12, 10, seed=seed + 7) + 0.6 * truth + 0.3 * uniform(8, 1, 1, seed=seed + 3)
+        yield maps, truth, share
 
 
-@OVERLAP.mistake(
-    "each image has a threshold of its own, so a channel says yes also where there is nothing to see"
-)
-def a_threshold_for_each_image(maps, masks, share):
-    values = maps.flatten(1)
-    yes = maps > values.topk(int(share * values.shape[1]) + 1).values[:, -1][:, None, None]
-    return (yes & masks).sum() / (yes | masks).sum()
-
-
-@OVERLAP.mistake(
-    "the threshold is a share of the largest *value*; it should leave a share of the *places* above it"
-)
-def a_share_of_the_maximum(maps, masks, share):
-    yes = maps > (1 - share) * maps.max()
-    return (yes & masks).sum() / (yes | masks).sum()
-
-
-@OVERLAP.mistake("you divide by the part alone (recall): a channel that says yes everywhere would score 1")
-def of_the_part(maps, masks, share):
-    values = maps.flatten()
-    yes = maps > values.topk(int(share * len(values)) + 1).values[-1]
-    return (yes & masks).sum() / masks.sum()
-
-
-@OVERLAP.mistake("this is 2·both / (one + other), the Dice score: larger than intersection over union")
-def twice_over_the_sum(maps, masks, share):
-    values = maps.flatten()
-    yes = maps > values.topk(int(share * len(values)) + 1).values[-1]
-    return 2 * (yes & masks).sum() / (yes.sum() + masks.sum())
-
-
-@OVERLAP.mistake(
-    "each image's own ratio is averaged; intersections and unions are summed first, divided once"
-)
-def a_mean_of_ratios(maps, masks, share):
-    values = maps.flatten()
-    yes = maps > values.topk(int(share * len(values)) + 1).values[-1]
-    both, either = (yes & masks).flatten(1).sum(1), (yes | masks).flatten(1).sum(1)
-    return (both[either > 0] / either[either > 0]).mean()
-
-
-PRECISION = Exercise(
-    "03.4",
-    "Average precision",
-    difficulty=4,
-    minutes=20,
-    trains="a score without a threshold, fair to ties",
+@Exercise(
+    "03.4 · Average precision",
+    "●●●●○ · 20 minutes · trains: a score without a threshold, fair to ties",
     against="scikit-learn's average_precision_score",
     praise="Every threshold counts, and equal values are one step.",
     hints=(
-        "Take one positive with value v. At the threshold v, precision is: positives with value at least v, divided by "
-        "all with value at least v. Average precision is the mean of that over all positives.",
+        "Take one positive with value v. At the threshold v, precision is: positives with value at least v, divided "
+        "by all with value at least v. Average precision is the mean of that over all positives.",
         "So no curve has to be drawn: for each positive two counts. (values >= v).sum() does one of them.",
-        "All at once: own = values[positive]; at_least = values[None] >= own[:, None] is a table (positives, n). "
-        "Then (at_least & positive).sum(1) / at_least.sum(1).",
+        "All at once: own = values[positive]; at_least = values[None] >= own[:, None] is a table (positives, n). Then "
+        "(at_least & positive).sum(1) / at_least.sum(1).",
     ),
 )
-
-
-@PRECISION.stub
 def my_average_precision(values, positive):
     """How well the values rank the positives before the rest: mean precision over the positives, a number in [0, 1].
 
     values: (n,). positive: bool (n,), at least one True. The precision of a positive is that of all places whose value
     is at least its own: of equal values none comes first.
     """
-    raise NotImplementedError
-
-
-@PRECISION.solve
-def two_counts_for_each_positive(values, positive):
     own = values[positive]  # (p,)
     at_least = values[None] >= own[:, None]  # (p, n)
     return ((at_least & positive).sum(1) / at_least.sum(1)).mean()
 
 
-@PRECISION.expect
+my_average_precision.wrong = """
+of equal values those that stand first count as larger; behind a ReLU most values are equal: 0
+    hits = positive[values.argsort(descending=True, stable=True)].double()
+    return (hits.cumsum(0) / torch.arange(1, len(hits) + 1))[hits > 0].mean()
+this is the area under the ROC curve: with rare positives it is near 1 for poor detectors too
+    own, other = values[positive][:, None], values[~positive][None]
+    return ((own > other).double() + 0.5 * (own == other)).mean()
+the precisions of *all* places are averaged; only those of the positives count
+    values[positive] -> values
+this is the precision at one threshold, the smallest positive: every positive has its own
+    values[positive] -> values[positive].min()[None]
+"""
+
+
+@my_average_precision.expect
 def by_sklearn(values, positive):
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(positive.numpy(), values.double().numpy()))
 
 
-@PRECISION.inputs
+@my_average_precision.inputs
 def some_rankings():
-    found = [
-        {"values": torch.tensor([0.9, 0.8, 0.7, 0.0, 0.0]), "positive": torch.tensor([1, 0, 1, 0, 1]).bool()},
-        {"values": torch.tensor([0.0, 0.0, 2.0, 0.0, 0.0]), "positive": torch.tensor([0, 1, 0, 0, 0]).bool()},
-    ]
+    yield torch.tensor([0.9, 0.8, 0.7, 0.0, 0.0]), torch.tensor([1, 0, 1, 0, 1]).bool()
+    yield torch.tensor([0.0, 0.0, 2.0, 0.0, 0.0]), torch.tensor([0, 1, 0, 0, 0]).bool()
     for seed in range(3):
-        positive = _random(200, seed=seed) < 0.15
-        values = (_random(200, seed=seed + 5) + 0.4 * positive - 0.5).relu()  # many zeros, as behind a ReLU
-        found.append({"values": values, "positive": positive})
-    return found
-
-
-@PRECISION.mistake(
-    "of equal values those that stand first count as larger; behind a ReLU most values are equal: 0"
-)
-def ties_by_index(values, positive):
-    order = values.argsort(descending=True, stable=True)
-    hits = positive[order].double()
-    return (hits.cumsum(0) / torch.arange(1, len(hits) + 1))[hits > 0].mean()
-
-
-@PRECISION.mistake(
-    "this is the area under the ROC curve: with rare positives it is near 1 for poor detectors too"
-)
-def area_under_roc(values, positive):
-    own, other = values[positive][:, None], values[~positive][None]
-    return ((own > other).double() + 0.5 * (own == other)).mean()
-
-
-@PRECISION.mistake("the precisions of *all* places are averaged; only those of the positives count")
-def over_all_places(values, positive):
-    at_least = values[None] >= values[:, None]
-    return ((at_least & positive).sum(1) / at_least.sum(1)).mean()
-
-
-@PRECISION.mistake(
-    "this is the precision at one threshold, the smallest positive: every positive has its own"
-)
-def at_one_threshold(values, positive):
-    yes = values >= values[positive].min()
-    return (yes & positive).sum() / yes.sum()
+        positive = uniform(200, seed=seed) < 0.15
+        yield (
+            (uniform(200, seed=seed + 5) + 0.4 * positive - 0.5).relu(),
+            positive,
+        )  # many zeros, as behind a ReLU

@@ -5,19 +5,12 @@ from itertools import permutations
 import numpy as np
 import torch
 
-from .frame import Exercise
+from .exercise import Exercise, uniform
 
 
-def _random(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-POINTING = Exercise(
-    "06.1",
-    "The pointing game",
-    difficulty=1,
-    minutes=8,
-    trains="reading a score's small print: ties, and maps that say nothing",
+@Exercise(
+    "06.1 · The pointing game",
+    "●○○○○ · 8 minutes · trains: reading a score's small print: ties, and maps that say nothing",
     against="a loop over all pixels",
     praise="Every hottest pixel must be inside, and a map that is the same everywhere points nowhere.",
     hints=(
@@ -27,20 +20,12 @@ POINTING = Exercise(
         "A constant map marks every pixel. It is a miss even if the mask is the whole image: ask that amax > amin.",
     ),
 )
-
-
-@POINTING.stub
 def my_pointing(heatmaps, masks):
     """Does each map's hottest pixel lie in its mask? bool (n,).
 
     heatmaps: (n, h, w). masks: bool (n, h, w). If several pixels are equally hot, all of them must lie in the mask. A
     map with the same value everywhere is a miss.
     """
-    raise NotImplementedError
-
-
-@POINTING.solve
-def all_hottest_inside(heatmaps, masks):
     largest = heatmaps.amax(dim=(1, 2), keepdim=True)
     smallest = heatmaps.amin(dim=(1, 2), keepdim=True)
     top = heatmaps == largest  # (n, h, w)
@@ -48,7 +33,23 @@ def all_hottest_inside(heatmaps, masks):
     return inside & (largest > smallest)[:, 0, 0]
 
 
-@POINTING.expect
+my_pointing.wrong = """
+argmax names one of several hottest pixels, the first; and of a constant map it names pixel 0
+    return masks.flatten(1).gather(1, heatmaps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
+you ask whether any hottest pixel lies inside; a map that points at two places must be right twice
+    (masks | ~top).all(dim=2).all(dim=1) -> (masks & top).any(dim=2).any(dim=1)
+a constant map marks every pixel, and where the mask is the whole image it passes; it must be a miss
+    inside & (largest > smallest)[:, 0, 0] -> inside
+you take the largest absolute value: a strongly negative pixel is cold, not hot
+    largest = heatmaps -> heatmaps = heatmaps.abs(); largest = heatmaps
+this compares the mean heat inside and outside; the pointing game asks for the hottest pixel alone
+    inside = (heatmaps * masks).sum(dim=(1, 2)) / masks.sum(dim=(1, 2)).clamp(min=1)
+    outside = (heatmaps * ~masks).sum(dim=(1, 2)) / (~masks).sum(dim=(1, 2)).clamp(min=1)
+    return inside > outside
+"""
+
+
+@my_pointing.expect
 def pixel_by_pixel(heatmaps, masks):
     hits = []
     for heat, mask in zip(heatmaps.numpy(), masks.numpy(), strict=True):
@@ -57,75 +58,23 @@ def pixel_by_pixel(heatmaps, masks):
     return torch.tensor(hits)
 
 
-@POINTING.inputs
+@my_pointing.inputs
 def some_maps():
     corner = torch.tensor([[[True, False], [False, False]]])
-    one = torch.tensor([[[3.0, 1.0], [2.0, 0.0]]])
-    tied = torch.tensor([[[3.0, 1.0], [3.0, 0.0]]])
-    negative = torch.tensor([[[1.0, -9.0], [0.0, -2.0]]])
+    yield torch.tensor([[[3.0, 1.0], [2.0, 0.0]]]), corner
+    yield torch.tensor([[[3.0, 1.0], [3.0, 0.0]]]), corner  # a tie
+    yield torch.ones(1, 2, 2), corner
+    yield torch.tensor([[[1.0, -9.0], [0.0, -2.0]]]), corner
     wide = torch.tensor([[[0.0, 0.0, 0.0], [7.0, 0.0, 0.0]]])
-    heat = _random(12, 5, 8)
-    heat[3], heat[4] = 1.0, 0.0
-    masks = _random(12, 5, 8, seed=1) < 0.4
-    masks[3] = True
-    return [
-        {"heatmaps": one, "masks": corner},
-        {"heatmaps": tied, "masks": corner},
-        {"heatmaps": torch.ones(1, 2, 2), "masks": corner},
-        {"heatmaps": negative, "masks": corner},
-        {"heatmaps": wide, "masks": wide > 0},
-        {"heatmaps": heat, "masks": masks},
-    ]
+    yield wide, wide > 0
+    heat, masks = uniform(12, 5, 8), uniform(12, 5, 8, seed=1) < 0.4
+    heat[3], heat[4], masks[3] = 1.0, 0.0, True
+    yield heat, masks
 
 
-@POINTING.mistake(
-    "argmax names one of several hottest pixels, the first; and of a constant map it names pixel 0"
-)
-def first_of_the_hottest(heatmaps, masks):
-    place = heatmaps.flatten(1).argmax(dim=1)
-    return masks.flatten(1).gather(1, place[:, None])[:, 0]
-
-
-@POINTING.mistake(
-    "you ask whether any hottest pixel lies inside; a map that points at two places must be right twice"
-)
-def any_hottest_inside(heatmaps, masks):
-    top = heatmaps == heatmaps.amax(dim=(1, 2), keepdim=True)
-    varies = heatmaps.amax(dim=(1, 2)) > heatmaps.amin(dim=(1, 2))
-    return (masks & top).any(dim=2).any(dim=1) & varies
-
-
-@POINTING.mistake(
-    "a constant map marks every pixel, and where the mask is the whole image it passes; it must be a miss"
-)
-def constant_may_pass(heatmaps, masks):
-    top = heatmaps == heatmaps.amax(dim=(1, 2), keepdim=True)
-    return (masks | ~top).all(dim=2).all(dim=1)
-
-
-@POINTING.mistake("you take the largest absolute value: a strongly negative pixel is cold, not hot")
-def largest_absolute(heatmaps, masks):
-    size = heatmaps.abs()
-    top = size == size.amax(dim=(1, 2), keepdim=True)
-    varies = size.amax(dim=(1, 2)) > size.amin(dim=(1, 2))
-    return (masks | ~top).all(dim=2).all(dim=1) & varies
-
-
-@POINTING.mistake(
-    "this compares the mean heat inside and outside; the pointing game asks for the hottest pixel alone"
-)
-def hotter_inside(heatmaps, masks):
-    inside = (heatmaps * masks).sum(dim=(1, 2)) / masks.sum(dim=(1, 2)).clamp(min=1)
-    outside = (heatmaps * ~masks).sum(dim=(1, 2)) / (~masks).sum(dim=(1, 2)).clamp(min=1)
-    return inside > outside
-
-
-MASS = Exercise(
-    "06.2",
-    "How much of the heat is on the object?",
-    difficulty=2,
-    minutes=10,
-    trains="what a signed map's negative values mean to a share, and 0 / 0",
+@Exercise(
+    "06.2 · How much of the heat is on the object?",
+    "●●○○○ · 10 minutes · trains: what a signed map's negative values mean to a share, and 0 / 0",
     against="sums in numpy, one map at a time",
     praise="Evidence against is no heat, and an empty map scores 0 instead of NaN.",
     hints=(
@@ -134,26 +83,33 @@ MASS = Exercise(
         "A map without positive heat would give 0 / 0. Divide by whole.clamp(min=1e-12): then it scores 0.",
     ),
 )
-
-
-@MASS.stub
 def my_mass(heatmaps, masks):
     """The share of each map's positive heat that lies in its mask: floats (n,) in [0, 1].
 
     heatmaps: (n, h, w), may be negative; negative values count as 0. masks: bool (n, h, w). A map without any positive
     heat scores 0.
     """
-    raise NotImplementedError
-
-
-@MASS.solve
-def positive_share(heatmaps, masks):
     heat = heatmaps.clamp(min=0)
     whole = heat.sum(dim=(1, 2))
     return (heat * masks).sum(dim=(1, 2)) / whole.clamp(min=1e-12)
 
 
-@MASS.expect
+my_mass.wrong = """
+you count evidence against the class as heat; what is negative counts as 0, not by its size
+    heatmaps.clamp(min=0) -> heatmaps.abs()
+negative values stay in both sums and cancel positive ones, so the share can leave [0, 1]
+    heatmaps.clamp(min=0) -> heatmaps
+    whole.clamp(min=1e-12) -> whole.where(whole != 0, 1.0)
+each map is shifted so that its minimum is 0: that turns what speaks against the class into heat
+    heatmaps.clamp(min=0) -> heatmaps - heatmaps.amin(dim=(1, 2), keepdim=True)
+this is the heat inside per pixel of the mask; the share asks how much of all heat is inside
+    whole.clamp(min=1e-12) -> masks.sum(dim=(1, 2)).clamp(min=1)
+you count hot pixels, each as one; the share weighs each pixel by its heat
+    heatmaps.clamp(min=0) -> (heatmaps > 0).float()
+"""
+
+
+@my_mass.expect
 def one_map_at_a_time(heatmaps, masks):
     shares = []
     for heat, mask in zip(heatmaps.double().numpy(), masks.numpy(), strict=True):
@@ -162,59 +118,20 @@ def one_map_at_a_time(heatmaps, masks):
     return torch.tensor(shares)
 
 
-@MASS.inputs
+@my_mass.inputs
 def some_signed_maps():
     mask = torch.tensor([[[True, True], [False, False]]])
-    plain = torch.tensor([[[3.0, 0.0], [1.0, 0.0]]])
-    signed = torch.tensor([[[3.0, -1.0], [1.0, -2.0]]])
-    heat = _random(6, 7, 9, seed=2) - 0.4
+    yield torch.tensor([[[3.0, 0.0], [1.0, 0.0]]]), mask
+    yield torch.tensor([[[3.0, -1.0], [1.0, -2.0]]]), mask
+    yield torch.zeros(1, 2, 2), mask
+    heat = uniform(6, 7, 9, seed=2) - 0.4
     heat[2] = -heat[2].abs()
-    return [
-        {"heatmaps": plain, "masks": mask},
-        {"heatmaps": signed, "masks": mask},
-        {"heatmaps": torch.zeros(1, 2, 2), "masks": mask},
-        {"heatmaps": heat, "masks": _random(6, 7, 9, seed=3) < 0.3},
-    ]
+    yield heat, uniform(6, 7, 9, seed=3) < 0.3
 
 
-@MASS.mistake("you count evidence against the class as heat; what is negative counts as 0, not by its size")
-def absolute_share(heatmaps, masks):
-    heat = heatmaps.abs()
-    return (heat * masks).sum(dim=(1, 2)) / heat.sum(dim=(1, 2)).clamp(min=1e-12)
-
-
-@MASS.mistake("negative values stay in both sums and cancel positive ones, so the share can leave [0, 1]")
-def signed_share(heatmaps, masks):
-    whole = heatmaps.sum(dim=(1, 2))
-    inside = (heatmaps * masks).sum(dim=(1, 2))
-    return torch.where(whole == 0, 0.0, inside / whole)
-
-
-@MASS.mistake(
-    "each map is shifted so that its minimum is 0: that turns what speaks against the class into heat"
-)
-def shifted_share(heatmaps, masks):
-    heat = heatmaps - heatmaps.amin(dim=(1, 2), keepdim=True)
-    return (heat * masks).sum(dim=(1, 2)) / heat.sum(dim=(1, 2)).clamp(min=1e-12)
-
-
-@MASS.mistake("this is the heat inside per pixel of the mask; the share asks how much of all heat is inside")
-def mean_inside(heatmaps, masks):
-    return (heatmaps.clamp(min=0) * masks).sum(dim=(1, 2)) / masks.sum(dim=(1, 2)).clamp(min=1)
-
-
-@MASS.mistake("you count hot pixels, each as one; the share weighs each pixel by its heat")
-def share_of_pixels(heatmaps, masks):
-    hot = heatmaps > 0
-    return (hot & masks).sum(dim=(1, 2)) / hot.sum(dim=(1, 2)).clamp(min=1)
-
-
-SPEARMAN = Exercise(
-    "06.3",
-    "Spearman's rank correlation, with ties",
-    difficulty=3,
-    minutes=15,
-    trains="agreement in order alone, and what to do with equal values",
+@Exercise(
+    "06.3 · Spearman's rank correlation, with ties",
+    "●●●○○ · 15 minutes · trains: agreement in order alone, and what to do with equal values",
     against="scipy.stats.spearmanr",
     praise="Only the order counts, and equal values share the mean of their ranks.",
     hints=(
@@ -224,19 +141,12 @@ SPEARMAN = Exercise(
         "Correlation of two lists: subtract their means, then (a * b).sum() / sqrt((a * a).sum() * (b * b).sum()).",
     ),
 )
-
-
-@SPEARMAN.stub
 def my_spearman(a, b):
     """The rank correlation of two lists of numbers (k,), in [-1, 1]: a number. Neither list is constant.
 
     Equal values share the mean of the ranks that they fill.
     """
-    raise NotImplementedError
 
-
-@SPEARMAN.solve
-def pearson_of_ranks(a, b):
     def ranks(v):
         return (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2
 
@@ -245,91 +155,56 @@ def pearson_of_ranks(a, b):
     return (a * b).sum() / ((a * a).sum() * (b * b).sum()).sqrt()
 
 
-@SPEARMAN.expect
+my_spearman.wrong = """
+this is Pearson's correlation of the values: the one large number decides; take the ranks first
+    a, b = ranks(a), ranks(b) ->
+one argsort says which entry comes first, not which place an entry takes; it needs a second argsort
+    (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2 -> v.argsort(stable=True).double()
+equal values get different ranks, in the order in which they stand; they share the mean of their ranks
+    (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2 -> v.argsort(stable=True).argsort().double()
+equal values all get the lowest of their ranks; they share the mean of the ranks that they fill
+    + ((v[:, None] == v).sum(1) - 1) / 2 -> + 0.0
+this counts pairs in the same order, minus pairs in the other: that is Kendall's tau
+    return ((a[:, None] - a).sign() * (b[:, None] - b).sign()).sum() / (len(a) * (len(a) - 1))
+"""
+
+
+@my_spearman.expect
 def by_scipy(a, b):
     from scipy.stats import spearmanr
 
     return float(spearmanr(a.double().numpy(), b.double().numpy())[0])
 
 
-@SPEARMAN.inputs
+@my_spearman.inputs
 def some_lists():
     drop = torch.tensor([1.0, 4.0, 2.0, 50.0])
-    return [
-        {"a": drop, "b": torch.tensor([2.0, 3.0, 9.0, 10.0])},
-        {"a": drop, "b": torch.tensor([5.0, 7.0, 6.0, 8.0])},
-        {"a": torch.tensor([0.0, 0.0, 1.0, 2.0]), "b": torch.tensor([3.0, 1.0, 2.0, 4.0])},
-        {"a": _random(20, seed=4), "b": _random(20, seed=4) + _random(20, seed=5)},
-        {"a": (6 * _random(20, seed=6)).floor(), "b": (4 * _random(20, seed=7)).floor()},
-    ]
+    yield drop, torch.tensor([2.0, 3.0, 9.0, 10.0])
+    yield drop, torch.tensor([5.0, 7.0, 6.0, 8.0])
+    yield torch.tensor([0.0, 0.0, 1.0, 2.0]), torch.tensor([3.0, 1.0, 2.0, 4.0])
+    yield uniform(20, seed=4), uniform(20, seed=4) + uniform(20, seed=5)
+    yield (6 * uniform(20, seed=6)).floor(), (4 * uniform(20, seed=7)).floor()
 
 
-@SPEARMAN.mistake(
-    "this is Pearson's correlation of the values: the one large number decides; take the ranks first"
-)
-def pearson(a, b):
-    return torch.corrcoef(torch.stack([a, b]))[0, 1]
-
-
-@SPEARMAN.mistake(
-    "one argsort says which entry comes first, not which place an entry takes; it needs a second argsort"
-)
-def one_argsort(a, b):
-    return torch.corrcoef(torch.stack([a.argsort(stable=True), b.argsort(stable=True)]).double())[0, 1]
-
-
-@SPEARMAN.mistake(
-    "equal values get different ranks, in the order in which they stand; they share the mean of their ranks"
-)
-def ties_in_order(a, b):
-    ranks = [v.argsort(stable=True).argsort() for v in (a, b)]
-    return torch.corrcoef(torch.stack(ranks).double())[0, 1]
-
-
-@SPEARMAN.mistake(
-    "equal values all get the lowest of their ranks; they share the mean of the ranks that they fill"
-)
-def lowest_rank(a, b):
-    ranks = [(v[:, None] > v).sum(1) for v in (a, b)]
-    return torch.corrcoef(torch.stack(ranks).double())[0, 1]
-
-
-@SPEARMAN.mistake("this counts pairs in the same order, minus pairs in the other: that is Kendall's tau")
-def kendall(a, b):
-    k = len(a)
-    return ((a[:, None] - a).sign() * (b[:, None] - b).sign()).sum() / (k * (k - 1))
-
-
-SHAPLEY = Exercise(
-    "06.4",
-    "Shapley values, exactly",
-    difficulty=4,
-    minutes=25,
-    trains="one fair answer from all 2^n pictures, and what each simpler question leaves out",
+@Exercise(
+    "06.4 · Shapley values, exactly",
+    "●●●●○ · 25 minutes · trains: one fair answer from all 2^n pictures, and what each simpler question leaves out",
     against="the mean over all orders in which the parts can come in",
     praise="The values sum to what all parts add together, and no order of coming in is preferred.",
     hints=(
         "For part i, go over all sets S without it: masks s with s & (1 << i) == 0. With it the set is s | (1 << i).",
         "What the part adds to S is values[s | (1 << i)] - values[s].",
-        "The weight of S is |S|! (n - 1 - |S|)! / n!: in that share of all orders exactly S stands before i. "
-        "|S| is bin(s).count('1').",
+        "The weight of S is |S|! (n - 1 - |S|)! / n!: in that share of all orders exactly S stands before i. |S| is "
+        "bin(s).count('1').",
         "n is len(values).bit_length() - 1, and math.factorial gives the factorials.",
     ),
 )
-
-
-@SHAPLEY.stub
 def my_shapley(values):
     """The Shapley value of each of n parts: floats (n,).
 
     values: (2^n,), the score with every set of parts. Its index is the set: bit i is 1 where part i is there, so
     values[0] is the score without any part, values[5] with parts 0 and 2.
     """
-    raise NotImplementedError
-
-
-@SHAPLEY.solve
-def over_all_sets(values):
     from math import factorial
 
     n = len(values).bit_length() - 1
@@ -343,7 +218,21 @@ def over_all_sets(values):
     return found
 
 
-@SHAPLEY.expect
+my_shapley.wrong = """
+this is what is lost when a part goes last; where another part stands in for it, that is nothing
+    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = size == n - 1
+this is what a part adds when it comes first, alone; what it adds to the others is left out
+    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = size == 0
+all sets count the same here (Banzhaf's value); sets of a size share the weight of that size
+    factorial(size) * factorial(n - 1 - size) / factorial(n) -> 1 / 2 ** (n - 1)
+each size of set gets the same total weight n times over: the factor 1/n is missing
+    / factorial(n) -> / factorial(n - 1)
+you go over one order of coming in, part 0 first; another order would give other values: average them
+    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = s == (1 << i) - 1
+"""
+
+
+@my_shapley.expect
 def over_all_orders(values):
     score = values.double().numpy()
     n = len(score).bit_length() - 1
@@ -357,60 +246,9 @@ def over_all_orders(values):
     return torch.from_numpy(found / len(orders))
 
 
-@SHAPLEY.inputs
+@my_shapley.inputs
 def some_games():
-    either = torch.tensor([0.0, 1.0, 1.0, 1.0])  # one eye is as good as two
-    body_and_eyes = torch.tensor([0.0, 1.0, 1.0, 1.0, 2.0, 4.0, 4.0, 4.0])
-    return [
-        {"values": values} for values in (either, body_and_eyes, _random(16, seed=8), _random(32, seed=9))
-    ]
-
-
-@SHAPLEY.mistake(
-    "this is what is lost when a part goes last; where another part stands in for it, that is nothing"
-)
-def drop_one(values):
-    n = len(values).bit_length() - 1
-    return torch.stack([values[-1] - values[len(values) - 1 - (1 << i)] for i in range(n)])
-
-
-@SHAPLEY.mistake(
-    "this is what a part adds when it comes first, alone; what it adds to the others is left out"
-)
-def keep_one(values):
-    n = len(values).bit_length() - 1
-    return torch.stack([values[1 << i] - values[0] for i in range(n)])
-
-
-@SHAPLEY.mistake(
-    "all sets count the same here (Banzhaf's value); sets of a size share the weight of that size"
-)
-def all_sets_alike(values):
-    n = len(values).bit_length() - 1
-    without = [[s for s in range(len(values)) if not s & (1 << i)] for i in range(n)]
-    return torch.stack(
-        [
-            torch.stack([values[s | (1 << i)] - values[s] for s in sets]).mean()
-            for i, sets in enumerate(without)
-        ]
-    )
-
-
-@SHAPLEY.mistake("each size of set gets the same total weight n times over: the factor 1/n is missing")
-def without_one_over_n(values):
-    from math import comb
-
-    n = len(values).bit_length() - 1
-    found = torch.zeros(n, dtype=values.dtype)
-    for i in range(n):
-        for s in (s for s in range(len(values)) if not s & (1 << i)):
-            found[i] += (values[s | (1 << i)] - values[s]) / comb(n - 1, bin(s).count("1"))
-    return found
-
-
-@SHAPLEY.mistake(
-    "you go over one order of coming in, part 0 first; another order would give other values: average them"
-)
-def one_order(values):
-    n = len(values).bit_length() - 1
-    return torch.stack([values[(2 << i) - 1] - values[(1 << i) - 1] for i in range(n)])
+    yield torch.tensor([0.0, 1.0, 1.0, 1.0])  # one eye is as good as two
+    yield torch.tensor([0.0, 1.0, 1.0, 1.0, 2.0, 4.0, 4.0, 4.0])  # a body and two eyes
+    yield uniform(16, seed=8)
+    yield uniform(32, seed=9)

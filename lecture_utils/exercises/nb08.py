@@ -3,51 +3,50 @@
 import numpy as np
 import torch
 
-from .frame import Exercise
-from .octaves import DREAM
-from .style_shares import STYLE
-
-__all__ = ["DREAM", "GRAM", "INVERTED", "STYLE"]
+from .exercise import Exercise, normal
 
 
-def _random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-GRAM = Exercise(
-    "08.1",
-    "The Gram matrix as a mean outer product",
-    difficulty=1,
-    minutes=8,
-    trains="what stays of a map when the places are forgotten",
+@Exercise(
+    "08.1 · The Gram matrix as a mean outer product",
+    "●○○○○ · 8 minutes · trains: what stays of a map when the places are forgotten",
     against="the outer product at each place, averaged in numpy",
     praise="Which channels fire together, averaged over the places, each image for itself.",
     hints=(
         "At each place there is one vector, one number for each channel: features[n, :, row, column]. Its outer "
         "product with itself is a table (c, c).",
-        "Put the places in a row: flat = features.flatten(2), (n, c, h * w). Then flat @ flat.transpose(1, 2) adds "
-        "up the outer products of all places.",
+        "Put the places in a row: flat = features.flatten(2), (n, c, h * w). Then flat @ flat.transpose(1, 2) adds up "
+        "the outer products of all places.",
         "A mean divides by the number of places, h * w = flat.shape[2], and by nothing else.",
     ),
 )
-
-
-@GRAM.stub
 def my_gram(features):
     """The Gram matrices (n, c, c): the mean over all places of the outer product of the place's vector with itself.
 
     features: (n, c, h, w), of n images.
     """
-    raise NotImplementedError
-
-
-@GRAM.solve
-def places_in_a_row(features):
     flat = features.flatten(2)  # (n, c, h * w)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-@GRAM.expect
+my_gram.wrong = """
+this is the sum over the places; of a larger image it would be larger: divide by h * w
+    / flat.shape[2] ->
+you divide by the number of all values, c * h * w; a mean over places divides by how many places there are
+    flat.shape[2] -> features[0].numel()
+each channel's mean is taken off first: this is the covariance, which forgets how strongly channels fire
+    features.flatten(2) -> features.flatten(2) - features.flatten(2).mean(dim=2, keepdim=True)
+channels are brought to length 1: cosines, which forget how strongly a channel fires
+    features.flatten(2) -> torch.nn.functional.normalize(features.flatten(2), dim=2)
+    / flat.shape[2] ->
+this compares places, (h * w, h * w), not channels: the arrangement, which texture is to forget
+    flat @ flat.transpose(1, 2) / flat.shape[2] -> flat.transpose(1, 2) @ flat / flat.shape[1]
+images and channels are put into one row, so channels of different images are compared: keep n apart
+    features.flatten(2) -> features.flatten(2).flatten(0, 1)
+    flat.transpose(1, 2) / flat.shape[2] -> flat.T / flat.shape[1]
+"""
+
+
+@my_gram.expect
 def place_by_place(features):
     n, c, h, w = features.shape
     maps, found = features.double().numpy(), np.zeros((n, c, c))
@@ -56,77 +55,27 @@ def place_by_place(features):
     return torch.from_numpy(found)
 
 
-@GRAM.inputs
+@my_gram.inputs
 def some_features():
-    tiny = torch.tensor([[[[1.0, 3.0]], [[2.0, 0.0]]]])
-    return [{"features": each} for each in (tiny, _random(2, 2, 2, 3), _random(3, 5, 4, 6, seed=1).relu())]
+    yield torch.tensor([[[[1.0, 3.0]], [[2.0, 0.0]]]])
+    yield normal(2, 2, 2, 3)
+    yield normal(3, 5, 4, 6, seed=1).relu()
 
 
-@GRAM.mistake("this is the sum over the places; of a larger image it would be larger: divide by h * w")
-def the_sum(features):
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2)
-
-
-@GRAM.mistake(
-    "you divide by the number of all values, c * h * w; a mean over places divides by how many places there are"
-)
-def divided_by_all_values(features):
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / features[0].numel()
-
-
-@GRAM.mistake(
-    "each channel's mean is taken off first: this is the covariance, which forgets how strongly channels fire"
-)
-def covariance(features):
-    flat = features.flatten(2)
-    flat = flat - flat.mean(dim=2, keepdim=True)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
-
-
-@GRAM.mistake("channels are brought to length 1: cosines, which forget how strongly a channel fires")
-def cosines(features):
-    flat = torch.nn.functional.normalize(features.flatten(2), dim=2)
-    return flat @ flat.transpose(1, 2)
-
-
-@GRAM.mistake(
-    "this compares places, (h * w, h * w), not channels: the arrangement, which texture is to forget"
-)
-def places_by_places(features):
-    flat = features.flatten(2)
-    return flat.transpose(1, 2) @ flat / flat.shape[1]
-
-
-@GRAM.mistake(
-    "images and channels are put into one row, so channels of different images are compared: keep n apart"
-)
-def images_and_channels_in_a_row(features):
-    flat = features.reshape(features.shape[0] * features.shape[1], -1)
-    return flat @ flat.T / flat.shape[1]
-
-
-INVERTED = Exercise(
-    "08.2",
-    "How well was it inverted?",
-    difficulty=2,
-    minutes=12,
-    trains="two errors that belong together: one seen by the net, one seen by us",
+@Exercise(
+    "08.2 · How well was it inverted?",
+    "●●○○○ · 12 minutes · trains: two errors that belong together: one seen by the net, one seen by us",
     against="scikit-image's PSNR, and norms in numpy",
     praise="Relative to what was wanted, in squares, image by image, and 20 dB for each factor of ten.",
     hints=(
-        "The relative error divides two sums of squares, image by image: of features - wanted, and of wanted. "
-        "Here they are (n, k), so .square().sum(dim=1).",
+        "The relative error divides two sums of squares, image by image: of features - wanted, and of wanted. Here "
+        "they are (n, k), so .square().sum(dim=1).",
         "The mean squared difference of each pair of images: (images - originals).square().mean(dim=(1, 2, 3)).",
         "PSNR = 10 * log10(peak^2 / mean squared difference), and between black and white lies 1: peak = 1. "
         "torch.log10, not torch.log.",
         "torch.stack([error, psnr], dim=1) puts them side by side.",
     ),
 )
-
-
-@INVERTED.stub
 def my_inversion_report(images, originals, features, wanted):
     """How near each inversion came, (n, 2): the relative feature error, and the PSNR of the image in dB.
 
@@ -134,17 +83,32 @@ def my_inversion_report(images, originals, features, wanted):
     images whose values lie from 0 to 1. images: (n, c, h, w), found by inverting `wanted`, the features (n, k) of the
     originals. features: (n, k), of the images that were found.
     """
-    raise NotImplementedError
-
-
-@INVERTED.solve
-def two_errors(images, originals, features, wanted):
     error = (features - wanted).square().sum(dim=1) / wanted.square().sum(dim=1)
     psnr = -10 * (images - originals).square().mean(dim=(1, 2, 3)).log10()
     return torch.stack([error, psnr], dim=1)
 
 
-@INVERTED.expect
+my_inversion_report.wrong = """
+your relative error divides lengths, with a root; sums of squares were asked for
+    .square().sum(dim=1) -> .norm(dim=1)
+the error is measured by the features that were found; features of 0 would then be infinitely wrong, not by 1
+    / wanted.square() -> / features.square()
+the feature error is not relative: divide by ||wanted||^2, or layers cannot be compared
+    .sum(dim=1) / wanted.square().sum(dim=1) -> .mean(dim=1)
+the factor is 20 only for a root: of the mean *squared* difference it is 10, so your dB are twice too many
+    -10 -> -20
+the logarithm is the natural one; decibels take log10
+    .log10() -> .log()
+the peak is the brightest value of each picture; it is 1, white, so that pictures can be compared
+    .log10() -> .log10() + 20 * originals.amax(dim=(1, 2, 3)).log10()
+all images share one number; each pair has its own: sum and average image by image
+    .sum(dim=1) -> .sum()
+    .mean(dim=(1, 2, 3)) -> .mean()
+    torch.stack([error, psnr], dim=1) -> torch.stack([error, psnr]).expand(len(images), 2)
+"""
+
+
+@my_inversion_report.expect
 def by_scikit_image(images, originals, features, wanted):
     from skimage.metrics import peak_signal_noise_ratio
 
@@ -156,81 +120,172 @@ def by_scikit_image(images, originals, features, wanted):
     return torch.tensor(rows)
 
 
-@INVERTED.inputs
+@my_inversion_report.inputs
 def some_inversions():
-    tiny = {
-        "images": torch.tensor([0.6, 0.4]).view(1, 1, 1, 2),
-        "originals": torch.tensor([0.5, 0.5]).view(1, 1, 1, 2),
-        "features": torch.tensor([[3.0, 4.0]]),
-        "wanted": torch.tensor([[4.0, 3.0]]),
-    }
-    more = []
-    for n, c, h, w, k in ((2, 1, 2, 2, 3), (4, 3, 6, 5, 20)):
-        wanted, originals = _random(n, k, seed=n), _random(n, c, h, w, seed=n + 1).sigmoid()
+    images = torch.tensor([0.6, 0.4]).view(1, 1, 1, 2)
+    yield images, torch.full_like(images, 0.5), torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0, 3.0]])
+    for n, c, h, w, k in (2, 1, 2, 2, 3), (4, 3, 6, 5, 20):
+        wanted, originals = normal(n, k, seed=n), normal(n, c, h, w, seed=n + 1).sigmoid()
         far = torch.linspace(0.1, 2.0, n).view(n, 1)  # the later ones came less near
-        found = (originals + 0.2 * far.view(n, 1, 1, 1) * _random(n, c, h, w, seed=n + 2)).clamp(0, 1)
-        more.append(
-            {
-                "images": found,
-                "originals": originals,
-                "features": wanted + far * _random(n, k, seed=n + 3),
-                "wanted": wanted,
-            }
+        found = (originals + 0.2 * far.view(n, 1, 1, 1) * normal(n, c, h, w, seed=n + 2)).clamp(0, 1)
+        yield found, originals, wanted + far * normal(n, k, seed=n + 3), wanted
+
+
+@Exercise(
+    "08.3 · The style loss, in shares",
+    "●●●○○ · 15 minutes · trains: a loss whose weights mean the same for every layer, net and size of picture",
+    against="einsum in numpy, in float64",
+    praise="Each layer counts by its weight, not by how strongly it happens to fire, and the style may have any size.",
+    hints=(
+        "For each layer two Gram matrices: G of the features, A of the style. flat = f.flatten(1), (c, h * w), and G "
+        "= flat @ flat.T / flat.shape[1].",
+        "Each by its own number of places: the style may be smaller or larger than the picture.",
+        "A layer's share is (G - A).square().sum() / A.square().sum(): 1 is what features of 0 would give.",
+        "Weight times share, added up over the layers; the weights need not sum to 1.",
+    ),
+)
+def my_style_loss(features, style, weights):
+    """The style loss, a number: the sum over layers of weight * sum (G - A)^2 / sum A^2.
+
+    G, A: the Gram matrices of the features and of the style, the mean over places of the outer product.
+    features, style: lists, one tensor for each layer, (c, h, w); the style's h and w may be others. weights: (layers,).
+    """
+
+    def gram(maps):
+        flat = maps.flatten(1)  # (c, h * w)
+        return flat @ flat.T / flat.shape[1]
+
+    loss = 0
+    for maps, wanted, weight in zip(features, style, weights, strict=True):
+        G, A = gram(maps), gram(wanted)
+        loss = loss + weight * (G - A).square().sum() / A.square().sum()
+    return loss
+
+
+my_style_loss.wrong = """
+the Gram matrices are sums, so a picture of another size than the style never fits: divide by the places
+    / flat.shape[1] ->
+no shares are taken, so the layer that fires most decides alone: divide by sum A^2
+    / A.square().sum() ->
+one share is taken of all layers together; each layer has its own, or the strongest decides alone
+    loss = 0 -> loss = below = 0
+    / A.square().sum() -> ; below = below + A.square().sum()
+    return loss -> return loss / below
+the share is of sum G^2, the picture's own, which the optimiser could make large: of sum A^2
+    / A.square() -> / G.square()
+your shares are of lengths, with a root; sums of squares were asked for
+    .square().sum() -> .norm()
+this is a weighted mean; the weights are not divided by their sum: a layer can be added
+    return loss -> return loss / weights.sum()
+"""
+
+
+@my_style_loss.expect
+def by_einsum(features, style, weights):
+    loss = 0.0
+    for maps, wanted, weight in zip(features, style, weights.double().numpy(), strict=True):
+        G, A = (
+            np.einsum("chw,dhw->cd", f, f) / (f.shape[1] * f.shape[2])
+            for f in (maps.double().numpy(), wanted.double().numpy())
         )
-    return [tiny, *more]
+        loss += weight * np.linalg.norm(G - A) ** 2 / np.linalg.norm(A) ** 2
+    return float(loss)
 
 
-@INVERTED.mistake("your relative error divides lengths, with a root; sums of squares were asked for")
-def lengths_not_squares(images, originals, features, wanted):
-    error = (features - wanted).norm(dim=1) / wanted.norm(dim=1)
-    psnr = -10 * (images - originals).square().mean(dim=(1, 2, 3)).log10()
-    return torch.stack([error, psnr], dim=1)
+@my_style_loss.inputs
+def some_styles():
+    yield (
+        [torch.tensor([[[1.0, 2.0]], [[0.0, 1.0]]])],
+        [torch.tensor([[[2.0]], [[1.0]]])],
+        torch.tensor([1.0]),
+    )
+    features = [4 * normal(3, 8, 6), 0.5 * normal(5, 4, 3, seed=1), normal(8, 2, 2, seed=2)]
+    style = [4 * normal(3, 5, 5, seed=9), 0.5 * normal(5, 3, 2, seed=10), normal(8, 3, 2, seed=11)]
+    for weights in [1.0, 0.5], [0.25, 2.0, 1.0]:
+        firing = ([maps.relu() for maps in each[: len(weights)]] for each in (features, style))
+        yield *firing, torch.tensor(weights)
 
 
-@INVERTED.mistake(
-    "the error is measured by the features that were found; features of 0 would then be infinitely wrong, not by 1"
+@Exercise(
+    "08.4 · A dream with octaves",
+    "●●●●○ · 25 minutes · trains: carrying what was drawn from size to size, without losing the photograph",
+    against="the gradient worked out on paper, and sizes by kron in numpy",
+    praise="Only what was drawn is enlarged, so the photograph stays sharp, and large forms come first.",
+    hints=(
+        "First the sizes: photos = [photograph], then photos.insert(0, avg_pool2d(photos[0], 2)) until there are "
+        "`octaves` of them, the smallest first. torch.nn.functional.avg_pool2d takes (c, h, w).",
+        "Begin with detail = zeros like the smallest. In each octave: x = (photo + detail).clamp(0, 1), then the "
+        "steps, then detail = x - photo.",
+        "For the next octave enlarge the detail, not x: detail.repeat_interleave(2, dim=1).repeat_interleave(2, "
+        "dim=2).",
+        "A step: x = x.clone().requires_grad_(); value = x.diff(dim=2).square().sum() / 2; g = "
+        "torch.autograd.grad(value, x)[0]; x = (x + lr * g / g.abs().mean()).detach().clamp(0, 1).",
+    ),
 )
-def relative_to_what_was_found(images, originals, features, wanted):
-    error = (features - wanted).square().sum(dim=1) / features.square().sum(dim=1)
-    psnr = -10 * (images - originals).square().mean(dim=(1, 2, 3)).log10()
-    return torch.stack([error, psnr], dim=1)
+def my_dream(photograph, octaves, steps, lr):
+    """The photograph (c, h, w) after a dream, in [0, 1].
+
+    The last octave has the photograph's size, each one before half the sides: means of 2 x 2 px. The first begins with
+    the photograph at its size; each later one with the photograph at its size plus the detail, cut to [0, 1]. The
+    detail: by how much the octave before ended away from the photograph at *that* size, each value enlarged to 2 x 2.
+    In each octave come `steps` steps: x + lr * g / mean|g|, cut to [0, 1]. g is the gradient of half of sum F(x)^2, the
+    mean is over all its values and never 0 here. The layer: F(x) = x.diff(dim=2), edges between neighbours in a row.
+    """
+    photos = [photograph]
+    for _ in range(octaves - 1):
+        photos.insert(0, torch.nn.functional.avg_pool2d(photos[0], 2))
+    detail = torch.zeros_like(photos[0])
+    for photo in photos:
+        if detail.shape != photo.shape:
+            detail = detail.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+        x = (photo + detail).clamp(0, 1)
+        for _ in range(steps):
+            x = x.clone().requires_grad_()
+            (g,) = torch.autograd.grad(x.diff(dim=2).square().sum() / 2, x)
+            x = (x + lr * g / g.abs().mean()).detach().clamp(0, 1)
+        detail = x - photo
+    return x
 
 
-@INVERTED.mistake("the feature error is not relative: divide by ||wanted||^2, or layers cannot be compared")
-def not_relative(images, originals, features, wanted):
-    error = (features - wanted).square().mean(dim=1)
-    psnr = -10 * (images - originals).square().mean(dim=(1, 2, 3)).log10()
-    return torch.stack([error, psnr], dim=1)
+my_dream.wrong = """
+the whole picture is enlarged, so the photograph's own fine detail is lost: enlarge only what was drawn
+    x = (photo + detail) -> x = (photo if photo is photos[0] else detail)
+    detail = x - photo -> detail = x
+each octave begins with the photograph alone, so what the smaller ones drew is lost: add the detail
+    (photo + detail) -> photo
+the detail is what the last octave alone drew: take the difference to the photograph, not to where it began
+    x = (photo + detail) -> first = x = (photo + detail)
+    detail = x - photo -> detail = x - first
+the detail is cut to [0, 1], and all that became darker is lost: a difference has a sign
+    detail = x - photo -> detail = (x - photo).clamp(0, 1)
+the gradient is taken as it is, so a flat picture hardly dreams: divide by its mean size, |g|
+    / g.abs().mean() ->
+it walks downhill, so edges fade: the layer shall see more of what it sees
+    x + lr -> x - lr
+"""
 
 
-@INVERTED.mistake(
-    "the factor is 20 only for a root: of the mean *squared* difference it is 10, so your dB are twice too many"
-)
-def twenty_times(images, originals, features, wanted):
-    error = (features - wanted).square().sum(dim=1) / wanted.square().sum(dim=1)
-    psnr = -20 * (images - originals).square().mean(dim=(1, 2, 3)).log10()
-    return torch.stack([error, psnr], dim=1)
+@my_dream.expect
+def on_paper(photograph, octaves, steps, lr):
+    def halved(x, times):
+        side = 2**times
+        c, h, w = x.shape
+        return x.reshape(c, h // side, side, w // side, side).mean((2, 4))
+
+    whole, drawn = photograph.double().numpy(), 0
+    for times in reversed(range(octaves)):
+        photo = halved(whole, times)
+        x = np.clip(photo + np.kron(drawn, np.ones((1, 2, 2))) if times < octaves - 1 else photo, 0, 1)
+        for _ in range(steps):
+            edges = np.pad(np.diff(x, axis=2), [(0, 0), (0, 0), (1, 1)])  # (c, h, w + 1), no edge outside
+            g = edges[:, :, :-1] - edges[:, :, 1:]  # a px gains as the end of an edge, loses as its beginning
+            x = np.clip(x + lr * g / np.abs(g).mean(), 0, 1)
+        drawn = x - photo
+    return torch.from_numpy(x)
 
 
-@INVERTED.mistake("the logarithm is the natural one; decibels take log10")
-def natural_logarithm(images, originals, features, wanted):
-    error = (features - wanted).square().sum(dim=1) / wanted.square().sum(dim=1)
-    psnr = -10 * (images - originals).square().mean(dim=(1, 2, 3)).log()
-    return torch.stack([error, psnr], dim=1)
-
-
-@INVERTED.mistake(
-    "the peak is the brightest value of each picture; it is 1, white, so that pictures can be compared"
-)
-def brightest_value_as_peak(images, originals, features, wanted):
-    error = (features - wanted).square().sum(dim=1) / wanted.square().sum(dim=1)
-    mse = (images - originals).square().mean(dim=(1, 2, 3))
-    psnr = 10 * (originals.amax(dim=(1, 2, 3)).square() / mse).log10()
-    return torch.stack([error, psnr], dim=1)
-
-
-@INVERTED.mistake("all images share one number; each pair has its own: sum and average image by image")
-def one_for_the_batch(images, originals, features, wanted):
-    error = (features - wanted).square().sum() / wanted.square().sum()
-    psnr = -10 * (images - originals).square().mean().log10()
-    return torch.stack([error, psnr]).expand(len(images), 2)
+@my_dream.inputs
+def some_dreams():
+    yield torch.tensor([[[0.2, 0.2, 0.6, 0.6], [0.2, 0.2, 0.6, 0.6]]]), 2, 1, 0.1
+    yield normal(1, 4, 8, seed=1).sigmoid(), 3, 2, 0.03
+    yield normal(3, 16, 24, seed=2).sigmoid(), 3, 4, 0.02

@@ -5,54 +5,52 @@ import io
 import numpy as np
 import torch
 
-from .frame import Exercise
-from .nearest_border import DEEPFOOL
-from .projection import PROJECT
-
-__all__ = ["DEEPFOOL", "FGSM", "PROJECT", "SUCCESS"]
+from .exercise import Exercise, normal
 
 
-def _random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-FGSM = Exercise(
-    "09.1",
-    "The fast gradient sign method",
-    difficulty=1,
-    minutes=8,
-    trains="which loss is raised, what its sign does, and the unit of epsilon",
+@Exercise(
+    "09.1 · The fast gradient sign method",
+    "●○○○○ · 8 minutes · trains: which loss is raised, what its sign does, and the unit of epsilon",
     against="the gradient of the cross-entropy worked out on paper, in numpy",
     praise="Every value spends its whole epsilon against the label, and the result is still an image.",
     hints=(
         "images = images.clone().requires_grad_(), logits = images.flatten(1) @ weights.T, and then one number to "
         "differentiate: torch.nn.functional.cross_entropy(logits, labels). Its sign is the same for mean and sum.",
-        "gradient = torch.autograd.grad(loss, images)[0] says how to raise the loss of the label. Raise it: plus "
-        "eps * gradient.sign().",
+        "gradient = torch.autograd.grad(loss, images)[0] says how to raise the loss of the label. Raise it: plus eps "
+        "* gradient.sign().",
         "Last .clamp(0, 1). And .detach(), if you like: the result needs no history.",
     ),
 )
-
-
-@FGSM.stub
 def my_fgsm(images, weights, labels, eps):
     """The images, each value moved by `eps` so that the cross-entropy of the label rises, in [0, 1].
 
     The net: logits = images.flatten(1) @ weights.T. images: (n, c, h, w) in [0, 1]. weights: (classes, c * h * w).
     labels: LongTensor (n,). eps: in pixel units, where 0 is black and 1 is white. No gradient is exactly 0 here.
     """
-    raise NotImplementedError
-
-
-@FGSM.solve
-def by_autograd(images, weights, labels, eps):
     images = images.clone().requires_grad_()
     loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
     (gradient,) = torch.autograd.grad(loss, images)
     return (images + eps * gradient.sign()).clamp(0, 1).detach()
 
 
-@FGSM.expect
+my_fgsm.wrong = """
+the loss of the label falls: the image gets safer, not adversarial; plus, uphill
+    + eps -> - eps
+the sign is missing: a value moves as far as its gradient says, and most of them hardly move
+    labels) -> labels, reduction="sum")
+    gradient.sign() -> gradient
+the gradient is brought to length 1: that is a step of length eps, not of eps for every value
+    gradient.sign() -> gradient / gradient.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
+the label's score falls, but no other class has to gain: use the cross-entropy, which knows them
+    gradient.sign() -> -weights[labels].view_as(images).sign()
+the result leaves [0, 1], so it is no image any more: clamp(0, 1)
+    .clamp(0, 1) ->
+eps is divided by 255 once more; it is in pixel units already, 8 / 255 for eight levels
+    eps * gradient -> eps / 255 * gradient
+"""
+
+
+@my_fgsm.expect
 def on_paper(images, weights, labels, eps):
     x, w = images.double().flatten(1).numpy(), weights.double().numpy()
     scores = np.exp(x @ w.T - (x @ w.T).max(1, keepdims=True))
@@ -60,93 +58,28 @@ def on_paper(images, weights, labels, eps):
     return torch.from_numpy(np.clip(x + eps * np.sign(slope), 0, 1)).view(images.shape)
 
 
-@FGSM.inputs
+@my_fgsm.inputs
 def some_linear_nets():
-    tiny = {
-        "images": torch.tensor([0.5, 0.95]).view(1, 1, 1, 2),
-        "weights": torch.tensor([[2.0, 0.5], [1.0, 3.0]]),
-        "labels": torch.tensor([0]),
-        "eps": 0.1,
-    }
-    more = [
-        {
-            "images": _random(n, c, h, w, seed=n).mul(2).sigmoid(),
-            "weights": 0.3 * _random(k, c * h * w, seed=n + 1),
-            "labels": torch.arange(n) % k,
-            "eps": eps,
-        }
-        for n, c, h, w, k, eps in ((2, 1, 2, 2, 3, 0.03), (5, 3, 6, 5, 4, 8 / 255))
-    ]
-    return [tiny, *more]
+    weights = torch.tensor([[2.0, 0.5], [1.0, 3.0]])
+    yield torch.tensor([0.5, 0.95]).view(1, 1, 1, 2), weights, torch.tensor([0]), 0.1
+    for n, c, h, w, k, eps in (2, 1, 2, 2, 3, 0.03), (5, 3, 6, 5, 4, 8 / 255):
+        images, weights = normal(n, c, h, w, seed=n).mul(2).sigmoid(), 0.3 * normal(k, c * h * w, seed=n + 1)
+        yield images, weights, torch.arange(n) % k, eps
 
 
-@FGSM.mistake("the loss of the label falls: the image gets safer, not adversarial; plus, uphill")
-def towards_the_label(images, weights, labels, eps):
-    images = images.clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
-    (gradient,) = torch.autograd.grad(loss, images)
-    return (images - eps * gradient.sign()).clamp(0, 1).detach()
-
-
-@FGSM.mistake("the sign is missing: a value moves as far as its gradient says, and most of them hardly move")
-def without_the_sign(images, weights, labels, eps):
-    images = images.clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, images)
-    return (images + eps * gradient).clamp(0, 1).detach()
-
-
-@FGSM.mistake("the gradient is brought to length 1: that is a step of length eps, not of eps for every value")
-def a_step_of_length_eps(images, weights, labels, eps):
-    images = images.clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
-    (gradient,) = torch.autograd.grad(loss, images)
-    way = gradient / gradient.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
-    return (images + eps * way).clamp(0, 1).detach()
-
-
-@FGSM.mistake(
-    "the label's score falls, but no other class has to gain: use the cross-entropy, which knows them"
-)
-def the_score_falls(images, weights, labels, eps):
-    return (images - eps * weights[labels].view_as(images).sign()).clamp(0, 1)
-
-
-@FGSM.mistake("the result leaves [0, 1], so it is no image any more: clamp(0, 1)")
-def not_an_image(images, weights, labels, eps):
-    images = images.clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
-    (gradient,) = torch.autograd.grad(loss, images)
-    return (images + eps * gradient.sign()).detach()
-
-
-@FGSM.mistake("eps is divided by 255 once more; it is in pixel units already, 8 / 255 for eight levels")
-def eps_in_levels(images, weights, labels, eps):
-    images = images.clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
-    (gradient,) = torch.autograd.grad(loss, images)
-    return (images + eps / 255 * gradient.sign()).clamp(0, 1).detach()
-
-
-SUCCESS = Exercise(
-    "09.2",
-    "A success rate that is fair",
-    difficulty=2,
-    minutes=12,
-    trains="what may count as a success: the denominator, and a file of 8 bits",
+@Exercise(
+    "09.2 · A success rate that is fair",
+    "●●○○○ · 12 minutes · trains: what may count as a success: the denominator, and a file of 8 bits",
     against="PNG files, written and read with PIL, in numpy",
     praise="Only what was right can be broken, and it has to stay broken in a file.",
     hints=(
-        "The net's answer: (images.flatten(1) @ weights.T).argmax(dim=1). Ask it for the images and for the "
-        "attacked ones as they come out of a file.",
+        "The net's answer: (images.flatten(1) @ weights.T).argmax(dim=1). Ask it for the images and for the attacked "
+        "ones as they come out of a file.",
         "A file of 8 bits keeps 256 levels: (255 * attacked).round() / 255.",
-        "before = said of images == labels. Of those, and only of those, which are not right any more? "
-        "(said[before] != labels[before]).float().mean().",
+        "before = said of images == labels. Of those, and only of those, which are not right any more? (said[before] "
+        "!= labels[before]).float().mean().",
     ),
 )
-
-
-@SUCCESS.stub
 def my_success_rate(images, attacked, weights, labels):
     """How often an attack succeeds, a number from 0 to 1: of the images that the net got right, the share it gets wrong
     once the attacked image has been saved with 8 bits a value (rounded to the nearest of the levels 0 to 255) and read.
@@ -154,18 +87,31 @@ def my_success_rate(images, attacked, weights, labels):
     The net: logits = images.flatten(1) @ weights.T; it says the class of the largest. images, attacked: (n, c, h, w) in
     [0, 1]. weights: (classes, c * h * w). labels: LongTensor (n,). At least one image is right before.
     """
-    raise NotImplementedError
-
-
-@SUCCESS.solve
-def right_before_wrong_after(images, attacked, weights, labels):
     saved = (255 * attacked).round() / 255
     before = (images.flatten(1) @ weights.T).argmax(dim=1) == labels
     after = (saved.flatten(1) @ weights.T).argmax(dim=1) == labels
     return (~after[before]).float().mean()
 
 
-@SUCCESS.expect
+my_success_rate.wrong = """
+what the net got wrong before any attack counts as a success: look only at images it got right
+    ~after[before] -> ~after
+you divide by all images, though those got wrong before could never count: by the right ones
+    ~after[before] -> before & ~after
+you count answers that change, also from one wrong class to another: compare with the label
+    images.flatten(1) @ weights.T).argmax(dim=1) == labels -> images.flatten(1) @ weights.T).argmax(dim=1)
+    == labels -> == before
+    ~after[before] -> ~after
+nothing is saved: some differences are finer than a level and would not survive in a file
+    (255 * attacked).round() / 255 -> attacked
+the levels are cut off, as .to(torch.uint8) does, which darkens the image: round()
+    .round() -> .to(torch.uint8)
+this is the share that stays right, the net's accuracy under attack; success is the rest
+    ~after[before] -> after[before]
+"""
+
+
+@my_success_rate.expect
 def through_files(images, attacked, weights, labels):
     from PIL import Image
 
@@ -180,85 +126,170 @@ def through_files(images, attacked, weights, labels):
     return fooled / right
 
 
-def _attacked(n, classes, seed):
-    """Images of 2 x 3 px with three colours, some got wrong, and each moved to the nearest border or just beyond."""
-    images, weights = _random(n, 3, 2, 3, seed=seed).sigmoid(), _random(classes, 18, seed=seed + 1)
-    scores = images.flatten(1) @ weights.T
-    ranked = scores.argsort(dim=1, descending=True)
-    labels = torch.where(torch.arange(n) % 4 == 3, ranked[:, 1], ranked[:, 0])
-    across = weights[ranked[:, 1]] - weights[ranked[:, 0]]  # (n, 18)
-    gap = scores.gather(1, ranked[:, :1]) - scores.gather(1, ranked[:, 1:2])  # (n, 1)
-    far = torch.linspace(0.95, 1.05, n)[:, None]  # 1 is the border
-    way = far * gap / across.square().sum(1, keepdim=True) * across
-    attacked = (images + way.view_as(images)).clamp(0, 1)
-    return {"images": images, "attacked": attacked, "weights": weights, "labels": labels}
-
-
-@SUCCESS.inputs
+@my_success_rate.inputs
 def some_attacks():
-    def four(images, attacked):
-        return {
-            "images": torch.tensor(images).view(4, 1, 1, 2),
-            "attacked": torch.tensor(attacked).view(4, 1, 1, 2),
-            "weights": torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
-            "labels": torch.tensor([0, 0, 0, 0]),
-        }
+    pairs = [
+        (
+            [[0.9, 0.2], [0.3, 0.6], [0.9, 0.3], [0.8, 0.1]],
+            [[0.5, 0.4], [0.3, 0.7], [0.802, 0.4013], [0.7, 0.2]],
+        ),
+        ([[0.9, 0.3], [0.7, 0.2], [0.9, 0.4], [1, 0]], [[0.8047, 0.4023], [0.7, 0.3], [0.9, 0.4], [1, 0]]),
+    ]
+    for images, attacked in pairs:
+        images, attacked = (torch.tensor(each).view(4, 1, 1, 2) for each in (images, attacked))
+        yield images, attacked, torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.zeros(4, dtype=torch.long)
+    # 200 images of 2 x 3 px, every fourth got wrong, each moved to the nearest border or just beyond
+    images, weights = normal(200, 3, 2, 3, seed=3).sigmoid(), normal(4, 18, seed=4)
+    scores, ranked = (images.flatten(1) @ weights.T).sort(dim=1, descending=True)
+    across = weights[ranked[:, 1]] - weights[ranked[:, 0]]  # (200, 18)
+    far = torch.linspace(0.95, 1.05, 200)[:, None]  # 1 is the border
+    way = far * (scores[:, :1] - scores[:, 1:2]) / across.square().sum(1, keepdim=True) * across
+    labels = torch.where(torch.arange(200) % 4 == 3, ranked[:, 1], ranked[:, 0])
+    yield images, (images + way.view_as(images)).clamp(0, 1), weights, labels
 
-    tiny = four(
-        [[0.9, 0.2], [0.3, 0.6], [0.9, 0.3], [0.8, 0.1]],
-        [[0.5, 0.4], [0.3, 0.7], [0.802, 0.4013], [0.7, 0.2]],
-    )
-    by_rounding = four(
-        [[0.9, 0.3], [0.7, 0.2], [0.9, 0.4], [1, 0]], [[0.8047, 0.4023], [0.7, 0.3], [0.9, 0.4], [1, 0]]
-    )
-    return [tiny, by_rounding, _attacked(200, 4, 3)]
 
-
-@SUCCESS.mistake(
-    "what the net got wrong before any attack counts as a success: look only at images it got right"
+@Exercise(
+    "09.3 · Back into the ball",
+    "●●●○○ · 15 minutes · trains: two norms, two balls, and an image at the end",
+    against="one image and one value at a time in numpy",
+    praise="Inside nothing moves, outside it goes just to the edge, and the result is an image.",
+    hints=(
+        "Both balls are around the image: look at difference = perturbed - images, and add it again at the end.",
+        '"inf": each value of the difference by itself, difference.clamp(-eps, eps).',
+        '"2": one length for each image, difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt(). What is too '
+        "long is shortened, times eps / length; what is inside stays, so that factor is at most 1: .clamp(max=1).",
+        "A difference of 0 has the length 0: length.clamp(min=1e-12) before you divide. Last of all .clamp(0, 1).",
+    ),
 )
-def wrong_ones_count(images, attacked, weights, labels):
-    saved = (255 * attacked).round() / 255
-    return ((saved.flatten(1) @ weights.T).argmax(dim=1) != labels).float().mean()
+def my_projection(perturbed, images, eps, norm):
+    """The perturbed images, brought back into the ball of radius `eps` around the images, then cut to [0, 1].
+
+    norm "inf": no value differs by more than eps. norm "2": each image's whole difference, all its values together, has
+    a Euclidean length of at most eps; a longer one keeps its direction. What lies in the ball already stays.
+    perturbed: (n, c, h, w), any values. images: (n, c, h, w) in [0, 1]. eps: in pixel units.
+    """
+    difference = perturbed - images
+    if norm == "inf":
+        difference = difference.clamp(-eps, eps)
+    else:
+        length = difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
+        difference = difference * (eps / length.clamp(min=1e-12)).clamp(max=1)
+    return (images + difference).clamp(0, 1)
 
 
-@SUCCESS.mistake(
-    "you divide by all images, though those got wrong before could never count: by the right ones"
+my_projection.wrong = """
+what lies inside the ball is pushed out to its edge: only shorten, never stretch
+    .clamp(max=1) ->
+for norm "2" each value is cut by itself, which is the other ball: shorten the whole difference
+    norm == "inf" -> True
+for norm "inf" the whole difference is shrunk until its largest value fits; each value is cut by itself
+    difference.clamp(-eps, eps) -> difference * eps / difference.abs().amax((1, 2, 3), keepdim=True).clamp(min=eps)
+for norm "2" the whole batch has one length; each image has its own ball
+    difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt() -> difference.norm()
+the result is not cut to [0, 1]: it is in the ball, but it is no image
+    (images + difference).clamp(0, 1) -> images + difference
+it is cut to [0, 1] before it goes into the ball; for norm "2" that changes the direction: the cut comes last
+    perturbed - images -> perturbed.clamp(0, 1) - images
+    (images + difference).clamp(0, 1) -> images + difference
+"""
+
+
+@my_projection.expect
+def one_at_a_time(perturbed, images, eps, norm):
+    found = perturbed.double().numpy().copy()
+    for x, centre in zip(found, images.double().numpy(), strict=True):
+        if norm == "inf":
+            for place in np.ndindex(x.shape):
+                x[place] = min(max(x[place], centre[place] - eps), centre[place] + eps)
+        elif (length := np.linalg.norm(x - centre)) > eps:
+            x[...] = centre + eps * (x - centre) / length
+        np.clip(x, 0, 1, out=x)
+    return torch.from_numpy(found)
+
+
+@my_projection.inputs
+def some_balls():
+    images, perturbed = (torch.tensor(v).view(1, 1, 1, 2) for v in ([0.5, 0.5], [0.8, 0.9]))
+    yield perturbed, images, 0.1, "2"
+    yield perturbed, images, 0.35, "inf"
+    images = normal(4, 3, 4, 5, seed=1).mul(3).sigmoid()
+    far = torch.tensor([0.0, 0.004, 0.1, 0.6]).view(4, 1, 1, 1)  # one stays, one is inside
+    perturbed = images + far * normal(4, 3, 4, 5, seed=2)
+    yield perturbed, images, 0.05, "inf"
+    yield perturbed, images, 0.5, "2"
+
+
+@Exercise(
+    "09.4 · Straight to the nearest border",
+    "●●●●○ · 20 minutes · trains: distance to a plane, and why the second-best class need not be the nearest",
+    against="the shortest solution of each border's equation, by least squares in numpy",
+    praise="The shortest way to any border, measured in pixels and not in scores.",
+    hints=(
+        "c is the class of the largest score. The border to another class k is where the two scores are equal: "
+        "(weights[k] - weights[c]) @ (x + r) + bias[k] - bias[c] = 0.",
+        "With w = weights[k] - weights[c] and f = the score of k minus that of c (below 0), the shortest r with f + w "
+        "@ r = 0 goes along w: r = -f / (w @ w) * w.",
+        "Its length is |f| / ||w||. Take the k where *that* is smallest; a class with a steep w may be near though "
+        "its score is low.",
+        "Leave k = c out: there f and w are 0, and 0 / 0 is NaN.",
+    ),
 )
-def share_of_all(images, attacked, weights, labels):
-    saved = (255 * attacked).round() / 255
-    before = (images.flatten(1) @ weights.T).argmax(dim=1) == labels
-    after = (saved.flatten(1) @ weights.T).argmax(dim=1) == labels
-    return (before & ~after).float().mean()
+def my_way_to_the_border(x, weights, bias):
+    """The shortest way r (d,) after which the net's class is no longer ahead: x + r lies on the nearest border.
+
+    The net: scores = weights @ x + bias; its class is that of the largest. On a border this class and another one have
+    equal scores. Short means Euclidean. Nothing is cut to [0, 1]. x: (d,). weights: (classes, d). bias: (classes,).
+    """
+    scores = weights @ x + bias
+    c, best = int(scores.argmax()), None
+    for k in range(len(scores)):
+        if k == c:
+            continue
+        w, f = weights[k] - weights[c], scores[k] - scores[c]
+        r = -f / (w @ w) * w
+        if best is None or r.norm() < best.norm():
+            best = r
+    return best
 
 
-@SUCCESS.mistake(
-    "you count answers that change, also from one wrong class to another: compare with the label"
-)
-def answers_that_change(images, attacked, weights, labels):
-    saved = (255 * attacked).round() / 255
-    first = (images.flatten(1) @ weights.T).argmax(dim=1)
-    return ((saved.flatten(1) @ weights.T).argmax(dim=1) != first).float().mean()
+my_way_to_the_border.wrong = """
+you go to the class with the second-best score; another one's border may be nearer in pixels
+    range(len(scores)) -> scores.topk(2).indices.tolist()
+|f| / ||w|| is the distance; along w, which is not of length 1, divide by ||w||^2
+    best = r -> best, length = r, w.norm()
+    return best -> return length * best
+you go away from the border: the score of k has to gain on that of c
+    return best -> return -best
+you follow the slope of k alone; c falls as well: the border's slope is weights[k] - weights[c]
+    weights[k] - weights[c] -> weights[k]
+this is the place on the border, x + r; the way to it was asked for
+    return best -> return x + best
+every value moves equally far, by the sign: the shortest way in the other norm, not Euclidean
+    -f / (w @ w) * w -> -f / w.abs().sum() * w.sign()
+    r.norm() < best.norm() -> r.abs().max() < best.abs().max()
+the border of c with nothing is taken, where its score is 0; a border has another class behind it
+    weights[k] - weights[c], scores[k] - scores[c] -> weights[c], scores[c]
+"""
 
 
-@SUCCESS.mistake("nothing is saved: some differences are finer than a level and would not survive in a file")
-def never_saved(images, attacked, weights, labels):
-    before = (images.flatten(1) @ weights.T).argmax(dim=1) == labels
-    after = (attacked.flatten(1) @ weights.T).argmax(dim=1) == labels
-    return (~after[before]).float().mean()
+@my_way_to_the_border.expect
+def by_least_squares(x, weights, bias):
+    image, w, b = x.double().numpy(), weights.double().numpy(), bias.double().numpy()
+    first = np.argmax(w @ image + b)
+    ways = []
+    for k in set(range(len(b))) - {int(first)}:
+        plane, missing = (w[k] - w[first])[None], -((w[k] - w[first]) @ image + b[k] - b[first])
+        ways.append(
+            np.linalg.lstsq(plane, np.array([missing]), rcond=None)[0]
+        )  # of all solutions the shortest
+    return torch.from_numpy(min(ways, key=np.linalg.norm))
 
 
-@SUCCESS.mistake("the levels are cut off, as .to(torch.uint8) does, which darkens the image: round()")
-def cut_off(images, attacked, weights, labels):
-    saved = (255 * attacked).to(torch.uint8) / 255
-    before = (images.flatten(1) @ weights.T).argmax(dim=1) == labels
-    after = (saved.flatten(1) @ weights.T).argmax(dim=1) == labels
-    return (~after[before]).float().mean()
-
-
-@SUCCESS.mistake("this is the share that stays right, the net's accuracy under attack; success is the rest")
-def what_stays_right(images, attacked, weights, labels):
-    saved = (255 * attacked).round() / 255
-    before = (images.flatten(1) @ weights.T).argmax(dim=1) == labels
-    after = (saved.flatten(1) @ weights.T).argmax(dim=1) == labels
-    return after[before].float().mean()
+@my_way_to_the_border.inputs
+def some_borders():
+    weights = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, -3.0]])
+    yield torch.tensor([0.5, 0.5]), weights, torch.tensor([0.0, -0.5, 0.0])
+    for d, classes, seed in (3, 3, 1), (12, 5, 2), (48, 16, 6):
+        steep = torch.linspace(0.3, 3.0, classes)[:, None]  # the classes' scores rise at different rates
+        weights, bias = steep * normal(classes, d, seed=seed + 1), normal(classes, seed=seed + 2)
+        yield normal(d, seed=seed).sigmoid(), weights, bias

@@ -5,24 +5,12 @@ from decimal import Decimal, localcontext
 import numpy as np
 import torch
 
-from .blind_spot import SEEN
-from .colour_mask import MASKED
-from .frame import Exercise
-from .next_level import DRAW
-
-__all__ = ["DRAW", "LIKELIHOOD", "MASKED", "SEEN"]
+from .exercise import Exercise, normal, uniform
 
 
-def _random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-LIKELIHOOD = Exercise(
-    "10.1",
-    "How probable is this image?",
-    difficulty=1,
-    minutes=10,
-    trains="a softmax for every value, a sum of logs, and what is counted in bits per dimension",
+@Exercise(
+    "10.1 · How probable is this image?",
+    "●○○○○ · 10 minutes · trains: a softmax for every value, a sum of logs, and what is counted in bits per dimension",
     against="the probabilities multiplied with each other, in numbers of 50 digits",
     praise="Logs add up over every value of the image; the bits are shared among them.",
     hints=(
@@ -35,9 +23,6 @@ LIKELIHOOD = Exercise(
         "torch.stack([nats, bits], dim=1) puts them side by side.",
     ),
 )
-
-
-@LIKELIHOOD.stub
 def my_likelihood(logits, pixels):
     """The log-likelihood of each image in nats, and its bits per dimension: (n, 2).
 
@@ -45,11 +30,6 @@ def my_likelihood(logits, pixels):
     (one colour at one place), never below 0. logits: (n, levels, c, h, w), before the softmax, from a net that sees at
     each place only what comes before it. pixels: LongTensor (n, c, h, w), the levels that are there.
     """
-    raise NotImplementedError
-
-
-@LIKELIHOOD.solve
-def sum_of_logs(logits, pixels):
     logs = logits.log_softmax(dim=1).gather(1, pixels[:, None])  # (n, 1, c, h, w)
     nats = logs.flatten(1).sum(dim=1)
     dimensions = pixels[0].numel()
@@ -57,7 +37,27 @@ def sum_of_logs(logits, pixels):
     return torch.stack([nats, bits], dim=1)
 
 
-@LIKELIHOOD.expect
+my_likelihood.wrong = """
+the first column is a mean over the values; the image is all of them at once: add up
+    [nats, bits] -> [nats / dimensions, bits]
+the second column is in nats; a bit is log(2) nats, so divide by 0.6931
+    / torch.log(torch.tensor(2.0)) ->
+you multiply by log(2); more bits are needed than nats, since a bit is the smaller unit
+    / torch.log -> * torch.log
+your bits are for a place, h * w of them; each colour is a dimension: c * h * w
+    pixels[0].numel() -> pixels[0, 0].numel()
+the sign of the nats is turned: a log-probability is at most 0; what a coder needs is minus that
+    [nats, bits] -> [-nats, bits]
+the logits are added up as they are; a level is probable only beside the other levels: log_softmax(dim=1)
+    .log_softmax(dim=1).gather -> .gather
+the whole batch has one number; each image has its own: sum over its own values
+    logs.flatten(1).sum(dim=1) -> logs.flatten(1).sum(dim=1).mean().expand(len(logs))
+a floor under the probability, such as + 1e-8, hides how wrong the net is where it is sure: log_softmax
+    logits.log_softmax(dim=1).gather(1, pixels[:, None]) -> (logits.softmax(1).gather(1, pixels[:, None]) + 1e-8).log()
+"""
+
+
+@my_likelihood.expect
 def in_fifty_digits(logits, pixels):
     rows = []
     with localcontext(prec=50):
@@ -71,80 +71,247 @@ def in_fifty_digits(logits, pixels):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-@LIKELIHOOD.inputs
+@my_likelihood.inputs
 def some_predictions():
-    tiny = {
-        "logits": torch.tensor([1.0, 3.0, 1.0, 1.0]).log().view(1, 2, 1, 1, 2),
-        "pixels": torch.tensor([0, 1]).view(1, 1, 1, 2),
-    }
-    more = []
-    for n, levels, c, h, w, scale in ((2, 3, 1, 2, 3, 2.0), (4, 6, 3, 3, 4, 40.0)):
-        generator = torch.Generator().manual_seed(n)
+    yield torch.tensor([1.0, 3.0, 1.0, 1.0]).log().view(1, 2, 1, 1, 2), torch.tensor([0, 1]).view(1, 1, 1, 2)
+    for n, levels, c, h, w, scale in (2, 3, 1, 2, 3, 2.0), (4, 6, 3, 3, 4, 40.0):
         sure = torch.linspace(0.2, 1.0, n).view(n, 1, 1, 1, 1) * scale  # sure, and wrong at some places
-        more.append(
-            {
-                "logits": sure * _random(n, levels, c, h, w, seed=n + 1),
-                "pixels": torch.randint(levels, (n, c, h, w), generator=generator),
-            }
-        )
-    return [tiny, *more]
+        pixels = torch.randint(levels, (n, c, h, w), generator=torch.Generator().manual_seed(n))
+        yield sure * normal(n, levels, c, h, w, seed=n + 1), pixels
 
 
-@LIKELIHOOD.mistake("the first column is a mean over the values; the image is all of them at once: add up")
-def a_mean_of_logs(logits, pixels):
-    logs = logits.log_softmax(dim=1).gather(1, pixels[:, None]).flatten(1)
-    bits = -logs.mean(dim=1) / torch.log(torch.tensor(2.0))
-    return torch.stack([logs.mean(dim=1), bits], dim=1)
-
-
-@LIKELIHOOD.mistake("the second column is in nats; a bit is log(2) nats, so divide by 0.6931")
-def nats_per_dimension(logits, pixels):
-    nats = logits.log_softmax(dim=1).gather(1, pixels[:, None]).flatten(1).sum(dim=1)
-    return torch.stack([nats, -nats / pixels[0].numel()], dim=1)
-
-
-@LIKELIHOOD.mistake("you multiply by log(2); more bits are needed than nats, since a bit is the smaller unit")
-def times_log_two(logits, pixels):
-    nats = logits.log_softmax(dim=1).gather(1, pixels[:, None]).flatten(1).sum(dim=1)
-    return torch.stack([nats, -nats / pixels[0].numel() * torch.log(torch.tensor(2.0))], dim=1)
-
-
-@LIKELIHOOD.mistake("your bits are for a place, h * w of them; each colour is a dimension: c * h * w")
-def bits_per_place(logits, pixels):
-    nats = logits.log_softmax(dim=1).gather(1, pixels[:, None]).flatten(1).sum(dim=1)
-    bits = -nats / pixels[0, 0].numel() / torch.log(torch.tensor(2.0))
-    return torch.stack([nats, bits], dim=1)
-
-
-@LIKELIHOOD.mistake(
-    "the sign of the nats is turned: a log-probability is at most 0; what a coder needs is minus that"
+@Exercise(
+    "10.2 · Draw the next pixel",
+    "●●○○○ · 12 minutes · trains: a draw from a distribution by one uniform number, and what temperature divides",
+    against="pieces of that length laid end to end, one after another in Python",
+    praise="A level is drawn as often as it is probable, and a lower temperature makes the probable ones more so.",
+    hints=(
+        "Temperature divides the logits, before the softmax: p = (logits / temperature).softmax(dim=1).",
+        "Lay the levels' probabilities end to end from 0 to 1, in the order of the levels. The drawn level is the one "
+        "whose piece u falls on. The pieces end at p.cumsum(dim=1).",
+        "The level's number is the number of pieces that end at or before u: (p.cumsum(dim=1) <= u[:, "
+        "None]).sum(dim=1).",
+    ),
 )
-def cost_not_likelihood(logits, pixels):
-    cost = torch.nn.functional.cross_entropy(logits, pixels, reduction="none").flatten(1).sum(dim=1)
-    return torch.stack([cost, cost / pixels[0].numel() / torch.log(torch.tensor(2.0))], dim=1)
+def my_draw(logits, u, temperature):
+    """The level that is drawn for each pixel, LongTensor (n,), by inverting the cumulative distribution.
+
+    The levels' probabilities are laid end to end from 0 to 1, level 0 first; the drawn one is the one u falls on.
+    Probabilities: the softmax of the logits divided by the temperature. logits: (n, levels). u: (n,), uniform draws
+    from [0, 1), already made; none is on a border. temperature: a number above 0.
+    """
+    p = (logits / temperature).softmax(dim=1)
+    return (p.cumsum(dim=1) <= u[:, None]).sum(dim=1)
 
 
-@LIKELIHOOD.mistake(
-    "the logits are added up as they are; a level is probable only beside the other levels: log_softmax(dim=1)"
+my_draw.wrong = """
+the temperature is multiplied; a low one has to make the net more decided: divide by it
+    logits / temperature -> logits * temperature
+the temperature does nothing here: divided after the softmax it cancels; divide the logits
+    (logits / temperature).softmax(dim=1) -> logits.softmax(dim=1)
+this is the most probable level, whatever u is; that is no draw: every image would be the same
+    return logits.argmax(dim=1)
+this is the last level whose piece ends before u; u falls on the one after it
+    .sum(dim=1) -> .sum(dim=1).sub(1).clamp(min=0)
+the pieces are laid from 1 downwards, with 1 - u; level 0 comes first: p.cumsum(dim=1) against u
+    <= u[:, None] -> <= 1 - u[:, None]
+the levels are taken in the order of their probability; they keep their own order, level 0 first
+    p, order = (logits / temperature).softmax(dim=1).sort(dim=1, descending=True)
+    return order.gather(1, (p.cumsum(dim=1) <= u[:, None]).sum(dim=1, keepdim=True))[:, 0]
+u is stretched to the number of levels, so all are drawn equally often: the net has no say
+    return (u * logits.shape[1]).long()
+"""
+
+
+@my_draw.expect
+def end_to_end(logits, u, temperature):
+    found = []
+    for each, left in zip(logits.double().numpy(), u.double().tolist(), strict=True):
+        weights = np.exp((each - each.max()) / temperature)
+        left *= weights.sum()
+        for level, weight in enumerate(weights):
+            left -= weight
+            if left < 0:
+                found.append(level)
+                break
+    return torch.tensor(found)
+
+
+@my_draw.inputs
+def some_draws():
+    yield torch.tensor([[1.0, 3.0, 1.0]]).log(), torch.tensor([0.15]), 0.5
+    few = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 3.0]])
+    yield few, torch.tensor([0.5, 0.1, 0.9]), 2.0
+    for logits, temperature, seed in (normal(300, 8, seed=3), 1.7, 1), (60 * normal(40, 5, seed=4), 0.4, 2):
+        u = uniform(len(logits), seed=seed)
+        ends = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)
+        far = (ends - u[:, None]).abs().amin(dim=1) > 1e-5  # no rounding can move these to another level
+        yield logits[far], u[far], temperature
+
+
+@Exercise(
+    "10.3 · No look ahead",
+    "●●●○○ · 15 minutes · trains: the order of the values of an image, and the one place where types A and B differ",
+    against="the order of all values, counted one by one in numpy",
+    praise="Each value hears of those before it, and of no other.",
+    hints=(
+        "Start from a mask of ones in the shape of the weights. The centre is at rows // 2, columns // 2. Gone are "
+        "all rows below it, and in its own row all columns to the right: 0.",
+        "The centre is where the colours count. Which colour does a channel have? With n channels in k blocks: "
+        "torch.arange(n) // (n // k).",
+        "At the centre an output hears of an input whose colour comes earlier. In type B also of its own colour, "
+        "which in later layers holds only what the first, of type A, let in.",
+        "allowed = of_input < of_output[:, None] for type A, <= for type B: (out, in), as the weights have it. It "
+        "goes into mask[:, :, row, column].",
+    ),
 )
-def logits_as_logs(logits, pixels):
-    nats = logits.gather(1, pixels[:, None]).flatten(1).sum(dim=1)
-    bits = -nats / pixels[0].numel() / torch.log(torch.tensor(2.0))
-    return torch.stack([nats, bits], dim=1)
+def my_masked_weights(weights, kind, colours):
+    """The weights of a convolution with 0 wherever a value would hear of itself or of a later one.
+
+    Order: rows from the top, in a row from the left, at a place the colours from the first to the last. Channels come
+    in blocks of equal size, one for each colour in order, at the input and at the output. kind "A": nothing of its own
+    colour at its own place. kind "B": that is allowed. weights: (out, in, rows, columns), rows and columns odd.
+    """
+    outputs, inputs, rows, columns = weights.shape
+    row, column = rows // 2, columns // 2
+    mask = torch.ones_like(weights)
+    mask[:, :, row + 1 :] = 0
+    mask[:, :, row, column + 1 :] = 0
+    of_output = torch.arange(outputs) // (outputs // colours)
+    of_input = torch.arange(inputs) // (inputs // colours)
+    allowed = of_input < of_output[:, None] if kind == "A" else of_input <= of_output[:, None]  # (out, in)
+    mask[:, :, row, column] = allowed.to(weights.dtype)
+    return weights * mask
 
 
-@LIKELIHOOD.mistake("the whole batch has one number; each image has its own: sum over its own values")
-def one_for_the_batch(logits, pixels):
-    cost = torch.nn.functional.cross_entropy(logits, pixels)  # its mean over images and values
-    both = torch.stack([-cost * pixels[0].numel(), cost / torch.log(torch.tensor(2.0))])
-    return both.expand(len(pixels), 2)
+my_masked_weights.wrong = """
+A and B have changed places: A, for the first layer, is the one that hides the value itself
+    kind == "A" -> kind == "B"
+at the centre the colours have no order: A hides them all, B shows all; earlier ones are known, later ones not
+    allowed.to(weights.dtype) -> float(kind == "B")
+input and output are mixed up at the centre: weights are (out, in), and the input must be earlier
+    of_input < of_output -> of_input > of_output
+    of_input <= of_output -> of_input >= of_output
+the colours take turns, channel by channel; here each colour has a block of channels
+    // (outputs // colours) -> % colours
+    // (inputs // colours) -> % colours
+the rows below are closed, but in its own row the value hears of what comes to the right of it: that is later
+    mask[:, :, row, column + 1 :] = 0 ->
+everything to the right is closed, in the rows above too; what stands there is already known
+    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, :, column + 1 :] = 0
+the kernel is turned round, as a true convolution has it; torch does not flip: its first row lies above
+    mask[:, :, row + 1 :] = 0 -> mask[:, :, :row] = 0
+    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, row, :column] = 0
+"""
 
 
-@LIKELIHOOD.mistake(
-    "a floor under the probability, such as + 1e-8, hides how wrong the net is where it is sure: log_softmax"
+@my_masked_weights.expect
+def by_counting(weights, kind, colours):
+    """Give every value in the kernel's window its number, and compare."""
+    found = weights.double().numpy().copy()
+    outputs, inputs, rows, columns = found.shape
+    for o, i, r, c in np.ndindex(found.shape):
+        own = (rows // 2 * columns + columns // 2) * colours + o * colours // outputs
+        other = (r * columns + c) * colours + i * colours // inputs
+        if other > own or (other == own and kind == "A"):
+            found[o, i, r, c] = 0
+    return torch.from_numpy(found)
+
+
+@my_masked_weights.inputs
+def some_kernels():
+    for shape, kind, colours in ((1, 1, 3, 3), "A", 1), ((3, 3, 1, 1), "B", 3), ((3, 3, 1, 1), "A", 3):
+        yield torch.arange(1.0, 10.0).view(shape), kind, colours
+    yield normal(6, 3, 3, 5, seed=1), "A", 3
+    yield normal(6, 12, 5, 3, seed=2), "B", 3
+    yield normal(4, 2, 3, 3, seed=3), "B", 2
+    yield normal(4, 4, 3, 3, seed=4), "A", 1
+
+
+@Exercise(
+    "10.4 · What can it see?",
+    "●●●●○ · 20 minutes · trains: how masks add up over layers, and how pixels that came before can stay unseen",
+    against="the gradient of such a stack with respect to its input",
+    praise="Layer by layer back to the image, and what no path leads to is the blind spot.",
+    hints=(
+        "Go backwards. At the top one place is marked. For each layer, the last one first: which places below feed "
+        "the places that are marked now?",
+        "Entry [i, j] of a mask of (rows, columns) looks at the place i - rows // 2 further down and j - columns // 2 "
+        "further right: negative is up and left.",
+        "Three loops: for mask in reversed(masks), for r, c in seen.nonzero().tolist(), for i, j in "
+        "mask.nonzero().tolist(). Mark the new places in a new map; the old one counts no more.",
+        "A place outside of the map does not exist, in any layer: beyond the border are zeros, and no path leads "
+        "through them. Leave it out at once.",
+    ),
 )
-def with_a_floor(logits, pixels):
-    p = logits.softmax(dim=1).gather(1, pixels[:, None]).flatten(1)
-    nats = (p + 1e-8).log().sum(dim=1)
-    bits = -nats / pixels[0].numel() / torch.log(torch.tensor(2.0))
-    return torch.stack([nats, bits], dim=1)
+def my_view(masks, row, column, size):
+    """Which pixels reach the unit at (row, column) of the last layer: a map of True and False, (h, w).
+
+    The stack: one channel, convolutions one after the other, each with zeros beyond the border so that all maps are as
+    large as the image. masks: a list, the first layer's first, each (rows, columns), both odd, with 1 where the layer's
+    weight is not 0 and 0 where it is closed. As in torch, kernels are not flipped. size: (h, w).
+    """
+    seen = torch.zeros(size, dtype=torch.bool)
+    seen[row, column] = True
+    for mask in reversed(masks):
+        below = torch.zeros_like(seen)
+        for r, c in seen.nonzero().tolist():
+            for i, j in mask.nonzero().tolist():
+                y, x = r + i - mask.shape[0] // 2, c + j - mask.shape[1] // 2
+                if 0 <= y < size[0] and 0 <= x < size[1]:
+                    below[y, x] = True
+        seen = below
+    return seen
+
+
+my_view.wrong = """
+this is all that comes before it within reach; but no path leads from some of it to the unit: follow the paths
+    up, aside = (sum(mask.shape[axis] // 2 for mask in masks) for axis in (0, 1))
+    y, x = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
+    earlier = (y < row) | ((y == row) & (x < column))
+    return earlier & (y >= row - up) & ((x - column).abs() <= aside)
+this is what the unit reaches, below and to the right; asked is what reaches it: turn the way round
+    reversed(masks) -> masks
+    r + i - mask.shape[0] // 2, c + j - mask.shape[1] // 2 -> r - i + mask.shape[0] // 2, c - j + mask.shape[1] // 2
+what was marked stays marked, though no weight carries it on: the unit sees itself, which type A forbids
+    below = torch.zeros_like(seen) -> below = seen
+paths wrap round the border, to the other side of the picture; beyond the border are zeros
+    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
+    below[y, x] -> below[y % size[0], x % size[1]]
+only one layer is asked, the last; what it looks at has looked at something itself: go on to the image
+    reversed(masks) -> masks[-1:]
+paths lead through places outside of the picture and back; in every layer there are only zeros out there
+    torch.zeros(size, -> torch.zeros(size[0] + 40, size[1] + 40,
+    seen[row, column] -> seen[row + 20, column + 20]
+    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
+    return seen -> return seen[20 : size[0] + 20, 20 : size[1] + 20]
+the first layer is asked first, as if it were the top; going backwards, the last one comes first
+    reversed(masks) -> masks
+"""
+
+
+@my_view.expect
+def by_the_gradient(masks, row, column, size):
+    with torch.enable_grad():
+        image = torch.ones(1, 1, *size, dtype=torch.float64, requires_grad=True)
+        maps = image
+        for mask in masks:
+            maps = torch.nn.functional.conv2d(maps, mask[None, None].double(), padding="same")
+        (gradient,) = torch.autograd.grad(maps[0, 0, row, column], image)
+    return gradient[0, 0] > 0  # counts the paths
+
+
+@my_view.inputs
+def some_stacks():
+    a, b = (torch.arange(9) < 4).long().view(3, 3), (torch.arange(9) < 5).long().view(3, 3)
+    wide = (torch.arange(25) < 12).long().view(5, 5)
+    above, corners, left = (torch.zeros(3, 3, dtype=torch.long) for _ in range(3))
+    above[0], corners[0, ::2], left[1, 0] = 1, 1, 1
+    yield [a, b], 2, 1, (3, 4)
+    yield [a], 1, 0, (3, 3)
+    yield [corners, left], 2, 3, (4, 4)
+    yield [left, corners], 2, 3, (4, 4)
+    yield [above, b, corners, corners], 4, 6, (6, 8)
+    yield [a, b, b, b], 5, 8, (7, 9)
+    yield [wide, b, corners], 6, 4, (8, 12)
+    yield [wide, left[1:2], b], 5, 0, (6, 5)

@@ -1,25 +1,16 @@
 """Exercises of notebook 11: the two terms of a VAE's bound, a decoder over levels, and a tighter bound."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import torch
 
-from .frame import Exercise
-from .importance_bound import BOUND
-from .logistic_levels import LEVELS
-
-__all__ = ["BOUND", "GRADIENT", "KL", "LEVELS"]
+from .exercise import Exercise, normal
 
 
-def _random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-KL = Exercise(
-    "11.1",
-    "What a code costs",
-    difficulty=1,
-    minutes=10,
-    trains="the KL divergence of two Gaussians, and what an encoder's second output stands for",
+@Exercise(
+    "11.1 · What a code costs",
+    "●○○○○ · 10 minutes · trains: the KL divergence of two Gaussians, and what an encoder's second output stands for",
     against="the integral of q log(q / p), added up on a fine grid",
     praise="A code that is the prior costs nothing; being sure costs, and being far away does.",
     hints=(
@@ -30,24 +21,35 @@ KL = Exercise(
         "likelihood beside it is a sum, too.",
     ),
 )
-
-
-@KL.stub
 def my_kl(mean, log_variance):
     """The KL divergence from each image's code to the prior, KL(q || p), in nats: (n,).
 
     q: a Gaussian of independent numbers, with these means and variances. p: as many standard normal numbers.
     mean: (n, latent). log_variance: (n, latent), the natural logarithm of the variance.
     """
-    raise NotImplementedError
-
-
-@KL.solve
-def sum_over_the_code(mean, log_variance):
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
 
 
-@KL.expect
+my_kl.wrong = """
+the second output is taken for the logarithm of the *standard deviation*; it is the variance's
+    log_variance. -> (2 * log_variance).
+    - log_variance -> - 2 * log_variance
+the half is missing: both terms of a Gaussian's logarithm have one
+    0.5 * ->
+this is a mean over the latent numbers; each of them costs, so add them up, as the likelihood is
+    .sum(dim=1) -> .mean(dim=1)
+the sign is turned: this is what the bound gains, -KL; a KL divergence is never below 0
+    0.5 -> -0.5
+this is KL(p || q), the other way round: the mean over the *code* is asked, q log(q / p)
+    return 0.5 * ((1 + mean.square()) / log_variance.exp() - 1 + log_variance).sum(dim=1)
+only the means cost something here; a code that is surer than the prior costs as well
+    return 0.5 * mean.square().sum(dim=1)
+the whole batch has one number, its mean; each image has its own cost
+    .sum(dim=1) -> .sum(dim=1).mean().expand(len(mean))
+"""
+
+
+@my_kl.expect
 def on_a_grid(mean, log_variance):
     m = mean.double().numpy()[..., None]
     deviation = np.exp(log_variance.double().numpy() / 2)[..., None]
@@ -57,60 +59,17 @@ def on_a_grid(mean, log_variance):
     return torch.from_numpy(np.trapezoid(np.exp(log_q) * (log_q - log_p), z, axis=-1).sum(-1))
 
 
-@KL.inputs
+@my_kl.inputs
 def some_codes():
-    tiny = {"mean": torch.tensor([[1.0, 0.0]]), "log_variance": torch.tensor([[1.0, 0.2]]).log()}
-    few = {
-        "mean": torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, -1.0]]),
-        "log_variance": torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.5]]),
-    }
-    return [tiny, few, {"mean": _random(6, 8), "log_variance": 2 * _random(6, 8, seed=1) - 1}]
+    yield torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.2]]).log()
+    yield torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.5]])
+    yield normal(6, 8), 2 * normal(6, 8, seed=1) - 1
 
 
-@KL.mistake("the second output is taken for the logarithm of the *standard deviation*; it is the variance's")
-def log_of_the_deviation(mean, log_variance):
-    return 0.5 * ((2 * log_variance).exp() + mean.square() - 1 - 2 * log_variance).sum(dim=1)
-
-
-@KL.mistake("the half is missing: both terms of a Gaussian's logarithm have one")
-def without_the_half(mean, log_variance):
-    return (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
-
-
-@KL.mistake(
-    "this is a mean over the latent numbers; each of them costs, so add them up, as the likelihood is"
-)
-def mean_over_the_code(mean, log_variance):
-    return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).mean(dim=1)
-
-
-@KL.mistake("the sign is turned: this is what the bound gains, -KL; a KL divergence is never below 0")
-def what_the_bound_gains(mean, log_variance):
-    return -0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
-
-
-@KL.mistake("this is KL(p || q), the other way round: the mean over the *code* is asked, q log(q / p)")
-def the_other_way_round(mean, log_variance):
-    return 0.5 * ((1 + mean.square()) / log_variance.exp() - 1 + log_variance).sum(dim=1)
-
-
-@KL.mistake("only the means cost something here; a code that is surer than the prior costs as well")
-def the_means_alone(mean, log_variance):
-    return 0.5 * mean.square().sum(dim=1)
-
-
-@KL.mistake("the whole batch has one number, its mean; each image has its own cost")
-def one_for_the_batch(mean, log_variance):
-    cost = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
-    return cost.mean().expand(len(mean))
-
-
-GRADIENT = Exercise(
-    "11.2",
-    "The gradient through a draw",
-    difficulty=2,
-    minutes=12,
-    trains="what reparametrisation makes of a draw: a sum and a product, through which a gradient goes",
+@Exercise(
+    "11.2 · The gradient through a draw",
+    "●●○○○ · 12 minutes · trains: what reparametrisation makes of a draw: a sum and a product, through which a "
+    "gradient goes",
     against="finite differences: both outputs moved a little, with the same noise",
     praise="The noise stays what it is; the mean shifts the code, the variance stretches it.",
     hints=(
@@ -120,13 +79,10 @@ GRADIENT = Exercise(
         "draws, dim=0.",
         "Clone both outputs and .requires_grad_(). Images do not meet each other, so the sum over images is one "
         "number whose gradient has each image's own: torch.autograd.grad(score.sum(), (mean, log_variance)).",
-        "torch.stack([to_mean, to_log_variance], dim=1) puts them side by side. By hand: the gradient to z is "
-        "(x - z @ weights.T) @ weights; to log_variance it is that times 0.5 * deviation * noise.",
+        "torch.stack([to_mean, to_log_variance], dim=1) puts them side by side. By hand: the gradient to z is (x - z "
+        "@ weights.T) @ weights; to log_variance it is that times 0.5 * deviation * noise.",
     ),
 )
-
-
-@GRADIENT.stub
 def my_gradient(mean, log_variance, noise, weights, x):
     """How each image's score changes with the encoder's two outputs: (n, 2, latent), first mean, then log_variance.
 
@@ -134,18 +90,34 @@ def my_gradient(mean, log_variance, noise, weights, x):
     linear decoder's log-likelihood up to a constant. mean, log_variance: (n, latent), the latter the natural logarithm
     of the variance. noise: (draws, n, latent), standard normal, already drawn. weights W: (d, latent). x: (n, d).
     """
-    raise NotImplementedError
-
-
-@GRADIENT.solve
-def through_a_sum_and_a_product(mean, log_variance, noise, weights, x):
     mean, log_variance = mean.clone().requires_grad_(), log_variance.clone().requires_grad_()
     z = mean + (0.5 * log_variance).exp() * noise  # (draws, n, latent)
     score = -0.5 * (x - z @ weights.T).square().sum(dim=-1).mean(dim=0)  # (n,)
     return torch.stack(torch.autograd.grad(score.sum(), (mean, log_variance)), dim=1)
 
 
-@GRADIENT.expect
+my_gradient.wrong = """
+the variance takes the place of the standard deviation: z = mean + (log_variance / 2).exp() * noise
+    (0.5 * log_variance).exp() -> log_variance.exp()
+the second row is to the standard deviation; log_variance moves it by half of itself: times 0.5 * deviation
+    z = mean + (0.5 * log_variance).exp() -> deviation = (0.5 * log_variance).exp(); z = mean + deviation
+    score.sum(), (mean, log_variance) -> score.sum(), (mean, deviation)
+no gradient reaches log_variance: the stretched noise was drawn as one number; keep deviation * noise apart
+    (0.5 * log_variance).exp() * noise -> ((0.5 * log_variance).exp() * noise).detach() + 0 * log_variance
+this is the gradient at the mean of the code, without noise: a plain autoencoder's
+    * noise -> * 0 * noise
+the draws are added up; the score is their mean, whatever their number
+    .mean(dim=0) -> .sum(dim=0)
+this is the gradient of the loss, downhill; the score itself was asked, which has the other sign
+    -0.5 -> 0.5
+this is the score times the gradient of log q, the estimate that needs no decoder's gradient; its noise is larger
+    deviation = (0.5 * log_variance).exp()
+    score = -0.5 * (x - (mean + deviation * noise) @ weights.T).square().sum(dim=-1, keepdim=True)
+    return torch.stack([score * noise / deviation, score * 0.5 * (noise.square() - 1)], dim=2).mean(dim=0)
+"""
+
+
+@my_gradient.expect
 def by_finite_differences(mean, log_variance, noise, weights, x):
     outputs = np.stack([mean.double().numpy(), log_variance.double().numpy()], 1)  # (n, 2, latent)
     noise, weights, x = (each.double().numpy() for each in (noise, weights, x))
@@ -163,86 +135,171 @@ def by_finite_differences(mean, log_variance, noise, weights, x):
     return torch.from_numpy(found)
 
 
-@GRADIENT.inputs
+@my_gradient.inputs
 def some_encoders():
-    tiny = {
-        "mean": torch.tensor([[1.0]]),
-        "log_variance": torch.tensor([[0.25]]).log(),
-        "noise": torch.tensor([[[1.0]]]),
-        "weights": torch.tensor([[1.0]]),
-        "x": torch.tensor([[2.5]]),
-    }
-    few = {
-        "mean": torch.tensor([[0.5, -1.0]]),
-        "log_variance": torch.tensor([[0.0, 1.0]]),
-        "noise": torch.tensor([[[1.0, 0.5]], [[-2.0, 1.5]]]),
-        "weights": torch.tensor([[1.0, -0.5], [0.5, 2.0]]),
-        "x": torch.tensor([[2.0, -3.0]]),
-    }
-    more = {
-        "mean": _random(5, 4),
-        "log_variance": _random(5, 4, seed=1),
-        "noise": _random(3, 5, 4, seed=2),
-        "weights": _random(6, 4, seed=3),
-        "x": 2 * _random(5, 6, seed=4),
-    }
-    return [tiny, few, more]
+    one = torch.ones(1, 1)
+    yield one, torch.tensor([[0.25]]).log(), one[None], one, torch.tensor([[2.5]])
+    mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])
+    noise, weights = torch.tensor([[[1.0, 0.5]], [[-2.0, 1.5]]]), torch.tensor([[1.0, -0.5], [0.5, 2.0]])
+    yield mean, log_variance, noise, weights, torch.tensor([[2.0, -3.0]])
+    mean, log_variance, noise = normal(5, 4), normal(5, 4, seed=1), normal(3, 5, 4, seed=2)
+    yield mean, log_variance, noise, normal(6, 4, seed=3), 2 * normal(5, 6, seed=4)
 
 
-@GRADIENT.mistake(
-    "the variance takes the place of the standard deviation: z = mean + (log_variance / 2).exp() * noise"
+@Exercise(
+    "11.3 · A bell over levels",
+    "●●●○○ · 15 minutes · trains: a probability of levels made of a density: what a level gathers, the ends, and a "
+    "log that stays finite",
+    against="scipy's logistic density, added up over each level",
+    praise="The levels' probabilities add up to 1, and no level is impossible.",
+    hints=(
+        "Level k gathers what lies between k - 1/2 and k + 1/2: sigmoid(upper) - sigmoid(lower), where upper = (k + "
+        "0.5 - mean) / scale and lower = (k - 0.5 - mean) / scale.",
+        "The ends are open: level 0 gathers all below 1/2, sigmoid(upper), and the last one all above its lower edge, "
+        "1 - sigmoid(lower) = sigmoid(-lower). torch.where(pixels == 0, ..., ...).",
+        "Far from the mean both sigmoids are 0, or both 1, and the log of their difference is minus infinity. But "
+        "sigmoid(a) - sigmoid(b) = sigmoid(a) * sigmoid(-b) * (1 - exp(b - a)): multiply it out.",
+        "In logs, with a - b = 1 / scale: logsigmoid(upper) + logsigmoid(-lower) + log1p(-exp(-1 / scale)). At the "
+        "ends only one of the first two remains. torch.nn.functional.logsigmoid.",
+    ),
 )
-def variance_times_noise(mean, log_variance, noise, weights, x):
-    mean, log_variance = mean.clone().requires_grad_(), log_variance.clone().requires_grad_()
-    z = mean + log_variance.exp() * noise
-    score = -0.5 * (x - z @ weights.T).square().sum(dim=-1).mean(dim=0)
-    return torch.stack(torch.autograd.grad(score.sum(), (mean, log_variance)), dim=1)
+def my_log_levels(pixels, mean, log_scale, levels):
+    """The log-probability of each pixel's level in nats, in the shape of `pixels`; finite for every level.
+
+    A number is drawn from a logistic distribution, whose distribution function is sigmoid((x - mean) / scale), and
+    rounded to the nearest of the levels 0, 1, ..., levels - 1: what falls below 0 becomes 0, what falls above the last
+    becomes the last. pixels: LongTensor, any shape. mean, log_scale: as large, in units of levels. levels: 3 or more.
+    """
+    logsigmoid, scale = torch.nn.functional.logsigmoid, log_scale.exp()
+    below = logsigmoid((pixels + 0.5 - mean) / scale)  # log of what lies below the upper edge
+    above = logsigmoid(-(pixels - 0.5 - mean) / scale)
+    between = below + above + torch.log1p(-torch.exp(-1 / scale))
+    return torch.where(pixels == 0, below, torch.where(pixels == levels - 1, above, between))
 
 
-@GRADIENT.mistake(
-    "the second row is to the standard deviation; log_variance moves it by half of itself: times 0.5 * deviation"
+my_log_levels.wrong = """
+the ends are treated like the rest; level 0 gathers all below it, the last one all above it
+    torch.where(pixels == 0, below, torch.where(pixels == levels - 1, above, between)) -> between
+this is the density at the level, which may exceed 1; a probability gathers a whole step of it
+    away, logsigmoid = (pixels - mean) / log_scale.exp(), torch.nn.functional.logsigmoid
+    return logsigmoid(away) + logsigmoid(-away) - log_scale
+a level gathers from itself to the next one; rounding gathers half a step on either side
+    pixels + 0.5 -> pixels + 1
+    pixels - 0.5 -> pixels
+softplus makes log_scale positive as well, but it is another scale; a logarithm is undone by exp
+    log_scale.exp() -> torch.nn.functional.softplus(log_scale)
+far from the mean the sigmoids' difference is 0, and your floor stands in for it: work in logs from the start
+    below = torch.sigmoid((pixels + 0.5 - mean) / log_scale.exp()).masked_fill(pixels == levels - 1, 1.0)
+    under = torch.sigmoid((pixels - 0.5 - mean) / log_scale.exp()).masked_fill(pixels == 0, 0.0)
+    return (below - under).clamp(min=1e-12).log()
+what falls beyond the ends is thrown away and the rest divided by its sum; it belongs to the two end levels
+    logsigmoid, scale = torch.nn.functional.logsigmoid, log_scale.exp()
+    own = logsigmoid((pixels + 0.5 - mean) / scale) + logsigmoid(-(pixels - 0.5 - mean) / scale)
+    total = logsigmoid((levels - 0.5 - mean) / scale) + logsigmoid((0.5 + mean) / scale)
+    return own - total + torch.log1p(-torch.exp(-1 / scale)) - torch.log1p(-torch.exp(-levels / scale))
+the bell is a Gaussian one, with thinner tails; here the distribution function is a sigmoid
+    bell = torch.distributions.Normal(mean, log_scale.exp())
+    below = bell.cdf(pixels + 0.5).masked_fill(pixels == levels - 1, 1.0)
+    return (below - bell.cdf(pixels - 0.5).masked_fill(pixels == 0, 0.0)).clamp(min=1e-12).log()
+"""
+
+
+@my_log_levels.expect
+def added_up_by_scipy(pixels, mean, log_scale, levels):
+    from scipy.special import logsumexp
+    from scipy.stats import logistic
+
+    k, m, s = (each.double().numpy() for each in (pixels, mean, log_scale.double().exp()))
+    nodes, shares = np.polynomial.legendre.leggauss(60)  # of [-1, 1]; a level is half as wide
+    inside = logistic.logpdf(k[..., None] + nodes / 2, m[..., None], s[..., None])
+    found = logsumexp(inside, b=shares / 2, axis=-1)
+    found = np.where(k == 0, logistic.logcdf(0.5, m, s), found)
+    return torch.from_numpy(np.where(k == levels - 1, logistic.logsf(levels - 1.5, m, s), found))
+
+
+@my_log_levels.inputs
+def some_pixels():
+    def alike(pixels, mean, scale, levels):
+        pixels = torch.tensor(pixels)
+        return pixels, torch.full(pixels.shape, mean), torch.full(pixels.shape, scale).log(), levels
+
+    yield alike([0, 1, 2], 0.5, 1.0, 3)
+    yield alike([0, 1, 2, 3], 0.5, 2.0, 4)
+    yield alike([0, 1, 2, 3], -1.0, 0.7, 4)
+    pixels = torch.randint(17, (4, 1, 5, 6), generator=torch.Generator().manual_seed(1))
+    pixels[0, 0, 0, :4] = torch.tensor([0, 16, 0, 16])
+    yield pixels, 8 + 5 * normal(4, 1, 5, 6, seed=2), 0.5 * normal(4, 1, 5, 6, seed=3), 17
+    yield alike([0, 1, 100], 250.0, 1.5, 256)
+    yield alike([150, 254, 255], 5.0, 1.5, 256)
+
+
+@Exercise(
+    "11.4 · A tighter bound",
+    "●●●●○ · 20 minutes · trains: the log of a mean beside the mean of logs, and sums of numbers that no float can "
+    "hold",
+    against="the weights themselves, added up in numbers of 50 digits",
+    praise="k = 1 is the ELBO, a larger k comes nearer to log p(x), and nothing vanishes on the way.",
+    hints=(
+        "A draw's weight is p(x, z) / q(z): how probable the pair is beside how often z is drawn. Its logarithm is a "
+        "difference: log_joint - log_code.",
+        "Cut the draws into groups of k: .view(n, -1, k). A group's estimate of p(x) is the *mean* of its weights; "
+        "the bound is the logarithm of that.",
+        "exp(-1000) is 0 in any float. torch.logsumexp(w, dim=2) takes the largest out first; a mean instead of a sum "
+        "is log(k) less: - torch.log(torch.tensor(float(k))).",
+        "Every group gives one value of the bound. Their mean, over dim=1, is the answer: outside of the logarithm.",
+    ),
 )
-def to_the_deviation(mean, log_variance, noise, weights, x):
-    z = mean + (0.5 * log_variance).exp() * noise
-    slope = (x - z @ weights.T) @ weights  # to z
-    return torch.stack([slope.mean(dim=0), (slope * noise).mean(dim=0)], dim=1)
+def my_bound(log_joint, log_code, k):
+    """The importance-weighted bound L_k of each image, in nats: (n,), an estimate of a number at most log p(x).
+
+    L_k is the expected logarithm of the mean of k importance weights. Here it is estimated from several groups of k
+    draws: the first k draws are the first group, the next k the second. log_joint: (n, draws), log p(x, z) of each
+    draw. log_code: (n, draws), log q(z | x), from which z was drawn. k divides the number of draws.
+    """
+    w = (log_joint - log_code).view(len(log_joint), -1, k)  # (n, groups, k)
+    return (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))).mean(dim=1)
 
 
-@GRADIENT.mistake(
-    "no gradient reaches log_variance: the stretched noise was drawn as one number; keep deviation * noise apart"
-)
-def a_draw_is_a_wall(mean, log_variance, noise, weights, x):
-    z = mean + (0.5 * log_variance).exp() * noise
-    slope = ((x - z @ weights.T) @ weights).mean(dim=0)
-    return torch.stack([slope, torch.zeros_like(slope)], dim=1)
+my_bound.wrong = """
+this is the ELBO whatever k is: the mean of the logs; within a group the mean comes first, then log
+    return (log_joint - log_code).mean(dim=1)
+the weights of a group are added up; their mean is asked, log(k) less, or the bound grows with k for nothing
+    - torch.log(torch.tensor(float(k))) ->
+all draws make one group here; each k of them give one bound, whose mean comes last, outside the log
+    w = -> k = log_joint.shape[1]; w =
+the best draw of a group stands for its mean; it is at most log(k) too high, but it is no bound
+    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.amax(dim=2)
+log q is left out: z was drawn from q, not evenly, so each draw counts 1 / q(z)
+    log_joint - log_code -> log_joint
+p and q are averaged apart and then divided; a weight is the ratio at *one* z
+    p, q = (each.view(len(each), -1, k).logsumexp(dim=2) for each in (log_joint, log_code))
+    return (p - q).mean(dim=1)
+a group is every so-manieth draw; the first k draws are the first group: view(n, -1, k)
+    -1, k) -> k, -1)
+    dim=2 -> dim=1
+exp of the log-weights is 0 or infinite in a float, and your limit stands in for it: take the largest out first
+    (log_joint - log_code) -> (log_joint - log_code).exp().clamp(1e-30, 1e30)
+    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.mean(dim=2).log()
+"""
 
 
-@GRADIENT.mistake("this is the gradient at the mean of the code, without noise: a plain autoencoder's")
-def at_the_mean(mean, log_variance, noise, weights, x):
-    slope = (x - mean @ weights.T) @ weights
-    return torch.stack([slope, torch.zeros_like(slope)], dim=1)
+@my_bound.expect
+def in_fifty_digits(log_joint, log_code, k):
+    found = []
+    with localcontext(prec=50):
+        for joint, code in zip(log_joint.double().tolist(), log_code.double().tolist(), strict=True):
+            weights = [Decimal(p).exp() / Decimal(q).exp() for p, q in zip(joint, code, strict=True)]
+            means = [sum(weights[first : first + k]) / k for first in range(0, len(weights), k)]
+            found.append(float(sum(mean.ln() for mean in means) / len(means)))
+    return torch.tensor(found, dtype=torch.float64)
 
 
-@GRADIENT.mistake("the draws are added up; the score is their mean, whatever their number")
-def sum_over_the_draws(mean, log_variance, noise, weights, x):
-    z = mean + (0.5 * log_variance).exp() * noise
-    slope = (x - z @ weights.T) @ weights
-    return torch.stack([slope, slope * 0.5 * (0.5 * log_variance).exp() * noise], dim=2).sum(dim=0)
-
-
-@GRADIENT.mistake(
-    "this is the gradient of the loss, downhill; the score itself was asked, which has the other sign"
-)
-def of_the_loss(mean, log_variance, noise, weights, x):
-    z = mean + (0.5 * log_variance).exp() * noise
-    slope = (z @ weights.T - x) @ weights
-    return torch.stack([slope, slope * 0.5 * (0.5 * log_variance).exp() * noise], dim=2).mean(dim=0)
-
-
-@GRADIENT.mistake(
-    "this is the score times the gradient of log q, the estimate that needs no decoder's gradient; its noise is larger"
-)
-def score_times_log_q(mean, log_variance, noise, weights, x):
-    deviation = (0.5 * log_variance).exp()
-    score = -0.5 * (x - (mean + deviation * noise) @ weights.T).square().sum(dim=-1, keepdim=True)
-    return torch.stack([score * noise / deviation, score * 0.5 * (noise.square() - 1)], dim=2).mean(dim=0)
+@my_bound.inputs
+def some_draws():
+    yield torch.tensor([[1.0, 3.0, 4.0, 2.0]]).log(), torch.tensor([[1.0, 1.0, 2.0, 0.5]]).log(), 2
+    log_joint = torch.tensor([[-2.0, -4.0, -3.0, -1.0, -2.5, -5.0]])
+    yield log_joint, torch.tensor([[-1.0, -0.5, -2.0, -3.0, -1.0, -0.5]]), 3
+    for n, draws, k, far in (3, 8, 1, -20.0), (4, 12, 3, -1000.0), (3, 10, 10, 300.0):
+        apart = torch.linspace(0.5, 3.0, n)[:, None]  # how much the draws of an image differ
+        log_joint = far + 60 * torch.arange(n)[:, None] + apart * normal(n, draws, seed=n)
+        yield log_joint, -4 + apart * normal(n, draws, seed=n + 1), k

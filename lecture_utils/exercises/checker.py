@@ -1,25 +1,26 @@
 """Is an answer right, and if not, why? One line, whatever the student's function does."""
 
-import random
 import traceback
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from ..hooks import random_state_kept
+
 SHOWN = 12  # numbers of a tensor that fit into one line
 UNKNOWN = "none of the usual mistakes: follow this input through your function by hand"
 KINDS = {"float": "numbers with a decimal point", "int": "whole numbers", "bool": "True or False"}
+TYPES = {"bool": (bool, np.bool_), "int": (int, np.integer), "float": (float, np.floating)}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """passed: True, False, or None for not attempted. line: what the student reads. cause: function or None."""
+    """passed: True, False, or None for not attempted. line: what the student reads. cause: that of a listed mistake."""
 
     passed: bool | None
     line: str
-    cause: object = None
+    cause: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,69 +39,59 @@ def judge(exercise, function):
     none does, the line says so instead of guessing. Nothing is changed: each call gets fresh copies, and
     the random state is put back.
     """
+    number, name = exercise.number, exercise.name
     if not callable(function):
-        what = type(function).__name__
-        call = f'check("{exercise.number}", {exercise.name})'
-        line = f"give check the function itself, {call}, not {_article(what)}"
-        return Verdict(False, f"{exercise.number} · {line}")
-    with _random_state():
+        what = _article(type(function).__name__)
+        line = f'give check the function itself, check("{number}", {name}), not {what}'
+        return Verdict(False, f"{number} · {line}")
+    with random_state_kept():
         cases = exercise.cases()
         wanted = [exercise.oracle(**_fresh(case)) for case in cases]
         try:
-            outcomes = [_try(function, *pair) for pair in zip(cases, wanted, strict=True)]
+            outcomes = _outcomes(function, cases, wanted)
         except NotImplementedError:
-            line = f"not attempted yet. Write {exercise.name} in the cell above, then run both cells again."
-            return Verdict(None, f"{exercise.number} · {line}")
+            line = f"not attempted yet. Write {name} in the cell above, then run both cells again."
+            return Verdict(None, f"{number} · {line}")
         wrong = [n for n, o in enumerate(outcomes) if o.fault or not _same(exercise, o.value, wanted[n])]
         if not wrong:
-            return Verdict(True, f"{exercise.number} · right! {_praise(exercise, cases, wanted[0])}")
-        first = wrong[0]
-        line = f"{exercise.number} · not yet. For {describe(cases[first])}: "
-        if outcomes[first].general:
-            return Verdict(False, line + outcomes[first].fault)
-        line += outcomes[first].fault or _difference(exercise, wanted[first], outcomes[first].value)
-        for mistake, cause in exercise.mistakes.items():
-            theirs = [_try(mistake, *pair) for pair in zip(cases, wanted, strict=True)]
+            return Verdict(True, f"{number} · right! {_praise(exercise, cases, wanted[0])}")
+        first = outcomes[wrong[0]]
+        line = f"{number} · not yet. For {describe(cases[wrong[0]])}: "
+        if first.general:
+            return Verdict(False, line + first.fault)
+        line += first.fault or _difference(exercise, wanted[wrong[0]], first.value)
+        for cause, source in exercise.mistakes.items():
+            theirs = _outcomes(exercise.run(source), cases, wanted)
             if all(_alike(exercise, *pair) for pair in zip(outcomes, theirs, strict=True)):
-                return Verdict(False, f"{line}. Likely cause: {cause}", mistake)
+                return Verdict(False, f"{line}. Likely cause: {cause}", cause)
     return Verdict(False, f"{line}. Likely cause: {UNKNOWN}")
 
 
 def _praise(exercise, cases, wanted):
-    biggest = max((value for case in cases for value in _tensors(case)), key=lambda value: value.numel())
+    tensors = [each for case in cases for value in case.values() for each in _listed(value)]
+    biggest = max((t for t in tensors if isinstance(t, torch.Tensor)), key=lambda tensor: tensor.numel())
     how = f"within {exercise.tolerance:g}" if _kind(wanted) == "float" else "exactly"
     shape = tuple(biggest.shape)
     return f"{exercise.praise} Checked on {len(cases)} inputs, up to shape {shape}, against {exercise.against}, {how}."
 
 
-@contextmanager
-def _random_state():
-    """Afterwards the random state of torch, numpy and random is as before."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved, not drawn from)
-    try:
-        with torch.random.fork_rng(range(torch.cuda.device_count())):
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+def _listed(value):
+    return value if isinstance(value, list) else [value]
 
 
-def _tensors(case):
-    """The tensors of a case, also those inside a list."""
-    for value in case.values():
-        yield from value if isinstance(value, list) else [value] if isinstance(value, torch.Tensor) else []
+def _copy(value):
+    if isinstance(value, list):
+        return [each.clone() for each in value]
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _fresh(case):
     """A copy of a case that may be spoiled."""
-    return {
-        name: [each.clone() for each in value]
-        if isinstance(value, list)
-        else value.clone()
-        if isinstance(value, torch.Tensor)
-        else value
-        for name, value in case.items()
-    }
+    return {name: _copy(value) for name, value in case.items()}
+
+
+def _outcomes(function, cases, wanted):
+    return [_try(function, *pair) for pair in zip(cases, wanted, strict=True)]
 
 
 def _try(function, case, wanted):
@@ -125,7 +116,7 @@ def _raised(error):
 
 def _unchanged(mine, case):
     for name, value in case.items():
-        now, before = (each if isinstance(each, list) else [each] for each in (mine[name], value))
+        now, before = _listed(mine[name]), _listed(value)
         kept = len(now) == len(before) and all(
             torch.equal(*pair) for pair in zip(now, before, strict=True) if isinstance(pair[1], torch.Tensor)
         )
@@ -141,18 +132,11 @@ def _tensor(value):
 
 def _kind(value):
     """ "bool", "int", "float", or None for anything else."""
-    if isinstance(value, torch.Tensor):
-        if value.is_complex():
-            return None
-        return "float" if value.is_floating_point() else "bool" if value.dtype == torch.bool else "int"
-    for kind, types in {
-        "bool": (bool, np.bool_),
-        "int": (int, np.integer),
-        "float": (float, np.floating),
-    }.items():
-        if isinstance(value, types):
-            return kind
-    return None
+    if not isinstance(value, torch.Tensor):
+        return next((kind for kind, types in TYPES.items() if isinstance(value, types)), None)
+    if value.is_complex():
+        return None
+    return "float" if value.is_floating_point() else "bool" if value.dtype == torch.bool else "int"
 
 
 def _form(value, wanted):
@@ -183,12 +167,6 @@ def _article(name):
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _close(one, other, tolerance):
-    return one.shape == other.shape and torch.allclose(
-        one.double(), other.double(), rtol=tolerance, atol=tolerance
-    )
-
-
 def _aligned(exercise, value, reference):
     """The value, each of its columns with the sign that brings it nearer to the reference, if signs are free."""
     if not exercise.signs or value.shape != reference.shape:
@@ -198,14 +176,16 @@ def _aligned(exercise, value, reference):
 
 def _same(exercise, value, wanted):
     wanted = _tensor(wanted)
-    return _close(_aligned(exercise, value, wanted), wanted, exercise.tolerance)
+    value, tolerance = _aligned(exercise, value, wanted), exercise.tolerance
+    near = value.shape == wanted.shape
+    return near and torch.allclose(value.double(), wanted.double(), rtol=tolerance, atol=tolerance)
 
 
 def _alike(exercise, one, other):
     """Two outcomes that say the same about the function."""
     if one.fault or other.fault:
         return one.fault == other.fault
-    return _close(_aligned(exercise, one.value, other.value), other.value, exercise.tolerance)
+    return _same(exercise, one.value, other.value)
 
 
 def _difference(exercise, wanted, value):

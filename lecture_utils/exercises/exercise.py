@@ -1,0 +1,200 @@
+"""What an exercise is, and the three functions that a student calls: `check`, `hint`, `solution`.
+
+An exercise is a function with a docstring, like any other of this package. The student finds it without its body and
+writes that; `solution` shows the body, and each typical wrong answer is written down as what differs in it:
+
+    @Exercise("01.1 · Signed weights become images", "●○○○○ · 5 minutes · trains: ...", against=..., ...)
+    def my_images(weights):
+        \"""What is given, and what is wanted.\"""
+        return 0.5 + weights / (2 * weights.abs().max())
+
+
+    my_images.wrong = \"""
+    what the student is told who did this
+        .abs().max() -> .max()
+    and who did that, in a body of its own
+        return (weights + 0.5).clamp(0, 1)
+    \"""
+"""
+
+import ast
+import inspect
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
+
+import torch
+
+from ..checks import near_miss
+from .checker import describe, judge, show_value
+
+HOME = __package__
+_given = {}  # {number: how many hints the student has seen}
+
+
+@dataclass(eq=False)
+class Exercise:
+    """One exercise: a decorator of its solution, which then takes an oracle, inputs, and wrong answers.
+
+    title, effort: the two lines of its header. against: the checker's oracle, as the praise names it.
+    praise: what a right answer has, one line. hints: in the order in which they are given.
+    tolerance: the largest difference that passes, absolute and relative. signs: columns may change sign.
+    wrong: causes, each above what differs: lines `old -> new`, replaced one after the other wherever they stand in the
+    solution (nothing after the arrow: it goes), or a whole body.
+    """
+
+    title: str
+    effort: str
+    against: str
+    praise: str
+    hints: tuple[str, ...]
+    tolerance: float = 1e-4
+    signs: bool = False
+    wrong: str = ""
+
+    def __call__(self, function):
+        """Decorator: one way to do it, with the docstring that the student finds. Reads nothing but torch."""
+        self.answer = function
+        return self
+
+    def expect(self, function):
+        """Decorator: the oracle, by another formulation or library than the solution."""
+        self.oracle = function
+        return function
+
+    def inputs(self, function):
+        """Decorator: yields the arguments of one input after another (a tuple if several), the smallest first."""
+        self._inputs = function
+        return function
+
+    @property
+    def number(self):
+        """ "01.1", the notebook and the place in it."""
+        return self.title.split(" ")[0]
+
+    @property
+    def name(self):
+        """The name of the student's function."""
+        return self.answer.__name__
+
+    @property
+    def header(self):
+        """The first lines of the statement in the notebook."""
+        return f"### Exercise {self.title}\n\n{self.effort}"
+
+    @property
+    def example(self):
+        """The smallest input and its answer, as the statement in the notebook gives them."""
+        smallest = self.cases()[0]
+        return f"Example: `{describe(smallest)}` gives `{show_value(self.oracle(**smallest))}`."
+
+    def cases(self):
+        """The inputs, a new list of {argument: value}."""
+        names = inspect.signature(self.answer).parameters
+        tuples = [case if isinstance(case, tuple) else (case,) for case in self._inputs()]
+        return [dict(zip(names, case, strict=True)) for case in tuples]
+
+    @cached_property
+    def _parts(self):
+        """Of the solution: its first line, its docstring, its body."""
+        lines = inspect.getsource(self.answer).rstrip().splitlines()
+        function = ast.parse("\n".join(lines)).body[0]
+        begin, end = function.body[0].lineno - 1, function.body[0].end_lineno
+        parts = lines[function.lineno - 1 : begin], lines[begin:end], lines[end:]
+        return ["\n".join(part).strip("\n") for part in parts]
+
+    @property
+    def stub(self):
+        """What the student finds, as source."""
+        head, docstring, _ = self._parts
+        return f"{head}\n{docstring}\n    raise NotImplementedError"
+
+    @property
+    def solution(self):
+        """One way to do it, as source."""
+        head, _, body = self._parts
+        return f"{head}\n{body}"
+
+    @cached_property
+    def mistakes(self):
+        """{the likely cause that the message names: the wrong answer, as source}, the first match counts."""
+        changes = {}
+        for line in self.wrong.strip("\n").splitlines():
+            if not line.startswith(" "):
+                changes[line] = change = []
+            else:
+                change.append(line)
+        return {cause: self._changed(lines) for cause, lines in changes.items()}
+
+    def _changed(self, lines):
+        """The solution with these lines `old -> new` done, or with these lines as its body."""
+        source = self.solution
+        edits = [line.strip().partition(" ->") for line in lines if " ->" in line]
+        if not edits:
+            return "\n".join([self._parts[0], *lines])
+        for old, _, new in edits:
+            if old not in source:
+                raise ValueError(f"{self.number}: {old!r} is not in the solution")
+            source = source.replace(old, new.strip())
+        return "\n".join(line for line in source.splitlines() if not line.isspace())
+
+    def run(self, source):
+        """The function that this source defines, as it would in a notebook."""
+        notebook = {"torch": torch}
+        exec(source, notebook)
+        return notebook[self.name]
+
+
+def uniform(*shape, seed=0):
+    """Numbers drawn evenly from [0, 1), the same every time."""
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def normal(*shape, seed=0):
+    """Standard normal numbers, the same every time."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def notebooks():
+    """The numbers of the notebooks that have exercises: ["01", ...]."""
+    modules = iter_modules(import_module(HOME).__path__)
+    return sorted(module.name[2:] for module in modules if module.name.startswith("nb"))
+
+
+def exercises_of(notebook):
+    """The exercises of a notebook, in order: {"01.1": Exercise, ...}. notebook: "01". Empty where it has none."""
+    if notebook not in notebooks():
+        return {}
+    found = vars(import_module(f"{HOME}.nb{notebook}")).values()
+    return {exercise.number: exercise for exercise in found if isinstance(exercise, Exercise)}
+
+
+def find(number):
+    """The exercise of a number such as "01.1". KeyError with near misses."""
+    here = exercises_of(str(number).split(".")[0].zfill(2))
+    if number not in here:
+        raise near_miss(number, here or [n for each in notebooks() for n in exercises_of(each)], "exercise")
+    return here[number]
+
+
+def check(number, function):
+    """Say in one line whether your function does what the exercise asks, and what is wrong if not."""
+    print(judge(find(number), function).line)
+
+
+def hint(number):
+    """The next hint for an exercise, and how many are left."""
+    hints = find(number).hints
+    given = _given.get(number, 0)
+    if given == len(hints):
+        _given[number] = 0
+        print(f'{number} · those were all {given} hints. solution("{number}") shows one way to do it.')
+        return
+    _given[number] = given + 1
+    print(f"{number} · hint {given + 1} of {len(hints)} ({len(hints) - given - 1} left): {hints[given]}")
+
+
+def solution(number):
+    """One way to solve an exercise, as code to read and to run."""
+    print(find(number).solution)
