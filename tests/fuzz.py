@@ -1,0 +1,415 @@
+"""Random misuse of every public function: is the answer a sentence, or a crash, or a wrong value without a word?
+
+    python -m tests.fuzz --module synthesis --seed 5 --calls 2000
+
+A call is valid but for one or two arguments, which are replaced (see `MISUSE`). Its verdict:
+
+    sentence    a ValueError or KeyError (a TypeError, for an argument left out) that names a replaced argument
+    right       a finite result: where the value is legal in fact, the same one as without the misuse
+    deep        any other exception
+    silent      a result although the value is illegal, another result where it is legal, NaN, or a trace that is left:
+                a changed net, image or random state, or a hook
+"""
+
+import argparse
+import importlib
+import inspect
+import io
+import random
+import re
+import warnings
+from collections import Counter
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.fuzz_values import METHODS, SKIP, Tiny, instances, values
+from tests.test_hooks import photograph, same
+
+MODULES = ("attribution", "synthesis", "features", "generative", "metrics", "plots")
+MISSING = object()
+
+
+class Writer(Tiny):
+    """Tiny, but it writes into its input."""
+
+    def forward(self, images):
+        return super().forward(images.sub_(0.5) + 0.5)
+
+
+class Wrapped(nn.Module):
+    """As torch.compile wraps a net: the layers have other names."""
+
+    def __init__(self, net):
+        super().__init__()
+        self._orig_mod = net
+
+    def forward(self, images):
+        return self._orig_mod(images)
+
+
+class Dropping(Tiny):
+    """Dropout that stays on in evaluation mode."""
+
+    def forward(self, images):
+        return nn.functional.dropout(super().forward(images), 0.5, training=True)
+
+
+class Ends(Tiny):
+    """Tiny with another end: one output, or probabilities."""
+
+    def __init__(self, end):
+        super().__init__(1 if end == "one" else 4)
+        self.end = end
+
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits.softmax(1) if self.end == "softmax" else logits
+
+
+def _no_statistics(net):
+    net = Tiny()
+    net.relu1 = nn.Sequential(nn.BatchNorm2d(6, track_running_stats=False), nn.ReLU())
+    return net
+
+
+def _sparse(t):
+    return t.to_sparse()
+
+
+def _nan(t):
+    return t * torch.nan if t.is_floating_point() else MISSING
+
+
+def _wide(t):
+    """A copy of the same values with another memory order."""
+    return t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t.clone()
+
+
+NO_NUMBER = {
+    "None": None,
+    "text": "3",
+    "list": [3],
+    "class": Tiny,
+    "bool": True,
+    "nan": float("nan"),
+    "pair": torch.zeros(2),
+}
+NO_TENSOR = {
+    "None": None,
+    "text": "a",
+    "class": Tiny,
+    "dict": {},
+    "sparse": _sparse,
+    "meta": lambda t: t.to("meta"),
+    "nan": _nan,
+}
+NO_WHOLE = NO_NUMBER | {"1.5": 1.5, "infinite": float("inf"), "-1": -1}
+# {kind: {misuse: value, or a function of the valid one}}: ILLEGAL must be refused, LEGAL changes nothing; of the rest
+# either is right, a sentence or a finite result.
+ILLEGAL = {
+    "net": {
+        "None": None,
+        "text": "alex",
+        "class": Tiny,
+        "list": [],
+        "softmax": Ends("softmax"),
+        "one output": Ends("one"),
+        "no statistics": _no_statistics,
+        "dropout on": Dropping(),
+    },
+    "images": NO_TENSOR
+    | {
+        "list": [1],
+        "numpy": lambda t: t.numpy(),
+        "one": lambda t: t[0],
+        "channels last": lambda t: t.permute(0, 2, 3, 1),
+        "grey": lambda t: t[:, :1],
+        "none": lambda t: t[:0],
+        "infinite": lambda t: t / 0,
+        "0-255": lambda t: t * 255,
+        "uint8": lambda t: (t * 255).byte(),
+        "bool": lambda t: t > 0.5,
+        "complex": lambda t: t.cfloat(),
+    },
+    "targets": NO_WHOLE
+    | {
+        "99": 99,
+        "huge": 2**70,
+        "floats": torch.zeros(2),
+        "too many": torch.zeros(3).long(),
+        "negative": torch.tensor([0, -1]),
+        "sparse": _sparse,
+        "meta": lambda t: t.to("meta"),
+    },
+    "class": {"text": "3", "class": Tiny, "bool": True, "99": 99, "-1": -1, "1.5": 1.5, "huge": 2**70},
+    "layer": {
+        "None": None,
+        "3": 3,
+        "wrong": "conv3",
+        "empty": "",
+        "class": Tiny,
+        "other": nn.ReLU(),
+        "list": ["conv3"],
+    },
+    "layers": {"None": None, "3": 3, "wrong": ["conv3"], "class": Tiny, "other": [nn.ReLU()]},
+    "count": NO_WHOLE,
+    "odd": NO_WHOLE | {"4": 4},
+    "least0": NO_NUMBER | {"-1": -1},
+    "index": NO_WHOLE | {"99": 99, "huge": 2**70},
+    "seed": NO_WHOLE | {"huge": 2**70},
+    "number": NO_NUMBER,
+    "positive": NO_NUMBER | {"-1": -1.0, "infinite": float("inf")},
+    "share": NO_NUMBER | {"-.1": -0.1, "1.1": 1.1, "255": 255},
+    "choice": {"None": None, "text": "zzz", "3": 3, "list": [], "class": Tiny, "bool": True},
+    "tensor": NO_TENSOR,
+    "pair": {
+        "None": None,
+        "text": "ab",
+        "class": Tiny,
+        "three": (4, 4, 4),
+        "negative": (-4, 4),
+        "halves": (4.5, 4.5),
+    },
+    "function": {"None": None, "text": "f", "3": 3},
+    "generator": {"text": "g", "3": 3, "class": Tiny},
+    "dict": {"None": None, "text": "a", "3": 3},
+    "weights": {"None": None, "3": 3, "wrong": {"conv3": 1.0}, "text": {"conv1": "a"}},
+    "names": {"None": None, "3": 3},
+    "numbers": {"None": None, "text": "ab", "nan": [float("nan")]},
+    "model": {"None": None, "text": "vae", "3": 3},
+    "object": {"None": None, "text": "a", "3": 3},
+    "objective": {"None": None, "text": "a", "class": Tiny},
+    "nets": {"None": None, "text": "a", "names": {"a": "b"}},
+    "modules": {"None": None, "text": "a", "3": 3, "classes": [nn.ReLU]},
+    "path": {"None": None, "3": 3},
+    "free": {"class": MISSING},
+    "flag": {"class": MISSING},
+}
+LEGAL = {
+    "net": {
+        "writes": lambda n: Writer(),
+        "compiled": lambda n: Wrapped(Tiny()),
+        "training": lambda n: Tiny().train(),
+        "channels_last": lambda n: Tiny().to(memory_format=torch.channels_last),
+    },
+    "images": {
+        "channels_last": _wide,
+        "rounding": lambda t: (t + 0).clamp(0, 1),
+        "leaf": lambda t: t.clone().requires_grad_(),
+        "strided": lambda t: t.flip(3).flip(3),
+    },
+    "targets": {"int32": lambda t: t.int()},
+    "layer": {"module": lambda name: name},
+    "count": {"numpy": np.int64},
+    "index": {"numpy": np.int64},
+    "seed": {"numpy": np.int64},
+    "tensor": {"memory": _wide},
+}
+EITHER = {
+    "images": {
+        "double": lambda t: t.double(),
+        "half": lambda t: t.half(),
+        "1 x 1": lambda t: t[..., :1, :1],
+        "normalised": lambda t: t * 2 - 1,
+    },
+    "targets": {"list": [1, 2], "numpy": np.array([1, 2])},
+    "count": {"0": 0, "large": 300},
+    "share": {"0": 0, "1": 1},
+    "positive": {"0": 0},
+    "tensor": {
+        "list": lambda t: t.tolist(),
+        "rank": lambda t: t[0],
+        "empty": lambda t: t[:0],
+        "uint8": lambda t: t.byte(),
+        "double": lambda t: t.double(),
+    },
+    "free": {"3": 3, "text": "a", "list": [], "-1": -1},
+    "dict": {"empty": {}},
+    "names": {"wrong": ["heed"]},
+    "pair": {"zero": (0, 4)},
+}
+
+
+def public(module):
+    """{name: callable} of a package's public functions, classes, and the methods of some models."""
+    package = importlib.import_module(f"lecture_utils.{module}")
+    found = {n: getattr(package, n) for n in package.__all__ if n not in SKIP[module]}
+    found = {n: f for n, f in found.items() if callable(f)}
+    for n, model in instances().get(module, {}).items():
+        found |= {f"{n}.{m}": getattr(model, m) for m in METHODS[n].split() if hasattr(model, m)}
+    return found
+
+
+def kinds_and_values(module, name, function, table):
+    """{argument: (kind, value)} of a valid call. Errors: LookupError for an argument that the table does not know."""
+    given = {}
+    for argument, parameter in inspect.signature(function).parameters.items():
+        keys = (f"{module}.{name}.{argument}", f"{module}.{argument}", argument)
+        key = next((key for key in keys if key in table), None)
+        if key is not None:
+            given[argument] = table[key]
+        elif parameter.default is inspect.Parameter.empty:
+            raise LookupError(f"tests/fuzz_values.py knows no valid value for {keys[0]}")
+    return given
+
+
+def spoil(draws, kind, value, default):
+    """(verdict that is due, name of the misuse, the value) for one argument."""
+    due = draws.choices(("illegal", "legal", "either"), (6, 1, 2))[0]
+    choices = {"illegal": ILLEGAL, "legal": LEGAL, "either": EITHER}[due].get(kind, {})
+    if not choices:
+        due, choices = "illegal", ILLEGAL[kind]
+    name = draws.choice(sorted(choices))
+    wrong = choices[name]
+    if inspect.isfunction(wrong) or wrong is np.int64:
+        try:
+            wrong = wrong(value)
+        except Exception:  # not for such a value
+            wrong = MISSING
+    if wrong is MISSING and default is not inspect.Parameter.empty or (wrong is None and default is None):
+        return None
+    return due, name, wrong
+
+
+def run(function, arguments):
+    """The result, with what it leaves open done: a context manager's block, an iterator's items."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        result = function(**arguments)
+        if isinstance(result, AbstractContextManager):
+            with result:
+                return torch.relu(torch.ones(1))
+        return list(result) if inspect.isgenerator(result) else result
+
+
+def numbers(result):
+    """All numbers in a result, as one list of float64 arrays."""
+    if isinstance(result, torch.Tensor):
+        odd = result.is_complex() or result.is_meta or result.layout != torch.strided
+        return [] if odd else [result.detach().double().numpy()]
+    if isinstance(result, np.ndarray | float | int | bool | np.number):
+        return [np.asarray(result, float)] if np.asarray(result).dtype != object else []
+    if isinstance(result, dict):
+        result = list(result.values())
+    return [n for each in result for n in numbers(each)] if isinstance(result, list | tuple) else []
+
+
+def equal(one, other):
+    one, other = numbers(one), numbers(other)
+    return len(one) == len(other) and all(
+        a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def judge(function, given, spoilt):
+    """(verdict, what was found) of one call. given: {argument: valid value}, spoilt: {argument: (due, name, value)}."""
+    arguments = {
+        n: v for n, v in (given | {n: v for n, (_, _, v) in spoilt.items()}).items() if v is not MISSING
+    }
+    nets = [v for v in arguments.values() if isinstance(v, nn.Module)]
+    kept = {n: v.clone() for n, v in arguments.items() if isinstance(v, torch.Tensor) and not v.is_meta}
+    before = [photograph(net) for net in nets] or [photograph(nn.Identity())]
+    try:
+        result = run(function, arguments)
+    except Exception as error:
+        named = any(re.search(rf"\b{re.escape(n)}\b", str(error)) for n in spoilt)
+        loose = all(due == "either" for due, *_ in spoilt.values()) and re.search(
+            r"^\w+(\[.*\])?[:,] ", str(error)
+        )
+        missing = isinstance(error, TypeError) and "missing" in str(error)
+        clear = isinstance(error, ValueError | KeyError) and ": " in str(error) or missing
+        verdict, what = (
+            "sentence" if clear and (named or loose) else "deep",
+            f"{type(error).__name__}: {error}"[:150],
+        )
+        if verdict == "sentence" and all(due == "legal" for due, *_ in spoilt.values()):
+            verdict = "deep"  # what is legal must not be refused
+    else:
+        dues, finite = (
+            {due for due, *_ in spoilt.values()},
+            all(np.isfinite(n).all() for n in numbers(result)),
+        )
+        verdict, what = "right", "a result"
+        if "illegal" in dues:
+            verdict, what = "silent", f"a result: {result!r}"[:150]
+        elif dues <= {"legal"} and not equal(result, plain := run(function, given)):
+            verdict, what = "silent", f"another result: {result!r}, not {plain!r}"[:150]
+        elif not finite and all(np.isfinite(n).all() for n in numbers(run(function, given))):
+            verdict, what = "silent", "NaN or infinity"
+    after = [photograph(net) for net in nets] or [photograph(nn.Identity())]
+    if not all(map(same, before, after)) or any(not _unchanged(arguments[n], v) for n, v in kept.items()):
+        verdict, what = "silent", f"a trace: the net, an argument or the random state has changed ({what})"
+    return verdict, what
+
+
+def _unchanged(one, other):
+    return one.layout != torch.strided or torch.equal(one.nan_to_num(7.0), other.nan_to_num(7.0))
+
+
+def calls(module, seed, count):
+    """Yield (function, spoilt arguments in words, verdict, what was found) for `count` random calls."""
+    draws, table, functions = random.Random(f"{module} {seed}"), values(), public(module)
+    names = sorted(functions)
+    done = 0
+    while done < count:
+        name = draws.choice(names)
+        function = functions[name]
+        kinds = kinds_and_values(module, name, function, table)
+        parameters, spoilt = inspect.signature(function).parameters, {}
+        for argument in draws.sample(sorted(kinds), min(len(kinds), draws.choice((1, 1, 1, 2)))):
+            found = spoil(draws, *kinds[argument], parameters[argument].default)
+            if found and found[1] == "module":  # the layer itself instead of its name
+                found = *found[:2], table["net"][1].get_submodule(found[2])
+            if found:
+                spoilt[argument] = found
+        if not spoilt:
+            names = [n for n in names if n != name] if not kinds else names
+            continue
+        verdict, what = judge(function, {n: v for n, (_, v) in kinds.items()}, spoilt)
+        if "trace" in what:
+            table, functions = values(), public(module)
+        done += 1
+        yield name, ", ".join(f"{n}={misuse!r}" for n, (_, misuse, _) in spoilt.items()), verdict, what
+
+
+def broken(module):
+    """The valid calls that do not succeed, as sentences: a table that no longer fits the functions."""
+    table, found = values(), []
+    for name, function in public(module).items():
+        try:
+            run(function, {n: v for n, (_, v) in kinds_and_values(module, name, function, table).items()})
+        except Exception as error:
+            found.append(f"{module}.{name}: {type(error).__name__}: {error}"[:300])
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--module", choices=MODULES, help="one module only")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--calls", type=int, default=2000, help="in all")
+    parser.add_argument("--show", type=int, default=20, help="so many offences")
+    options = parser.parse_args()
+    modules = [options.module] if options.module else MODULES
+    offences = {}
+    print(f"{'':12s} sentence  right   deep  silent  of")
+    for module in modules:
+        print(*(f"BROKEN {each}" for each in broken(module)), sep="\n", end="")
+        counts = Counter()
+        for name, spoilt, verdict, what in calls(module, options.seed, options.calls // len(modules)):
+            counts[verdict] += 1
+            if verdict in ("deep", "silent"):
+                offences.setdefault(f"{verdict:6s} {module}.{name}({spoilt}): {what}")
+        shares = "".join(
+            f"{100 * counts[v] / counts.total():7.1f}" for v in ("sentence", "right", "deep", "silent")
+        )
+        print(f"{module:12s} {shares}  {counts.total()}")
+    print(f"\n{len(offences)} offences, each once", *list(offences)[: options.show], sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,469 @@
+"""A valid value for every argument of every public function, by its name: what `tests.fuzz` then spoils.
+
+An entry is (kind, value); the kind says which misuse there is. More special entries win: "synthesis.pgd.steps", then
+"synthesis.steps", then "steps".
+"""
+
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+
+class Tiny(nn.Module):
+    """Two convolutions and global average pooling; it first takes half from the images, as `Writer` does in place."""
+
+    def __init__(self, classes=4, seed=0):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.conv1, self.relu1 = nn.Conv2d(3, 6, 3, padding=1), nn.ReLU()
+            self.pool1 = nn.MaxPool2d(2)
+            self.conv2, self.relu2 = nn.Conv2d(6, 8, 3, padding=1), nn.ReLU()
+            self.pool = nn.AdaptiveAvgPool2d(1)
+            self.fc = nn.Linear(8, classes)
+        self.eval()
+
+    def forward(self, images):
+        maps = self.relu2(self.conv2(self.pool1(self.relu1(self.conv1(images - 0.5)))))
+        return self.fc(self.pool(maps).flatten(1))
+
+
+class Scene:
+    """A scene as `metrics` takes it: each part is a stripe of its image."""
+
+    def __init__(self, missing=()):
+        groups = {"eyes": ("eye", "other eye")}
+        parts = ("eye", "other eye", "nose")
+        self.objects = [SimpleNamespace(parts=parts, missing=tuple(missing), groups=groups)]
+
+    def without(self, part, object=0):
+        return Scene((*self.objects[object].missing, part))
+
+    def render(self, size):
+        thing, parts = self.objects[0], torch.zeros(size, size, dtype=torch.long)
+        for n, part in enumerate(thing.parts):
+            if part not in thing.missing:
+                parts[4 * n : 4 * n + 4] = n + 1
+        image = (parts / 3.0).expand(3, size, size)
+        return SimpleNamespace(image=image, parts=parts, objects=(parts > 0).long())
+
+
+def brightness(images):
+    """A score, (n,)."""
+    return images.mean((1, 2, 3))
+
+
+def draws(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def values():
+    """{name: (kind, value)}, made anew."""
+    from lecture_utils import features, generative, synthesis
+
+    net, images, heat = (
+        Tiny(),
+        torch.rand(2, 3, 16, 16, generator=draws()),
+        torch.rand(2, 16, 16, generator=draws(1)),
+    )
+    field = features.receptive_field(net, "conv2", image_size=16)
+    points, maps = torch.randn(12, 5, generator=draws(2)), torch.rand(4, 8, 8, 8, generator=draws(3))
+    parts = torch.randint(0, 3, (4, 16, 16), generator=draws(4))
+    filters, levels = (
+        torch.randn(4, 3, 5, 5, generator=draws(5)),
+        torch.randint(0, 4, (6, 1, 4, 4), generator=draws(6)),
+    )
+    tune = torch.tensor([True, True, False, False])
+    stripes = Scene().render(16).parts
+    subsets = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
+    vae = generative.VAE((4, 4), 2, levels=4, hidden=8)
+    code, linear = torch.randn(6, 2, generator=draws(7)), torch.randn(6, 5, generator=draws(8))
+    posterior = generative.LinearVAE(torch.eye(5)[:, :2], torch.zeros(5), 0.5).posterior(linear)
+    grid = torch.rand(4, 4, generator=draws(9))
+    labels = torch.arange(12) % 3
+    pictures = [image.numpy() for image in images]
+    table = {
+        "net": ("net", net),
+        "images": ("images", images),
+        "image": ("images", images[:1]),
+        "targets": ("targets", torch.tensor([1, 2])),
+        "labels": ("targets", torch.tensor([1, 2])),
+        "target": ("class", None),
+        "layer": ("layer", "conv2"),
+        "layers": ("layers", ["conv1", "conv2"]),
+        "seed": ("seed", 0),
+        "steps": ("count", 2),
+        "samples": ("count", 2),
+        "batch_size": ("count", 2),
+        "raw": ("flag", False),
+        "relu": ("flag", True),
+        "baseline": ("free", None),
+        "reshape": ("free", None),
+        "generator": ("generator", None),
+        "callback": ("free", None),
+        "watch": ("free", None),
+        "look": ("free", None),
+        "title": ("free", "a"),
+        "caption": ("free", "b"),
+        "alt": ("free", None),
+        "label": ("free", "c"),
+        "titles": ("free", None),
+        "tile": ("free", None),
+        "mean": ("free", None),
+        "row": ("index", 3),
+        "col": ("index", 3),
+        "column": ("index", 3),
+        "channel": ("index", 1),
+        "size": ("count", 8),
+        "stride": ("count", 4),
+        "fill": ("number", 0.5),
+        "noise": ("positive", 0.1),
+        "lr": ("positive", 0.03),
+        "rate": ("positive", 0.03),
+        "eps": ("positive", 0.05),
+        "shape": ("pair", (16, 16)),
+        "masks": ("tensor", heat > 0.5),
+        "heatmaps": ("tensor", heat),
+        "signal": ("tensor", heat[:, None, ::2, ::2]),
+        "share": ("share", 0.3),
+        "per_filter": ("flag", False),
+        "among": ("choice", "norm"),
+        # attribution
+        "attributions": ("tensor", images - 0.5),
+        "projections": ("tensor", images - 0.5),
+        "gradient": ("tensor", images - 0.5),
+        "how": ("choice", "absolute"),
+        "rule": ("choice", "guided"),
+        "modules": ("modules", [net.conv1, net.relu1, net.pool1]),
+        "inputs": ("tensor", images),
+        "switches": ("tensor", torch.zeros(2, 1, 8, 8, dtype=torch.long)),
+        "attribution.unpool.shape": ("free", (2, 1, 16, 16)),
+        "probabilities": ("tensor", torch.rand(2, 3, 3, generator=draws(1))),
+        "before": ("tensor", torch.tensor([0.5, 0.6])),
+        "foreground": ("share", 0.9),
+        "background": ("share", 0.3),
+        "smooth": ("positive", 1.0),
+        "iterations": ("count", 2),
+        "attribution.upsample.maps": ("tensor", heat),
+        "attribution.upsample.size": ("pair", (20, 24)),
+        # synthesis
+        "others": ("images", images.flip(0)),
+        "perturbed": ("images", (images + 0.01).clamp(0, 1)),
+        "difference": ("tensor", images * 0.01),
+        "nets": ("nets", {"a": net, "b": Tiny(seed=1)}),
+        "other": ("net", Tiny(seed=1)),
+        "radii": ("numbers", [0.01, 0.02]),
+        "attack": ("function", lambda n, x, y, *rest: x),
+        "norm": ("choice", "inf"),
+        "start": ("choice", "noise"),
+        "synthesis.noise_like.norm": ("choice", "2"),
+        "synthesis.pgd.start": ("choice", "image"),
+        "synthesis.stylize.start": ("choice", "content"),
+        "objective": ("objective", synthesis.class_score(1)),
+        "synthesis.small_steps.objective": ("choice", "logit"),
+        "synthesis.small_steps.rises": ("choice", "score"),
+        "synthesis.small_steps.target": ("targets", (net(images).argmax(1) + 1) % 4),
+        "synthesis.small_steps.size": ("positive", 0.1),
+        "synthesis.channel.channels": ("index", 1),
+        "where": ("choice", "centre"),
+        "regularisers": ("free", ()),
+        "content": ("images", images),
+        "style": ("images", images[:1]),
+        "content_layer": ("layer", "conv2"),
+        "style_weights": ("weights", {"conv1": 1.0}),
+        "content_weight": ("positive", 0.5),
+        "tv": ("positive", 1.0),
+        "jitter": ("least0", 2),
+        "octaves": ("count", 1),
+        "scale": ("positive", 1.4),
+        "synthesis.masked_gradients.steps": ("count", 10),
+        "synthesis.targeted_matrix.classes": ("count", 4),
+        "restarts": ("count", 1),
+        "step_size": ("positive", 0.02),
+        "overshoot": ("positive", 0.02),
+        "box": ("flag", True),
+        "candidates": ("count", 3),
+        "synthesis.batch": ("count", 2),
+        "synthesis.features": ("tensor", maps),
+        "wanted": ("tensor", maps * 0.5),
+        "synthesis.style_loss.features": ("dict", {"a": maps}),
+        "grams": ("dict", {"a": torch.zeros(4, 8, 8)}),
+        "weights": ("dict", {"a": 1.0}),
+        "sigma": ("positive", 0.5),
+        "every": ("count", 2),
+        "most": ("count", 2),
+        "weight": ("positive", 0.5),
+        "what": ("choice", "gradient"),
+        "length": ("positive", 0.5),
+        "times": ("positive", 2.0),
+        # features
+        "features.points": ("tensor", points),
+        "bank": ("tensor", points),
+        "queries": ("tensor", points[:3]),
+        "features.before": ("tensor", points),
+        "after": ("tensor", points * 0.9),
+        "k": ("count", 2),
+        "dimensions": ("count", 2),
+        "features.labels": ("tensor", labels),
+        "positions": ("tensor", points[:, :2]),
+        "features.to_grid.rows": ("count", 4),
+        "features.to_grid.columns": ("count", 4),
+        "rows": ("count", 4),
+        "features.found": ("tensor", torch.tensor([[0, 1], [2, 3]])),
+        "bank_labels": ("tensor", labels),
+        "query_labels": ("tensor", labels[:2]),
+        "features.values": ("tensor", points[:, 0]),
+        "draws": ("count", 10),
+        "level": ("share", 0.9),
+        "filters": ("tensor", filters),
+        "features.weights": ("tensor", filters),
+        "seen": ("free", None),
+        "own": ("flag", False),
+        "one_axis": ("share", 0.7),
+        "degrees": ("positive", 30.0),
+        "balance": ("share", 0.5),
+        "features.maps": ("tensor", maps),
+        "field": ("object", field),
+        "features.parts": ("tensor", parts),
+        "features.count": ("count", 2),
+        "step": ("count", 1),
+        "tune": ("tensor", tune),
+        "thresholds": ("free", None),
+        "features.average_precision.channels": ("tensor", torch.tensor([0, 1])),
+        "features.silenced.channels": ("free", [0, 1]),
+        "features.placed.size": ("pair", (16, 16)),
+        "features.share": ("share", 0.05),
+        "features.masks": ("tensor", parts > 0),
+        "features.coarse.shape": ("pair", (8, 8)),
+        "image_size": ("count", 16),
+        "energy": ("tensor", heat[0]),
+        "features.equivariance_loss.stride": ("count", 2),
+        "shifts": ("free", [0, 2]),
+        "margin": ("least0", 2),
+        "scores": ("tensor", torch.tensor([2.0, 1.0])),
+        "which": ("tensor", torch.tensor([0, 1])),
+        "units": ("tensor", torch.tensor([[1, 1], [2, 2]])),
+        "perplexity": ("positive", 3.0),
+        "features.tsne.iterations": ("least0", 5),
+        "train": ("tensor", torch.arange(12) < 8),
+        "features.probe.targets": ("dict", {"a": labels}),
+        "features.name_channels.found": (
+            "object",
+            features.detectors(maps, field, parts, 2, tune) if hasattr(features, "detectors") else None,
+        ),
+        "groups": ("free", None),
+        "minimum": ("share", 0.04),
+        "possible": ("share", 0.01),
+        "folder": ("path", "/proc/none"),
+        # metrics
+        "boxes_a": ("tensor", torch.tensor([[0.0, 0, 4, 4]])),
+        "boxes_b": ("tensor", torch.tensor([[1.0, 1, 5, 5]])),
+        "masks_a": ("tensor", heat > 0.5),
+        "masks_b": ("tensor", heat > 0.3),
+        "score": ("function", brightness),
+        "metrics.score": ("function", brightness),
+        "scene": ("object", Scene()),
+        "object": ("index", 0),
+        "question": ("choice", "keep"),
+        "metrics.parts": ("dict", {"eye": ("eye",), "nose": ("nose",)}),
+        "render": ("free", None),
+        "metrics.size": ("count", 16),
+        "kept": ("names", ["eye"]),
+        "insert": ("flag", False),
+        "logits": ("tensor", torch.randn(2, 4, generator=draws())),
+        "metrics.values": ("tensor", points[:, 0]),
+        "metrics.effects.values": ("dict", subsets),
+        "metrics.effects.parts": ("dict", {"a": ("a",), "b": ("b",)}),
+        "metrics.part_sums.heatmap": ("tensor", heat[0]),
+        "heatmap": ("tensor", heat[0]),
+        "metrics.part_sums.parts": ("tensor", stripes),
+        "names": ("free", ["eye", "other eye", "nose"]),
+        "players": ("free", None),
+        "density": ("flag", False),
+        "least": ("count", 1),
+        "metrics.most": ("count", 6),
+        "rendering": ("free", None),
+        "a": ("tensor", points[:, 0]),
+        "b": ("tensor", points[:, 1]),
+        # generative
+        "levels": ("count", 4),
+        "generative.size": ("pair", (4, 4)),
+        "latent": ("count", 2),
+        "generative.channels": ("count", 1),
+        "hidden": ("count", 8),
+        "width": ("count", 8),
+        "generative.layers": ("count", 2),
+        "likelihood": ("choice", "binomial"),
+        "dropout": ("share", 0.0),
+        "first": ("odd", 3),
+        "kernel": ("odd", 3),
+        "gated": ("flag", True),
+        "dilations": ("free", None),
+        "encoder": ("free", None),
+        "decoder": ("free", None),
+        "generative.x": ("tensor", levels),
+        "ridge": ("positive", 0.1),
+        "prior": ("positive", 1.0),
+        "generative.width": ("count", 8),
+        "generative.Kernels.width": ("free", None),
+        "floor": ("free", None),
+        "components": ("count", 2),
+        "rounds": ("count", 2),
+        "spread": ("choice", "one"),
+        "generative.Gaussian.spread": ("choice", "fixed"),
+        "generative.scale": ("positive", 0.1),
+        "generative.floor": ("least0", 0.0),
+        "generative.Kernels.floor": ("free", None),
+        "model": ("model", vae),
+        "n": ("count", 2),
+        "z": ("tensor", code),
+        "codes": ("tensor", code),
+        "parameters": ("tensor", torch.randn(6, 1, 4, 4, generator=draws())),
+        "real": ("tensor", points[:, 0]),
+        "fake": ("tensor", points[:, 1]),
+        "sure": ("share", 1.0),
+        "real_label": ("share", 1.0),
+        "kind": ("choice", "non_saturating"),
+        "probability": ("tensor", torch.rand(5, generator=draws())),
+        "beta": ("positive", 1.0),
+        "loss": ("function", lambda m, x, g: -m.elbo(x, 1, g)),
+        "generative.batch": ("count", 3),
+        "generative.quadrature.points": ("count", 5),
+        "reach": ("positive", 3.0),
+        "highest": ("positive", 0.1),
+        "generative.warm_cosine.step": ("least0", 1),
+        "log_variance": ("tensor", code[0] * 0.1),
+        "generative.mean": ("tensor", code[0]),
+        "generative.kl_to_standard.mean": ("tensor", code),
+        "generative.kl_to_standard.log_variance": ("tensor", code * 0.1),
+        "f": ("function", lambda z: z.sum(1)),
+        "generative.mean_gradients.kind": ("choice", "score"),
+        "q": ("free", None),
+        "generative.kl_normals.q": ("object", posterior),
+        "p": ("object", posterior),
+        "generative.LinearVAE.weights": ("tensor", torch.eye(5)[:, :2]),
+        "generative.LinearVAE.sigma": ("positive", 0.5),
+        "bias": ("tensor", torch.zeros(5)),
+        "generative.Autoencoder.hidden": ("count", 8),
+        "generative.squared_error.model": ("model", generative.Autoencoder((4, 4), 2, hidden=8)),
+        "generative.squared_error.images": ("tensor", torch.rand(3, 1, 4, 4)),
+        "temperature": ("positive", 1.0),
+        "given": ("free", None),
+        "known": ("free", None),
+        "cached": ("flag", True),
+        "generative.nats.model": ("model", generative.PixelCNN(4, (4, 4), layers=1, width=4, first=3)),
+        "generative.images": ("tensor", levels),
+        "generative.DequantisedGaussian.x": ("tensor", torch.randn(6, 5, generator=draws())),
+        "generative.Mixture.prior": ("positive", 0.3),
+        "components_": ("free", None),
+        # plots
+        "kinds": ("dict", {"r": "method"}),
+        "plots.score_table.rows": ("dict", {"r": {"c": 0.5}}),
+        "plots.score_table.columns": ("dict", {"c": ("c", "{:.2f}", (0, 1))}),
+        "plots.images": ("images", images),
+        "plots.image": ("tensor", images[0]),
+        "blocks": ("dict", {"conv1": (images, images)}),
+        "plots.nines.rows": ("names", ["patches", "projections"]),
+        "plots.maps": ("tensor", heat),
+        "plots.activation_maps.maps": ("tensor", maps[0]),
+        "chosen": ("free", [0, 1]),
+        "plots.heat_columns.maps": ("dict", {"a": heat}),
+        "plots.values": ("dict", {"a": 1.0, "b": 2.0}),
+        "xlabel": ("free", "x"),
+        "ylabel": ("free", "y"),
+        "intervals": ("free", None),
+        "line": ("free", None),
+        "line_label": ("free", "l"),
+        "form": ("free", "{:.2f}"),
+        "xlim": ("free", None),
+        "ylim": ("free", None),
+        "plots.height": ("positive", 3.0),
+        "plots.x": ("tensor", torch.arange(5.0)),
+        "lines": ("dict", {"a": torch.arange(5.0)}),
+        "cuts": ("dict", {"a": heat > 0.5}),
+        "true": ("free", None),
+        "plots.scores": ("free", None),
+        "boxes": ("dict", {"a": (1, 1, 5, 5)}),
+        "plots.energy": ("free", None),
+        "dashed": ("free", ()),
+        "columns": ("free", 2),
+        "plots.tile": ("free", 3.0),
+        "plots.filters": ("images", torch.rand(4, 3, 5, 5)),
+        "panels": ("free", None),
+        "gradients": ("tensor", images - 0.5),
+        "quantile": ("share", 0.99),
+        "weights_": ("free", None),
+        "plots.weights": ("tensor", filters),
+        "plots.kind": ("choice", "absolute"),
+        "plots.tiles": ("free", images.permute(0, 2, 3, 1).numpy()),
+        "plots.mosaic.columns": ("count", 2),
+        "zoom": ("count", 1),
+        "gap": ("least0", 2),
+        "ground": ("share", 1.0),
+        "plots.part_overlay.parts": ("tensor", stripes),
+        "plots.groups": ("dict", {"g": {"a": images}}),
+        "plots.strip.pictures": ("free", pictures),
+        "plots.strip.height": ("count", 24),
+        "plots.table.columns": ("names", ["a", "b"]),
+        "plots.table.rows": ("free", [(1, 2)]),
+        "plots.probabilities": ("tensor", grid),
+        "plots.two_legends.before": ("share", 0.5),
+        "plots.size": ("count", 4),
+        "activation": ("tensor", grid),
+        "plots.projections": ("free", images - 0.5),
+        "best": ("tensor", (grid * 3).long()),
+        "plots.classes": ("free", ["a", "b", "c", "d"]),
+        "plots.limit": ("positive", 1.0),
+        "plots.signed_colours.values": ("tensor", heat[0]),
+        "factors": ("dict", {"f": (["a", "b"], {"s": [0.5, 0.5]})}),
+        "plots.masks": ("tensor", heat > 0.5),
+        "truth": ("free", None),
+        "plots.labels": ("free", None),
+        "name": ("free", "channel"),
+    }
+    return table
+
+
+SKIP = {  # not functions of values, or shown elsewhere
+    "plots": {
+        "Live",
+        "Picture",
+        "Tiles",
+        "Sheet",
+        "Table",
+        "rgb",
+        "as_array",
+        "as_images",
+        "few_colours",
+        "vivid",
+        "zfnet_panels",
+    },
+    "features": {"Detectors", "Dissection", "Field", "Names", "Patches", "TopUnits", "kept_units"},
+    "generative": {"Autoregressive", "History", "fit"},
+    "metrics": set(),
+    "attribution": set(),
+    "synthesis": {"Recipe"},
+}
+
+
+def instances():
+    """{"VAE": a model}: their public methods are fuzzed, too."""
+    from lecture_utils import generative as g
+
+    return {
+        "generative": {
+            "VAE": g.VAE((4, 4), 2, levels=4, hidden=8),
+            "PixelCNN": g.PixelCNN(4, (4, 4), layers=1, width=4, first=3),
+            "Binomial": g.Binomial(4),
+            "Gaussian": g.Gaussian(),
+        }
+    }
+
+
+METHODS = {
+    "VAE": "codes decode elbo encode log_likelihood mean_image sample terms",
+    "PixelCNN": "bits_per_dim log_prob sample",
+    "Binomial": "log_prob mean sample",
+    "Gaussian": "log_prob mean sample",
+}
