@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.studies import ascent_pictures as study
-from lecture_utils import open_lab, synthesis
-from lecture_utils.explorers import ClassImages
+from experiments.studies import ascent_pictures
+from lecture_utils import open_lab, store, synthesis
+from lecture_utils.explorers import ClassImages, ascent_ways as study
 
 FOUR, FIVE = tuple(study.WAYS)[7:]
 
@@ -88,23 +88,25 @@ def test_climbing_again_gives_an_image_of_the_same_kind(explorer, lab):
 
 
 def test_the_study_saves_what_it_makes(lab, monkeypatch, tmp_path):
-    monkeypatch.setattr(study, "grow", partial(study.grow, steps=4))
+    monkeypatch.setattr(ascent_pictures, "grow", partial(study.grow, steps=4))
     monkeypatch.setattr(
-        study, "subjects", lambda lab: ["mug", "conv2, channel 13", "dog", "conv2, channel 1"]
+        ascent_pictures, "subjects", lambda lab: ["mug", "conv2, channel 13", "dog", "conv2, channel 1"]
     )
     for name, ways in study.SHEETS.items():
         monkeypatch.setitem(study.SHEETS, name, ways[-1:])
-    monkeypatch.setattr(study, "WAYS", {ways[0]: study.WAYS[ways[0]] for ways in study.SHEETS.values()})
-    facts, pictures = study.made(lab)
+    monkeypatch.setattr(
+        ascent_pictures, "WAYS", {ways[0]: study.WAYS[ways[0]] for ways in study.SHEETS.values()}
+    )
+    facts, pictures = ascent_pictures.made(lab)
     assert list(facts) == ["mug", "dog", "conv2, channel 13", "conv2, channel 1"], "one layer after the other"
     image = pictures["conv2, channel 13", FIVE, "noise"]
     row = facts["conv2, channel 13"]["images"][FIVE]["noise"]
     own = study.real_scores(lab, ["conv2, channel 13"], image[None])
     assert row[0] == pytest.approx(float(own), abs=2e-3), "without the factor that it was climbed with"
     assert row[1] == pytest.approx(float(study.roughness(image[None])), abs=1e-3)
-    monkeypatch.setattr(study.store, "data_dir", lambda: tmp_path)
-    study.save(pictures)
-    monkeypatch.setattr(study.store, "read_verified", lambda name: (tmp_path / name).read_bytes())
+    monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
+    ascent_pictures.save(pictures)
+    monkeypatch.setattr(store, "read_verified", lambda name: (tmp_path / name).read_bytes())
     found = study.load_pictures(facts)
     assert set(found) == set(pictures)
     for key, pixels in found.items():

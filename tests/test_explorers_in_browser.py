@@ -45,7 +45,7 @@ ROWS = """
 from time import sleep
 import torch
 from lecture_utils import explorers, generative
-from experiments.studies import completions
+from lecture_utils.generative import completion
 
 class Unhurried(generative.PixelCNN):
     def cached_sampler(self, x):
@@ -56,7 +56,7 @@ class Unhurried(generative.PixelCNN):
 
 model, pixels = Unhurried(4, (32, 4), layers=1, width=4), torch.zeros(2, 1, 32, 4).long()
 model.pause = 0
-made = completions.drawn(model, pixels, (2, 4), (0.5, 1.0))
+made = completion.drawn(model, pixels, (2, 4), (0.5, 1.0))
 model.pause = 0.5  # s a row: whoever waits for the last one has not been heard
 """
 SHOWN_ROWS = "explorers.Completion(model, pixels, 'ab', made)"

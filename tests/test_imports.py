@@ -45,15 +45,6 @@ OUTSIDE = {
     "doctor": set(),  # it must run where a library is broken, so it imports them inside its checks
     "__init__": set(),
 }
-# Still upward, and to be undone: explorers and one method that take functions from the studies.
-NOT_YET = {
-    "explorers/class_images.py",
-    "explorers/completion.py",
-    "explorers/methods.py",
-    "explorers/readings.py",
-    "explorers/style_mixer.py",
-    "metrics/map_similarity.py",
-}
 
 
 def imported(path, package):
@@ -96,8 +87,7 @@ def violations(root):
 
 
 def test_nothing_imports_upward():
-    found = [line for line in violations(ROOT / "lecture_utils") if line.split()[0] not in NOT_YET]
-    assert found == []
+    assert violations(ROOT / "lecture_utils") == []
 
 
 @pytest.mark.parametrize(

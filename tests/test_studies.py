@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy import stats
 
-from experiments.studies import heatmap_scores, part_ablation, sanity, scoreboard
+from experiments.studies import heatmap_scores, sanity, scoreboard
 from lecture_utils import metrics as key, open_lab, store
 from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
+from lecture_utils.explorers import part_ablation
 from lecture_utils.metrics import map_similarity
 
 
@@ -70,7 +71,7 @@ def test_effects_are_those_of_the_answer_key(lab, some):
 
 
 def test_every_method_gives_a_finite_map(lab, some):
-    ask = heatmap_scores.question(lab, some)
+    ask = part_ablation.question(lab, some)
     names = [method.name for method in usable(ask)]
     assert set(names) == set(METHODS), "gap can do all of them"
     without = Question(lab, ask.images, ask.targets)
@@ -78,7 +79,7 @@ def test_every_method_gives_a_finite_map(lab, some):
         "integrated gradients, background",
         "true mask, as coarse as a map",
     }
-    assert "CAM" not in {m.name for m in usable(heatmap_scores.question(open_lab(device="cpu"), some))}
+    assert "CAM" not in {m.name for m in usable(part_ablation.question(open_lab(device="cpu"), some))}
     for method in usable(ask):
         heat = method.make(ask)
         assert heat.shape == (2, 112, 112) and torch.isfinite(heat).all(), method.name
@@ -86,9 +87,9 @@ def test_every_method_gives_a_finite_map(lab, some):
 
 
 def test_a_random_map_belongs_to_its_scene(lab, some):
-    ask = heatmap_scores.question(lab, some)
+    ask = part_ablation.question(lab, some)
     make = METHODS["random, as coarse as a map"].make
-    both, second = make(ask), make(heatmap_scores.question(lab, some[1:]))
+    both, second = make(ask), make(part_ablation.question(lab, some[1:]))
     assert torch.equal(both[1:], second), "the others in the batch do not matter"
     assert not torch.equal(both[0], both[1]) and both.std() > 0.1
     assert torch.equal(
@@ -125,7 +126,7 @@ def test_likeness_against_scipy():
 
 def test_deletion_ends_in_its_fill(lab, some):
     """With every pixel hot or cold at once, the area lies between the picture's and the fill's probability."""
-    ask = heatmap_scores.question(lab, some)
+    ask = part_ablation.question(lab, some)
     areas = heatmap_scores.flip_areas(
         lab, ask, torch.rand(2, 112, 112, generator=torch.Generator().manual_seed(0))
     )
@@ -145,7 +146,7 @@ def test_deletion_ends_in_its_fill(lab, some):
 
 def test_cost_counts_passes(lab, some):
     threads = torch.get_num_threads()
-    cost = heatmap_scores.cost(lab, heatmap_scores.question(lab, some), repeats=1)
+    cost = heatmap_scores.cost(lab, part_ablation.question(lab, some), repeats=1)
     assert torch.get_num_threads() == threads
     assert set(cost) == {name for name, m in METHODS.items() if m.kind == "method"} | {heatmap_scores.PASS}
     assert cost[heatmap_scores.PASS]["passes"] == 1 and all(c["ms"] > 0 for c in cost.values())
@@ -292,7 +293,7 @@ def test_where_a_cascade_reaches_its_null():
 
 def test_a_sanity_check_of_two_images(tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "SEEDS", (1,))
-    monkeypatch.setattr(map_similarity, "STEPS", 2)
+    monkeypatch.setattr(sanity, "STEPS", 2)
     monkeypatch.setattr(sanity, "SLICE", 2)
     others = {7: open_lab(device="cpu").untrained(7)}
     path = sanity.run(tmp_path / "sanity.json", tmp_path, others, count=3)

@@ -235,8 +235,8 @@ def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch
 
-    from experiments.studies import completions
     from lecture_utils import datasets, explorers, features, models, open_lab
+    from lecture_utils.explorers.completion import shipped
     from lecture_utils.generative import VAE
     from lecture_utils.models import studio as studio_models
 
@@ -253,7 +253,6 @@ def exploring(quick):
         bank = features.extract(lab.net, images, lab.layer("fc7"))
         deep = {name: lab.layers[name] for name in ("conv1", "conv3", "conv5")}
         digits, studio = (datasets.load(name) for name in ("digits", "studio"))
-        halves = completions.studio_pictures(studio_models.PIXELCNN_LEVELS)
         moved = (  # made one after another: some of them compute ahead
             lambda: explorers.Turntable(lab),
             lambda: explorers.FilterAtWork(lab.net, images[:48]),
@@ -265,7 +264,7 @@ def exploring(quick):
             lambda: explorers.ClassImages(lab),
             lambda: explorers.StyleMixer(lab),
             lambda: explorers.Attack(lab),
-            lambda: explorers.Completion(models.load("studio-pixelcnn"), *halves, completions.load()),
+            lambda: explorers.Completion(models.load("studio-pixelcnn"), *shipped()),
             lambda: explorers.LatentPlane(VAE(8, 2), digits.test.pixels, digits.test.labels),
             lambda: explorers.LatentAxes(
                 models.load("studio-vae"), studio.test.pixels, studio.test.labels, studio.classes

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 
 from lecture_utils import datasets, models
+from lecture_utils.generative.completion import complete
 from lecture_utils.models import studio_factors
 from lecture_utils.progress import progress
 from lecture_utils.world import render
 from lecture_utils.world.studio import studio_split
-
-from . import completions
 
 ROWS = (0, 1, 2, 3, 4, 6, 8)  # of the thing
 EACH = 40  # scenes of each class
@@ -42,7 +41,7 @@ def said(model, rows=ROWS, each: int = EACH, seed: int = 0) -> dict:
     tables, heat = [], torch.ones(len(pixels), dtype=torch.float64)
     for more in progress(rows, "drawing the rest"):
         numbers = torch.rand(pixels.shape, generator=draws, dtype=torch.float64)
-        *_, (made, _) = completions.complete(model, pixels, tops + more, heat, numbers)
+        *_, (made, _) = complete(model, pixels, tops + more, heat, numbers)
         found = studio_factors.read(judge, made / (model.levels - 1))["class"].argmax(1)
         tables.append(torch.bincount(6 * classes + found, minlength=36).view(6, 6).tolist())
     return {"rows": rows, "each": each, "said": tables}

@@ -16,13 +16,11 @@ import torch
 from experiments.train import head_study
 from experiments.train.data import scene_of, world_fingerprint
 from lecture_utils import attribution, metrics, models, store
-from lecture_utils.hooks import eval_mode
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 
 COMMAND = "python -m experiments heads"
 COUNT, LAYER = 300, "relu5"  # the first pictures of the gallery, in which the classes take turns
-STEPS = 16  # along the path from an empty map
 FILE = "results/heads.json"
 METHODS = ("gradcam", "hirescam")
 
@@ -61,39 +59,14 @@ def both_maps(net, images, targets, layer=LAYER):
     return torch.cat(found, 1)
 
 
-def path_maps(net, images, targets, layer=LAYER, steps=STEPS):
-    """As `both_maps`, the gradient being its mean along the straight path from an empty map to the layer's own.
-
-    net: flat, as all nets of the toy world are. The second of the two, HiResCAM's, sums up to the score minus the score
-    of the empty map (completeness), but for the error of the sum over `steps` midpoints.
-    Source: Sundararajan, Taly, Yan (2017), equation 1, on a layer's map in place of an image.
-    """
-    names = [name for name, _ in net.named_children()]
-    above, found = list(net)[names.index(layer) + 1 :], []
-    for batch, some in zip(images.split(64), targets.split(64), strict=True):
-        maps, _ = attribution.layer_gradient(net, batch, some, layer)
-        gradient = torch.zeros_like(maps)
-        for step in range(steps):
-            with torch.enable_grad(), eval_mode(net):
-                here = scores = (maps * ((step + 0.5) / steps)).requires_grad_()
-                for module in above:
-                    scores = module(scores)
-                score = scores.gather(1, some[:, None]).sum()
-            gradient += torch.autograd.grad(score, here)[0] / steps
-        found.append(
-            torch.stack([(gradient.mean((2, 3), keepdim=True) * maps).sum(1), (gradient * maps).sum(1)])
-        )
-    return torch.cat(found, 1)
-
-
 def net_scores(net, images, targets, masks, layer=LAYER):
     """{"gradcam_mass": (n,), ... "hirescam_inside": (n,), "right": (n,)} of one net; "path_gradcam_mass" and so on of
-    `path_maps`.
+    `attribution.path_cams`.
     """
     with torch.no_grad():
         logits = torch.cat([net(batch) for batch in images.split(64)])
     found = {"right": (logits.argmax(1) == targets).float()}
-    for before, both in (("", both_maps), ("path_", path_maps)):
+    for before, both in (("", both_maps), ("path_", attribution.path_cams)):
         for name, maps in zip(METHODS, both(net, images, targets, layer).relu(), strict=True):
             found |= {f"{before}{name}_{score}": v for score, v in place_scores(maps, masks).items()}
     return found

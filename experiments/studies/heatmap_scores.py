@@ -8,10 +8,9 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from lecture_utils import metrics as key
-from lecture_utils.attribution.methods import METHODS, STRIDE, Question, blurred, usable
+from lecture_utils.attribution.methods import METHODS, STRIDE, blurred, usable
+from lecture_utils.explorers import part_ablation
 from lecture_utils.metrics.map_similarity import spearman
-
-from . import part_ablation
 
 PLACE = ("pointing", "mass", "rank")
 FLIPS, FILLS = 10, ("grey", "blurred")  # steps of deletion and insertion; what fills the holes
@@ -20,17 +19,9 @@ CONSTANT, PASTED, LIKE = "constant map", "a part's own pixels, removed", "like o
 PASS = "one forward pass"
 
 
-def question(lab, some):
-    """The Question about some games."""
-    images, masks = (torch.stack([getattr(game, name) for game in some]) for name in ("image", "mask"))
-    targets = torch.tensor([game.label for game in some])
-    numbers = tuple(game.index for game in some)
-    return Question(lab, images, targets, torch.stack([game.background for game in some]), masks, numbers)
-
-
 def scene_records(lab, some, flips=False):
     """What is known of some games on a net, one plain dict for each scene. flips: with deletion and insertion."""
-    ask = question(lab, some)
+    ask = part_ablation.question(lab, some)
     right = (lab.logits(ask.images).argmax(1) == ask.targets).tolist()
     records = [
         {

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lecture_utils import metrics as key, models, store
-from lecture_utils.attribution.methods import Question
+from lecture_utils import attribution as at, metrics as key, models, store
+from lecture_utils.attribution.methods import STEPS, Question
 from lecture_utils.attribution.randomise import cascade, check_alive, independent
 from lecture_utils.lab import open_lab
-from lecture_utils.metrics.map_similarity import correlations, maps
+from lecture_utils.metrics.map_similarity import correlations
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
@@ -33,6 +33,26 @@ KINDS = ("signed", "absolute")
 TOLERANCE = 0.02  # of a mean correlation in the slice
 NEAR = 0.05  # a difference of correlations that is too small to matter
 WAYS = {"cascade": cascade, "independent": independent}
+
+
+def maps(net, layer, images, targets, include_slow=True):
+    """{method: signed map (n, values)}: gradients with their three colours, Grad-CAM at the layer's own size.
+
+    include_slow: with integrated gradients, which cost as much as all others ten times over.
+    """
+    with at.relu_rule("deconvnet"):
+        deconvnet = at.saliency(net, images, targets)
+    guided = at.guided_backprop(net, images, targets)
+    found = {
+        "saliency": at.saliency(net, images, targets),
+        "deconvnet rule": deconvnet,
+        "guided backprop": guided,
+        "Grad-CAM": at.grad_cam(net, images, targets, layer, raw=True, relu=False),
+        "Guided Grad-CAM": guided * at.grad_cam(net, images, targets, layer)[:, None],
+    }
+    if include_slow:
+        found["integrated gradients, black"] = at.integrated_gradients(net, images, targets, steps=STEPS)
+    return {name: values.flatten(1) for name, values in found.items()}
 
 
 def subject(lab, count=IMAGES):

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from lecture_utils import models, store
 from lecture_utils.attribution.methods import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
+from lecture_utils.explorers import part_ablation
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from ..train.data import world_fingerprint
-from . import heatmap_scores, part_ablation
+from . import heatmap_scores
 
 COMMAND = "python -m experiments scoreboard"
 NETS, SCENES, FLIPPED = ("alex", "gap"), 300, 150  # scenes in all; of these with deletion and insertion

@@ -11,42 +11,20 @@ import argparse
 import json
 import sys
 
-import numpy as np
-import torch
 from PIL import Image
 
 from lecture_utils import models, store, synthesis as syn
-from lecture_utils.photographs import open_image, shipped_file
+from lecture_utils.explorers.style_mixer import DEPTHS, FOLDER, MADE, PAIRS, SIDE, photograph
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
-from . import contact_sheets
-
 COMMAND = "python -m experiments style_mixer"
-FILE, FOLDER = "results/style_mixer.json", "synthesis/style_mixer"
+FILE = "results/style_mixer.json"
 NET, CONTENT = "alex", "relu3"
-MADE, SIDE = 384, 256  # px
-PAIRS = {"china as coffee": ("china", "coffee"), "astronaut as flower": ("astronaut", "flower")}
-DEPTHS = {
-    "1": ("relu1",),
-    "1 to 2": ("relu1", "relu2"),
-    "1 to 3": ("relu1", "relu2", "relu3"),
-    "1 to 4": ("relu1", "relu2", "relu3", "relu4"),
-}
 WEIGHTS = (1 / 9, 1 / 3, 1, 3, 9)  # of the style, relative to CONTENT_WEIGHT
 CONTENT_WEIGHT = 0.5
 RECIPE = {"steps": 100, "octaves": 3, "start": "content", "lr": 0.03, "tv": 10.0, "jitter": 7, "seed": 0}
 QUALITY = 85
-
-
-def photograph(name, side=MADE):
-    """One of the photographs that come with the libraries, its middle square, (1, 3, side, side) in [0, 1]."""
-    image = open_image(shipped_file(name))
-    half = min(image.size) / 2
-    x, y = image.width / 2, image.height / 2
-    square = image.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
-    pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS), np.float32) / 255
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
 def mixed(net, pair, depth, weight, side=MADE):
@@ -114,22 +92,6 @@ def collect(folder):
 
 def _numbers(path):
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def load():
-    """The shipped numbers. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
-
-
-def load_pictures():
-    """{(pair, depth, number of the weight): uint8 (256, 256, 3)}, as they were saved. Errors: store.DamagedData."""
-    found = {}
-    for pair in PAIRS:
-        sheet = contact_sheets.pixels(f"{FOLDER}/{pair.replace(' ', '_')}.jpg", len(DEPTHS), len(WEIGHTS))
-        for row, depth in enumerate(DEPTHS):
-            for column in range(len(WEIGHTS)):
-                found[pair, depth, column] = sheet[row, column]
-    return found
 
 
 def main(argv=None):

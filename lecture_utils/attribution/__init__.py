@@ -4,6 +4,7 @@ from .cam import cam, grad_cam, guided_grad_cam, hires_cam, last_map, layer_grad
 from .deconvnet import activation_returned, deconvnet, project, unpool
 from .gradients import guided_backprop, heat, neuron_saliency, saliency
 from .occlusion import mask_squares, occlusion, occlusion_heat
+from .path_cam import path_cams
 from .paths import completeness_gap, integrated_gradients, smooth_grad
 from .relu_rules import relu_rule
 from .segment import grabcut_from_heatmap
@@ -26,6 +27,7 @@ __all__ = [
     "neuron_saliency",
     "occlusion",
     "occlusion_heat",
+    "path_cams",
     "project",
     "relu_rule",
     "saliency",

@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from experiments.studies import ascent_pictures as study
-
-from .. import plots
+from .. import plots, results
 from ..lab import open_lab
 from ..models import card
+from . import ascent_ways as study
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
 
@@ -56,7 +55,7 @@ class ClassImages(Explorer):
 
     def __init__(self, lab):
         self.lab, self.shipped = lab, _is_shipped(lab)
-        facts = study.load() if self.shipped else None
+        facts = results.load("ascent_pictures") if self.shipped else None
         names = list(facts["subjects"]) if facts else study.subjects(lab)
         self.facts, self.pictures = facts, study.load_pictures(names) if facts else {}
         self.usual = facts["real roughness"] if facts else _usual(lab)
@@ -269,7 +268,7 @@ def _is_shipped(lab):
     return (
         lab.has_key
         and lab.name == study.NET
-        and card(lab.name)["weights"]["sha256"] == study.load()["weights"]
+        and card(lab.name)["weights"]["sha256"] == results.load("ascent_pictures")["weights"]
     )
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from experiments.studies import completions as study
-
-from .. import plots
+from .. import datasets, plots, results
+from ..generative import completion
 from ..generative.autoregressive import check_pictures
 from .base import Choice, Explorer, Slider, distinct
 from .pixels import coloured, enlarged, fitted, write
 
 PANEL, GAP, HEAD, FOOT = 240, 14, 38, 58  # px: a picture, between two, the line above, and what stands below
 COLUMNS = 3  # completions side by side
+SHEET = "synthesis/completions/studio.png"  # what was drawn before for the studio
 SECOND = PANEL + 34  # where they begin
 THIRD = SECOND + COLUMNS * (PANEL + GAP) + 16  # where the bars begin
 WIDTH, HEIGHT = THIRD + 226, HEAD + 2 * (PANEL + FOOT) - 28
@@ -24,7 +24,7 @@ class Completion(Explorer):
 
     model: a `generative.Autoregressive`. pixels: LongTensor (n, c, h, w) of its levels; names: of the pictures.
     made: None, and all completions are drawn now (seconds for digits of 8 x 8 px), for two rows and more; or
-    what was drawn before, as `studies.completions.load()` has it for the studio.
+    what was drawn before, as `shipped` has it for the studio.
     "Run live" draws six others before your eyes, row by row, other ones each time. Below each picture, and right as
     bars, stands what the missing part costs: bits for each value (a pixel in one colour), by the model at temperature
     1; a black line for the truth. The same draw uses the same random numbers for every picture and temperature.
@@ -44,11 +44,13 @@ class Completion(Explorer):
             raise ValueError(f"names: expected {len(pixels)}, one for each picture, got {len(self.names)}")
         self.model, self.pixels, self.height = model, pixels, pixels.shape[2]
         self.images = pixels.float() / (model.levels - 1)
-        self.true_rows = study.true_bits(model, pixels)
+        self.true_rows = completion.true_bits(model, pixels)
         if made is None:
-            made = study.drawn(model, pixels, range(2, self.height), (0.5, 0.75, 1.0, 1.25, 1.5), draws=2)
+            made = completion.drawn(
+                model, pixels, range(2, self.height), (0.5, 0.75, 1.0, 1.25, 1.5), draws=2
+            )
         self.made = made
-        if made.pixels.shape[3:] != (len(pixels), study.MANY, *pixels.shape[1:]):
+        if made.pixels.shape[3:] != (len(pixels), completion.MANY, *pixels.shape[1:]):
             raise ValueError(
                 f"made: expected completions of {len(pixels)} pictures {tuple(pixels.shape[1:])}, got them of "
                 f"{made.pixels.shape[3]} pictures {tuple(made.pixels.shape[5:])}"
@@ -92,10 +94,12 @@ class Completion(Explorer):
     def live(self, picture, rows, temperature, draw=1):
         """Six new ones, row by row: (picture, sentence) each time."""
         index, fresh = self.names.index(picture), torch.Generator().seed() % 2**31
-        given = self.pixels[[index]].expand(study.MANY, -1, -1, -1)
-        heat = torch.full((study.MANY,), float(temperature), dtype=torch.float64)
-        numbers = study.uniform(given.shape[1:], fresh)
-        for n, (found, bits) in enumerate(study.complete(self.model, given, rows, heat, numbers), rows + 1):
+        given = self.pixels[[index]].expand(completion.MANY, -1, -1, -1)
+        heat = torch.full((completion.MANY,), float(temperature), dtype=torch.float64)
+        numbers = completion.uniform(given.shape[1:], fresh)
+        for n, (found, bits) in enumerate(
+            completion.complete(self.model, given, rows, heat, numbers), rows + 1
+        ):
             where = "live, done" if n == self.height else f"live, row {n} of {self.height}"
             state = (where, picture, rows, temperature)
             yield self._sheet(found, bits.tolist(), n, *state), self._sentence(bits.tolist(), n, *state)
@@ -203,6 +207,30 @@ class Completion(Explorer):
                         weight="bold",
                     )
         return sheet.picture()
+
+
+def studio_pictures(levels):
+    """The first test picture of each class, LongTensor (6, 3, 32, 32) with so many levels, and their names."""
+    studio = datasets.load("studio")
+    first = [studio.test.labels.tolist().index(n) for n in range(len(studio.classes))]
+    return datasets.quantised(studio.test.pixels[first], levels), list(studio.classes)
+
+
+def shipped():
+    """What ships for the studio's PixelCNN: `pixels`, `names` and `made` of `Completion`. Errors: store.DamagedData."""
+    facts = results.load("completions")
+    pixels, names = studio_pictures(facts["levels"])
+    form, side = facts["form"], pixels.shape[-1]
+    lines = len(facts["bits"]) // (form[-2] * form[-1])
+    sheet = torch.from_numpy(results.sheet(SHEET, lines, form[-2] * form[-1])) // (
+        255 // (facts["levels"] - 1)
+    )
+    tiles = sheet.permute(0, 1, 4, 2, 3)
+    bits = torch.tensor(facts["bits"]).view(form)
+    made = completion.Completions(
+        tuple(facts["rows"]), tuple(facts["temperatures"]), tiles.reshape(*form, 3, side, side), bits
+    )
+    return pixels, names, made
 
 
 def _range(values):

@@ -5,12 +5,11 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from experiments.studies import heatmap_scores, part_ablation
-
 from .. import metrics as key, plots
 from ..attribution.methods import usable
 from ..plots.scores import heat_colours
 from ..progress import progress
+from . import part_ablation
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, fitted, font
 
@@ -46,7 +45,7 @@ class MethodAgainstMethod(Explorer):
             for game in part_ablation.games(lab.gallery, 0, scenes, exact=False, shadows=False):
                 some.append(game)
                 bar.update()
-        ask = heatmap_scores.question(lab, some)
+        ask = part_ablation.question(lab, some)
         methods = [method for method in usable(ask) if method.kind != "ceiling"]
         self.games, self.signed = some, {method.name: method.heat == "signed" for method in methods}
         self.heat = {method.name: method.make(ask) for method in progress(methods, "heatmaps")}

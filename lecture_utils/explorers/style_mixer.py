@@ -3,11 +3,11 @@
 from functools import lru_cache
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
-from experiments.studies import style_mixer as study
-
-from .. import plots
+from .. import plots, results
+from ..photographs import open_image, shipped_file
 from .base import Choice, Explorer, Slider
 from .pixels import enlarged, font
 
@@ -16,7 +16,16 @@ SECOND, THIRD = SMALL + 22, SMALL + 22 + PANEL + 24  # where the picture, and th
 GRID = THIRD + NAMES
 WIDTH, HEIGHT = GRID + 5 * TILE + 4 * GAP + 4, HEAD + PANEL
 BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
-WEIGHTS = ("1/9", "1/3", "1", "3", "9")  # as study.WEIGHTS
+WEIGHTS = ("1/9", "1/3", "1", "3", "9")  # of the style, as they are written
+FOLDER = "synthesis/style_mixer"
+MADE, SIDE = 384, 256  # px: when the pictures were made, and as they ship
+PAIRS = {"china as coffee": ("china", "coffee"), "astronaut as flower": ("astronaut", "flower")}
+DEPTHS = {
+    "1": ("relu1",),
+    "1 to 2": ("relu1", "relu2"),
+    "1 to 3": ("relu1", "relu2", "relu3"),
+    "1 to 4": ("relu1", "relu2", "relu3", "relu4"),
+}
 
 
 class StyleMixer(Explorer):
@@ -37,21 +46,19 @@ class StyleMixer(Explorer):
     format = "jpeg"
 
     def __init__(self, lab=None):
-        self.lab, self.facts, self.pictures = lab, study.load(), study.load_pictures()
+        self.lab, self.facts, self.pictures = lab, results.load("style_mixer"), shipped_pictures()
         self.photographs = {
-            name: study.photograph(name, study.SIDE)[0].numpy()
-            for pair in study.PAIRS.values()
-            for name in pair
+            name: photograph(name, SIDE)[0].numpy() for pair in PAIRS.values() for name in pair
         }
         self.paper = lru_cache(maxsize=8)(self._paper)
         self.controls = {
-            "pair": Choice(tuple(study.PAIRS), "photograph and style"),
-            "depth": Choice(tuple(study.DEPTHS), "layers of the style, from the first"),
+            "pair": Choice(tuple(PAIRS), "photograph and style"),
+            "depth": Choice(tuple(DEPTHS), "layers of the style, from the first"),
             "weight": Slider(1, 5, 1, "weight of the style (1 to 5: 1/9, 1/3, 1, 3, 9)"),
         }
-        first, all_ = tuple(study.DEPTHS)[0], tuple(study.DEPTHS)[-1]
+        first, all_ = tuple(DEPTHS)[0], tuple(DEPTHS)[-1]
         self.stops = {}
-        for pair, (content, _) in study.PAIRS.items():
+        for pair, (content, _) in PAIRS.items():
             for depth, weight in ((all_, 1), (all_, 3), (all_, 5), (first, 5)):
                 words = "" if depth == all_ else f", layer {depth}"
                 title = f"{content}, weight {WEIGHTS[weight - 1]}{words}"
@@ -78,7 +85,7 @@ class StyleMixer(Explorer):
         sheet.paste(image.resize((PANEL, PANEL), Image.Resampling.BICUBIC), (SECOND, HEAD))
         layers = f"layers {depth}" if " " in depth else f"layer {depth} alone"
         _write(draw, SECOND, 4, f"{layers}, weight {WEIGHTS[weight - 1]}", 20, bold=True)
-        left, top = _place(list(study.DEPTHS).index(depth), weight - 1)
+        left, top = _place(list(DEPTHS).index(depth), weight - 1)
         draw.rectangle((left - 4, top - 4, left + TILE + 3, top + TILE + 3), outline=BLUE, width=4)
         self._bars(draw, self.losses(pair, depth, weight), self.facts["photographs"][pair])
         return np.asarray(sheet)
@@ -87,12 +94,12 @@ class StyleMixer(Explorer):
         """What all pictures of a pair share: photograph, style, and the grid of small ones."""
         sheet = Image.new("RGB", (WIDTH, HEIGHT), "white")
         draw = ImageDraw.Draw(sheet)
-        for n, (name, word) in enumerate(zip(study.PAIRS[pair], ("photograph", "style"), strict=True)):
+        for n, (name, word) in enumerate(zip(PAIRS[pair], ("photograph", "style"), strict=True)):
             top = n * (PANEL - SMALL - 30) + (0 if n == 0 else 30)
             _write(draw, 0, top + 4, f"{word}: {name}", 15, bold=True)
             sheet.paste(enlarged(self.photographs[name], (SMALL, SMALL)), (0, HEAD + top))
         _write(draw, THIRD, 4, "all of this pair, by weight", 17, bold=True)
-        for row, depth in enumerate(study.DEPTHS):
+        for row, depth in enumerate(DEPTHS):
             words = f"layers {depth}" if " " in depth else f"layer {depth}"
             for column, weight in enumerate(WEIGHTS):
                 left, top = _place(row, column)
@@ -105,7 +112,7 @@ class StyleMixer(Explorer):
 
     def _bars(self, draw, left, before):
         """What is missing, and for comparison what the photograph misses."""
-        top, full = _place(len(study.DEPTHS), 0)[1] + 14, WIDTH - GRID - 84
+        top, full = _place(len(DEPTHS), 0)[1] + 14, WIDTH - GRID - 84
         longest = {"content": 1.0, "style": max(1e-9, before["style"])}
         _write(draw, THIRD, top, "what is missing (line: the photograph)", 17, bold=True)
         for n, (name, colour) in enumerate((("content", BLUE), ("style", ORANGE))):
@@ -123,7 +130,7 @@ class StyleMixer(Explorer):
         titles, images = [], []
         for title in self.stops:
             state = self.stop(title)
-            left, (name, style) = self.losses(**state), study.PAIRS[state["pair"]]
+            left, (name, style) = self.losses(**state), PAIRS[state["pair"]]
             if f"{name}\nas {style}" not in titles:
                 titles.append(f"{name}\nas {style}")
                 images.append(self.photographs[style])
@@ -131,8 +138,29 @@ class StyleMixer(Explorer):
             titles.append(f"{words}\nmissing {left['content']:.2f}, {left['style']:.2f}")
             picture = self.pictures[state["pair"], state["depth"], state["weight"] - 1]
             images.append(picture.transpose(2, 0, 1) / 255)
-        columns = len(images) // len(study.PAIRS)
+        columns = len(images) // len(PAIRS)
         return plots.image_grid(np.stack(images), titles, columns, self.title, self.caption, self.alt())
+
+
+def photograph(name, side=MADE):
+    """One of the photographs that come with the libraries, its middle square, (1, 3, side, side) in [0, 1]."""
+    image = open_image(shipped_file(name))
+    half = min(image.size) / 2
+    x, y = image.width / 2, image.height / 2
+    square = image.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
+    pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS), np.float32) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
+
+
+def shipped_pictures():
+    """{(pair, depth, number of the weight): uint8 (256, 256, 3)}, as they were saved. Errors: store.DamagedData."""
+    found = {}
+    for pair in PAIRS:
+        sheet = results.sheet(f"{FOLDER}/{pair.replace(' ', '_')}.jpg", len(DEPTHS), len(WEIGHTS))
+        for row, depth in enumerate(DEPTHS):
+            for column in range(len(WEIGHTS)):
+                found[pair, depth, column] = sheet[row, column]
+    return found
 
 
 def _place(row, column):

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from lecture_utils import metrics as key
-from lecture_utils.world import CLASSES, render, render_many
+from .. import metrics as key
+from ..attribution.methods import Question
+from ..world import CLASSES, render, render_many
 
 SIZE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
 QUESTIONS = ("remove", "keep", "shapley")
@@ -91,6 +92,14 @@ def games(gallery, first, count, exact=True, shadows=True, folder=None):
         masks = SimpleNamespace(parts=gallery.parts[index], objects=gallery.objects[index])
         players = key.players(scene, SIZE, rendering=masks)
         yield _game(gallery, index, scene, players, exact, shadows, folder)
+
+
+def question(lab, some):
+    """The Question about some games."""
+    images, masks = (torch.stack([getattr(game, name) for game in some]) for name in ("image", "mask"))
+    targets = torch.tensor([game.label for game in some])
+    numbers = tuple(game.index for game in some)
+    return Question(lab, images, targets, torch.stack([game.background for game in some]), masks, numbers)
 
 
 def _game(gallery, index, scene, players, exact, shadows, folder):
