@@ -242,7 +242,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
     monkeypatch.setattr(heatmap_scores, "scene_records", stopped)
     monkeypatch.setattr(part_ablation, "games", lambda gallery, first, count, **_: [FakeGame(first)])
-    monkeypatch.setattr(heatmap_scores, "question", lambda lab, some: None)
+    monkeypatch.setattr(part_ablation, "question", lambda lab, some: None)
     out = tmp_path / "results.json"
     with pytest.raises(KeyboardInterrupt):
         scoreboard.run(["alex"], 3, 1, out, folder=tmp_path)

@@ -82,7 +82,7 @@ def _summary(name, lab, some, first):
         "agreement": heatmap_scores.agreement(some),
         "rows": heatmap_scores.rows(some),
         "swaps": heatmap_scores.swaps(some),
-        "cost": heatmap_scores.cost(lab, heatmap_scores.question(lab, first)),
+        "cost": heatmap_scores.cost(lab, part_ablation.question(lab, first)),
         "slice": slice_rows(some),
     }
 
