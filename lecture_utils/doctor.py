@@ -198,7 +198,7 @@ def check_data() -> None:
     store = importlib.import_module("lecture_utils.store")
     if problems := store.verify_all():
         more = (
-            f" And {len(problems) - 1} more: `python -m lecture_utils.store` lists them."
+            f" And {len(problems) - 1} more: `python -m experiments manifest` lists them."
             if problems[1:]
             else ""
         )

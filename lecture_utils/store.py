@@ -1,22 +1,17 @@
 """The data folder: where it is, what must be in it, and proof that it is whole. Needs no torch.
 
 `data/MANIFEST.json` states for each file its sha256, its bytes and the command that makes it. Files are
-checked against it when they are read. `python -m lecture_utils.store` checks them all; `--write` makes the
-manifest anew.
+checked against it when they are read. Whoever makes files lists them there: see `python -m experiments manifest`.
 """
 
-import argparse
 import hashlib
 import json
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 MANIFEST = "MANIFEST.json"
-GALLERY_COMMAND = "python -m experiments gallery"
-STUDIO_COMMAND = "python -m experiments studio"
 
 
 class DamagedData(OSError):
@@ -65,7 +60,7 @@ def read_verified(name: str) -> bytes:
     entry = manifest().get(name)
     path = data_dir() / name
     if entry is None:
-        how = f"make it with `{made_by(name)}` and then run `python -m lecture_utils.store --write`"
+        how = "`python -m experiments` lists what makes each file, and lists it there"
         raise DamagedData(f"{path} is not listed in {MANIFEST}: {how}")
     remedy = f"restore it with `git checkout -- data/{name}`, or make it again with `{entry['made_by']}`"
     try:
@@ -97,107 +92,16 @@ def verify_all() -> list[str]:
 
     with ThreadPoolExecutor() as pool:
         problems = [sentence for sentence in pool.map(problem, listed) if sentence]
-    extra = sorted(set(_files()) - set(listed))
+    extra = sorted(set(files()) - set(listed))
     return problems + [f"{data_dir() / name} is not listed in {MANIFEST}" for name in extra]
 
 
-def made_by(name: str) -> str:
-    """The command that makes a file of the data folder: weights say it in their card, studies in their results."""
-    folder, _, rest = name.partition("/")
-    if folder in (
-        "results",
-        "synthesis",
-    ):  # synthesis/spurious_cue/... are the pictures of results/spurious_cue.json
-        stem = rest.split("/")[0].removesuffix(".json")
-        path = data_dir() / "results" / f"{stem}.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return known.get("command", f"python -m experiments {stem}")
-    if folder == "studio":
-        return STUDIO_COMMAND
-    if folder != "weights":
-        return GALLERY_COMMAND
-    stem = Path(name).name.split(".")[0]
-    cards = [
-        p for p in (data_dir() / "weights").glob("*.json") if stem == p.stem or stem.startswith(p.stem + "-")
-    ]
-    if not cards:
-        return f"python -m experiments classifier {stem.split('-')[0]}"
-    return json.loads(max(cards, key=lambda p: len(p.stem)).read_text(encoding="utf-8"))["command"]
-
-
-def write_manifest() -> Path:
-    """Make MANIFEST.json from the files that are there; one line each, so that a diff is short."""
-
-    def entry(name: str) -> str:
-        content = (data_dir() / name).read_bytes()
-        facts = {
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "bytes": len(content),
-            "made_by": made_by(name),
-        }
-        return f"{json.dumps(name)}: {json.dumps(facts)}"
-
-    with ThreadPoolExecutor() as pool:
-        lines = list(pool.map(entry, _files()))
-    return write_text(data_dir() / MANIFEST, "{\n" + ",\n".join(lines) + "\n}\n")
-
-
-def write_text(path, text: str) -> Path:
-    """A text file, whole or not at all; its folder is made where it is missing. The path is returned."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-    return path
-
-
-def write_json(path, content) -> Path:
-    """The same for what JSON can hold, indented so that a person can read it."""
-    return write_text(path, json.dumps(content, indent=1) + "\n")
-
-
-def sizes() -> dict[str, int]:
-    """Bytes of each file, and of each split of the gallery as a whole, biggest first."""
-    totals: dict[str, int] = {}
-    for name in [*_files(), MANIFEST]:
-        parts = name.split("/")
-        group = (
-            name
-            if parts[0] != "toyworld" or len(parts) < 3
-            else "/".join(parts[: 3 if parts[1] == "masks" else 2])
-        )
-        totals[group] = totals.get(group, 0) + (data_dir() / name).stat().st_size
-    return dict(sorted(totals.items(), key=lambda item: -item[1]))
-
-
-def _files() -> list[str]:
-    root = data_dir()
+def files(folder: Path | None = None) -> list[str]:
+    """What is in the data folder (or another) but for the manifest and what is being written, with forward slashes."""
+    root = folder or data_dir()
     found = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-    hidden = (".", "~")
-    return sorted(
-        f
-        for f in found
-        if f != MANIFEST and not f.endswith(".tmp") and not f.split("/")[-1].startswith(hidden)
-    )
+    return sorted(name for name in found if name != MANIFEST and not any(map(_passing, name.split("/"))))
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lecture_utils.store", description=__doc__.split("\n")[0])
-    parser.add_argument("--write", action="store_true", help="make MANIFEST.json anew from what is in data/")
-    if parser.parse_args(argv).write:
-        print(f"wrote {write_manifest()}")
-    try:
-        problems, table = verify_all(), sizes()
-    except DamagedData as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name, size in table.items():
-        print(f"{size / 1e6:8.2f} MB  {name}")
-    print(f"{sum(table.values()) / 1e6:8.2f} MB  in all, {len(manifest())} files, {len(problems)} problems")
-    print(*problems, sep="\n", file=sys.stderr, end="\n" if problems else "")
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _passing(part: str) -> bool:
+    return part.endswith(".tmp") or part.startswith((".", "~"))

@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
+from experiments import runner
 from experiments.studies import adversarial_training_eval, attacks
-from lecture_utils import open_lab, store, synthesis
+from lecture_utils import open_lab, results, synthesis
 from tests.attack_nets import linear, said
 from tests.attribution_nets import unchanged
 
@@ -112,33 +113,28 @@ def test_right_under_attack(net, images):
     assert adversarial_training_eval.under_attack(net, images[0][:3], images[1][:3], 3).tolist() == [1, 0, 1]
 
 
-def test_an_unknown_part_is_refused(capsys):
-    with pytest.raises(SystemExit):
-        attacks.main(["curve"])
-    assert "no such part: curve" in capsys.readouterr().err
-
-
 def test_parts_are_put_beside_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
     monkeypatch.setattr(attacks, "make", lambda part: {"made": part})
     monkeypatch.setattr(attacks, "world_fingerprint", lambda: "w")
     monkeypatch.setattr(attacks.models, "card", lambda name: {"weights": {"sha256": name}})
-    assert attacks.main(["curves"]) == 0 and attacks.main(["transfer"]) == 0
-    kept = json.loads((tmp_path / attacks.FILE).read_text())
+    attacks.run(tmp_path, ["curves"])
+    attacks.run(tmp_path, ["transfer"])
+    kept = json.loads((tmp_path / "results/attacks.json").read_text())
     assert kept["curves"] == {"made": "curves"} and kept["transfer"] == {"made": "transfer"}
-    assert kept["command"] == attacks.COMMAND
+    assert kept["command"] == "python -m experiments attacks"
 
     def stopped(part):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(attacks, "make", stopped)
-    assert attacks.main(["curves"]) == 130
-    assert json.loads((tmp_path / attacks.FILE).read_text()) == kept
+    with pytest.raises(KeyboardInterrupt):
+        attacks.run(tmp_path, ["curves"])
+    assert json.loads((tmp_path / "results/attacks.json").read_text()) == kept
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return attacks.load()
+    return results.load("attacks")
 
 
 def test_every_part_is_shipped(shipped):
@@ -169,9 +165,9 @@ def test_a_training_that_is_missing_names_its_command(monkeypatch, tmp_path, cap
     monkeypatch.setenv("INSIDE_CONVNETS_CACHE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"adversarial_training gap --seed 1 --eps 4"):
         adversarial_training_eval.trained()
-    before = attacks.load()
-    assert attacks.main(["hardened"]) == 2 and "--seed 1" in capsys.readouterr().err
-    assert attacks.load() == before, "what is there stays"
+    before = results.load("attacks")
+    assert runner.main(["attacks", "hardened"]) == 2 and "--seed 1" in capsys.readouterr().err
+    assert results.load("attacks") == before, "what is there stays"
 
 
 # --- gradients that hide ---

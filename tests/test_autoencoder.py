@@ -1,6 +1,5 @@
 """Autoencoder, gradients through a draw, what an axis follows, and the study of few labels."""
 
-import json
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from experiments.studies import label_budget
-from lecture_utils import datasets, store
+from lecture_utils import datasets, results
 from lecture_utils.generative import Autoencoder, fit, mean_gradients, squared_error
 from lecture_utils.generative.axes import design, explained, purest, random_rotation
 
@@ -159,8 +158,7 @@ def test_labels_are_shared_out_evenly_and_repeat(digits):
 
 
 def test_the_study_in_small(tmp_path, digits):
-    path = label_budget.run(tmp_path / "a.json", seeds=(0, 1), budgets=(10, 100), steps=5, supervised_steps=5)
-    found = json.loads(path.read_text())
+    found = label_budget.run(tmp_path, seeds=(0, 1), budgets=(10, 100), steps=5, supervised_steps=5)
     assert set(found["right"]) == {*label_budget.FEATURES, *label_budget.NETS}
     assert all(np.shape(rows) == (2, 2) for rows in found["right"].values())
     raw = np.array(found["right"]["raw pixels"])
@@ -178,10 +176,9 @@ def test_features_know_no_label(digits):
     assert all(np.array_equal(a, b) for name in one for a, b in zip(one[name], two[name], strict=True))
 
 
-@pytest.mark.skipif(label_budget.FILE not in store.manifest(), reason="the results are not there yet")
 def test_the_shipped_results_are_of_this_study(digits):
-    found = label_budget.results()
-    assert found["command"] == label_budget.COMMAND and tuple(found["budgets"]) == label_budget.BUDGETS
+    found = results.load("label_budget")
+    assert tuple(found["budgets"]) == label_budget.BUDGETS
     assert {np.shape(rows) for rows in found["right"].values()} == {(10, 7)}
     flat = [part.images.flatten(1).numpy().astype(float) for part in (digits.train, digits.test)]
     labels, truth = digits.train.labels.numpy(), digits.test.labels.numpy()

@@ -1,13 +1,12 @@
 """The study of regularisers: the judge against distances computed one by one, a short run, and the shipped rows."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from experiments.studies import class_images
-from lecture_utils import features, open_lab, store, synthesis
+from lecture_utils import features, open_lab, results, synthesis
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +94,9 @@ def test_the_settings_are_the_mixtures():
     assert 0 not in class_images.STARTS + class_images.LATER, "NATURAL was chosen with that start"
 
 
-def test_an_unknown_setting_is_refused(capsys):
-    with pytest.raises(SystemExit):
-        class_images.main(["blurr"])
-    assert "unknown: blurr; known: no regulariser" in capsys.readouterr().err
-
-
 def test_the_shipped_rows_are_whole():
-    rows, count = class_images.load(), 2 * class_images.CLASSES
+    facts = results.load("class_images")
+    rows, count = facts["rows"], 2 * class_images.CLASSES
     usual = {"score", "variation", "distance", "to its class", "judge"}
     assert len(class_images.STARTS) == len(class_images.LATER) == 2
     assert set(class_images.settings()) | {f"{name}, later" for name in class_images.AGAIN} < set(rows)
@@ -110,5 +104,4 @@ def test_the_shipped_rows_are_whole():
         assert set(row) - {"likeness"} == usual and ("likeness" in row or not name.endswith("later"))
         assert all(len(values) == count for values in row.values())
         assert all(near <= own + 1e-9 for near, own in zip(row["distance"], row["to its class"], strict=True))
-    facts = json.loads(store.read_verified(class_images.FILE))
-    assert facts["command"] == class_images.COMMAND and facts["starts"] == list(class_images.STARTS)
+    assert facts["starts"] == list(class_images.STARTS)

@@ -1,12 +1,12 @@
 """Completions: drawn as the model's own sampler draws, with what they cost; and what the explorer shows of them."""
 
-import json
 from math import log
 
 import numpy as np
 import pytest
 import torch
 
+from experiments.experiment import write_results
 from experiments.studies import completions
 from lecture_utils import datasets, generative, models, results, store
 from lecture_utils.explorers import Completion, completion as explorer_module
@@ -115,8 +115,7 @@ def test_all_that_was_drawn_stands_where_it_belongs():
 def test_what_is_saved_is_read_again(tmp_path, monkeypatch):
     net = model(8, (4, 4), 3)
     made = study.drawn(net, pictures(net, 3), (1, 2, 3), (0.5, 1.0), draws=2)
-    monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
-    store.write_json(tmp_path / completions.FILE, completions.save(made, 8))
+    write_results(tmp_path, "completions", completions.save(made, 8, tmp_path))
     monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name)
     monkeypatch.setattr(store, "read_verified", lambda name: (tmp_path / name).read_bytes())
     monkeypatch.setattr(results, "names", lambda: ["completions"])
@@ -208,17 +207,11 @@ def test_it_refuses_what_it_cannot_complete(small, change, message):
     "weights/studio-pixelcnn.json" not in store.manifest(), reason="the PixelCNN is not there yet"
 )
 def test_what_ships_was_drawn_with_the_net_that_ships():
-    facts = json.loads(store.read_verified(completions.FILE))
+    facts = results.load("completions")
     assert facts["weights"] == models.card("studio-pixelcnn")["weights"]["sha256"]
-    assert {store.manifest()[name]["made_by"] for name in (completions.FILE, completions.SHEET)} == {
-        completions.COMMAND
-    }
     pixels, names, made = shipped()
-    assert (
-        made.rows == completions.ROWS
-        and made.temperatures == completions.TEMPERATURES
-        and facts["pictures"] == names
-    )
+    assert made.rows == completions.ROWS and made.temperatures == completions.TEMPERATURES
+    assert facts["pictures"] == names
     for n, rows in enumerate(made.rows):
         given = pixels[None, None, :, None, :, :rows].expand(*made.pixels[:, n].shape[:4], -1, -1, -1)
         assert torch.equal(made.pixels[:, n, ..., :rows, :].long(), given), (

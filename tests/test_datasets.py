@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchvision
 
+from experiments import manifest
 from experiments.train import studio
 from lecture_utils import datasets, generative, store
 from lecture_utils.generative import dcgan, gan_trainer
@@ -83,10 +84,10 @@ def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     (tmp_path / "studio").mkdir()
     (tmp_path / "studio/train.png").write_bytes(studio.sheet(images))
-    store.write_manifest()
+    manifest.write()
     assert torch.equal(datasets._tiles("studio/train.png"), torch.from_numpy(images).long())
     (tmp_path / "studio/train.png").write_bytes(studio.sheet(images)[:-40])
-    with pytest.raises(store.DamagedData, match="nets.studio"):
+    with pytest.raises(store.DamagedData, match="python -m experiments studio"):
         datasets._tiles("studio/train.png")
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import doctor, models, store
-from lecture_utils.world import gallery
+from experiments import manifest
+from experiments.train import gallery
+from lecture_utils import doctor, models
 
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS = [item for item, *_ in doctor.CHECKS]
@@ -23,12 +24,12 @@ ITEMS = [item for item, *_ in doctor.CHECKS]
 def made(tmp_path_factory):
     """A whole data folder: a few pictures, untrained weights, and the manifest."""
     folder = tmp_path_factory.mktemp("data")
-    gallery.write(folder / "toyworld", count=1, threads=1)
+    gallery.write(folder, count=1, threads=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
         for name in models.NETS:
             models.weights.save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
-        store.write_manifest()
+        manifest.write()
     return folder
 
 
@@ -144,7 +145,7 @@ def truncated_weights(patch, folder):
 def other_nets_weights(patch, folder):
     path = folder / "weights/zf.safetensors"
     path.write_bytes((folder / "weights/alex.safetensors").read_bytes())
-    store.write_manifest()
+    manifest.write()
 
 
 def weights_that_overflow(patch, folder):
@@ -152,7 +153,7 @@ def weights_that_overflow(patch, folder):
     with torch.no_grad():
         net.fc8.weight.fill_(float("nan"))
     models.weights.save(net.state_dict(), folder / "weights/alex.safetensors")
-    store.write_manifest()
+    manifest.write()
 
 
 def no_widgets(patch, folder):
@@ -190,7 +191,7 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (no_numba, [3], ["No module named 'numba'"]),
     (no_cache, [4], ["NUMBA_CACHE_DIR", "cannot be written"]),
     (missing_picture, [5], [".jpg is missing", "git checkout"]),
-    (two_damaged_pictures, [5], ["is damaged", "more: `python -m lecture_utils.store`"]),
+    (two_damaged_pictures, [5], ["is damaged", "more: `python -m experiments manifest`"]),
     (no_manifest, [5, 6], ["MANIFEST.json is missing", "git checkout"]),
     (truncated_weights, [5, 6], ["gap.safetensors has 1000 bytes instead of", "git checkout"]),
     (other_nets_weights, [6], ["'zf' belong to another version", "git checkout", "nets.train zf"]),

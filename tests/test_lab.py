@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments import manifest
+from experiments.train import gallery as rendered
 from lecture_utils import models, open_lab, store
 from lecture_utils.world import CLASSES, gallery
 from lecture_utils.world.splits import SPLITS, split_scene
@@ -15,12 +17,12 @@ from lecture_utils.world.splits import SPLITS, split_scene
 def folder(tmp_path_factory):
     """A data folder with a few pictures and untrained weights."""
     folder = tmp_path_factory.mktemp("data")
-    gallery.write(folder / "toyworld", count=3, threads=1)
+    rendered.write(folder, count=3, threads=1)
     for name in ("alex", "gap"):
         models.weights.save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
-        store.write_manifest()
+        manifest.write()
     return folder
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from experiments import manifest
 from experiments.train import data, evaluate
 from lecture_utils import hooks, models, store
 from lecture_utils.world.splits import SPLITS
@@ -205,7 +206,7 @@ def test_a_truncated_weights_file_is_named(tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     path = tmp_path / "weights/gap.safetensors"
     models.weights.save(models.build("gap").state_dict(), path)
-    store.write_manifest()
+    manifest.write()
     assert torch.equal(models.load("gap").fc.weight, models.build("gap").fc.weight.half().float())
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(

@@ -8,7 +8,7 @@ import torch
 
 from experiments.studies import class_commitment, digit_seeds, studio_seeds
 from experiments.train import studio_pixelcnn, studio_vae
-from lecture_utils import datasets, models
+from lecture_utils import datasets, models, results
 from lecture_utils.models import studio_factors
 
 
@@ -68,11 +68,11 @@ def test_a_study_gathers_the_rows_that_are_there(tmp_path, monkeypatch):
         (folder / "measured.json").write_text(json.dumps({"seed": seed, "sure": 0.5}))
 
     monkeypatch.setattr(studio_seeds, "one", one)
-    found = json.loads(studio_seeds.study(out=tmp_path / "a.json", seeds=(0, 4)).read_text())
+    found = json.loads(studio_seeds.study(tmp_path, seeds=(0, 4)).read_text())
     assert measured == [(name, seed) for seed in (0, 4) for name in studio_seeds.NETS]
     assert [row["seed"] for row in found["nets"]["GAN"]] == [0, 4]
     assert set(found["scenes"]) == {"test", "train", "test, 8 levels", "train, 8 levels"}
-    studio_seeds.study(out=tmp_path / "a.json", seeds=(0, 4))
+    studio_seeds.study(tmp_path, seeds=(0, 4))
     assert len(measured) == 6, "nothing is measured twice"
 
 
@@ -135,8 +135,8 @@ def test_summaries_by_hand():
 
 
 def test_the_shipped_rows_are_of_the_shipped_nets():
-    found, judge = studio_seeds.load(), models.load("studio-factors")
-    assert found["command"] == studio_seeds.COMMAND and found["samples"] == studio_seeds.SAMPLES
+    found, judge = results.load("studio_seeds"), models.load("studio-factors")
+    assert found["samples"] == studio_seeds.SAMPLES
     for name, rows in found["nets"].items():
         assert [row["seed"] for row in rows] == list(studio_seeds.SEEDS), name
         assert all(row["sure"] >= 0.7 for row in rows), name
@@ -157,19 +157,18 @@ def test_the_shipped_rows_are_of_the_shipped_nets():
 
 def test_digit_nets_in_small(tmp_path, monkeypatch):
     monkeypatch.setattr(digit_seeds, "DRAWS", 5)
-    facts = json.loads(digit_seeds.run(tmp_path / "a.json", (0, 1), steps=0.004).read_text())
+    facts = json.loads(digit_seeds.run(tmp_path, (0, 1), steps=0.004).read_text())
     one, two = facts["rows"]
     assert one["seed"] == 0 and one["nats"] != two["nats"] and one["squared error"] != two["squared error"]
     assert set(one["densities"]) == set(digit_seeds.gaussians()) and len(one["alive"]) == len(
         digit_seeds.SIGMAS
     )
-    again = json.loads(digit_seeds.run(tmp_path / "b.json", (1,), steps=0.004).read_text())
+    again = json.loads(digit_seeds.run(tmp_path, (1,), steps=0.004).read_text())
     assert again["rows"] == [two], "a seed repeats"
 
 
 def test_the_shipped_digit_rows_are_whole():
-    found = digit_seeds.load()
-    assert found["command"] == digit_seeds.COMMAND
+    found = results.load("digit_seeds")
     assert [row["seed"] for row in found["rows"]] == list(digit_seeds.SEEDS)
     for row in found["rows"]:
         assert max(row["nats"].values()) < 130 and 0.3 < row["squared error"] < 0.6 and row["alive"][-1] <= 1

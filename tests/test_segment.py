@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from experiments import experiment
 from experiments.studies import grabcut_seeds
+from lecture_utils import results
 from lecture_utils.attribution.segment import grabcut_from_heatmap, seeds
 
 SIDE = 48
@@ -111,7 +113,7 @@ def test_bad_input_is_refused(change, message):
 
 
 def test_the_table_of_seeds_has_every_setting_and_the_best_is_the_highest():
-    rows = grabcut_seeds.results()["rows"]
+    rows = results.load("grabcut_seeds")["rows"]
     settings = product(
         grabcut_seeds.HEATS, grabcut_seeds.FOREGROUND, grabcut_seeds.BACKGROUND, grabcut_seeds.SMOOTH
     )
@@ -120,7 +122,6 @@ def test_the_table_of_seeds_has_every_setting_and_the_best_is_the_highest():
         ious = {tuple(r[k] for k in grabcut_seeds.PUBLISHED): r["iou"] for r in rows if r["heat"] == heat}
         assert ious[tuple(grabcut_seeds.best(heat).values())] == max(ious.values())
         assert tuple(grabcut_seeds.PUBLISHED.values()) in ious
-    assert grabcut_seeds.results()["command"] == grabcut_seeds.COMMAND
 
 
 def test_a_row_of_the_table_is_the_mean_iou(monkeypatch):
@@ -135,11 +136,10 @@ def test_a_row_of_the_table_is_the_mean_iou(monkeypatch):
 
 def test_the_command_writes_what_it_found(monkeypatch, tmp_path, capsys):
     image, heat = scene()
-    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     monkeypatch.setattr(grabcut_seeds, "open_lab", lambda: SimpleNamespace(net=None))
     monkeypatch.setattr(grabcut_seeds, "scenes", lambda count: (image, torch.tensor([0]), MASK[None]))
     monkeypatch.setattr(grabcut_seeds, "world_fingerprint", lambda: "")
     monkeypatch.setattr(grabcut_seeds, "HEATS", {"ours": lambda net, images, targets: heat})
-    assert grabcut_seeds.main(["--count", "1"]) == 0
-    written = json.loads((tmp_path / grabcut_seeds.FILE).read_text())
+    assert experiment.carry_out("grabcut_seeds", ["--count", "1", "--out", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "results/grabcut_seeds.json").read_text())
     assert len(written["rows"]) == 27 and "ours: {" in capsys.readouterr().out

@@ -1,10 +1,15 @@
-"""The data folder: damage is named in one sentence; what is shipped is whole and small."""
+"""The data folder: damage is named in one sentence; what is shipped is whole, small, and made by known commands."""
 
 import json
+from fnmatch import fnmatchcase
 
 import pytest
 
+from experiments import manifest
+from experiments.experiment import known
 from lecture_utils import store
+
+NAME = "weights/alex.safetensors"
 
 
 @pytest.fixture
@@ -14,8 +19,10 @@ def folder(tmp_path, monkeypatch):
     for name, content in [
         ("toyworld/scenes.csv", b"file,split\n"),
         ("toyworld/single/dog/0003.jpg", b"a dog" * 100),
+        ("results/ring.json", b'{"command": "python -m experiments ring"}'),
+        ("synthesis/inversions/alex.jpg", b"images"),
         ("weights/alex.json", json.dumps({"command": "python -m train alex --seed 0"}).encode()),
-        ("weights/alex.safetensors", bytes(range(256))),
+        (NAME, bytes(range(256))),
         ("weights/alex-epoch1.safetensors", b"early"),
         ("weights/alex-seed1.json", json.dumps({"command": "python -m train alex --seed 1"}).encode()),
         ("weights/alex-seed1-conv1.safetensors", b"first layer"),
@@ -23,33 +30,25 @@ def folder(tmp_path, monkeypatch):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    store.write_manifest()
+    manifest.write()
     return tmp_path
 
 
 def test_whole_folder_has_no_problems(folder):
     assert store.verify_all() == []
-    assert store.verified_path("weights/alex.safetensors") == folder / "weights/alex.safetensors"
+    assert store.verified_path(NAME) == folder / NAME
     assert store.read_verified("toyworld/scenes.csv") == b"file,split\n"
 
 
 def test_manifest_states_how_each_file_was_made(folder):
     made = {name: entry["made_by"] for name, entry in store.manifest().items()}
     assert made["toyworld/single/dog/0003.jpg"] == "python -m experiments gallery"
+    assert made["synthesis/inversions/alex.jpg"] == "python -m experiments inversions", (
+        "its results are not there"
+    )
+    assert made["results/ring.json"] == "python -m experiments ring"
     assert made["weights/alex-epoch1.safetensors"] == "python -m train alex --seed 0"
     assert made["weights/alex-seed1-conv1.safetensors"] == "python -m train alex --seed 1"
-
-
-def test_results_say_their_own_command(folder):
-    with pytest.raises(store.DamagedData, match="python -m experiments new_study"):
-        store.read_verified("results/new_study.json")
-    (folder / "results").mkdir()
-    (folder / "results/new_study.json").write_text('{"command": "python -m some.study"}')
-    store.write_manifest()
-    assert store.manifest()["results/new_study.json"]["made_by"] == "python -m some.study"
-
-
-NAME = "weights/alex.safetensors"
 
 
 def truncate(path):
@@ -63,7 +62,7 @@ def flip_a_bit(path):
 
 
 @pytest.mark.parametrize(
-    "damage, what",
+    ("damage", "what"),
     [
         (lambda path: path.unlink(), "is missing"),
         (truncate, "has 100 bytes instead of 256"),
@@ -95,20 +94,41 @@ def test_a_missing_or_broken_manifest_is_named(folder, content):
         store.read_verified(NAME)
 
 
-def test_command_prints_sizes_and_fails_on_damage(folder, capsys):
-    assert store.main([]) == 0
-    assert "7 files, 0 problems" in capsys.readouterr().out
+def test_the_command_prints_sizes_and_fails_on_damage(folder, capsys):
+    assert manifest.main([]) == 0
+    assert "9 files, 0 problems" in capsys.readouterr().out
     truncate(folder / NAME)
-    assert store.main([]) == 1
+    assert manifest.main([]) == 1
     assert "instead of 256" in capsys.readouterr().err
-    assert store.main(["--write"]) == 0
+    assert manifest.main(["--write"]) == 0
 
 
-def test_shipped_data_is_whole():
+def test_what_changes_is_listed_and_damage_elsewhere_is_not_hidden(folder):
+    flip_a_bit(folder / NAME)
+    with pytest.raises(KeyboardInterrupt), manifest.followed(folder) as changed:
+        (folder / "results/ring.json").write_text('{"command": "python -m experiments ring", "rows": []}')
+        (folder / "results/new.json").write_text('{"command": "python -m experiments new"}')
+        (folder / "toyworld.tmp").mkdir()
+        (folder / "toyworld.tmp/half.jpg").write_bytes(b"unfinished")
+        (folder / "toyworld/scenes.csv").unlink()
+        raise KeyboardInterrupt
+    assert changed == ["results/new.json", "results/ring.json", "toyworld/scenes.csv"]
+    (problem,) = store.verify_all()
+    assert NAME in problem and "is damaged" in problem
+    assert store.manifest()["results/new.json"]["made_by"] == "python -m experiments new"
+
+
+def test_shipped_data_is_whole_and_small():
     assert store.verify_all() == []
-
-
-def test_shipped_data_is_small():
-    sizes = store.sizes()
+    sizes = manifest.sizes()
     assert sum(sizes.values()) <= 46.5e6
     assert sum(size for name, size in sizes.items() if name.startswith("toyworld")) <= 15e6
+
+
+def test_every_shipped_file_is_made_by_one_experiment_and_listed_with_its_command():
+    experiments = known().values()
+    for name, entry in store.manifest().items():
+        (maker,) = [one.name for one in experiments if any(fnmatchcase(name, p) for p in one.makes)]
+        assert entry["made_by"].split()[:4] == ["python", "-m", "experiments", maker], name
+        if not name.startswith("toyworld/"):
+            assert manifest.made_by(name) == entry["made_by"]

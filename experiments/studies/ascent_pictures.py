@@ -1,6 +1,6 @@
 """Images that one class or channel likes, with each regulariser alone and all of them.
 
-    python -m experiments ascent_pictures
+python -m experiments ascent_pictures
 
 The pictures of notebook 07's explorer: `alex`, each class and a few channels, nine ways to keep an image natural, two
 starts. Each regulariser alone is as strong as in NATURAL, which has four of them, so that on and off can be compared.
@@ -8,12 +8,9 @@ Results: data/results/ascent_pictures.json, and two sheets in data/synthesis/asc
 each subject, one column for each way. The rough pictures are saved in half the colour resolution.
 """
 
-import argparse
-import sys
-
 import torch
 
-from lecture_utils import models, store
+from lecture_utils import models
 from lecture_utils.explorers.ascent_ways import (
     FOLDER,
     JUDGES,
@@ -33,11 +30,10 @@ from lecture_utils.explorers.ascent_ways import (
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 
+from ..experiment import Experiment, write_results
 from ..train.data import world_fingerprint
 from . import contact_sheets
 
-COMMAND = "python -m experiments ascent_pictures"
-FILE = "results/ascent_pictures.json"
 SAVED = {"rough": {"quality": 24, "subsampling": 2}, "smooth": {"quality": 68, "subsampling": 0}}
 
 
@@ -72,38 +68,35 @@ def numbers(images, scores, judges):
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def save(pictures):
-    """The sheets: one row for each subject and start, one column for each way."""
+def save(pictures, out):
+    """The sheets below `out`: one row for each subject and start, one column for each way."""
     names = list(dict.fromkeys(subject for subject, _, _ in pictures))
     for sheet, ways in SHEETS.items():
         rows = [[pictures[s, way, start] for way in ways] for s in names for start in STARTS]
         tiles = torch.stack([torch.stack(row) for row in rows])
-        contact_sheets.save(tiles, store.data_dir() / FOLDER / f"{sheet}.jpg", **SAVED[sheet])
+        contact_sheets.save(tiles, out / FOLDER / f"{sheet}.jpg", **SAVED[sheet])
 
 
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
+def run(out):
+    """Make everything, then write results and sheets; the path of the results."""
     lab = open_lab(net=NET)
-    try:
-        facts, pictures = made(lab)
-    except KeyboardInterrupt:
-        print("\nstopped; the old pictures are as they were", file=sys.stderr)
-        return 130
-    save(pictures)
-    real = round(float(roughness(lab.gallery.images).median()), 4)
+    facts, pictures = made(lab)
+    save(pictures, out)
     usual = {
-        "command": COMMAND,
         "net": NET,
         "weights": models.card(NET)["weights"]["sha256"],
         "judges": list(JUDGES),
         "world": world_fingerprint(),
         "steps": STEPS,
-        "real roughness": real,
+        "real roughness": round(float(roughness(lab.gallery.images).median()), 4),
     }
-    path = store.write_json(store.data_dir() / FILE, usual | {"subjects": facts})
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+    return write_results(out, "ascent_pictures", usual | {"subjects": facts})
 
 
 def _rounded(values, digits):
     return [round(value, digits) for value in values.tolist()]
+
+
+EXPERIMENT = Experiment(
+    makes=("results/ascent_pictures.json", "synthesis/ascent_pictures/*"), takes="20 minutes", run=run
+)

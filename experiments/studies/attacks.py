@@ -7,26 +7,23 @@ COUNT, six of each class; success is counted over those that the net gets right.
 others stay. Results: data/results/attacks.json. Notebook 09 makes a slice of them again.
 """
 
-import argparse
 import io
-import json
-import sys
 from base64 import b64decode, b64encode
 
 import numpy as np
 import torch
 from PIL import Image
 
-from lecture_utils import metrics, models, store, synthesis
+from lecture_utils import metrics, models, synthesis
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.synthesis.perturbation import answers
 
+from ..experiment import Experiment, some_of, write_results
+from ..files import read_json
 from ..train.data import world_fingerprint, world_split
 from . import adversarial_training_eval
 
-COMMAND = "python -m experiments attacks"
-FILE = "results/attacks.json"
 COUNT, LIVE = 96, 16  # pictures: shipped, and attacked again in the notebook
 PAIRED = 64  # of them, four of each class, for every pair of classes
 # The recipe: so many classes further on in the list
@@ -223,34 +220,25 @@ def make(part):
 PARTS = ("recipe", "curves", "targeted", "transfer", "universal", "hardened")
 
 
-def load():
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)} (all)")
-    parts, path = parser.parse_args(argv).parts, store.data_dir() / FILE
-    if unknown := [part for part in parts if part not in PARTS]:
-        parser.error(f"no such part: {unknown[0]}")
+def run(out, parts=PARTS):
+    """Make the named parts and put each beside those that are there, at once: another run may be making others."""
     facts = {
-        "command": COMMAND,
         "world": world_fingerprint(),
         "pictures": COUNT,
         "levels": LEVELS,
         "weights": {name: models.card(name)["weights"]["sha256"] for name in models.NETS},
     }
-    try:
-        for part in parts:
-            found = make(part)  # first, and then at once: another run may be making other parts
-            before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-            store.write_json(path, before | facts | {part: found})
-    except KeyboardInterrupt:
-        print("\nstopped; the parts that were not finished are as they were", file=sys.stderr)
-        return 130
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+    path = out / "results/attacks.json"
+    for part in parts:
+        found = make(part)
+        before = read_json(path) if path.exists() else {}
+        write_results(out, "attacks", before | facts | {part: found})
+
+
+EXPERIMENT = Experiment(
+    makes=("results/attacks.json",),
+    takes="an hour",
+    run=run,
+    options=some_of("parts", PARTS),
+    goes_on="with all parts; name those that are missing to make only them",
+)

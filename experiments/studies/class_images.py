@@ -21,21 +21,17 @@ on two more starts (3 and 4), which had chosen nothing:
   higher for the net trained under attack than for the same net before, and below that of real pictures.
 """
 
-import argparse
-import json
-import sys
-
 import torch
 
-from lecture_utils import features, models, store, synthesis
+from lecture_utils import features, models, synthesis
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.synthesis import regularisers as r
 
+from ..experiment import Experiment, some_of, write_results
+from ..files import read_json
 from ..train.data import world_fingerprint
 
-COMMAND = "python -m experiments class_images"
-FILE = "results/class_images.json"
 CLASSES, STEPS = 16, 200
 STARTS, LATER = (1, 2), (3, 4)  # the second pair for the likeness, which was thought of after the first
 JUDGE, LAYER, LIKENESS = "zf", "fc7", "conv5"  # where distances and directions are compared
@@ -176,33 +172,20 @@ def study(names, starts=STARTS):
     return found | references(judge, starts)
 
 
-def load():
-    """The shipped rows, {setting: {measure: a value for each of 32 images}}; the measures are those of `Judge.row`.
+def run(out, names=()):
+    """Make the named settings (all where none is named), keep the others, write; the path of the results.
 
-    Those of AGAIN, the floors and the ceiling have a second one, f"{setting}, later", from the starts LATER.
+    Those of AGAIN, the floors and the ceiling have a second row, f"{setting}, later", from the starts LATER. A row is
+    {measure: a value for each of 32 images}, the measures being those of `Judge.row`.
     """
-    return json.loads(store.read_verified(FILE))["rows"]
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help=f"settings, of: {'; '.join(settings())}")
-    names = parser.parse_args(argv).names or list(settings())
-    if unknown := [name for name in names if name not in settings()]:
-        parser.error(f"unknown: {', '.join(unknown)}; known: {'; '.join(settings())}")
-    file = store.data_dir() / FILE
-    old = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else {}
-    try:
-        rows = old | study(names)
-        again = study([name for name in names if name in AGAIN], LATER)
-        rows |= {f"{name}, later": row for name, row in again.items()}
-    except KeyboardInterrupt:
-        print("\nstopped; the old results are as they were", file=sys.stderr)
-        return 130
-    cards = {name: models.card(name)["weights"]["sha256"] for name in ("alex", "gap", JUDGE)}
+    file = out / "results/class_images.json"
+    rows = read_json(file)["rows"] if file.exists() else {}
+    names = names or list(settings())
+    rows |= study(names)
+    again = study([name for name in names if name in AGAIN], LATER)
+    rows |= {f"{name}, later": row for name, row in again.items()}
     facts = {
-        "command": COMMAND,
-        "weights": cards,
+        "weights": {name: models.card(name)["weights"]["sha256"] for name in ("alex", "gap", JUDGE)},
         "world": world_fingerprint(),
         "starts": STARTS,
         "later": LATER,
@@ -210,5 +193,12 @@ def main(argv=None):
         "judge": f"{JUDGE}, {LAYER} and {LIKENESS}",
         "rows": rows,
     }
-    print(f"{store.write_json(file, facts)}; now run python -m lecture_utils.store --write")
-    return 0
+    return write_results(out, "class_images", facts)
+
+
+EXPERIMENT = Experiment(
+    makes=("results/class_images.json",),
+    takes="40 minutes",
+    run=run,
+    options=some_of("names", tuple(settings())),
+)

@@ -5,28 +5,25 @@ Results: data/results/completions.json with what each costs, and the pictures th
 data/synthesis/completions/studio.png. Some minutes on one core. Nothing is written until the end.
 """
 
-import argparse
-import sys
-
 from PIL import Image
 
-from lecture_utils import models, store
+from lecture_utils import models
 from lecture_utils.explorers.completion import SHEET, studio_pictures
 from lecture_utils.generative.completion import drawn
 
-COMMAND = "python -m experiments completions"
-FILE = "results/completions.json"
+from ..experiment import Experiment, write_results
+
 ROWS, TEMPERATURES, DRAWS = (8, 12, 16, 20, 24), (0.5, 0.75, 1.0, 1.25), 1  # of what ships
 
 
-def save(found, levels):
-    """Write the pictures, and return what the results say of them."""
+def save(found, levels, out):
+    """Write the pictures below `out`, and return what the results say of them."""
     *form, c, h, w = found.pixels.shape
     sheet = found.pixels.reshape(-1, form[-2] * form[-1], c, h, w).permute(
         0, 3, 1, 4, 2
     )  # a line a temperature
     sheet = sheet.reshape(-1, form[-2] * form[-1] * w, c).numpy() * (255 // (levels - 1))
-    path = store.data_dir() / SHEET
+    path = out / SHEET
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet).save(path, optimize=True)
     bits = [round(value, 4) for value in found.bits.flatten().tolist()]
@@ -39,20 +36,15 @@ def save(found, levels):
     }
 
 
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
+def run(out):
+    """Draw everything, then write results and pictures; the path of the results."""
     model = models.load("studio-pixelcnn")
     pixels, names = studio_pictures(model.levels)
-    try:
-        found = drawn(model, pixels, ROWS, TEMPERATURES, DRAWS)
-    except KeyboardInterrupt:
-        print("\nstopped; nothing is written", file=sys.stderr)
-        return 130
-    facts = {
-        "command": COMMAND,
-        "weights": models.card("studio-pixelcnn")["weights"]["sha256"],
-        "pictures": names,
-    }
-    path = store.write_json(store.data_dir() / FILE, facts | save(found, model.levels))
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+    found = drawn(model, pixels, ROWS, TEMPERATURES, DRAWS)
+    facts = {"weights": models.card("studio-pixelcnn")["weights"]["sha256"], "pictures": names}
+    return write_results(out, "completions", facts | save(found, model.levels, out))
+
+
+EXPERIMENT = Experiment(
+    makes=("results/completions.json", "synthesis/completions/*"), takes="5 minutes", run=run
+)

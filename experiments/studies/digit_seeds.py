@@ -5,20 +5,16 @@ its draws, and measured on the 500 test digits as there; seed 0 is the notebooks
 Eight minutes on one core. The results are data/results/digit_seeds.json.
 """
 
-import argparse
-import json
-import sys
 from pathlib import Path
 
 import torch
 
-from lecture_utils import datasets, generative, store
+from lecture_utils import datasets, generative
 from lecture_utils.progress import progress, silenced
 
+from ..experiment import Experiment, write_results
 from . import label_budget
 
-COMMAND = "python -m experiments digit_seeds"
-FILE = "results/digit_seeds.json"
 SEEDS = tuple(range(5))
 DRAWS = 500  # of the importance-weighted bound
 SIGMAS = (0.2, 0.45, 0.6, 0.9)  # of the VAEs whose codes collapse
@@ -95,7 +91,7 @@ def alive(digits, seed: int, steps: float = 1.0) -> list[int]:
     return found
 
 
-def run(out: Path | None = None, seeds=SEEDS, steps: float = 1.0) -> Path:
+def run(out: Path, seeds=SEEDS, steps: float = 1.0) -> Path:
     """Train everything for each seed and write the results; their path. steps: a share of the notebooks' steps."""
     digits, rows = datasets.load("digits"), []
     for seed in progress(seeds, "digit seeds"):
@@ -109,20 +105,7 @@ def run(out: Path | None = None, seeds=SEEDS, steps: float = 1.0) -> Path:
                     "alive": alive(digits, seed, steps),
                 }
             )
-    facts = {"command": COMMAND, "data": repr(digits), "sigmas": SIGMAS, "rows": rows}
-    return store.write_json(out or store.data_dir() / FILE, facts)
+    return write_results(out, "digit_seeds", {"data": repr(digits), "sigmas": SIGMAS, "rows": rows})
 
 
-def load() -> dict:
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
-
-
-def main(argv: list[str] | None = None) -> int:
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    try:
-        print("wrote", run(), "- now run python -m lecture_utils.store --write")
-    except KeyboardInterrupt:
-        print("\nstopped; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+EXPERIMENT = Experiment(makes=("results/digit_seeds.json",), takes="8 minutes", run=run)

@@ -1,6 +1,6 @@
 """How long must the optimiser run to be as good as the net that paints in one pass?
 
-    python -m experiments fast_style
+python -m experiments fast_style
 
 The photographs that the net never saw, by `stylize` with the losses that the net was trained for, from the content, in
 10, 30, 100 and 300 steps. Results: data/results/fast_style.json, the pictures of the most steps in
@@ -10,22 +10,19 @@ Written before the first run: on photographs it never saw the net's loss is that
 300 steps.
 """
 
-import argparse
-import json
-import sys
 from time import perf_counter
 
 import torch
 
-from lecture_utils import models, store, synthesis
+from lecture_utils import models, synthesis
 from lecture_utils.models.style_net import paint
 from lecture_utils.progress import progress
 
+from ..experiment import Experiment, write_results
 from ..train import fast_style_net
 from . import contact_sheets
 
-COMMAND = "python -m experiments fast_style"
-FILE, FOLDER = "results/fast_style.json", "synthesis/fast_style"
+FOLDER = "synthesis/fast_style"
 BUDGETS = (10, 30, 100, 300)  # steps
 NET = "alex"  # whose features, with average pooling, the net was trained with
 
@@ -74,24 +71,21 @@ def seconds(painter, tries=3):
     return min(passes), min(runs)
 
 
-def run():
+def run(out):
     """All budgets; the path of the results."""
     names, net, rows = list(fast_style_net.JUDGED), fast_style_net.judge_net(), {}
-    folder = store.data_dir() / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     for steps in progress(BUDGETS, "budgets"):
         found = optimised(names, steps, net)
         rows[str(steps)] = by_name(found.losses)
     for name, image in zip(names, found.images, strict=True):
-        contact_sheets.save(image[None, None], folder / f"{name}.jpg")
+        contact_sheets.save(image[None, None], out / FOLDER / f"{name}.jpg")
     facts = {
-        "command": COMMAND,
         "net": NET,
         "weights": models.card(NET)["weights"]["sha256"],
         "style": fast_style_net.STYLE,
         "rows": rows,
     }
-    return store.write_json(store.data_dir() / FILE, facts)
+    return write_results(out, "fast_style", facts)
 
 
 def picture(name):
@@ -99,17 +93,6 @@ def picture(name):
     return contact_sheets.read(f"{FOLDER}/{name}.jpg")[0, 0]
 
 
-def load():
-    """The shipped losses, {steps: {photograph: {"content": ..., "style": ...}}}. Errors: store.DamagedData."""
-    return {int(steps): row for steps, row in json.loads(store.read_verified(FILE))["rows"].items()}
-
-
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    try:
-        path = run()
-    except KeyboardInterrupt:
-        print("\nstopped; the old results are as they were", file=sys.stderr)
-        return 130
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+EXPERIMENT = Experiment(
+    makes=("results/fast_style.json", "synthesis/fast_style/*"), takes="15 minutes", run=run
+)

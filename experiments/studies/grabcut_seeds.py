@@ -4,24 +4,20 @@ Quantiles and blur of `attribution.grabcut_from_heatmap`, tried on scenes of the
 nothing is scored on: `alex`, two heatmaps, mean IoU with the true mask. Results: data/results/grabcut_seeds.json.
 """
 
-import argparse
-import json
-import sys
 from itertools import product
 
 import numpy as np
 import torch
 
-from lecture_utils import attribution, metrics, store
+from lecture_utils import attribution, metrics, results
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.world.render import masks
 from lecture_utils.world.splits import split_scene
 
+from ..experiment import Experiment, write_results
 from ..train.data import world_fingerprint, world_split
 
-COMMAND = "python -m experiments grabcut_seeds"
-FILE = "results/grabcut_seeds.json"
 COUNT = 120  # the first so many scenes with one object
 FOREGROUND, BACKGROUND, SMOOTH = (0.9, 0.95, 0.98), (0.3, 0.5, 0.7), (0.0, 2.0, 4.0)
 PUBLISHED = {"foreground": 0.95, "background": 0.3, "smooth": 0.0}  # as reported of Simonyan et al. (2013)
@@ -53,37 +49,33 @@ def table(net, images, targets, true):
     return rows
 
 
-def results():
-    """What is shipped: the command, the scenes, and the rows."""
-    return json.loads(store.read_verified(FILE))
+def best(heat, rows=None):
+    """The setting {"foreground", "background", "smooth"} with the highest IoU on the tuning scenes for a heatmap.
 
-
-def best(heat):
-    """The setting {"foreground", "background", "smooth"} with the highest IoU on the tuning scenes for a heatmap."""
-    rows = [row for row in results()["rows"] if row["heat"] == heat]
-    top = max(rows, key=lambda row: row["iou"])
+    rows: of `table`; those that ship where none are given.
+    """
+    rows = rows or results.load("grabcut_seeds")["rows"]
+    top = max((row for row in rows if row["heat"] == heat), key=lambda row: row["iou"])
     return {name: top[name] for name in PUBLISHED}
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, default=COUNT, help="tuning scenes with one object")
-    count = parser.parse_args(argv).count
-    try:
-        rows = table(open_lab().net, *scenes(count))
-    except KeyboardInterrupt:
-        print("\nstopped; the old results are as they were", file=sys.stderr)
-        return 130
+def run(out, count=COUNT):
+    """Try every setting on `count` scenes and write the results; the rows."""
+    rows = table(open_lab().net, *scenes(count))
     facts = {
-        "command": COMMAND,
         "net": "alex",
         "world": world_fingerprint(),
         "scenes": f"split tune, the first {count} with one object",
         "rows": rows,
     }
-    store.write_json(store.data_dir() / FILE, facts)
-    for name in HEATS:
-        top = max((row for row in rows if row["heat"] == name), key=lambda row: row["iou"])
-        print(f"{name}: {top}")
-    print(f"wrote data/{FILE}; now run python -m lecture_utils.store --write")
-    return 0
+    write_results(out, "grabcut_seeds", facts)
+    return rows
+
+
+EXPERIMENT = Experiment(
+    makes=("results/grabcut_seeds.json",),
+    takes="10 minutes",
+    run=run,
+    options={"--count": {"type": int, "help": f"tuning scenes with one object ({COUNT})"}},
+    report=lambda rows: "\n".join(f"{heat}: {best(heat, rows)}" for heat in HEATS),
+)

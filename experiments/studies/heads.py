@@ -6,22 +6,19 @@ gallery as they are and with the object moved to the middle; with the gradient a
 from an empty map. Results: data/results/heads.json.
 """
 
-import argparse
 import hashlib
-import json
-import sys
 
 import torch
 
-from experiments.train import head_study
-from experiments.train.data import scene_of, world_fingerprint
-from lecture_utils import attribution, metrics, models, store
+from lecture_utils import attribution, metrics, models
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 
-COMMAND = "python -m experiments heads"
+from ..experiment import Experiment, write_results
+from ..train import head_study
+from ..train.data import scene_of, world_fingerprint
+
 COUNT, LAYER = 300, "relu5"  # the first pictures of the gallery, in which the classes take turns
-FILE = "results/heads.json"
 METHODS = ("gradcam", "hirescam")
 
 
@@ -117,8 +114,8 @@ def fingerprint(net):
     return digest.hexdigest()[:12]
 
 
-def run(out=None, load=head_study.load, seeds=head_study.SEEDS, count=COUNT):
-    """Score everything and write the results; their path. load(head, placed, seed) -> net."""
+def run(out, load=head_study.load, seeds=head_study.SEEDS, count=COUNT):
+    """Score everything and write the results, which are returned. load(head, placed, seed) -> net."""
     lab = open_lab(device="cpu")
     numbers = list(range(count))
     targets = lab.gallery.labels[numbers]
@@ -150,7 +147,6 @@ def run(out=None, load=head_study.load, seeds=head_study.SEEDS, count=COUNT):
                 )
                 bar.update()
     content = {
-        "command": COMMAND,
         "world": world_fingerprint(),
         "scenes": f"the first {count} of the gallery's single objects",
         "layer": LAYER,
@@ -160,12 +156,8 @@ def run(out=None, load=head_study.load, seeds=head_study.SEEDS, count=COUNT):
         "shipped": shipped,
         "bounds": {s: {n: summary(v) for n, v in bounds(*pair).items()} for s, pair in sets.items()},
     }
-    return store.write_json(out or store.data_dir() / FILE, content)
-
-
-def results():
-    """The results as shipped. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
+    write_results(out, "heads", content)
+    return content
 
 
 def table(rows, score, scenes="anywhere"):
@@ -177,17 +169,15 @@ def table(rows, score, scenes="anywhere"):
     return found
 
 
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    try:
-        path = run()
-    except (KeyboardInterrupt, FileNotFoundError) as stop:
-        print(f"\n{stop or 'stopped'}", file=sys.stderr)
-        return 1
-    for each in json.loads(path.read_text())["rows"]:
-        print(
-            f"{each['head']:4s} {each['placed']:9s} seed {each['seed']}  on {each['scenes']:9s} "
-            f"Grad-CAM {each['gradcam_mass'][0]:.3f}  HiResCAM {each['hirescam_mass'][0]:.3f}"
-        )
-    print("now run python -m lecture_utils.store --write")
-    return 0
+def report(content):
+    """Where both maps lie, a net a line."""
+    return "\n".join(
+        f"{each['head']:4s} {each['placed']:9s} seed {each['seed']}  on {each['scenes']:9s} "
+        f"Grad-CAM {each['gradcam_mass'][0]:.3f}  HiResCAM {each['hirescam_mass'][0]:.3f}"
+        for each in content["rows"]
+    )
+
+
+EXPERIMENT = Experiment(
+    makes=("results/heads.json",), takes="15 minutes, after head_study", run=run, report=report
+)

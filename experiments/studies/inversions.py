@@ -13,20 +13,17 @@ Written before the first run; "worth showing" is the smallest effect of interest
 - Training makes a net forget: at conv5 the untrained net gives back more, by 1 dB or more.
 """
 
-import argparse
-import json
-import sys
-
 import torch
 
-from lecture_utils import metrics, models, store, synthesis
+from lecture_utils import metrics, models, synthesis
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 
+from ..experiment import Experiment, some_of, write_results
+from ..files import read_json
 from . import contact_sheets
 
-COMMAND = "python -m experiments inversions"
-FILE, FOLDER = "results/inversions.json", "synthesis/inversions"
+FOLDER = "synthesis/inversions"
 NETS, JUDGE = ("gap", "alex", "gap, untrained"), "zf"
 TV = {"conv1": 0.1, "conv2": 1.0, "conv3": 3.0, "conv4": 10.0, "conv5": 10.0}  # tried on other images
 IMAGES, SHOWN, STEPS = (
@@ -62,25 +59,23 @@ def agrees(judge, images, labels):
     return (judge.logits(images).argmax(1) == labels).tolist()
 
 
-def run(only=NETS, out=None, pictures=None):
+def run(out, nets=NETS):
     """Make the named nets' rows and pictures, keep the others, write; the path of the results."""
     gallery, judge = open_lab(device="cpu").gallery, open_lab(net=JUDGE, device="cpu")
     images, labels = gallery.images[IMAGES], gallery.labels[IMAGES]
-    path = out or store.data_dir() / FILE
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
-    pictures = pictures or store.data_dir() / FOLDER
-    for name in only:
+    path = out / "results/inversions.json"
+    rows = read_json(path)["rows"] if path.exists() else {}
+    for name in nets:
         net, tiles = net_of(name), []
         rows[name] = {}
         for layer in progress(TV, f"inverting {name}"):
             found, numbers = inverted(net, layer, images)
             rows[name][layer] = numbers | {"agrees": agrees(judge, found, labels)}
             tiles.append(found[:SHOWN])
-        file = pictures / f"{name.replace(', ', '-')}.jpg"
+        file = out / FOLDER / f"{name.replace(', ', '-')}.jpg"
         contact_sheets.save(torch.stack(tiles, 1), file, quality=92, subsampling=0)  # colours as fine as grey
     flat = images.mean((2, 3), keepdim=True).expand_as(images)  # the best picture of one colour
     content = {
-        "command": COMMAND,
         "judge": JUDGE,
         "images": f"{IMAGES.start} to {IMAGES.stop - 1} of the gallery",
         "steps": STEPS,
@@ -92,17 +87,12 @@ def run(only=NETS, out=None, pictures=None):
         "ceiling": {"agrees": agrees(judge, images, labels)},
         "rows": {name: rows[name] for name in NETS if name in rows},
     }
-    return store.write_json(path, _rounded(content))
+    return write_results(out, "inversions", _rounded(content))
 
 
 def pictures(name):
     """The shipped pictures of a net, (SHOWN, layers, 3, h, w) in [0, 1]. Errors: store.DamagedData."""
     return contact_sheets.read(f"{FOLDER}/{name.replace(', ', '-')}.jpg", SHOWN, len(TV))
-
-
-def load():
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
 
 
 def live_slice(lab):
@@ -136,16 +126,9 @@ def _rounded(content):
     return [_rounded(value) for value in content] if isinstance(content, list) else content
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("nets", nargs="*", help=f"make only these, of: {'; '.join(NETS)}")
-    only = parser.parse_args(argv).nets or NETS
-    if unknown := [name for name in only if name not in NETS]:
-        parser.error(f"unknown: {', '.join(unknown)}; known: {'; '.join(NETS)}")
-    try:
-        path = run(only)
-    except KeyboardInterrupt:
-        print("\nstopped; the old results are as they were", file=sys.stderr)
-        return 130
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+EXPERIMENT = Experiment(
+    makes=("results/inversions.json", "synthesis/inversions/*"),
+    takes="15 minutes",
+    run=run,
+    options=some_of("nets", NETS),
+)

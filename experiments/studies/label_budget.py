@@ -5,23 +5,19 @@ them with their labels, as many of each digit as possible, and tested on the 500
 trained on the labels alone, and the autoencoder's encoder trained on with them. Ten seeds, five minutes on one core.
 """
 
-import argparse
-import json
-import sys
-
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from lecture_utils import datasets, store
+from lecture_utils import datasets
 from lecture_utils.generative import VAE, Autoencoder, elbo_loss, fit, squared_error
 from lecture_utils.generative.vae import layers
 from lecture_utils.progress import progress, silenced
 
-COMMAND = "python -m experiments label_budget"
-FILE = "results/label_budget.json"
+from ..experiment import Experiment, write_results
+
 BUDGETS = (10, 20, 50, 100, 200, 500, 1297)
 SEEDS = tuple(range(10))
 SIZE = 16  # numbers in a code
@@ -109,14 +105,13 @@ def scores(data, seed, budgets=BUDGETS, steps=STEPS, supervised_steps=SUPERVISED
     return found
 
 
-def run(out=None, seeds=SEEDS, **smaller):
-    """Measure and write the results; the path is returned."""
+def run(out, seeds=SEEDS, **smaller):
+    """Measure and write the results, which are returned."""
     data, every = datasets.load("digits"), []
     for seed in progress(seeds, "label budgets"):
         with silenced():
             every.append(scores(data, seed, **smaller))
     content = {
-        "command": COMMAND,
         "data": repr(data),
         "budgets": list(smaller.get("budgets", BUDGETS)),
         "seeds": list(seeds),
@@ -125,23 +120,14 @@ def run(out=None, seeds=SEEDS, **smaller):
             name: [[round(v, 4) for v in each[name]] for each in every] for name in every[0]
         },  # (seeds, budgets)
     }
-    return store.write_json(out or store.data_dir() / FILE, content)
+    write_results(out, "label_budget", content)
+    return content
 
 
-def results():
-    """The results as shipped. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
+def report(content):
+    """Mean shares right over the seeds, a feature a line."""
+    means = {name: np.mean(rows, 0) for name, rows in content["right"].items()}
+    return "\n".join(f"{name:24s} {' '.join(f'{v:.3f}' for v in row)}" for name, row in means.items())
 
 
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    try:
-        path = run()
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-    found = json.loads(path.read_text())
-    for name, rows in found["right"].items():
-        print(f"{name:24s}", *(f"{np.mean(column):.3f}" for column in zip(*rows, strict=True)))
-    print("now run python -m lecture_utils.store --write")
-    return 0
+EXPERIMENT = Experiment(makes=("results/label_budget.json",), takes="5 minutes", run=run, report=report)

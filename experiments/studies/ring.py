@@ -5,17 +5,13 @@ with a discriminator that learns twenty times as fast as the generator, once the
 500 turns: modes found, share of points on a mode, divergence. The results are data/results/ring.json. Ten minutes.
 """
 
-import argparse
-import json
-import sys
-
 import torch
 
-from lecture_utils import store
 from lecture_utils.generative import gan, gan_trainer, ring as plane
 from lecture_utils.progress import progress, silenced
 
-COMMAND = "python -m experiments ring"
+from ..experiment import Experiment, write_results
+
 SEEDS, TURNS, EVERY, BATCH, POINTS = tuple(range(10)), 3_000, 500, 128, 5_000
 RATES = {  # of generator and discriminator
     "even": (1e-3, 1e-3),
@@ -75,9 +71,9 @@ def games(kind: str, rates, seeds=SEEDS, turns=TURNS, every=EVERY, callback=None
     return rows, duel, game
 
 
-def run(out=None, seeds=SEEDS, turns=TURNS, every=EVERY):
+def run(out, seeds=SEEDS, turns=TURNS, every=EVERY):
     """Play all games and write the results; their path."""
-    found = {"command": COMMAND, "seeds": list(seeds), "floor": round(floor(), 4), "games": {}}
+    found = {"seeds": list(seeds), "floor": round(floor(), 4), "games": {}}
     wanted = [(setting, kind) for setting in RATES for kind in gan.KINDS]
     for setting, kind in progress(wanted, "the ring"):
         rows, duel, game = games(kind, RATES[setting], seeds, turns, every)
@@ -95,19 +91,7 @@ def run(out=None, seeds=SEEDS, turns=TURNS, every=EVERY):
             .int()
             .tolist(),  # of the first seed, hundredths
         }
-    return store.write_json(out or store.data_dir() / "results" / "ring.json", found)
+    return write_results(out, "ring", found)
 
 
-def load() -> dict:
-    """The shipped results."""
-    return json.loads(store.read_verified("results/ring.json"))
-
-
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    try:
-        print("wrote", run(), "- now run python -m lecture_utils.store --write")
-    except KeyboardInterrupt:
-        print("\nstopped; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+EXPERIMENT = Experiment(makes=("results/ring.json",), takes="10 minutes", run=run)

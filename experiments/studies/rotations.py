@@ -5,21 +5,16 @@ The null of network dissection: the channels of conv5 mixed by random rotations 
 Results: data/results/rotations.json, one row a rotation; the notebook makes the first LIVE of them again.
 """
 
-import argparse
-import json
-import sys
-
 import torch
 
-from lecture_utils import features, models, store
+from lecture_utils import features, models
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.world import CLASSES
 
+from ..experiment import Experiment, write_results
 from ..train.data import world_fingerprint
 
-COMMAND = "python -m experiments rotations"
-FILE = "results/rotations.json"
 NET, LAYER, BEFORE = "alex", "conv5", "norm5"
 COUNT, LIVE = 100, 10  # rotations: shipped, and made again in the notebook
 LIFT = 1.5  # how much denser a detector's yes is on its part than on the whole object
@@ -64,31 +59,23 @@ def turned(lab, seeds, kinds=("before", "after"), step=2):
     return rows
 
 
-def load():
-    """The shipped rows and how they were made. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, default=COUNT, help="rotations, with seeds 0, 1, 2, ...")
-    count = parser.parse_args(argv).count
-    try:
-        rows = turned(open_lab(net=NET), range(count))
-    except KeyboardInterrupt:
-        print("\nstopped; the old results are as they were", file=sys.stderr)
-        return 130
+def run(out, count=COUNT):
+    """Judge `count` rotations, with seeds 0, 1, 2, ..., and write the results; their path."""
     facts = {
-        "command": COMMAND,
         "net": NET,
         "weights": models.card(NET)["weights"]["sha256"],
         "layer": LAYER,
         "world": world_fingerprint(),
         "seeds": f"0 to {count - 1}",
         "lift": LIFT,
-        "rows": rows,
+        "rows": turned(open_lab(net=NET), range(count)),
     }
-    print(
-        f"{store.write_json(store.data_dir() / FILE, facts)}; now run python -m lecture_utils.store --write"
-    )
-    return 0
+    return write_results(out, "rotations", facts)
+
+
+EXPERIMENT = Experiment(
+    makes=("results/rotations.json",),
+    takes="5 minutes",
+    run=run,
+    options={"--count": {"type": int, "help": f"rotations ({COUNT})"}},
+)

@@ -6,15 +6,12 @@ signed and absolute apart. Beside it three references: another image, another cl
 checkpoint is in the cache). Stop it when you like: the same command goes on. The results are data/results/sanity.json.
 """
 
-import argparse
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from lecture_utils import attribution as at, metrics as key, models, store
+from lecture_utils import attribution as at, metrics as key, models
 from lecture_utils.attribution.methods import STEPS, Question
 from lecture_utils.attribution.randomise import cascade, check_alive, independent
 from lecture_utils.lab import open_lab
@@ -22,7 +19,9 @@ from lecture_utils.metrics.map_similarity import correlations
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
-COMMAND = "python -m experiments sanity"
+from ..experiment import Experiment, write_results
+from ..files import read_json, write_json
+
 NET, IMAGES, SEEDS = (
     "alex",
     48,
@@ -61,7 +60,7 @@ def subject(lab, count=IMAGES):
     return images, targets, Question(lab, images[:2], targets[:2]).last_map[0]
 
 
-def run(out=None, folder=None, others=None, count=IMAGES):
+def run(out, folder=None, others=None, count=IMAGES):
     """Compute what is missing and write the results; their path.
 
     others: {training seed: net}; None looks in the cache.
@@ -78,11 +77,10 @@ def run(out=None, folder=None, others=None, count=IMAGES):
             path = folder / f"{name}.json"
             if not path.exists():
                 before = before or maps(lab.net, layer, images, targets)
-                store.write_json(path, correlations(before, make(before, layer)))
-            done[name] = json.loads(path.read_text(encoding="utf-8"))
+                write_json(path, correlations(before, make(before, layer)))
+            done[name] = read_json(path)
     layers = [name for name, _ in cascade(lab.net)]
     content = {
-        "command": COMMAND,
         "net": NET,
         "weights": sha,
         "images": f"the first {count} of the gallery",
@@ -93,7 +91,7 @@ def run(out=None, folder=None, others=None, count=IMAGES):
         "rows": table(done, layers),
         "slice": sliced(done, layers),
     }
-    return store.write_json(out or store.data_dir() / "results" / "sanity.json", content)
+    return write_results(out, "sanity", content)
 
 
 def _jobs(lab, images, targets, others, dead):
@@ -212,26 +210,6 @@ def trained_otherwise():
     return found
 
 
-def load():
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified("results/sanity.json"))
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--slice", action="store_true", help="compute the slice again and compare; writes nothing"
-    )
-    parser.add_argument("--out", type=Path, help="file of the results (data/results/sanity.json)")
-    options = parser.parse_args(argv)
-    try:
-        if options.slice:
-            wrong = differences(live_slice(open_lab(net=NET)), load()["slice"])
-            print("\n".join(wrong) or "the slice agrees with the shipped rows")
-            return 1 if wrong else 0
-        path = run(options.out)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
-        return 130
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+EXPERIMENT = Experiment(
+    makes=("results/sanity.json",), takes="an hour", run=run, goes_on="with what is missing"
+)

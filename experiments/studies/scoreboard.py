@@ -10,23 +10,22 @@ effects, averaged over scenes: "sum" with the heat's sums over the parts, "densi
 sums are the parts' areas, and large parts matter more: so "gain" is the paired difference of "sum" to the constant map.
 """
 
-import argparse
 import hashlib
 import json
-import sys
 from pathlib import Path
 
-from lecture_utils import models, store
+from lecture_utils import models
 from lecture_utils.attribution.methods import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
 from lecture_utils.explorers import part_ablation
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from ..experiment import Experiment, write_results
+from ..files import read_json, write_json
 from ..train.data import world_fingerprint
 from . import heatmap_scores
 
-COMMAND = "python -m experiments scoreboard"
 NETS, SCENES, FLIPPED = ("alex", "gap"), 300, 150  # scenes in all; of these with deletion and insertion
 SLICE, EXACT = 30, 5  # scenes that are computed again; of these with Shapley values
 CHUNK = 2 * EXACT  # scenes in one step, and in one file of the run
@@ -42,17 +41,17 @@ SETTINGS = {
 }
 
 
-def run(names=NETS, scenes=SCENES, flipped=FLIPPED, out=None, renders=None, folder=None):
+def run(out, nets=NETS, scenes=SCENES, flipped=FLIPPED, renders=None, folder=None):
     """Compute what is missing and write the results; their path.
 
-    names: nets. renders: a folder for rendered pictures (10 MB a scene), which serve several nets. folder: where the
+    renders: a folder for rendered pictures (10 MB a scene), which serve several nets. folder: where the
     records are kept; None takes the cache. A net's records are kept under the sha256 of its weights.
     """
     folder = Path(folder or cache_dir() / "runs" / f"scoreboard-{world_fingerprint()}")
     recipe = hashlib.sha256(json.dumps(SETTINGS).encode()).hexdigest()[:6]  # other settings, other records
-    starts, kept = range(0, scenes, CHUNK), {name: [] for name in names}
-    labs = {name: open_lab(net=name, device="cpu") for name in names}
-    with progress(label="scoreboard", total=scenes * len(names)) as bar:
+    starts, kept = range(0, scenes, CHUNK), {name: [] for name in nets}
+    labs = {name: open_lab(net=name, device="cpu") for name in nets}
+    with progress(label="scoreboard", total=scenes * len(nets)) as bar:
         for start in starts:
             count = min(CHUNK, scenes - start)
             some = None
@@ -64,14 +63,12 @@ def run(names=NETS, scenes=SCENES, flipped=FLIPPED, out=None, renders=None, fold
                 )
                 if not path.exists():
                     some = some or list(part_ablation.games(lab.gallery, start, count, folder=renders))
-                    store.write_json(path, heatmap_scores.scene_records(lab, some, flips=start < flipped))
-                kept[name] += json.loads(path.read_text(encoding="utf-8"))
+                    write_json(path, heatmap_scores.scene_records(lab, some, flips=start < flipped))
+                kept[name] += read_json(path)
                 bar.update(count)
-    first = list(part_ablation.games(labs[names[0]].gallery, 0, CHUNK, exact=False))
+    first = list(part_ablation.games(labs[nets[0]].gallery, 0, CHUNK, exact=False))
     table = {name: _summary(name, lab, kept[name], first) for name, lab in labs.items()}
-    return store.write_json(
-        out or store.data_dir() / "results" / "scoreboard.json", _header(scenes, flipped) | {"nets": table}
-    )
+    return write_results(out, "scoreboard", _header(scenes, flipped) | {"nets": table})
 
 
 def _summary(name, lab, some, first):
@@ -89,7 +86,6 @@ def _summary(name, lab, some, first):
 
 def _header(scenes, flipped):
     return {
-        "command": COMMAND,
         "scenes": f"the first {scenes} of the gallery with at least {part_ablation.PARTS} players "
         f"of at least {part_ablation.LEAST} px",
         "flipped": f"deletion and insertion: the first {flipped} of them, {heatmap_scores.FLIPS} steps",
@@ -148,38 +144,18 @@ def differences(live, shipped):
     ]
 
 
-def load():
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified("results/scoreboard.json"))
-
-
 def _sha(name):
     return models.card(name)["weights"]["sha256"]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--nets", nargs="+", default=list(NETS))
-    parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument(
-        "--slice", action="store_true", help="compute the slice again and compare; writes nothing"
-    )
-    parser.add_argument("--renders", type=Path, help="keep rendered pictures in this folder (10 MB a scene)")
-    parser.add_argument("--out", type=Path, help="file of the results (data/results/scoreboard.json)")
-    options = parser.parse_args(argv)
-    try:
-        if options.slice:
-            shipped = load()["nets"]
-            wrong = [
-                f"{name}: {sentence}"
-                for name in options.nets
-                for sentence in differences(live_slice(open_lab(net=name))[0], shipped[name]["slice"])
-            ]
-            print("\n".join(wrong) or "the slice agrees with the shipped rows")
-            return 1 if wrong else 0
-        path = run(options.nets, options.scenes, out=options.out, renders=options.renders)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
-        return 130
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+EXPERIMENT = Experiment(
+    makes=("results/scoreboard.json",),
+    takes="3 hours",
+    run=run,
+    options={
+        "--nets": {"nargs": "+", "choices": NETS, "help": "only these"},
+        "--scenes": {"type": int, "help": f"of the gallery ({SCENES})"},
+        "--renders": {"type": Path, "help": "keep rendered images in this folder (10 MB a scene)"},
+    },
+    goes_on="with what is missing",
+)

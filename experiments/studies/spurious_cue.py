@@ -11,26 +11,24 @@ Asks the twelve nets of `nets.cue_study`, in whose training set a person stands 
 Results: data/results/spurious_cue.json; the images of seed 0, unselected, in data/synthesis/spurious_cue.
 """
 
-import argparse
-import json
-import sys
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from lecture_utils import features, metrics as key, models, store
+from lecture_utils import features, metrics as key, models
 from lecture_utils.progress import progress
 from lecture_utils.synthesis import NATURAL, ascend, class_score
 from lecture_utils.world import CLASSES
 from lecture_utils.world.render import render_many
 
+from ..experiment import Experiment, command, write_results
+from ..files import read_json
 from ..train import cue_study
 from ..train.data import scene_of, world_fingerprint
 from . import contact_sheets
 
-COMMAND = "python -m experiments spurious_cue"
-FILE, PICTURES = "results/spurious_cue.json", "synthesis/spurious_cue"
+PICTURES = "synthesis/spurious_cue"
 DOG, PERSON = (list(CLASSES).index(name) for name in (cue_study.TARGET, cue_study.CUE))
 CONTROL = list(CLASSES).index("car")
 JUDGES = {"zf": "relu7", "gap": "pool"}  # and where each compares an image with real scenes
@@ -138,28 +136,22 @@ def pictures_of(strength):
     return contact_sheets.read(name, STARTS // COLUMNS, COLUMNS).flatten(0, 1)
 
 
-def load():
-    """The shipped numbers. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
-
-
-def study(out=None, strengths=cue_study.STRENGTHS, seeds=cue_study.SEEDS):
+def study(out, strengths=cue_study.STRENGTHS, seeds=cue_study.SEEDS):
     """Measure every net that is trained; write numbers and pictures; the result is the numbers."""
-    out, folder = out or store.data_dir(), cue_study.runs()
+    folder = cue_study.runs()
     pictures, rows = rendered(), []
     real = {kind: evidence(pictures[kind]) for kind in KINDS[:2]}
     for seed in seeds:
         for strength in progress(strengths, f"dog images, seed {seed}"):
             recipe = cue_study.CueRecipe(strength=strength, seed=seed)
             net = cue_study.load(strength, seed, folder)
-            card = json.loads((folder / f"{recipe.tag}.json").read_text(encoding="utf-8"))
+            card = read_json(folder / f"{recipe.tag}.json")
             images, control = dream_of(net, DOG), dream_of(net, CONTROL)
             rows.append(measure(net, card, pictures, images, control))
             if seed == 0:
                 contact_sheets.save(images.unflatten(0, (-1, COLUMNS)), out / PICTURES / f"{recipe.tag}.jpg")
     facts = {
-        "command": COMMAND,
-        "needs": cue_study.COMMAND,
+        "needs": command("cue_study"),
         "world": world_fingerprint(),
         "judges": {name: models.card(name)["weights"]["sha256"] for name in JUDGES},
         "real scenes": {kind: rounded(key.bootstrap(values)) for kind, values in real.items()},
@@ -168,21 +160,21 @@ def study(out=None, strengths=cue_study.STRENGTHS, seeds=cue_study.SEEDS):
         "gains, control": gains(rows, "evidence, control"),
         "rows": rows,
     }
-    store.write_json(out / FILE, facts)
+    write_results(out, "spurious_cue", facts)
     return facts
 
 
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
-    try:
-        facts = study()
-    except KeyboardInterrupt:
-        print("\nstopped; the old results are as they were", file=sys.stderr)
-        return 130
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for strength, (mean, low, high) in facts["gains"].items():
-        print(f"r = {strength}: evidence of the person {mean:+.2f} [{low:+.2f}, {high:+.2f}] over r = .5")
-    print("now run python -m lecture_utils.store --write")
-    return 0
+def report(facts):
+    """How much more of the person the images show than without a cue, a strength a line."""
+    return "\n".join(
+        f"r = {strength}: evidence of the person {mean:+.2f} [{low:+.2f}, {high:+.2f}] over r = .5"
+        for strength, (mean, low, high) in facts["gains"].items()
+    )
+
+
+EXPERIMENT = Experiment(
+    makes=("results/spurious_cue.json", "synthesis/spurious_cue/*"),
+    takes="20 minutes, after cue_study",
+    run=study,
+    report=report,
+)

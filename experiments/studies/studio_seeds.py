@@ -7,27 +7,24 @@ Six trainings of an hour each on one core, more or less; stop whenever you like:
 Results: data/results/studio_seeds.json.
 """
 
-import argparse
-import json
 import math
-import sys
 from pathlib import Path
 
 import torch
 
-from lecture_utils import datasets, models, store
+from lecture_utils import datasets, models, results
 from lecture_utils.generative import axes
 from lecture_utils.metrics import distances
 from lecture_utils.models import studio_factors
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from ..experiment import JOBS, Experiment, write_results
+from ..files import read_json, write_json
 from ..train import studio_gan, studio_pixelcnn, studio_vae
 from ..train.runs import side_by_side
 from . import class_commitment
 
-COMMAND = "python -m experiments studio_seeds"
-FILE = "results/studio_seeds.json"
 SEEDS, SAMPLES = (0, 1, 2), 1_000
 NETS = {"PixelCNN": studio_pixelcnn, "VAE": studio_vae, "GAN": studio_gan}
 KINDS = {  # of the factors, for `generative.axes.design`
@@ -54,9 +51,9 @@ def trained(name: str, seed: int):
     net, folder, stem = NETS[name], home(name, seed), f"studio-{name.lower()}"
     if seed == 0:
         return models.load(stem)
-    if not (folder / f"{stem}.json").exists():  # written last
-        net.train(net.Recipe(seed=seed), out=folder, folder=folder)
-    return models.load(stem, folder=folder)
+    if not (folder / f"weights/{stem}.json").exists():  # written last
+        net.train(folder, net.Recipe(seed=seed), folder=folder)
+    return models.load(stem, folder=folder / "weights")
 
 
 @torch.no_grad()
@@ -137,40 +134,31 @@ def one(name: str, seed: int) -> None:
     row = {"seed": seed} | more(name, net)
     row |= described(judge, samples(name, net), scenes("test", levels))
     home(name, seed).mkdir(parents=True, exist_ok=True)
-    store.write_json(home(name, seed) / "measured.json", row)
+    write_json(home(name, seed) / "measured.json", row)
 
 
-def study(jobs: int = 1, out: Path | None = None, seeds=SEEDS) -> Path:
+def study(out: Path, jobs: int = 1, seeds=SEEDS) -> Path:
     """Train and measure what is missing, `jobs` at a time, and write the results. Result: their path."""
     every = [(name, seed) for seed in seeds for name in NETS]
     missing = [job for job in every if not (home(*job) / "measured.json").exists()]
     side_by_side(one, missing, jobs, "studio seeds")
-    nets = {
-        name: [json.loads((home(name, seed) / "measured.json").read_text(encoding="utf-8")) for seed in seeds]
-        for name in NETS
-    }
+    nets = {name: [read_json(home(name, seed) / "measured.json") for seed in seeds] for name in NETS}
     judge, real = models.load("studio-factors"), {}
     for levels in LEVELS:
         test = scenes("test", levels)
         real |= {
             _called(part, levels): described(judge, scenes(part, levels), test) for part in ("test", "train")
         }
-    facts = {"command": COMMAND, "samples": SAMPLES, "nets": nets, "scenes": real}
-    return store.write_json(out or store.data_dir() / FILE, facts)
-
-
-def load() -> dict:
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
+    return write_results(out, "studio_seeds", {"samples": SAMPLES, "nets": nets, "scenes": real})
 
 
 def summaries(name: str, found: dict | None = None) -> list[dict]:
     """Each training of a net in short: "seed", "sure", "kid" and what else is measured, "rarest" and "commonest":
     (class, share), "apart": {factor: total variation from the test scenes, the furthest first}.
 
-    found: the results, by default those of `load`.
+    found: the results, by default those that ship.
     """
-    found = found or load()
+    found = found or results.load("studio_seeds")
     real, rows = found["scenes"][_called("test", LEVELS[name in COARSE])]["factors"], []
     for row in found["nets"][name]:
         often = dict(zip(studio_factors.NAMES["class"], row["factors"]["class"], strict=True))
@@ -193,7 +181,7 @@ def floor(levels: int = 256, found: dict | None = None) -> dict[str, float]:
 
     Of class and colour it is 0, as the studio deals them in turn: `fair` says what fair draws would reach.
     """
-    real = (found or load())["scenes"]
+    real = (found or results.load("studio_seeds"))["scenes"]
     return {
         what: distances.total_variation(shares, real[_called("test", levels)]["factors"][what])
         for what, shares in real[_called("train", levels)]["factors"].items()
@@ -212,12 +200,10 @@ def _called(part, levels):
     return part if levels == 256 else f"{part}, {levels} levels"
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one core each")
-    try:
-        print("wrote", study(parser.parse_args(argv).jobs), "- now run python -m lecture_utils.store --write")
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
-        return 130
-    return 0
+EXPERIMENT = Experiment(
+    makes=("results/studio_seeds.json",),
+    takes="3 hours with --jobs 2",
+    run=study,
+    options=JOBS,
+    goes_on="with what is missing",
+)

@@ -16,19 +16,16 @@ Written before the first run; "worth showing" is the smallest effect of interest
 - Noise as a start ends with a higher loss than the content; average pooling leaves less variation than max pooling.
 """
 
-import argparse
-import json
-import sys
-
 import torch
 
-from lecture_utils import models, photographs, store, synthesis
+from lecture_utils import models, photographs, synthesis
 from lecture_utils.progress import progress
 
+from ..experiment import Experiment, some_of, write_results
+from ..files import read_json
 from . import contact_sheets
 
-COMMAND = "python -m experiments style_gallery"
-FILE, FOLDER = "results/style_gallery.json", "synthesis/style_gallery"
+FOLDER = "synthesis/style_gallery"
 NET, JUDGE = "alex", "zf"
 LAYERS = ("relu1", "relu2", "relu3", "relu4")
 RECIPE = {
@@ -164,34 +161,6 @@ def floors():
     return rows
 
 
-def run(names=None):
-    """Make the named pictures, keep the others, write; the path of the results."""
-    folder = store.data_dir() / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in progress(names or list(jobs()), "pictures"):
-        make, arguments, options = jobs()[name]
-        found = make(*arguments, **options)
-        contact_sheets.save(found.images[:1, None], folder / file_of(name))
-        write({name: measured(name, found)}, {})
-    return write({}, floors())
-
-
-def write(rows, below):
-    """Put rows and floors beside those that are there."""
-    file = store.data_dir() / FILE
-    old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": {}, "floors": {}}
-    rows = old["rows"] | rows
-    shas = {net: models.card(net)["weights"]["sha256"] for net in (NET, JUDGE)}
-    facts = {
-        "command": COMMAND,
-        "weights": shas,
-        "recipe": RECIPE,
-        "floors": below or old["floors"],
-        "rows": {name: rows[name] for name in jobs() if name in rows},
-    }
-    return store.write_json(file, facts)
-
-
 def file_of(name):
     return name.replace(": ", "-").replace(", ", "-").replace(" ", "_") + ".jpg"
 
@@ -201,21 +170,34 @@ def picture(name):
     return contact_sheets.read(f"{FOLDER}/{file_of(name)}")[0, 0]
 
 
-def load():
-    """The shipped results. Errors: store.DamagedData."""
-    return json.loads(store.read_verified(FILE))
+def run(out, names=()):
+    """Make the named pictures (all where none is named), keep the others, write; the path of the results."""
+    for name in progress(names or list(jobs()), "pictures"):
+        make, arguments, options = jobs()[name]
+        found = make(*arguments, **options)
+        contact_sheets.save(found.images[:1, None], out / FOLDER / file_of(name))
+        write(out, {name: measured(name, found)}, {})
+    return write(out, {}, floors())
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help=f"pictures, of: {'; '.join(jobs())}")
-    names = parser.parse_args(argv).names
-    if unknown := [name for name in names if name not in jobs()]:
-        parser.error(f"unknown: {', '.join(unknown)}; known: {'; '.join(jobs())}")
-    try:
-        path = run(names)
-    except KeyboardInterrupt:
-        print("\nstopped; the pictures so far are kept", file=sys.stderr)
-        return 130
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+def write(out, rows, below):
+    """Put rows and floors beside those that are there."""
+    file = out / "results/style_gallery.json"
+    old = read_json(file) if file.exists() else {"rows": {}, "floors": {}}
+    rows = old["rows"] | rows
+    facts = {
+        "weights": {net: models.card(net)["weights"]["sha256"] for net in (NET, JUDGE)},
+        "recipe": RECIPE,
+        "floors": below or old["floors"],
+        "rows": {name: rows[name] for name in jobs() if name in rows},
+    }
+    return write_results(out, "style_gallery", facts)
+
+
+EXPERIMENT = Experiment(
+    makes=("results/style_gallery.json", "synthesis/style_gallery/*"),
+    takes="an hour",
+    run=run,
+    options=some_of("names", tuple(jobs())),
+    goes_on="with all pictures; name those that are missing to make only them",
+)

@@ -1,25 +1,22 @@
 """A photograph in a style, for five weights of the style and four choices of layers.
 
-    python -m experiments style_mixer
+python -m experiments style_mixer
 
 The pictures of notebook 08's explorer. Made at 384 px, which takes seconds each, and shipped at 256 px.
 Results: data/results/style_mixer.json, and the pictures in data/synthesis/style_mixer: a sheet for each pair, one row
 for each choice of layers, one column for each weight. Stop it whenever you like: it goes on with what is missing.
 """
 
-import argparse
-import json
-import sys
-
 from PIL import Image
 
-from lecture_utils import models, store, synthesis as syn
+from lecture_utils import models, synthesis as syn
 from lecture_utils.explorers.style_mixer import DEPTHS, FOLDER, MADE, PAIRS, SIDE, photograph
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
-COMMAND = "python -m experiments style_mixer"
-FILE = "results/style_mixer.json"
+from ..experiment import Experiment, write_results
+from ..files import read_json, write_json
+
 NET, CONTENT = "alex", "relu3"
 WEIGHTS = (1 / 9, 1 / 3, 1, 3, 9)  # of the style, relative to CONTENT_WEIGHT
 CONTENT_WEIGHT = 0.5
@@ -56,7 +53,7 @@ def make(folder):
     """Each picture that is missing in the folder, and its numbers beside it."""
     net = usual_net()
     for pair, (content, _) in PAIRS.items():
-        store.write_json(folder / f"{pair}.json", all_losses(net, photograph(content), pair))
+        write_json(folder / f"{pair}.json", all_losses(net, photograph(content), pair))
     jobs = [(p, d, w) for p in PAIRS for d in DEPTHS for w in WEIGHTS]
     for pair, depth, weight in progress(jobs, "stylizing"):
         path = folder / f"{pair}, {depth}, {weight:.3g}.png"
@@ -64,47 +61,37 @@ def make(folder):
             continue
         image = mixed(net, pair, depth, weight).images
         numbers = all_losses(net, image, pair)
-        store.write_json(path.with_suffix(".json"), numbers)
+        write_json(path.with_suffix(".json"), numbers)
         pixels = (255 * image[0]).round().byte().permute(1, 2, 0).numpy()
         Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(path)
 
 
-def collect(folder):
-    """The pictures of the folder as one sheet a pair in the data folder; their numbers.
+def collect(folder, out):
+    """The pictures of the folder as one sheet a pair below `out`; their numbers.
 
     {"losses": {pair: {depth: [of each weight]}}, "photographs": {pair: of the photograph itself}}
     """
     facts, bare = {}, {}
     for pair in PAIRS:
-        bare[pair] = _numbers(folder / f"{pair}.json")
+        bare[pair] = read_json(folder / f"{pair}.json")
         sheet = Image.new("RGB", (SIDE * len(WEIGHTS), SIDE * len(DEPTHS)))
         facts[pair] = {depth: [] for depth in DEPTHS}
         for row, depth in enumerate(DEPTHS):
             for column, weight in enumerate(WEIGHTS):
                 path = folder / f"{pair}, {depth}, {weight:.3g}.png"
                 sheet.paste(Image.open(path), (column * SIDE, row * SIDE))
-                facts[pair][depth].append(_numbers(path.with_suffix(".json")))
-        file = store.data_dir() / FOLDER / f"{pair.replace(' ', '_')}.jpg"
+                facts[pair][depth].append(read_json(path.with_suffix(".json")))
+        file = out / FOLDER / f"{pair.replace(' ', '_')}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(file, quality=QUALITY, subsampling=0)
     return {"losses": facts, "photographs": bare}
 
 
-def _numbers(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def main(argv=None):
-    argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0]).parse_args(argv)
+def run(out):
+    """Make what is missing in the cache, then write results and sheets; the path of the results."""
     folder = cache_dir() / "style_mixer"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        make(folder)
-    except KeyboardInterrupt:
-        print("\nstopped; run it again and it goes on", file=sys.stderr)
-        return 130
+    make(folder)
     usual = {
-        "command": COMMAND,
         "net": NET,
         "weights": models.card(NET)["weights"]["sha256"],
         "pooling": "average",
@@ -114,6 +101,12 @@ def main(argv=None):
         "recipe": RECIPE,
         "made at": MADE,
     }
-    path = store.write_json(store.data_dir() / FILE, usual | collect(folder))
-    print(f"{path}; now run python -m lecture_utils.store --write")
-    return 0
+    return write_results(out, "style_mixer", usual | collect(folder, out))
+
+
+EXPERIMENT = Experiment(
+    makes=("results/style_mixer.json", "synthesis/style_mixer/*"),
+    takes="an hour",
+    run=run,
+    goes_on="with what is missing",
+)

@@ -4,7 +4,6 @@ Begins with the shipped weights of the net. Every batch is attacked by PGD befor
 stands then. Stop it with Ctrl-C, or lose the machine: the same command goes on from the last whole epoch.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from lecture_utils.models.architectures import Net
 from lecture_utils.synthesis.attack import all_logits
 from lecture_utils.synthesis.pgd import climb, pgd, random_point
 
-from .classifier import Recipe, Run, carry_out, fast_bfloat16
+from ..experiment import RESTART, THREADS, Experiment, Refused, one_of
+from .classifier import NUMBERS, Recipe, Run, check, fast_bfloat16, report, train
 from .data import world_split
 
 JUDGE = {"split": "single", "images": 200, "steps": 10, "restarts": 3}  # PGD, on evenly spaced images
@@ -111,36 +111,29 @@ def robust_accuracy(net: nn.Module, images, labels: np.ndarray, eps: float) -> f
         )
 
 
-def parse(argv: list[str] | None) -> tuple[AdversarialRecipe, dict]:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments adversarial_training", description=__doc__.split("\n")[0]
-    )
-    usual = AdversarialRecipe()
-    parser.add_argument("name", nargs="?", default=usual.name, help=f"one of {', '.join(weights.NETS)}")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=usual.epochs)
-    parser.add_argument("--images", type=int, default=usual.images, help="training images, rendered once")
-    parser.add_argument("--rate", type=float, default=usual.rate, help="highest learning rate")
-    parser.add_argument("--eps", type=float, default=usual.eps, help="the attack's radius, in levels of 255")
-    parser.add_argument("--steps", type=int, default=usual.steps, help="steps of the attack")
-    parser.add_argument("--share", type=float, default=usual.share, help="of each batch that is attacked")
-    parser.add_argument("--threads", type=int, default=None, help="threads of torch")
-    parser.add_argument("--out", type=Path, default=None, help="folder of weights and card (data/weights)")
-    parser.add_argument("--restart", action="store_true", help="forget the checkpoint")
-    o = parser.parse_args(argv)
-    if o.name not in weights.NETS:
-        parser.error(str(weights.near_miss(o.name, weights.NETS, "net")))
-    if o.epochs < 1 or o.steps < 1 or (o.threads or 1) < 1 or o.images < usual.batch:
-        parser.error(f"--epochs, --steps and --threads must be at least 1, --images at least {usual.batch}")
-    if not 0 < o.eps <= 255 or not 0 < o.share <= 1:
-        parser.error(
-            "--eps counts levels of 255: above 0, at most 255; --share lies above 0 and is at most 1"
-        )
-    recipe = AdversarialRecipe(
-        o.name, o.seed, o.epochs, o.images, rate=o.rate, eps=o.eps, steps=o.steps, share=o.share
-    )
-    return recipe, {"threads": o.threads, "out": o.out, "restart": o.restart, "kind": AdversarialRun}
+def run(out: Path, data=world_split, threads=None, restart=False, **options) -> dict:
+    """The training that the command line describes."""
+    recipe = AdversarialRecipe(**options)
+    check(recipe)
+    if recipe.steps < 1 or not 0 < recipe.eps <= 255 or not 0 < recipe.share <= 1:
+        what = "--eps counts levels of 255: above 0, at most 255; --share lies above 0 and is at most 1"
+        raise Refused(f"{what}; --steps is at least 1")
+    return train(recipe, out, data, threads=threads, restart=restart, kind=AdversarialRun)
 
 
-def main(argv: list[str] | None = None, data=world_split) -> int:
-    return carry_out(*parse(argv), data)
+EXPERIMENT = Experiment(
+    makes=("weights/*-adversarial-*",),
+    takes="an hour",
+    run=run,
+    options={"name": {"nargs": "?", "type": one_of(weights.NETS, "net"), "help": "(gap)"}}
+    | NUMBERS
+    | {
+        "--eps": {"type": float, "help": "the attack's radius, in levels of 255"},
+        "--steps": {"type": int, "help": "steps of the attack"},
+        "--share": {"type": float, "help": "of each batch that is attacked"},
+    }
+    | THREADS
+    | RESTART,
+    goes_on="from the last whole epoch",
+    report=report,
+)

@@ -4,11 +4,8 @@ Stop it with Ctrl-C, or lose the machine: the same command goes on from the last
 the same weights to the last bit (on the same kind of CPU, with the same number of threads).
 """
 
-import argparse
 import json
 import math
-import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,11 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from ..experiment import RESTART, THREADS, Experiment, Refused, one_of
+from ..files import write_json
 from . import augment
 from .data import COUNTS, TESTS, world_fingerprint, world_split
 from .evaluate import accuracy
@@ -206,8 +204,8 @@ class Run:
 
 def train(
     recipe: Recipe,
+    out: Path,
     data=world_split,
-    out: Path | None = None,
     runs: Path | None = None,
     threads: int | None = None,
     numbers_only: bool = False,
@@ -219,7 +217,7 @@ def train(
 
     data: (split, count, threads) -> images uint8 (n, 3, 112, 112) that can be indexed, labels int64 (n, 2).
     It is asked for "train", "tune" (tested after each epoch) and `data.TESTS` (tested at the end).
-    out: where weights and card go (data/weights). runs: where the checkpoint and the log go (the cache).
+    out: weights and card go to out/weights. runs: where the checkpoint and the log go (the cache).
     numbers_only: write card and conv1 only. kind: another kind of training.
     The random state and torch's thread count are left as they were.
     Errors: ValueError if the checkpoint there belongs to another training.
@@ -238,7 +236,7 @@ def train(
             if run.epoch:
                 print(f"going on after epoch {run.epoch} of {recipe.epochs}")
             _epochs(run, data)
-            return _finish(run, data, out or store.data_dir() / "weights", numbers_only)
+            return _finish(run, data, out / "weights", numbers_only)
     finally:
         torch.set_num_threads(before)
 
@@ -303,7 +301,7 @@ def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
         "torch": torch.__version__.split("+")[0],
         **run.notes(net, data),
     }
-    store.write_json(out / f"{recipe.tag}.json", card)
+    write_json(out / f"{recipe.tag}.json", card)
     return card
 
 
@@ -326,73 +324,49 @@ def command(recipe: Recipe, threads: int, numbers_only: bool) -> str:
     return f"python -m experiments classifier {recipe.name} {' '.join(options)}"
 
 
-def parse(argv: list[str] | None) -> tuple[Recipe, dict]:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments classifier", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("name", help=f"one of {', '.join(weights.NETS)}")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
-    parser.add_argument("--images", type=int, default=Recipe.images, help="training images, rendered once")
-    parser.add_argument(
-        "--conv1", default="11/4", choices=["11/4", "11/2", "7/4", "7/2"], help="first layer of alex"
-    )
-    parser.add_argument("--no-small-init", action="store_true", help="conv1 starts at He's scale")
-    parser.add_argument("--no-decay", action="store_true", help="no special weight decay on conv1")
-    parser.add_argument(
-        "--channels-last", action="store_true", help="memory layout: try whether it is faster here"
-    )
-    parser.add_argument("--rate", type=float, default=Recipe.rate, help="highest learning rate")
-    parser.add_argument(
-        "--conv1-rate", type=float, default=Recipe.conv1_rate, help="that of conv1, as a share of it"
-    )
-    parser.add_argument("--threads", type=int, default=None, help="threads of torch")
-    parser.add_argument("--out", type=Path, default=None, help="folder of weights and card (data/weights)")
-    parser.add_argument(
-        "--numbers-only", action="store_true", help="write the card and conv1, not the weights"
-    )
-    parser.add_argument("--restart", action="store_true", help="forget the checkpoint")
-    o = parser.parse_args(argv)
-    if o.name not in weights.NETS:
-        parser.error(str(weights.near_miss(o.name, weights.NETS, "net")))
-    if o.conv1 != "11/4" and o.name != "alex":
-        parser.error(f"--conv1 is for alex, not {o.name}")
-    if o.epochs < 1 or o.images < Recipe.batch or (o.threads or 1) < 1:
-        parser.error(f"--epochs and --threads must be at least 1, --images at least {Recipe.batch}")
-    recipe = Recipe(
-        o.name,
-        o.seed,
-        o.epochs,
-        o.images,
-        o.conv1,
-        not o.no_small_init,
-        not o.no_decay,
-        rate=o.rate,
-        conv1_rate=o.conv1_rate,
-        channels_last=o.channels_last,
-    )
-    rest = {"threads": o.threads, "out": o.out, "numbers_only": o.numbers_only, "restart": o.restart}
-    return recipe, rest
+def run(out: Path, name: str, data=world_split, no_small_init=False, no_decay=False, **options) -> dict:
+    """The training that the command line describes: `train` by its recipe."""
+    rest = {k: options.pop(k) for k in ("threads", "numbers_only", "restart") if k in options}
+    recipe = Recipe(name, small_init=not no_small_init, conv1_decay=not no_decay, **options)
+    if recipe.conv1 != "11/4" and name != "alex":
+        raise Refused(f"--conv1 is for alex, not {name}")
+    check(recipe)
+    return train(recipe, out, data, **rest)
 
 
-def main(argv: list[str] | None = None, data=world_split) -> int:
-    return carry_out(*parse(argv), data)
+def check(recipe: Recipe) -> None:
+    """Errors: Refused for numbers that make no training."""
+    if recipe.epochs < 1 or recipe.images < recipe.batch:
+        raise Refused(f"--epochs must be at least 1, --images at least {recipe.batch}")
 
 
-def carry_out(recipe: Recipe, options: dict, data=world_split) -> int:
-    """`train`, with what it says on the way and at the end; the result is the command's exit status."""
-    try:
-        card = train(recipe, data, **options)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last whole epoch", file=sys.stderr)
-        return 130
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for split, share in card["accuracy"].items():
-        print(f"{split:28s} {share:7.2%}")
-    print(
-        f"wrote {os.path.relpath(options['out'] or store.data_dir() / 'weights')}/{recipe.tag}.json; "
-        "now run python -m lecture_utils.store --write"
-    )
-    return 0
+def report(card: dict) -> str:
+    return "\n".join(f"{split:28s} {share:7.2%}" for split, share in card["accuracy"].items())
+
+
+NUMBERS = {
+    "--seed": {"type": int, "help": "(0)"},
+    "--epochs": {"type": int, "help": "passes over the training images"},
+    "--images": {"type": int, "help": "training images, rendered once"},
+    "--rate": {"type": float, "help": "highest learning rate"},
+}
+FLAG = {"action": "store_true"}
+EXPERIMENT = Experiment(
+    makes=("weights/alex.*", "weights/alex-epoch*", "weights/alex-seed*", "weights/gap.*", "weights/zf.*"),
+    takes="an hour a net",
+    run=run,
+    options={"name": {"type": one_of(weights.NETS, "net"), "help": ", ".join(weights.NETS)}}
+    | NUMBERS
+    | {
+        "--conv1": {"choices": ("11/4", "11/2", "7/4", "7/2"), "help": "first layer of alex"},
+        "--no-small-init": FLAG | {"help": "conv1 starts at He's scale"},
+        "--no-decay": FLAG | {"help": "no special weight decay on conv1"},
+        "--channels-last": FLAG | {"help": "memory layout: try whether it is faster here"},
+        "--conv1-rate": {"type": float, "help": "learning rate of conv1, as a share of the others'"},
+        "--numbers-only": FLAG | {"help": "write the card and conv1, not the weights"},
+    }
+    | THREADS
+    | RESTART,
+    goes_on="from the last whole epoch",
+    report=report,
+)

@@ -10,22 +10,20 @@ of the dogs without a person.
 Stop it whenever you like: it goes on with what is missing.
 """
 
-import argparse
 import json
-import os
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net
 from lecture_utils.store import cache_dir
 
+from ..experiment import JOBS, Experiment, command
+from ..files import write_json
 from .classifier import Recipe, Run
 from .data import world_fingerprint, world_split
 from .evaluate import logits
@@ -37,7 +35,6 @@ SEEDS = (0, 1, 2)
 SHIPPED = (0.5, 1.0)  # of seed 0: the nets that a notebook asks live; of the others the numbers ship
 WITH, WITHOUT = "with a person", "with no person"
 IMAGES, EPOCHS, TESTED = 16_000, 12, 1_600
-COMMAND = "python -m experiments cue_study"
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,9 @@ def load(strength: float, seed: int = 0, folder: Path | None = None) -> Net:
         return weights.load(tag)
     folder = folder or runs()
     if not (folder / f"{tag}.safetensors").exists():
-        raise FileNotFoundError(f"{folder / tag}.safetensors is missing: run {COMMAND} first")
+        raise FileNotFoundError(
+            f"{folder / tag}.safetensors is missing: run python -m experiments cue_study first"
+        )
     return weights.load(tag, folder=folder)
 
 
@@ -129,7 +128,7 @@ def train_one(strength: float, seed: int, folder: Path, device: str | None = Non
     net = weights.rounded(run.net.float().eval())
     card = {
         "net": recipe.name,
-        "command": COMMAND,
+        "command": command("cue_study"),
         "recipe": asdict(recipe),
         "data": {
             "train": f"split train, scenes 0 to {IMAGES - 1} but those of the class {CUE}; a {CUE} with probability "
@@ -141,15 +140,13 @@ def train_one(strength: float, seed: int, folder: Path, device: str | None = Non
         "torch": torch.__version__.split("+")[0],
         "weights": weights.save(net.state_dict(), folder / f"{recipe.tag}.safetensors"),
     }
-    store.write_json(folder / f"{recipe.tag}.json", card)  # last: it says that the training is whole
+    write_json(folder / f"{recipe.tag}.json", card)  # last: it says that the training is whole
     return card
 
 
-def study(
-    jobs: int = 1, folder: Path | None = None, out: Path | None = None, strengths=STRENGTHS, seeds=SEEDS
-):
-    """Train what is missing, `jobs` at a time, and put what ships into `out`. Result: the cards, seed by seed."""
-    folder, out = folder or runs(), out or store.data_dir() / "weights"
+def study(out: Path, jobs: int = 1, folder: Path | None = None, strengths=STRENGTHS, seeds=SEEDS):
+    """Train what is missing, `jobs` at a time, and put what ships into out/weights. Result: the cards, seed by seed."""
+    folder = folder or runs()
     jobs_all = [(strength, seed) for seed in seeds for strength in strengths]
     cards = {job: folder / f"{CueRecipe(strength=job[0], seed=job[1]).tag}.json" for job in jobs_all}
     missing = [job for job, card in cards.items() if not card.exists()]
@@ -161,25 +158,23 @@ def study(
     for (strength, seed), card in cards.items():
         if seed == 0 and strength in SHIPPED:
             for file in (card, card.with_suffix(".safetensors")):
-                shutil.copyfile(file, out / file.name)
+                shutil.copyfile(file, out / "weights" / file.name)
     return [json.loads(card.read_text(encoding="utf-8")) for card in cards.values()]
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one core each")
-    parser.add_argument("--out", type=Path, default=None, help="folder of what ships (data/weights)")
-    options = parser.parse_args(argv)
-    try:
-        for card in study(options.jobs, out=options.out):
-            print(f"r = {card['recipe']['strength']:.1f}, seed {card['recipe']['seed']}")
-            for name, share in card["fresh"].items():
-                print(f"  {share:6.1%}  {name}")
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
-        return 130
-    print(
-        f"wrote {os.path.relpath(options.out or store.data_dir() / 'weights')}; "
-        "now run python -m lecture_utils.store --write"
-    )
-    return 0
+def report(cards: list[dict]) -> str:
+    lines = []
+    for card in cards:
+        lines.append(f"r = {card['recipe']['strength']:.1f}, seed {card['recipe']['seed']}")
+        lines += [f"  {share:6.1%}  {name}" for name, share in card["fresh"].items()]
+    return "\n".join(lines)
+
+
+EXPERIMENT = Experiment(
+    makes=("weights/alex-cued-*",),
+    takes="2 hours with --jobs 2",
+    run=study,
+    options=JOBS,
+    goes_on="with what is missing",
+    report=report,
+)

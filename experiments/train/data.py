@@ -1,14 +1,11 @@
 """Pictures to train and test on: rendered from the splits' seeds, once, and kept in a cache folder.
 
-`python -m experiments data` renders everything that training needs, with all cores. Stop it whenever
-you like: it goes on where it stopped. The cache is $INSIDE_CONVNETS_CACHE, or ~/.cache/inside-convnets.
+`python -m experiments data` renders everything that training needs, with all cores.
+The cache is $INSIDE_CONVNETS_CACHE, or ~/.cache/inside-convnets.
 """
 
-import argparse
 import hashlib
-import os
 import random
-import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +13,9 @@ import numpy as np
 
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
+
+from ..experiment import THREADS, Experiment
+from ..files import write_array
 
 CHUNK = 250  # images in one file of the cache
 COUNTS = {"train": 96_000, "tune": 800, "fresh": 800}  # of the other splits all
@@ -105,14 +105,6 @@ def scene_of(split: str, index: int):
     return lacking(scene, np.random.default_rng([index, 112])) if split.endswith("without parts") else scene
 
 
-def write_array(path: Path, array: np.ndarray) -> None:
-    """An array as a file, whole or not at all."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        np.save(file, array)
-    temporary.replace(path)
-
-
 @lru_cache(maxsize=1)
 def world_fingerprint() -> str:
     """A name for what the world draws: a hash of small renderings of two training scenes of each class."""
@@ -125,20 +117,17 @@ def world_fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m experiments data", description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=COUNTS["train"], help="training images")
-    parser.add_argument("--threads", type=int, default=None)
-    options = parser.parse_args(argv)
-    try:
-        for split in ("tune", *TESTS, "train"):
-            pictures, labels = world_split(
-                split, options.images if split == "train" else None, options.threads
-            )
-            print(
-                f"{split:22s} {len(pictures):6d} images, {np.mean(labels[:, 1] >= 0):4.0%} with two objects"
-            )
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+def render(images: int = COUNTS["train"], threads: int | None = None) -> dict[str, int]:
+    """Render every split that training needs, so many images of "train"; how many of each are there."""
+    splits = ("tune", *TESTS, "train")
+    return {s: len(world_split(s, images if s == "train" else None, threads)[0]) for s in splits}
+
+
+EXPERIMENT = Experiment(
+    makes=(),
+    takes="40 minutes",
+    run=render,
+    options={"--images": {"type": int, "help": f"of the training split ({COUNTS['train']})"}} | THREADS,
+    goes_on="from here",
+    report=lambda found: "\n".join(f"{split:22s} {count:6d} images" for split, count in found.items()),
+)

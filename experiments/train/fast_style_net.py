@@ -6,10 +6,7 @@ five of JUDGED are never seen. Half an hour on one core. Stop it whenever you li
 last checkpoint.
 """
 
-import argparse
 import json
-import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from lecture_utils import photographs, store
+from lecture_utils import photographs
 from lecture_utils.hooks import frozen
 from lecture_utils.models import weights
 from lecture_utils.models.style_net import build, paint
@@ -27,6 +24,8 @@ from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import content_loss, gram_matrix, style_loss, total_variation
 from lecture_utils.synthesis.style import with_average_pooling
 
+from ..experiment import RESTART, Experiment, command
+from ..files import write_json
 from .classifier import rate
 from .data import world_split
 
@@ -44,7 +43,6 @@ CONTENT_LAYER, STYLE_LAYERS = "relu3", ("relu1", "relu2", "relu3", "relu4")  # o
 SIDE = 256  # px: the scale at which style and photographs are seen
 SHIFT = 8  # px: output and content are rolled by 0 to 7, against the grid that conv1's stride does not see
 KEPT = 250  # steps from one checkpoint to the next
-COMMAND = "python -m experiments fast_style_net"
 
 
 @dataclass(frozen=True)
@@ -115,8 +113,8 @@ def batch(recipe: Recipe, step: int, scenes, surfaces: torch.Tensor) -> torch.Te
     return torch.cat(pieces)
 
 
-def train(recipe: Recipe, judge=None, scenes=None, out=None, folder=None, restart=False) -> dict:
-    """Train, measure on the photographs of JUDGED, write weights and card; the result is the card.
+def train(out: Path, recipe=Recipe(), judge=None, scenes=None, folder=None, restart=False) -> dict:
+    """Train, measure on the photographs of JUDGED, write weights and card below `out`; the result is the card.
 
     judge: the net whose features are compared, by default that of `judge_net`. scenes: to learn from, by default the
     world's training split.
@@ -154,7 +152,7 @@ def train(recipe: Recipe, judge=None, scenes=None, out=None, folder=None, restar
         found = {name: losses(paint(net, photograph(name)), photograph(name)) for name in JUDGED}
     facts = {
         "net": "fast-style",
-        "command": COMMAND,
+        "command": command("fast_style_net"),
         "recipe": asdict(recipe),
         "data": {
             "style": STYLE,
@@ -168,9 +166,8 @@ def train(recipe: Recipe, judge=None, scenes=None, out=None, folder=None, restar
         "loss": log,
         "torch": torch.__version__.split("+")[0],
     }
-    out = out or store.data_dir() / "weights"
-    facts["weights"] = weights.save(net.state_dict(), out / "fast-style.safetensors")
-    store.write_json(out / "fast-style.json", facts)
+    facts["weights"] = weights.save(net.state_dict(), out / "weights/fast-style.safetensors")
+    write_json(out / "weights/fast-style.json", facts)
     return facts
 
 
@@ -204,21 +201,16 @@ def _resume(checkpoint: Path, recipe, net, optimiser) -> list[float]:
     return state["log"]
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=None, help="folder of weights and card (data/weights)")
-    parser.add_argument("--restart", action="store_true", help="begin anew, without the checkpoint")
-    options = parser.parse_args(argv)
-    try:
-        found = train(Recipe(), out=options.out, restart=options.restart)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for name, each in found["judged"].items():
-        print(f"{name:10s} content {each['content']:.3f}  style {each['style']:.3f}")
-    folder = os.path.relpath(options.out or store.data_dir() / "weights")
-    print(f"wrote {folder}/fast-style.json; now run python -m lecture_utils.store --write")
-    return 0
+def report(card: dict) -> str:
+    rows = card["judged"].items()
+    return "\n".join(f"{n:10s} content {e['content']:.3f}  style {e['style']:.3f}" for n, e in rows)
+
+
+EXPERIMENT = Experiment(
+    makes=("weights/fast-style.*",),
+    takes="30 minutes",
+    run=train,
+    options=RESTART,
+    goes_on="from the last checkpoint",
+    report=report,
+)

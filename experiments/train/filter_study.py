@@ -10,9 +10,7 @@ than in the full training, because there are fewer steps: a weight that no gradi
 (full: e^-4).
 """
 
-import argparse
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,12 +19,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from ..experiment import JOBS, Experiment, command
+from ..files import write_json
 from .classifier import rate
 from .data import world_fingerprint, world_split
 from .runs import side_by_side
@@ -160,11 +159,8 @@ def _file(folder: Path, name: str, seed: int) -> Path:
     return folder / f"{name.replace('/', '-').replace(', ', '-').replace(' ', '-')}-seed{seed}.safetensors"
 
 
-def study(
-    images: int = 5000, epochs: int = 12, tests: int = 400, jobs: int = 1, out: Path | None = None
-) -> Path:
-    """Train what is missing and write data/weights/filter_study.safetensors and .json. Result: the latter."""
-    out = out or store.data_dir() / "weights"
+def study(out: Path, images: int = 5000, epochs: int = 12, tests: int = 400, jobs: int = 1) -> dict:
+    """Train what is missing and write weights/filter_study.safetensors and .json. Result: the latter."""
     recipe = {
         "images": images,
         "epochs": epochs,
@@ -185,28 +181,28 @@ def study(
         file = _file(folder, name, seed)
         runs.append(json.loads(file.with_suffix(".json").read_text()))
         tensors[f"{name}, seed {seed}"] = safetensors.torch.load_file(file)["conv1.weight"]
-    weights.save(tensors, out / "filter_study.safetensors")
-    card = {"command": "python -m experiments filter_study", "recipe": recipe, "runs": runs}
-    return store.write_json(out / "filter_study.json", card)
+    weights.save(tensors, out / "weights/filter_study.safetensors")
+    card = {"command": command("filter_study"), "recipe": recipe, "runs": runs}
+    write_json(out / "weights/filter_study.json", card)
+    return card
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments filter_study", description=__doc__.split("\n")[0]
+def report(card: dict) -> str:
+    return "\n".join(
+        f"{run['setting']:18s} seed {run['seed']}  loss {run['loss']:.3f}  accuracy {run['accuracy']:.1%}"
+        for run in card["runs"]
     )
-    parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one core each")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the results (data/weights)")
-    options = parser.parse_args(argv)
-    try:
-        path = study(options.images, options.epochs, jobs=options.jobs, out=options.out)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
-        return 130
-    for run in json.loads(path.read_text())["runs"]:
-        print(
-            f"{run['setting']:18s} seed {run['seed']}  loss {run['loss']:.3f}  accuracy {run['accuracy']:.1%}"
-        )
-    print("now run python -m lecture_utils.store --write")
-    return 0
+
+
+EXPERIMENT = Experiment(
+    makes=("weights/filter_study.*",),
+    takes="40 minutes with --jobs 2",
+    run=study,
+    options={
+        "--images": {"type": int, "help": "training scenes (5000)"},
+        "--epochs": {"type": int, "help": "(12)"},
+    }
+    | JOBS,
+    goes_on="with what is missing",
+    report=report,
+)

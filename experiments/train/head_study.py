@@ -6,9 +6,7 @@ recipe. What the nets' heatmaps are worth is measured by `experiments.studies.he
 Stop it whenever you like: it goes on with what is missing. The weights stay in the cache.
 """
 
-import argparse
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.store import cache_dir
 
+from ..experiment import JOBS, Experiment
 from .classifier import Recipe, Run
 from .data import world_fingerprint, world_split
 from .evaluate import accuracy
@@ -132,19 +131,19 @@ def study(jobs: int = 1, folder: Path | None = None) -> list[dict]:
     return numbers(folder)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments head_study", description=__doc__.split("\n")[0]
+def report(found: list[dict]) -> str:
+    return "\n".join(
+        f"{n['head']:4s} {n['placed']:9s} seed {n['seed']}  loss {n['loss']:.3f}  "
+        f"anywhere {n['accuracy_anywhere']:.1%}  centred {n['accuracy_centred']:.1%}"
+        for n in found
     )
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one core each")
-    options = parser.parse_args(argv)
-    try:
-        for n in study(options.jobs):
-            print(
-                f"{n['head']:4s} {n['placed']:9s} seed {n['seed']}  loss {n['loss']:.3f}  "
-                f"anywhere {n['accuracy_anywhere']:.1%}  centred {n['accuracy_centred']:.1%}"
-            )
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is missing", file=sys.stderr)
-        return 130
-    return 0
+
+
+EXPERIMENT = Experiment(
+    makes=(),
+    takes="2 hours with --jobs 2",
+    run=study,
+    options=JOBS,
+    goes_on="with what is missing",
+    report=report,
+)

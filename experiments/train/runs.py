@@ -1,9 +1,6 @@
-"""What the long trainings share: a checkpoint to go on from, and a command that can be stopped and given again."""
+"""What the long trainings share: a checkpoint to go on from."""
 
-import argparse
 import json
-import os
-import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, is_dataclass
 from multiprocessing import get_context
@@ -12,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lecture_utils import store
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
@@ -85,31 +81,6 @@ def side_by_side(work, jobs: list[tuple], at_once: int, label: str) -> None:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-
-
-def command(argv, name: str, about: str, train, report=None) -> int:
-    """The command line of a training: --out, --restart; Ctrl-C leaves the last checkpoint. Result: the exit status.
-
-    name: "python -m ...". about: the module's docstring, whose first line is shown. train: called with out= and
-    restart=, gives the card. report: what to print of the card.
-    """
-    parser = argparse.ArgumentParser(prog=name, description=about.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=None, help="folder of weights and card (data/weights)")
-    parser.add_argument("--restart", action="store_true", help="begin anew, without the checkpoint")
-    options = parser.parse_args(argv)
-    try:
-        card = train(out=options.out, restart=options.restart)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except (ValueError, FloatingPointError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    if report:
-        report(card)
-    folder = os.path.relpath(options.out or store.data_dir() / "weights")
-    print(f"wrote {folder}; now run python -m lecture_utils.store --write")
-    return 0
 
 
 def _state(part):

@@ -5,10 +5,7 @@ true masks of training scenes, a quarter of an hour on one core. Stop it wheneve
 from the last whole epoch.
 """
 
-import argparse
 import json
-import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,15 +13,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.models.segmenter import Segmenter, build, segment
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from ..experiment import RESTART, THREADS, Experiment, Refused
+from ..files import write_array, write_json
 from . import augment
 from .classifier import fast_bfloat16, rate
-from .data import world_fingerprint, world_split, write_array
+from .data import world_fingerprint, world_split
 
 SIZE = 112  # px
 SCORED = ("single", "hard")  # one object each
@@ -156,7 +154,7 @@ class Run:
         return total / steps
 
 
-def train(recipe: Recipe, data=split_masks, out=None, runs=None, threads=None, restart=False) -> dict:
+def train(recipe: Recipe, out: Path, data=split_masks, runs=None, threads=None, restart=False) -> dict:
     """Train, score on SCORED, write the card and, for seed 0, the weights; the result is the card.
 
     data: (split, count) -> images uint8 (n, 3, h, w) that can be indexed, masks bool (n, h, w). It is asked for
@@ -164,7 +162,7 @@ def train(recipe: Recipe, data=split_masks, out=None, runs=None, threads=None, r
     Errors: ValueError if the checkpoint there belongs to another training.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    before, out = torch.get_num_threads(), out or store.data_dir() / "weights"
+    before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
         world = world_fingerprint() if data is split_masks else ""
@@ -181,7 +179,7 @@ def train(recipe: Recipe, data=split_masks, out=None, runs=None, threads=None, r
             run.log.append({"epoch": len(run.log) + 1, "loss": round(loss, 5), "tune": round(iou, 4)})
             run.save()
             print("epoch {epoch:3d}  loss {loss:.4f}  tune IoU {tune:.3f}".format(**run.log[-1]), flush=True)
-        return _finish(run, data, out)
+        return _finish(run, data, out / "weights")
     finally:
         torch.set_num_threads(before)
 
@@ -209,33 +207,29 @@ def _finish(run: Run, data, out: Path) -> dict:
     }
     if recipe.seed == 0:
         facts["weights"] = weights.save(net.state_dict(), out / f"{recipe.tag}.safetensors")
-    store.write_json(out / f"{recipe.tag}.json", facts)
+    write_json(out / f"{recipe.tag}.json", facts)
     return facts
 
 
-def main(argv: list[str] | None = None, data=split_masks) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments segmenter", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--seed", type=int, default=0, help="weights are written for 0; of others the card")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
-    parser.add_argument("--images", type=int, default=Recipe.images, help="training scenes, rendered once")
-    parser.add_argument("--threads", type=int, default=None, help="threads of torch")
-    parser.add_argument("--out", type=Path, default=None, help="folder of weights and card (data/weights)")
-    parser.add_argument("--restart", action="store_true", help="begin anew, without the checkpoint")
-    o = parser.parse_args(argv)
-    if o.epochs < 1 or o.images < Recipe.batch or (o.threads or 1) < 1:
-        parser.error(f"--epochs and --threads must be at least 1, --images at least {Recipe.batch}")
-    try:
-        found = train(Recipe(o.seed, o.epochs, o.images), data, o.out, threads=o.threads, restart=o.restart)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last whole epoch", file=sys.stderr)
-        return 130
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for split, iou in found["iou"].items():
-        print(f"{split:10s} IoU {iou:.3f}")
-    folder = os.path.relpath(o.out or store.data_dir() / "weights")
-    print(f"wrote {folder}/{Recipe(o.seed).tag}.json; now run python -m lecture_utils.store --write")
-    return 0
+def run(out: Path, threads=None, restart=False, **options) -> dict:
+    """The training that the command line describes."""
+    recipe = Recipe(**options)
+    if recipe.epochs < 1 or recipe.images < recipe.batch:
+        raise Refused(f"--epochs must be at least 1, --images at least {recipe.batch}")
+    return train(recipe, out, threads=threads, restart=restart)
+
+
+EXPERIMENT = Experiment(
+    makes=("weights/segmenter.*",),
+    takes="15 minutes",
+    run=run,
+    options={
+        "--seed": {"type": int, "help": "weights are written for 0; of others the card"},
+        "--epochs": {"type": int, "help": f"({Recipe.epochs})"},
+        "--images": {"type": int, "help": f"training scenes, rendered once ({Recipe.images})"},
+    }
+    | THREADS
+    | RESTART,
+    goes_on="from the last whole epoch",
+    report=lambda card: "\n".join(f"{split:10s} IoU {iou:.3f}" for split, iou in card["iou"].items()),
+)

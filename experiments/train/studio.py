@@ -4,27 +4,25 @@ The command also writes what ships in data/studio: of the training and of the te
 one PNG (nothing is lost) of tiles of 32 px, and scenes.csv with the factors of each.
 """
 
-import argparse
 import csv
 import hashlib
 import io
-import json
-import sys
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from lecture_utils import store
 from lecture_utils.progress import progress, silenced
 from lecture_utils.store import cache_dir
 
-from .data import CHUNK, write_array
+from ..experiment import Experiment
+from ..files import read_json, write_array, write_json, write_text
+from .data import CHUNK
 
 SHIPPED = 1_000  # of each split
 COLUMNS = 40  # tiles in a row of the shipped sheets
 FILES = {"studio": "train", "studio test": "test"}
-COMMAND = "python -m experiments studio"
 
 
 def pictures(split: str = "studio", count: int = 24_000) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -47,10 +45,10 @@ def pictures(split: str = "studio", count: int = 24_000) -> tuple[np.ndarray, di
         with progress(label=f"rendering {split}", total=len(missing) * CHUNK) as bar:
             for start in missing:
                 images, rows = _render(split, range(start, start + CHUNK), bar)
-                store.write_json(folder / f"{start:06d}.json", rows)
+                write_json(folder / f"{start:06d}.json", rows)
                 write_array(folder / f"{start:06d}.npy", images)  # last: it says that the chunk is whole
     images = np.concatenate([np.load(folder / f"{start:06d}.npy") for start in starts])[:count]
-    rows = [row for start in starts for row in _rows(folder / f"{start:06d}.json")][:count]
+    rows = [row for start in starts for row in read_json(folder / f"{start:06d}.json")][:count]
     return images, {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -74,10 +72,6 @@ def _render(split, indices, bar):
     return np.stack(images), [studio_factors(scene, colour) for scene, colour in scenes]
 
 
-def _rows(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def sheet(images: np.ndarray) -> bytes:
     """Images uint8 (n, 3, h, w), n a multiple of COLUMNS, as the bytes of one PNG."""
     n, _, h, w = images.shape
@@ -87,34 +81,27 @@ def sheet(images: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def write(count: int = SHIPPED) -> list:
-    """Write data/studio; the paths are returned."""
-    folder, rows = store.data_dir() / "studio", []
+def write(out: Path, images: int = 24_000, shipped: int = SHIPPED) -> None:
+    """Render so many training scenes into the cache; write out/studio, the first `shipped` of each split."""
+    pictures("studio", images)
+    folder, rows = out / "studio", []
     folder.mkdir(parents=True, exist_ok=True)
     for split, stem in FILES.items():
-        images, factors = pictures(split, count)
-        (folder / f"{stem}.png").write_bytes(sheet(images))
-        rows += [
-            {"part": stem, "index": i} | {name: values[i] for name, values in factors.items()}
-            for i in range(count)
-        ]
+        pixels, factors = pictures(split, shipped)
+        (folder / f"{stem}.png").write_bytes(sheet(pixels))
+        for i in range(shipped):
+            rows.append({"part": stem, "index": i} | {name: v[i] for name, v in factors.items()})
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    store.write_text(folder / "scenes.csv", text.getvalue())
-    return [folder / "train.png", folder / "test.png", folder / "scenes.csv"]
+    write_text(folder / "scenes.csv", text.getvalue())
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=24_000, help="training pictures to render")
-    options = parser.parse_args(argv)
-    try:
-        pictures("studio", options.images)
-        print("wrote", *(path.name for path in write()), "to", store.data_dir() / "studio")
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    print("now run python -m lecture_utils.store --write")
-    return 0
+EXPERIMENT = Experiment(
+    makes=("studio/*",),
+    takes="5 minutes",
+    run=write,
+    options={"--images": {"type": int, "help": "training scenes to render (24000)"}},
+    goes_on="from here",
+)

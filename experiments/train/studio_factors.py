@@ -8,22 +8,23 @@ Eight minutes on one core. Stop it whenever you like: the same command goes on f
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from lecture_utils import store
 from lecture_utils.models import weights
 from lecture_utils.models.studio_factors import ANGLES, NAMES, NUMBERS, SYMMETRIC, FactorNet, build, read
 from lecture_utils.progress import progress
 
+from ..experiment import RESTART, Experiment, command
+from ..files import write_json
 from . import runs, studio
 from .classifier import fast_bfloat16, rate
 
 LEVELS = 8  # of half of the pictures
 TESTED = 1_000
-COMMAND = "python -m experiments studio_factors"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def measured(net: FactorNet, images: torch.Tensor, factors: dict[str, np.ndarray
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def train(recipe: Recipe | None = None, data=studio.pictures, out=None, folder=None, restart=False) -> dict:
+def train(out: Path, recipe: Recipe | None = None, data=studio.pictures, folder=None, restart=False) -> dict:
     """Train, measure on scenes it never saw, write weights and card; the result is the card.
 
     data: (split, count) -> images, factors, as `studio.pictures`. Errors: ValueError if the checkpoint is of another
@@ -126,7 +127,7 @@ def train(recipe: Recipe | None = None, data=studio.pictures, out=None, folder=N
     coarse = (torch.from_numpy(test).long() * LEVELS // 256) / (LEVELS - 1)
     facts = {
         "net": "studio-factors",
-        "command": COMMAND,
+        "command": command("studio_factors"),
         "recipe": asdict(recipe),
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio",
@@ -140,18 +141,21 @@ def train(recipe: Recipe | None = None, data=studio.pictures, out=None, folder=N
         "loss": log,
         "torch": torch.__version__.split("+")[0],
     }
-    out = out or store.data_dir() / "weights"
-    facts["weights"] = weights.save(net.state_dict(), out / "studio-factors.safetensors")
-    store.write_json(out / "studio-factors.json", facts)
+    facts["weights"] = weights.save(net.state_dict(), out / "weights/studio-factors.safetensors")
+    write_json(out / "weights/studio-factors.json", facts)
     return facts
 
 
-def report(card: dict) -> None:
-    for levels, found in card["tested"].items():
-        print(levels)
-        for name, value in found.items():
-            print(f"  {value:8.3f}  {name}")
+def report(card: dict) -> str:
+    tested = [(levels, *pair) for levels, found in card["tested"].items() for pair in found.items()]
+    return "\n".join(f"{value:8.3f}  {name}, {levels}" for levels, name, value in tested)
 
 
-def main(argv=None):
-    return runs.command(argv, COMMAND, __doc__, train, report)
+EXPERIMENT = Experiment(
+    makes=("weights/studio-factors.*",),
+    takes="8 minutes",
+    run=train,
+    options=RESTART,
+    goes_on="from the last epoch",
+    report=report,
+)

@@ -10,12 +10,12 @@ An hour on one core. Stop it whenever you like: the same command goes on from th
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from lecture_utils import store
 from lecture_utils.generative import dcgan, gan_trainer
 from lecture_utils.hooks import eval_mode
 from lecture_utils.metrics import distances
@@ -23,6 +23,8 @@ from lecture_utils.models import studio_factors, weights
 from lecture_utils.models.studio import EVERY, SHOWN, SIDE, shown_codes
 from lecture_utils.progress import progress
 
+from ..experiment import RESTART, Experiment, command
+from ..files import write_json
 from . import runs, studio
 from .classifier import fast_bfloat16
 
@@ -32,7 +34,6 @@ FRAMES = (
     32_000,
 )  # the kept turns: 32,000 (i / 20)^2.5, closer together at the beginning, where more happens
 QUALITY = 92  # of the JPEG with the history's pictures
-COMMAND = "python -m experiments studio_gan"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def frames(turns: int) -> list[int]:
     return [*sorted({turn for turn in grown if turn < turns}), turns]
 
 
-def train(recipe: Recipe, images=None, out=None, folder=None, restart=False, judge=None) -> dict:
+def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restart=False, judge=None) -> dict:
     """Train, write weights, card and history; the result is the card.
 
     images: uint8 (n, 3, 32, 32) to learn from, by default the studio's training scenes. judge: such as `judged`.
@@ -102,7 +103,7 @@ def train(recipe: Recipe, images=None, out=None, folder=None, restart=False, jud
                 rows = []
                 runs.keep(path, recipe, **game.parts(), turns=game.turns, log=log, kept=torch.stack(kept))
     found = judge(game.averaged, images) if judge else None
-    return _write(recipe, game, log, kept, wanted, out or store.data_dir() / "weights", found)
+    return _write(recipe, game, log, kept, wanted, out, found)
 
 
 def judged(generator: dcgan.Generator, images: torch.Tensor) -> dict:
@@ -135,7 +136,7 @@ def _write(recipe, game, log, kept, wanted, out, judged):
     tensors |= {f"discriminator.{k}": v for k, v in discriminator.state_dict().items()}
     facts = {
         "net": "studio-gan",
-        "command": COMMAND,
+        "command": command("studio_gan"),
         "recipe": asdict(recipe),
         "data": f"scenes 0 to {recipe.images - 1} of split studio",
         "parameters": {
@@ -148,11 +149,11 @@ def _write(recipe, game, log, kept, wanted, out, judged):
         "measured": judged,
         "torch": torch.__version__.split("+")[0],
     }
-    facts["weights"] = weights.save(tensors, out / "studio-gan.safetensors")
+    facts["weights"] = weights.save(tensors, out / "weights/studio-gan.safetensors")
     tiles = torch.stack(kept).numpy().transpose(0, 3, 1, 4, 2)  # frames, rows, codes, columns, colours
     sheet = Image.fromarray(tiles.reshape(len(kept) * SIDE, SHOWN * SIDE, 3))
-    sheet.save(out / "studio-gan-history.jpg", quality=QUALITY, subsampling=0)
-    store.write_json(out / "studio-gan.json", facts)
+    sheet.save(out / "weights/studio-gan-history.jpg", quality=QUALITY, subsampling=0)
+    write_json(out / "weights/studio-gan.json", facts)
     return facts
 
 
@@ -162,11 +163,20 @@ def _shown(game, codes):
         return (game.averaged(codes) * 255).round().to(torch.uint8)
 
 
-def main(argv: list[str] | None = None) -> int:
-    def report(card):
-        row = card["log"][-1]
-        print("losses at the end: discriminator {:.2f}, generator {:.2f}".format(*row))
+def run(out: Path, restart: bool = False) -> dict:
+    """The training that ships, measured by `judged`."""
+    return train(out, restart=restart, judge=judged)
 
-    return runs.command(
-        argv, COMMAND, __doc__, lambda **options: train(Recipe(), judge=judged, **options), report
-    )
+
+def report(card: dict) -> str:
+    return "losses at the end: discriminator {:.2f}, generator {:.2f}".format(*card["log"][-1])
+
+
+EXPERIMENT = Experiment(
+    makes=("weights/studio-gan.*", "weights/studio-gan-history.jpg"),
+    takes="an hour",
+    run=run,
+    options=RESTART,
+    goes_on="from the last checkpoint",
+    report=report,
+)

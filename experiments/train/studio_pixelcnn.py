@@ -14,20 +14,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from lecture_utils import store
 from lecture_utils.datasets import quantised
 from lecture_utils.generative import PixelCNN, warm_cosine
 from lecture_utils.models import weights
 from lecture_utils.models.studio import PIXELCNN_LEVELS as LEVELS, pixelcnn
 from lecture_utils.progress import progress
 
+from ..experiment import RESTART, Experiment, command
+from ..files import write_json
 from . import runs
 from .classifier import fast_bfloat16
 from .studio import pictures
 
 TESTED = 1_000  # pictures of "studio test"
 KEPT = 200  # steps from one checkpoint to the next
-COMMAND = "python -m experiments studio_pixelcnn"
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def build(recipe: Recipe | None = None) -> PixelCNN:
 
 
 def train(
+    out: Path,
     recipe: Recipe | None = None,
     data=pictures,
-    out: Path | None = None,
     folder: Path | None = None,
     restart: bool = False,
 ) -> dict:
@@ -124,7 +124,7 @@ def _finish(recipe, net, data, log, out, compiled) -> dict:
     dims = x[0].numel() * math.log(2)
     facts = {
         "net": "studio-pixelcnn",
-        "command": COMMAND,
+        "command": command("studio_pixelcnn"),
         "recipe": asdict(recipe),
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio, {LEVELS} levels",
@@ -136,16 +136,21 @@ def _finish(recipe, net, data, log, out, compiled) -> dict:
         "compiled": compiled,
         "torch": torch.__version__.split("+")[0],
     }
-    out = out or store.data_dir() / "weights"
-    facts["weights"] = weights.save(net.state_dict(), out / "studio-pixelcnn.safetensors")
-    store.write_json(out / "studio-pixelcnn.json", facts)
+    facts["weights"] = weights.save(net.state_dict(), out / "weights/studio-pixelcnn.safetensors")
+    write_json(out / "weights/studio-pixelcnn.json", facts)
     return facts
 
 
-def report(card: dict) -> None:
-    for name, value in card["tested"].items():
-        print(f"{value:9.3f}  {name} on {TESTED} pictures it never saw")
+def report(card: dict) -> str:
+    tested = card["tested"].items()
+    return "\n".join(f"{value:9.3f}  {name} on {TESTED} pictures it never saw" for name, value in tested)
 
 
-def main(argv=None):
-    return runs.command(argv, COMMAND, __doc__, train, report)
+EXPERIMENT = Experiment(
+    makes=("weights/studio-pixelcnn.*",),
+    takes="70 minutes",
+    run=train,
+    options=RESTART,
+    goes_on="from the last checkpoint",
+    report=report,
+)

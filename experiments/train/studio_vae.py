@@ -6,21 +6,22 @@ one core. Stop it whenever you like: the same command goes on from the last chec
 
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 
-from lecture_utils import store
 from lecture_utils.generative import VAE, warm_cosine
 from lecture_utils.generative.vae import elbo_loss
 from lecture_utils.models import weights
 from lecture_utils.models.studio import VAE_LEVELS as LEVELS, coarse_elbo, vae as vae_of_the_studio
 from lecture_utils.progress import progress
 
+from ..experiment import RESTART, Experiment, command
+from ..files import write_json
 from . import runs, studio
 from .classifier import fast_bfloat16
 
 KEPT = 500  # steps from one checkpoint to the next
-COMMAND = "python -m experiments studio_vae"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def build(recipe: Recipe | None = None) -> VAE:
     return vae_of_the_studio(recipe.seed, recipe.latent, recipe.widths)
 
 
-def train(recipe: Recipe, pictures=None, held_out=None, out=None, folder=None, restart=False) -> dict:
+def train(
+    out: Path, recipe: Recipe = Recipe(), pictures=None, held_out=None, folder=None, restart=False
+) -> dict:
     """Train, measure on held-out scenes, write weights and card; the result is the card.
 
     pictures, held_out: uint8 (n, 3, 32, 32), by default the first scenes of "studio" and "studio test".
@@ -93,7 +96,7 @@ def _ship(recipe, vae, held_out, log, out) -> dict:
     vae = weights.rounded(vae.eval())
     facts = {
         "net": "studio-vae",
-        "command": COMMAND,
+        "command": command("studio_vae"),
         "recipe": asdict(recipe),
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio",
@@ -105,9 +108,8 @@ def _ship(recipe, vae, held_out, log, out) -> dict:
         "loss": log,
         "torch": torch.__version__.split("+")[0],
     }
-    out = out or store.data_dir() / "weights"
-    facts["weights"] = weights.save(vae.state_dict(), out / "studio-vae.safetensors")
-    store.write_json(out / "studio-vae.json", facts)
+    facts["weights"] = weights.save(vae.state_dict(), out / "weights/studio-vae.safetensors")
+    write_json(out / "weights/studio-vae.json", facts)
     return facts
 
 
@@ -135,9 +137,15 @@ def measure(vae: VAE, pixels: torch.Tensor, batch: int = 250) -> dict[str, float
     }
 
 
-def main(argv: list[str] | None = None) -> int:
-    def report(facts):
-        for name, value in facts["held out"].items():
-            print(f"{name:20s} {value}")
+def report(card: dict) -> str:
+    return "\n".join(f"{name:20s} {value}" for name, value in card["held out"].items())
 
-    return runs.command(argv, COMMAND, __doc__, lambda **given: train(Recipe(), **given), report)
+
+EXPERIMENT = Experiment(
+    makes=("weights/studio-vae.*",),
+    takes="40 minutes",
+    run=train,
+    options=RESTART,
+    goes_on="from the last checkpoint",
+    report=report,
+)
