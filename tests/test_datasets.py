@@ -207,4 +207,4 @@ def test_the_models_take_every_set(name, tmp_path, monkeypatch):
         assert model.sample(1, generator=torch.Generator().manual_seed(0)).shape == (1, channels, *size)
     fitting = torch.nn.functional.interpolate(data.train.images[:4], size=(32, 32))  # the DCGAN is 32 x 32
     pair = dcgan.nets(latent=4, channels=4, colours=channels)
-    assert gan_trainer.play(gan_trainer.Game(*pair), fitting, 2, batch=2).stopped is None
+    assert gan_trainer.GANTrainer(*pair).fit(fitting, 2, batch=2).stopped is None

@@ -31,7 +31,9 @@ def test_against_torch_and_with_smoothed_labels():
     real, fake = torch.randn(2, 50, generator=torch.Generator().manual_seed(0)).double() * 4
     one, nine, zero = torch.ones(50).double(), torch.full((50,), 0.9).double(), torch.zeros(50).double()
     assert torch.isclose(gan.discriminator_loss(real, fake), bce(real, one) + bce(fake, zero))
-    assert torch.isclose(gan.discriminator_loss(real, fake, sure=0.9), bce(real, nine) + bce(fake, zero))
+    assert torch.isclose(
+        gan.discriminator_loss(real, fake, real_label=0.9), bce(real, nine) + bce(fake, zero)
+    )
     assert torch.isclose(gan.generator_loss(fake), bce(fake, one))
     assert torch.isclose(gan.generator_loss(fake, "minimax"), -bce(fake, zero))
 
@@ -70,11 +72,15 @@ def test_where_the_minimax_gradient_dies():
     [
         (lambda: gan.discriminator_loss(torch.ones(2).long(), torch.ones(2)), ValueError, "real: .*int64"),
         (lambda: gan.discriminator_loss(torch.ones(2), torch.ones(0)), ValueError, "fake: .*at least one"),
-        (lambda: gan.discriminator_loss(torch.ones(2), torch.ones(2), sure=0.2), ValueError, "sure: "),
+        (
+            lambda: gan.discriminator_loss(torch.ones(2), torch.ones(2), real_label=0.2),
+            ValueError,
+            "real_label: ",
+        ),
         (lambda: gan.generator_loss([0.0]), ValueError, "fake: .*list"),
         (lambda: gan.generator_loss(torch.ones(1), "minmax"), KeyError, "did you mean 'minimax'"),
         (lambda: gan.generator_slope(torch.tensor([1.5])), ValueError, "sigmoid first"),
-        (lambda: gan.generator_slope(torch.ones(1), "saturating"), KeyError, "kind of loss"),
+        (lambda: gan.generator_slope(torch.ones(1), "saturating"), KeyError, "kind"),
     ],
 )
 def test_bad_losses(call, error, said):
@@ -123,20 +129,20 @@ POINTS = ring.ring(400, torch.Generator().manual_seed(0))
 
 
 def small(seed=0, **options):
-    return gan_trainer.Game(*ring.players([seed], width=8), seed=seed, **options)
+    return gan_trainer.GANTrainer(*ring.players([seed], width=8), seed=seed, **options)
 
 
 def weights(game):
     return [t.clone() for net in (game.generator, game.discriminator) for t in net.state_dict().values()]
 
 
-@pytest.mark.parametrize("options", [{}, {"average": 0.9, "penalty": 1.0, "answers": 2, "sure": 0.9}])
+@pytest.mark.parametrize("options", [{}, {"average": 0.9, "penalty": 1.0, "n_critic": 2, "real_label": 0.9}])
 def test_seeds_repeat(options):
     games = [small(seed, **options) for seed in (0, 0, 1)]
     state = torch.random.get_rng_state()
-    duels = [gan_trainer.play(game, POINTS, turns=6, batch=16) for game in games]
+    histories = [game.fit(POINTS, steps=6, batch=16) for game in games]
     assert torch.equal(torch.random.get_rng_state(), state)
-    for a, b, c in zip(*(duel[:4] for duel in duels), strict=True):
+    for a, b, c in zip(*(history[:4] for history in histories), strict=True):
         assert torch.equal(a, b) and not torch.equal(a, c) and a.shape == (6,)
     for a, b in zip(weights(games[0]), weights(games[1]), strict=True):
         assert torch.equal(a, b)
@@ -145,7 +151,7 @@ def test_seeds_repeat(options):
 def test_one_turn_by_hand():
     """Algorithm 1 with plain autograd and torch's Adam, in float64."""
     makes, judges = (net.double() for net in ring.players([0], width=8))
-    game = gan_trainer.Game(makes, judges, rates=(1e-2, 2e-2), seed=4)
+    game = gan_trainer.GANTrainer(makes, judges, lr=(1e-2, 2e-2), seed=4)
     makes2, judges2 = (net.double() for net in ring.players([0], width=8))
     makes_step = torch.optim.Adam(makes2.parameters(), 1e-2, betas=(0.5, 0.999))
     judges_step = torch.optim.Adam(judges2.parameters(), 2e-2, betas=(0.5, 0.999))
@@ -155,7 +161,7 @@ def test_one_turn_by_hand():
     judges_step.zero_grad(), loss.backward(), judges_step.step()
     loss_g = -judges2(fake).sigmoid().log().mean()
     makes_step.zero_grad(), loss_g.backward(), makes_step.step()
-    row = game.turn(real)
+    row = game.step(real)
     assert row[:2] == pytest.approx((loss.item(), loss_g.item()), abs=1e-12)
     for net, other in ((makes, makes2), (judges, judges2)):
         for a, b in zip(net.parameters(), other.parameters(), strict=True):
@@ -172,7 +178,7 @@ def test_the_penalty_is_the_slope_by_hand():
         def forward(self, x):
             return x @ self.w
 
-    game = gan_trainer.Game(ring.Maker(width=4), Straight(), penalty=2.0)
+    game = gan_trainer.GANTrainer(ring.Maker(width=4), Straight(), penalty=2.0)
     assert game._slope(POINTS[:7]).item() == pytest.approx(
         gan_trainer.LAZY * 2.0 / 2 * 25
     )  # |w|² = 25 at any point
@@ -182,7 +188,7 @@ def test_the_average_follows():
     game = small(average=0.5)
     assert game.averaged is not game.generator
     before = [p.clone() for p in game.averaged.parameters()]
-    game.turn(POINTS[:8])
+    game.step(POINTS[:8])
     keep = min(0.5, 2 / 11)
     for mean, old, now in zip(game.averaged.parameters(), before, game.generator.parameters(), strict=True):
         assert torch.allclose(mean, keep * old + (1 - keep) * now, atol=1e-7)
@@ -193,13 +199,13 @@ def test_modes_come_back_and_look_sees_the_average():
     makes, judges = dcgan.nets(0, latent=4, channels=4, norm="batch")
     makes.eval(), judges.train()
     judges.layers[3].eval()
-    game, seen = gan_trainer.Game(makes, judges, average=0.9), []
+    game, seen = gan_trainer.GANTrainer(makes, judges, average=0.9), []
     modes = [m.training for net in (makes, judges) for m in net.modules()]
 
     def callback(turn):
         seen.append((turn, game.averaged.training, torch.is_grad_enabled(), makes.training))
 
-    gan_trainer.play(game, torch.rand(8, 3, 32, 32), turns=3, batch=4, callback=callback, every=2)
+    game.fit(torch.rand(8, 3, 32, 32), steps=3, batch=4, callback=callback, every=2)
     assert seen == [(2, False, False, True), (3, False, False, True)]
     assert [m.training for net in (makes, judges) for m in net.modules()] == modes
 
@@ -221,17 +227,17 @@ def test_divergence_loses_nothing(capsys, where):
             )  # 0, steep without end
 
     torch.manual_seed(0)
-    game = gan_trainer.Game(ring.Maker(width=8), Breaks(width=8), rates=(1e-3, 1e-3))
+    game = gan_trainer.GANTrainer(ring.Maker(width=8), Breaks(width=8), lr=(1e-3, 1e-3))
     kept = []
-    original = game.turn
+    original = game.step
 
     def turn(real):
         kept.append(weights(game))
         return original(real)
 
-    game.turn = turn
-    duel = gan_trainer.play(game, POINTS, turns=9, batch=8, label="ring")
-    assert duel.stopped == "diverged" and len(duel.generator) == 5
+    game.step = turn
+    history = game.fit(POINTS, steps=9, batch=8, label="ring")
+    assert history.stopped == "diverged" and len(history.generator) == 5
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "in turn 6 of 9: both nets have their last good weights" in said
     for now, good in zip(weights(game), kept[4], strict=True):  # they gave the last losses that were numbers
@@ -239,9 +245,9 @@ def test_divergence_loses_nothing(capsys, where):
 
 
 def test_too_fast_a_rate_stops_with_a_sentence(capsys):
-    game = small(rates=(1e30, 1e30))
-    duel = gan_trainer.play(game, POINTS, turns=20, batch=8)
-    assert duel.stopped == "diverged" and "smaller rates may help" in capsys.readouterr().out
+    game = small(lr=(1e30, 1e30))
+    history = game.fit(POINTS, steps=20, batch=8)
+    assert history.stopped == "diverged" and "smaller rates may help" in capsys.readouterr().out
     assert all(torch.isfinite(w).all() for w in weights(game))
 
 
@@ -251,29 +257,29 @@ def test_ctrl_c_keeps_what_was_learned(capsys):
     def callback(turn):
         raise KeyboardInterrupt
 
-    duel = gan_trainer.play(game, POINTS, turns=9, batch=8, callback=callback, every=4)
-    assert duel.stopped == "interrupted" and len(duel.generator) == 4 and game.turns == 4
+    history = game.fit(POINTS, steps=9, batch=8, callback=callback, every=4)
+    assert history.stopped == "interrupted" and len(history.generator) == 4 and game.steps == 4
     assert "stopped after 4 of 9 turns" in capsys.readouterr().out
     assert not game.averaged.training or game.averaged is game.generator
-    assert gan_trainer.play(game, POINTS, turns=2, batch=8).stopped is None  # and it goes on from there
+    assert game.fit(POINTS, steps=2, batch=8).stopped is None  # and it goes on from there
 
 
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: gan_trainer.Game(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
+        (lambda: gan_trainer.GANTrainer(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
         (
-            lambda: gan_trainer.Game(ring.Maker(), lambda x: x),
+            lambda: gan_trainer.GANTrainer(ring.Maker(), lambda x: x),
             ValueError,
             "discriminator: expected a torch.nn.Module",
         ),
-        (lambda: small(rates=(1e-3, 0)), ValueError, "rates: "),
-        (lambda: small(kind="max"), KeyError, "kind of loss"),
-        (lambda: small(answers=0), ValueError, "answers: "),
-        (lambda: small(average=1.0), ValueError, "average, penalty: "),
-        (lambda: gan_trainer.play(small(), POINTS, turns=-1), ValueError, "turns: "),
-        (lambda: gan_trainer.play(small(), POINTS, turns=1, batch=1), ValueError, "batch: "),
-        (lambda: gan_trainer.play(small(), POINTS.long(), turns=1), ValueError, "images: "),
+        (lambda: small(lr=(1e-3, 0)), ValueError, "lr: "),
+        (lambda: small(kind="max"), KeyError, "kind"),
+        (lambda: small(n_critic=0), ValueError, "n_critic: "),
+        (lambda: small(average=1.0), ValueError, "average: "),
+        (lambda: small().fit(POINTS, steps=-1), ValueError, "steps: "),
+        (lambda: small().fit(POINTS, steps=1, batch=1), ValueError, "batch: "),
+        (lambda: small().fit(POINTS.long(), steps=1), ValueError, "images: "),
     ],
 )
 def test_bad_games(call, error, said):

@@ -74,7 +74,7 @@ def test_players_repeat_and_share_nothing():
 def test_side_by_side_is_as_if_alone():
     """Three turns in float64, with the draws of the second run handed to a game of its own."""
 
-    class Given(gan_trainer.Game):
+    class Given(gan_trainer.GANTrainer):
         def codes(self, n):
             return next(self.given)
 
@@ -83,7 +83,7 @@ def test_side_by_side_is_as_if_alone():
     two, one = (Given(*(net.double() for net in ring.players(seeds, width=8))) for seeds in ([3, 1], [1]))
     two.given, one.given = iter(codes), iter([z[8:] for z in codes])
     for _ in range(3):
-        two.turn(points), one.turn(points[8:])
+        two.step(points), one.step(points[8:])
     for a, b in ((two.generator, one.generator), (two.discriminator, one.discriminator)):
         for p, q in zip(a.parameters(), b.parameters(), strict=True):
             assert torch.allclose(p[1:], q, atol=1e-7)

@@ -31,7 +31,7 @@ def trained(pictures, folder, recipe=TINY, **options):
 
 def test_a_training_cut_in_two_is_the_training(tmp_path, pictures, monkeypatch):
     whole = trained(pictures, tmp_path / "a")
-    turn, turns = studio_gan.gan_trainer.Game.turn, []
+    turn, turns = studio_gan.gan_trainer.GANTrainer.step, []
 
     def cut(game, real):
         if len(turns) == 3:
@@ -39,10 +39,10 @@ def test_a_training_cut_in_two_is_the_training(tmp_path, pictures, monkeypatch):
         turns.append(0)
         return turn(game, real)
 
-    monkeypatch.setattr(studio_gan.gan_trainer.Game, "turn", cut)
+    monkeypatch.setattr(studio_gan.gan_trainer.GANTrainer, "step", cut)
     with pytest.raises(KeyboardInterrupt):
         trained(pictures, tmp_path / "b")
-    monkeypatch.setattr(studio_gan.gan_trainer.Game, "turn", turn)
+    monkeypatch.setattr(studio_gan.gan_trainer.GANTrainer, "step", turn)
     again = trained(pictures, tmp_path / "b")
     assert again == whole and len(whole["log"]) == 3
     for name in ("studio-gan.safetensors", "studio-gan-history.jpg"):

@@ -91,7 +91,7 @@ def learning(model, x, loss, quick):
 
 
 def gaming(quick):
-    """Images/s of `play` in % of that of the bare passes of both players."""
+    """Images/s of `GANTrainer.fit` in % of that of the bare passes of both players."""
     import torch
 
     from lecture_utils.generative import dcgan, discriminator_loss, gan_trainer, generator_loss
@@ -99,7 +99,7 @@ def gaming(quick):
 
     turns, images = 2 if quick else 6, torch.rand(64, 3, 32, 32)
     makes, judges = dcgan.nets(0, latent=64, channels=48, norm="none")
-    game = gan_trainer.Game(makes, judges)
+    trainer = gan_trainer.GANTrainer(makes, judges)
     makes.train(), judges.train()
 
     def bare():
@@ -113,7 +113,7 @@ def gaming(quick):
 
     def ours():
         with silenced():
-            gan_trainer.play(game, images, turns, batch=64)
+            trainer.fit(images, turns, batch=64)
 
     ours(), bare()  # warm up
     times = []

@@ -54,21 +54,21 @@ def floor() -> float:
 
 
 def games(kind: str, rates, seeds=SEEDS, turns=TURNS, every=EVERY, callback=None):
-    """Play one game for each seed, side by side: rows of `measured` for each `every` turns, the duel, and the game.
+    """Train one GAN for each seed, side by side: rows of `measured` every so many turns, the history, and the trainer.
 
-    callback: called with the turn and the game, after each measurement.
+    callback: called with the step and the trainer, after each measurement.
     """
-    game = gan_trainer.Game(*plane.players(seeds), rates=rates, kind=kind, seed=0)
-    rows = [{"turn": 0} | measured(game.generator)]
+    trainer = gan_trainer.GANTrainer(*plane.players(seeds), lr=rates, kind=kind, seed=0)
+    rows = [{"turn": 0} | measured(trainer.generator)]
 
     def measure(turn):
-        rows.append({"turn": turn} | measured(game.generator))
+        rows.append({"turn": turn} | measured(trainer.generator))
         if callback:
-            callback(turn, game)
+            callback(turn, trainer)
 
     with silenced():
-        duel = gan_trainer.play(game, real_points(), turns, BATCH * len(seeds), measure, every)
-    return rows, duel, game
+        history = trainer.fit(real_points(), turns, BATCH * len(seeds), measure, every)
+    return rows, history, trainer
 
 
 def run(out, seeds=SEEDS, turns=TURNS, every=EVERY):
@@ -76,16 +76,16 @@ def run(out, seeds=SEEDS, turns=TURNS, every=EVERY):
     found = {"seeds": list(seeds), "floor": round(floor(), 4), "games": {}}
     wanted = [(setting, kind) for setting in RATES for kind in gan.KINDS]
     for setting, kind in progress(wanted, "the ring"):
-        rows, duel, game = games(kind, RATES[setting], seeds, turns, every)
+        rows, history, trainer = games(kind, RATES[setting], seeds, turns, every)
         keep = slice(None, None, max(1, turns // 100))
         found["games"].setdefault(setting, {})[kind] = {
             "rows": rows,
-            "stopped": duel.stopped,
+            "stopped": history.stopped,
             "losses": {
-                name: [round(v, 4) for v in getattr(duel, name)[keep].tolist()]
+                name: [round(v, 4) for v in getattr(history, name)[keep].tolist()]
                 for name in ("discriminator", "generator", "on_real", "on_fake")
             },
-            "points": made(game.generator, 200)[0]
+            "points": made(trainer.generator, 200)[0]
             .mul(100)
             .round()
             .int()

@@ -69,9 +69,9 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
     images = studio.pictures("studio", recipe.images)[0] if images is None else images
     images = torch.from_numpy(np.ascontiguousarray(images))
     nets = dcgan.nets(recipe.seed, recipe.latent, recipe.channels, norm=recipe.norm)
-    game = gan_trainer.Game(
+    trainer = gan_trainer.GANTrainer(
         *nets,
-        rates=(recipe.rate, recipe.rate),
+        lr=(recipe.rate, recipe.rate),
         betas=recipe.betas,
         average=recipe.average,
         penalty=recipe.penalty,
@@ -82,28 +82,30 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
     if restart:
         path.unlink(missing_ok=True)
     log, kept = [], []
-    found = runs.resume(path, recipe, **game.parts())
+    found = runs.resume(path, recipe, **trainer.parts())
     if found:
-        game.turns, log, kept = found["turns"], found["log"], list(found["kept"])
+        trainer.steps, log, kept = found["steps"], found["log"], list(found["kept"])
     codes, wanted, rows = shown_codes(recipe.latent), frames(recipe.turns), []
-    kept = kept or [_shown(game, codes)]
-    game.generator.train(), game.discriminator.train()
-    with progress(label="studio GAN", total=recipe.turns - game.turns) as bar:
-        while game.turns < recipe.turns:
-            for group in (*game.makes.param_groups, *game.judges.param_groups):
-                group["lr"] = recipe.rate * min(1, 2 * (1 - game.turns / recipe.turns))
-            chosen = torch.randint(len(images), (recipe.batch,), generator=game.draws)
-            rows.append(game.turn(images[chosen].float() / 255))
+    kept = kept or [_shown(trainer, codes)]
+    trainer.generator.train(), trainer.discriminator.train()
+    with progress(label="studio GAN", total=recipe.turns - trainer.steps) as bar:
+        while trainer.steps < recipe.turns:
+            for group in (*trainer.g_optimizer.param_groups, *trainer.d_optimizer.param_groups):
+                group["lr"] = recipe.rate * min(1, 2 * (1 - trainer.steps / recipe.turns))
+            chosen = torch.randint(len(images), (recipe.batch,), generator=trainer.draws)
+            rows.append(trainer.step(images[chosen].float() / 255))
             bar.update()
             bar.note(f"losses {rows[-1][0]:.2f} and {rows[-1][1]:.2f}")
-            if game.turns in wanted:
-                kept.append(_shown(game, codes))
-            if game.turns % KEPT == 0 or game.turns == recipe.turns:
+            if trainer.steps in wanted:
+                kept.append(_shown(trainer, codes))
+            if trainer.steps % KEPT == 0 or trainer.steps == recipe.turns:
                 log.append([round(value, 4) for value in np.mean(rows, 0).tolist()])
                 rows = []
-                runs.keep(path, recipe, **game.parts(), turns=game.turns, log=log, kept=torch.stack(kept))
-    found = judge(game.averaged, images) if judge else None
-    return _write(recipe, game, log, kept, wanted, out, found)
+                runs.keep(
+                    path, recipe, **trainer.parts(), steps=trainer.steps, log=log, kept=torch.stack(kept)
+                )
+    found = judge(trainer.averaged, images) if judge else None
+    return _write(recipe, trainer, log, kept, wanted, out, found)
 
 
 def judged(generator: dcgan.Generator, images: torch.Tensor) -> dict:
@@ -130,8 +132,8 @@ def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tens
     return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
 
 
-def _write(recipe, game, log, kept, wanted, out, judged):
-    generator, discriminator = game.averaged.eval(), game.discriminator.eval()
+def _write(recipe, trainer, log, kept, wanted, out, judged):
+    generator, discriminator = trainer.averaged.eval(), trainer.discriminator.eval()
     tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
     tensors |= {f"discriminator.{k}": v for k, v in discriminator.state_dict().items()}
     facts = {
@@ -143,7 +145,7 @@ def _write(recipe, game, log, kept, wanted, out, judged):
             name: sum(p.numel() for p in net.parameters())
             for name, net in (("generator", generator), ("discriminator", discriminator))
         },
-        "precision": "bfloat16" if game.low_precision else "float32",
+        "precision": "bfloat16" if trainer.low_precision else "float32",
         "frames": wanted,
         "log": log,  # mean of every KEPT turns: both losses, the discriminator's answers on real and made images
         "measured": judged,
@@ -157,10 +159,10 @@ def _write(recipe, game, log, kept, wanted, out, judged):
     return facts
 
 
-def _shown(game, codes):
+def _shown(trainer, codes):
     """uint8 (24, 3, 32, 32)."""
-    with eval_mode(game.averaged), torch.no_grad():
-        return (game.averaged(codes) * 255).round().to(torch.uint8)
+    with eval_mode(trainer.averaged), torch.no_grad():
+        return (trainer.averaged(codes) * 255).round().to(torch.uint8)
 
 
 def run(out: Path, restart: bool = False) -> dict:

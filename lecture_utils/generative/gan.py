@@ -6,23 +6,22 @@ Source: Goodfellow et al. (2014), equation 1 (the game) and section 3 (the loss 
 import torch
 from torch.nn.functional import softplus
 
-from ..checks import near_miss
+from ..checks import check_choice, check_number
 
 KINDS = ("non_saturating", "minimax")
 
 
-def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, sure: float = 1.0) -> torch.Tensor:
+def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, real_label: float = 1.0) -> torch.Tensor:
     """What the discriminator minimises: -mean log D(real) - mean log(1 - D(fake)), in nats, where D = sigmoid(logit).
 
-    real, fake: logits, any shape. sure: the answer asked for on real images; 0.9 is *one-sided label smoothing*.
+    real, fake: logits, any shape. real_label: the target for real images; 0.9 is *one-sided label smoothing*.
     Computed with softplus, so that logits of +-100 are harmless: -log D = softplus(-logit).
-    Errors: ValueError for what is not a floating tensor, is empty, or for `sure` outside (0.5, 1].
-    Source: Goodfellow et al. (2014), equation 1; Salimans et al. (2016), section 3.4, for `sure`.
+    Errors: ValueError for what is not a floating tensor, is empty, or for `real_label` outside (0.5, 1].
+    Source: Goodfellow et al. (2014), equation 1; Salimans et al. (2016), section 3.4, for `real_label`.
     """
     _check(real, "real"), _check(fake, "fake")
-    if not 0.5 < sure <= 1:
-        raise ValueError(f"sure: expected above 0.5, at most 1, got {sure}")
-    on_real = sure * softplus(-real) + (1 - sure) * softplus(real)
+    check_number(real_label, "real_label", 0.5, 1, above=True)
+    on_real = real_label * softplus(-real) + (1 - real_label) * softplus(real)
     return on_real.mean() + softplus(fake).mean()
 
 
@@ -34,8 +33,7 @@ def generator_loss(fake: torch.Tensor, kind: str = "non_saturating") -> torch.Te
     Source: Goodfellow et al. (2014), equation 1 ("minimax") and section 3.
     """
     _check(fake, "fake")
-    if kind not in KINDS:
-        raise near_miss(kind, KINDS, "kind of loss")
+    check_choice(kind, KINDS, "kind")
     return softplus(-fake).mean() if kind == "non_saturating" else -softplus(fake).mean()
 
 
@@ -48,8 +46,7 @@ def generator_slope(probability: torch.Tensor, kind: str = "non_saturating") -> 
     _check(probability, "probability")
     if not bool(((probability >= 0) & (probability <= 1)).all()):
         raise ValueError("probability: expected values in [0, 1]: of logits take the sigmoid first")
-    if kind not in KINDS:
-        raise near_miss(kind, KINDS, "kind of loss")
+    check_choice(kind, KINDS, "kind")
     return 1 - probability if kind == "non_saturating" else probability
 
 

@@ -1,4 +1,4 @@
-"""The loop that trains two nets against each other; nothing is lost when it is stopped, or when it diverges.
+"""Goodfellow's algorithm 1: two nets are trained against each other. Nothing is lost when it is stopped, or diverges.
 
 Ctrl-C (the stop button) ends it: both nets keep what they have learned. A loss or a gradient of NaN or infinity ends
 it: both nets get the last good weights back. Either prints one sentence, as `fit` does.
@@ -6,44 +6,48 @@ it: both nets get the last good weights back. Either prints one sentence, as `fi
 
 import copy
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..hooks import eval_mode
+from ..checks import check_count, check_number, check_seed, check_share
+from ..hooks import frozen
 from ..progress import progress
+from ._shared import check_model, copy_tensors, modes_kept
 from .gan import discriminator_loss, generator_loss
 
-LAZY = 16  # turns from one gradient penalty to the next: Karras et al. (2020), appendix B
+LAZY = 16  # steps from one gradient penalty to the next: Karras et al. (2020), appendix B
 
 
 class Diverged(FloatingPointError):
     """A loss or a gradient was NaN or infinite."""
 
 
-class Duel(NamedTuple):
-    """What happened in each turn, float32 (turns done,): both losses in nats, the discriminator's mean answers.
+class GANHistory(NamedTuple):
+    """What happened in each step, float32 (steps done,): both losses in nats, the discriminator's mean probabilities.
 
     stopped: None, "interrupted" or "diverged".
     """
 
-    discriminator: torch.Tensor
-    generator: torch.Tensor
-    on_real: torch.Tensor  # mean probability of real, over real images
-    on_fake: torch.Tensor  # the same over made ones
+    discriminator: Tensor
+    generator: Tensor
+    on_real: Tensor  # mean probability of real, over real images
+    on_fake: Tensor  # the same over generated ones
     stopped: str | None = None
 
 
-class Game:
-    """Both nets, both optimisers and the source of all draws: `turn(real)` is one step of each.
+class GANTrainer:
+    """Both nets, both optimisers and the source of all draws: `step(real)` is one step of algorithm 1, `fit` many.
 
     generator: z (n, latent) -> images, with `.latent`. discriminator: images -> logits (n,).
-    rates: learning rates of Adam, generator's and discriminator's; betas: of both (DCGAN: .5 and .999).
-    kind: of the generator's loss. sure: see `discriminator_loss`. answers: steps of the discriminator in each turn.
-    average: the generator's weights are also averaged over the turns, each turn keeping this share of the average;
-    `game.averaged` is that generator. 0: no average, and `averaged` is the generator itself.
-    penalty: weight γ of the squared slope of the discriminator at real images, γ/2 E|∇D|², every LAZY turns.
+    lr: learning rates of Adam, generator's and discriminator's; betas: of both (DCGAN: .5 and .999).
+    kind: of the generator's loss. real_label: see `discriminator_loss`. n_critic: updates of the discriminator a step.
+    average: the generator's weights are also averaged over the steps, each step keeping this share of the average;
+    `trainer.averaged` is that generator. 0: no average, and `averaged` is the generator itself.
+    penalty: weight γ of the squared slope of the discriminator at real images, γ/2 E|∇D|², every LAZY steps.
     low_precision: convolutions in bfloat16.
     Errors: ValueError, KeyError for another kind of loss.
     Source: Goodfellow et al. (2014), algorithm 1; Radford et al. (2016) for rates and betas; Yazıcı et al. (2019) for
@@ -52,87 +56,126 @@ class Game:
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        rates=(2e-4, 2e-4),
-        betas=(0.5, 0.999),
-        kind="non_saturating",
-        sure=1.0,
-        answers=1,
-        average=0.0,
-        penalty=0.0,
-        seed=0,
-        low_precision=False,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        lr: tuple[float, float] = (2e-4, 2e-4),
+        betas: tuple[float, float] = (0.5, 0.999),
+        kind: str = "non_saturating",
+        real_label: float = 1.0,
+        n_critic: int = 1,
+        average: float = 0.0,
+        penalty: float = 0.0,
+        seed: int = 0,
+        low_precision: bool = False,
     ):
-        _check(generator, discriminator, rates, answers, average, penalty)
-        generator_loss(torch.zeros(1), kind)  # refuses another kind
+        _check(generator, discriminator, lr, betas, average, penalty)
+        probe = torch.zeros(1)
+        (
+            generator_loss(probe, kind),
+            discriminator_loss(probe, probe, real_label),
+        )  # refuse what they do not know
         self.generator, self.discriminator = generator, discriminator
-        self.kind, self.sure, self.answers, self.decay, self.penalty = kind, sure, answers, average, penalty
+        self.kind, self.real_label, self.n_critic = kind, real_label, check_count(n_critic, "n_critic")
+        self.decay, self.penalty, self.low_precision = average, penalty, low_precision
         self.device = next(generator.parameters()).device
-        self.low_precision = low_precision
         self.averaged = copy.deepcopy(generator).eval() if average else generator
-        self.makes = torch.optim.Adam(generator.parameters(), rates[0], betas=betas, fused=True)
-        self.judges = torch.optim.Adam(discriminator.parameters(), rates[1], betas=betas, fused=True)
-        self.draws = torch.Generator(self.device).manual_seed(seed)
-        self.turns = 0
-        self._good, self._start = self._weights(copies=True), self._weights(copies=True)
+        self.g_optimizer = torch.optim.Adam(generator.parameters(), lr[0], betas=betas, fused=True)
+        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), lr[1], betas=betas, fused=True)
+        self.draws = torch.Generator(self.device).manual_seed(check_seed(seed))
+        self.steps = 0
+        self._good, self._start = ([t.clone() for t in self._weights()] for _ in range(2))
 
-    def codes(self, n: int) -> torch.Tensor:
+    def codes(self, n: int) -> Tensor:
         """z (n, latent) from a standard Gaussian."""
-        return torch.randn(
-            n,
-            self.generator.latent,
-            generator=self.draws,
-            device=self.device,
-            dtype=next(self.generator.parameters()).dtype,
-        )
+        dtype = next(self.generator.parameters()).dtype
+        return torch.randn(n, self.generator.latent, generator=self.draws, device=self.device, dtype=dtype)
 
-    def turn(self, real: torch.Tensor) -> tuple[float, float, float, float]:
-        """One turn on real images (answers * n, ...): a row of `Duel`. Errors: Diverged; the weights are then good."""
-        _copy(self._weights(), self._start)
-        try:
-            for some in real.to(self.device).chunk(self.answers):
+    def step(self, real: Tensor) -> tuple[float, float, float, float]:
+        """One step on real images (n_critic * n, ...): a row of `GANHistory`.
+
+        Errors: Diverged; both nets then have their last good weights.
+        """
+        with self._good_weights_kept():
+            for some in real.to(self.device).chunk(self.n_critic):  # "for k steps": the discriminator
                 fake = self._run(self.generator, self.codes(len(some)))
                 on_real = self._run(self.discriminator, some)
-                on_fake = self._run(self.discriminator, fake.detach())
-                loss_d = discriminator_loss(on_real, on_fake, self.sure)
-                extra = self._slope(some) if self.penalty and self.turns % LAZY == 0 else 0.0
-                self._step(self.judges, self.discriminator, loss_d + extra)
-            self.discriminator.requires_grad_(False)
+                on_fake = self._run(self.discriminator, fake.detach())  # detach: the generator stays
+                loss_d = discriminator_loss(on_real, on_fake, self.real_label)
+                self._update(self.d_optimizer, self.discriminator, loss_d + self._slope(some))
+            self.discriminator.requires_grad_(False)  # now the generator, through what has just been updated
             loss_g = generator_loss(self._run(self.discriminator, fake), self.kind)
-            self._step(self.makes, self.generator, loss_g)
-        except Diverged:
-            _copy(self._good, self._weights())
-            raise
-        finally:
-            self.discriminator.requires_grad_(True)
-            self.makes.zero_grad(), self.judges.zero_grad()
-        self._start, self._good = self._good, self._start  # these gave numbers
-        self.turns += 1
+            self._update(self.g_optimizer, self.generator, loss_g)
+        self.steps += 1
         self._average()
         return loss_d.item(), loss_g.item(), *(x.sigmoid().mean().item() for x in (on_real, on_fake))
 
+    def fit(
+        self,
+        images: Tensor,
+        steps: int,
+        batch: int = 64,
+        callback: Callable[[int], None] | None = None,
+        every: int | None = None,
+        label: str = "training",
+    ) -> GANHistory:
+        """Train both nets in place for so many steps on images drawn at random. The nets keep their modes.
+
+        images: real ones, any floating tensor (n, ...) that the discriminator takes; each step draws some with
+        replacement. batch: images of an update, at least 2.
+        callback: None, or a function (steps done) called after every `every` steps (a tenth of all unless given) and
+        after the last, with `averaged` in evaluation mode and without gradients: the place to draw an image that
+        improves. Errors: ValueError.
+        """
+        _check_real(images)
+        steps, batch = check_count(steps, "steps", 0), check_count(batch, "batch", 2)
+        every = max(1, steps // 10) if every is None else check_count(every, "every")
+        rows, stopped = [], None
+        try:
+            with modes_kept(self.generator, self.discriminator), progress(label=label, total=steps) as bar:
+                self.generator.train(), self.discriminator.train()
+                for done in range(1, steps + 1):
+                    rows.append(self.step(self._drawn(images, batch * self.n_critic)))
+                    bar.update()
+                    bar.note(f"losses {rows[-1][0]:.2f} and {rows[-1][1]:.2f}")
+                    if callback is not None and (done % every == 0 or done == steps):
+                        with frozen(self.averaged), torch.no_grad():
+                            callback(done)
+        except (KeyboardInterrupt, Diverged) as why:
+            stopped = "diverged" if isinstance(why, Diverged) else "interrupted"
+            print(f"{label}: {_told(why, len(rows), steps)}")
+        return GANHistory(*torch.tensor(rows).reshape(-1, 4).unbind(1), stopped)
+
     def parts(self) -> dict:
-        """What a checkpoint must hold to go on, beside `turns`."""
+        """What a checkpoint must hold to go on, beside `steps`."""
         nets = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
-        return nets | {"makes": self.makes, "judges": self.judges, "draws": self.draws}
+        optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+        return nets | optimizers | {"draws": self.draws}
+
+    def _drawn(self, images, count):
+        """So many of the images, with replacement."""
+        chosen = torch.randint(len(images), (count,), generator=self.draws, device=self.device)
+        return images[chosen.to(images.device)]
 
     def _run(self, net, x):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
             found = net(x)
         return found.float() if self.low_precision else found
 
-    def _step(self, optimiser, net, loss):
+    def _update(self, optimizer, net, loss):
+        """One update of one net. Errors: Diverged."""
         if not math.isfinite(loss.item()):
             raise Diverged("a loss is NaN or infinite")
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.get_total_norm([p.grad for p in net.parameters() if p.grad is not None])
         if not math.isfinite(norm):
             raise Diverged("a gradient is NaN or infinite")
-        optimiser.step()
+        optimizer.step()
 
     def _slope(self, real):
+        """The penalty, in the steps that have one."""
+        if not self.penalty or self.steps % LAZY:
+            return 0.0
         x = real.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(self.discriminator(x).sum(), x, create_graph=True)
         return LAZY * self.penalty / 2 * slope.flatten(1).square().sum(1).mean()
@@ -140,87 +183,62 @@ class Game:
     def _average(self):
         if not self.decay:
             return
-        keep = min(self.decay, (1 + self.turns) / (10 + self.turns))  # at first the average must move
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))  # at first the average must move
         with torch.no_grad():
             for mean, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
                 mean.lerp_(now, 1 - keep)
             for mean, now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
                 mean.copy_(now)
 
-    def _weights(self, copies=False):
+    @contextmanager
+    def _good_weights_kept(self) -> Iterator[None]:
+        """Where a step diverges, the weights before it are not the good ones, but those before the step before:
+        they gave losses that were numbers.
+        """
+        copy_tensors(self._weights(), self._start)
+        try:
+            yield
+        except Diverged:
+            copy_tensors(self._good, self._weights())
+            raise
+        finally:
+            self.discriminator.requires_grad_(True)
+            self.g_optimizer.zero_grad(), self.d_optimizer.zero_grad()
+        self._start, self._good = self._good, self._start
+
+    def _weights(self):
         found = [t for net in (self.generator, self.discriminator) for t in net.state_dict().values()]
-        found = [t for t in found if t.is_floating_point()]
-        return [t.clone() for t in found] if copies else found
+        return [t for t in found if t.is_floating_point()]
 
 
-def play(game: Game, images, turns: int, batch: int = 64, callback=None, every=None, label="playing") -> Duel:
-    """Play so many turns on images drawn at random, and return the `Duel`. The nets are trained in place.
-
-    images: real ones, any floating tensor (n, ...) that the discriminator takes; each turn draws some with replacement.
-    callback: None, or a function (turns done) called after every `every` turns (a tenth of all unless given) and after
-    the last, with `game.averaged` in evaluation mode and without gradients: the place to draw a picture that improves.
-    The nets keep their modes. Errors: ValueError.
-    """
-    if (
-        not isinstance(images, torch.Tensor)
-        or not images.is_floating_point()
-        or images.ndim < 2
-        or not len(images)
-    ):
-        raise ValueError("images: expected a floating tensor (n, ...) with at least one image")
-    for name, value, least in (("turns", turns, 0), ("batch", batch, 2)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
-    every, rows, stopped = every or max(1, turns // 10), [], None
-    modes = [(m, m.training) for net in (game.generator, game.discriminator) for m in net.modules()]
-    bar = progress(label=label, total=turns)
-    try:
-        with torch.inference_mode(False), torch.enable_grad():
-            game.generator.train(), game.discriminator.train()
-            for turn in range(turns):
-                chosen = torch.randint(
-                    len(images), (batch * game.answers,), generator=game.draws, device=game.device
-                ).to(images.device)
-                rows.append(game.turn(images[chosen]))
-                bar.update()
-                bar.note(f"losses {rows[-1][0]:.2f} and {rows[-1][1]:.2f}")
-                if callback is not None and ((turn + 1) % every == 0 or turn + 1 == turns):
-                    with eval_mode(game.averaged), torch.no_grad():
-                        callback(turn + 1)
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-        print(
-            f"{label}: stopped after {len(rows)} of {turns} turns: both nets keep what they have learned so far."
-        )
-    except Diverged as why:
-        stopped = "diverged"
-        print(
-            f"{label}: {why} in turn {len(rows) + 1} of {turns}: both nets have their last good weights; "
+def _told(why, done, steps):
+    if isinstance(why, Diverged):
+        return (
+            f"{why} in turn {done + 1} of {steps}: both nets have their last good weights; "
             "smaller rates may help."
         )
-    finally:
-        bar.close()
-        for module, mode in modes:
-            module.training = mode
-    table = torch.tensor(rows).reshape(-1, 4)
-    return Duel(*table.unbind(1), stopped)
+    return f"stopped after {done} of {steps} turns: both nets keep what they have learned so far."
 
 
-def _copy(source, target):
-    with torch.no_grad():
-        for kept, tensor in zip(target, source, strict=True):
-            kept.copy_(tensor)
+def _check_real(images):
+    floating = isinstance(images, Tensor) and images.is_floating_point()
+    if not floating or images.ndim < 2 or not len(images):
+        raise ValueError("images: expected a floating tensor (n, ...) with at least one image")
 
 
-def _check(generator, discriminator, rates, answers, average, penalty):
+def _check(generator, discriminator, lr, betas, average, penalty):
     for name, net in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(net, nn.Module) or next(net.parameters(), None) is None:
-            raise ValueError(f"{name}: expected a torch.nn.Module with parameters, got {type(net).__name__}")
+        check_model(net, name)
     if not isinstance(getattr(generator, "latent", None), int):
         raise ValueError("generator: expected an attribute `latent`, the number of values in a code")
-    if len(rates) != 2 or not all(math.isfinite(rate) and rate > 0 for rate in rates):
-        raise ValueError(f"rates: expected two numbers above 0, got {rates!r}")
-    if not isinstance(answers, int) or answers < 1:
-        raise ValueError(f"answers: expected a whole number of at least 1, got {answers!r}")
-    if not 0 <= average < 1 or penalty < 0:
-        raise ValueError(f"average, penalty: expected in [0, 1) and at least 0, got {average} and {penalty}")
+    for name, pair in (("lr", lr), ("betas", betas)):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"{name}: expected two numbers, got {pair!r}")
+    for value in lr:
+        check_number(value, "lr", above=True)
+    for value in betas:
+        check_share(value, "betas")
+    check_number(average, "average", most=1)
+    if average == 1:
+        raise ValueError("average: expected a number below 1, got 1")
+    check_number(penalty, "penalty")
