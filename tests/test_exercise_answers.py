@@ -10,15 +10,11 @@ import torch.nn.functional as F
 
 from lecture_utils import synthesis
 from lecture_utils.exercises import find
-from lecture_utils.generative import autoregressive, gan, importance, likelihoods, vae, walks
+from lecture_utils.generative import autoregressive, gan, importance, likelihoods, vae
 from lecture_utils.synthesis.attack import project
 from tests.test_exercises import says
 
 LOG2 = float(np.log(2))
-
-
-def normals(mean, log_variance):
-    return torch.distributions.Normal(mean, (log_variance / 2).exp())
 
 
 # Right answers of other kinds pass: the package's own, libraries, loops.
@@ -30,86 +26,9 @@ def sklearn_nearest(bank, queries, k):
     return torch.from_numpy(NearestNeighbors(n_neighbors=k).fit(bank).kneighbors(queries)[1]).int()
 
 
-def sklearn_precision(features, labels, k):
-    from sklearn.neighbors import NearestNeighbors
-
-    found = NearestNeighbors(n_neighbors=k).fit(features.numpy()).kneighbors(return_distance=False)
-    return np.float64((labels.numpy()[found] == labels.numpy()[:, None]).mean())
-
-
-def sklearn_pca(features):
-    from sklearn.decomposition import PCA
-
-    return torch.from_numpy(PCA(2).fit_transform(features.numpy())) * torch.tensor([-1.0, 1.0])
-
-
-def torch_conv_transpose(signal, weights, stride, size):
-    picture = F.conv_transpose2d(signal[None], weights, stride=stride)[0]
-    return F.pad(
-        picture, (0, size[1] - picture.shape[2], 0, size[0] - picture.shape[1])
-    )  # no filter saw these
-
-
-class Linear(torch.nn.Module):
-    """logits = images.flatten(1) @ weights.T + bias. The package takes three colours: it gets black ones more."""
-
-    def __init__(self, weights, shape, bias=None):
-        super().__init__()
-        self.weights = torch.nn.Parameter(in_three_colours(weights.view(-1, *shape)).flatten(1))
-        self.bias = torch.zeros(len(weights)) if bias is None else bias
-
-    def forward(self, images):
-        return F.linear(images.flatten(1), self.weights, self.bias)
-
-
-def in_three_colours(images):
-    return F.pad(images, (0, 0, 0, 0, 0, 3 - images.shape[1]))
-
-
-def fgsm_by_the_package(images, weights, labels, eps):
-    net = Linear(weights, images.shape[1:])
-    return synthesis.fgsm(net, in_three_colours(images), labels, eps)[:, : images.shape[1]]
-
-
-def deepfool_by_the_package(x, weights, bias):
-    net, image = Linear(weights, (1, 1, len(x)), bias), in_three_colours(x.view(1, 1, 1, -1))
-    moved = synthesis.deepfool(net, image, steps=1, overshoot=0.0, box=False, candidates=len(bias))
-    return (moved - image)[0, 0, 0]
-
-
-def report_by_the_package(images, originals, features, wanted):
-    error = synthesis.content_loss(features, wanted) / (wanted**2).sum(1)
-    return torch.stack([error, synthesis.psnr(images, originals)], 1)
-
-
 def likelihood_by_the_package(logits, pixels):
     nats = likelihoods.Categorical(logits.shape[1]).log_prob(logits, pixels).flatten(1).sum(1)
     return torch.stack([nats, -nats / pixels[0].numel() / LOG2], 1)
-
-
-def seen_by_transposed_convolutions(masks, row, column, size):
-    marked = torch.zeros(1, 1, *size)
-    marked[0, 0, row, column] = 1
-    for mask in masks[::-1]:
-        reach = [length // 2 for length in mask.shape]
-        marked = F.conv_transpose2d(marked, mask[None, None].float(), padding=reach)
-    return marked[0, 0] > 0.5
-
-
-def gradient_by_rsample(mean, log_variance, noise, weights, x):
-    """As a package does it: the log-likelihood of unit variance, with its constant."""
-    outputs = [t.clone().double().requires_grad_() for t in (mean, log_variance)]
-    z = outputs[0] + outputs[1].exp().sqrt() * noise
-    made = torch.distributions.Normal(z @ weights.double().T, 1.0)
-    made.log_prob(x).sum(2).mean(0).sum().backward()
-    return torch.stack([leaf.grad for leaf in outputs], 1)
-
-
-def levels_by_the_package(pixels, mean, log_scale, levels):
-    decoder = likelihoods.DiscretisedLogistic(levels, "pixel", scale=1.0).double()
-    x, m, s = (t.reshape(1, 1, 1, -1) for t in (pixels, mean.double(), log_scale.double()))
-    parameters = torch.stack([m / (levels - 1) - 0.5, s - np.log(levels - 1)], 1)
-    return decoder.log_prob(parameters, x).view(pixels.shape)
 
 
 def bound_by_the_package(log_joint, log_code, k):
@@ -120,11 +39,6 @@ def bound_by_the_package(log_joint, log_code, k):
 def losses_by_the_package(real, fake):
     kinds = ("non_saturating", "minimax")
     return torch.stack([gan.discriminator_loss(real, fake), *(gan.generator_loss(fake, k) for k in kinds)])
-
-
-def walk_by_the_package(red, blue, cars, steps):
-    ends = walks.to_shell(cars.mean(0, keepdim=True))[0], walks.arithmetic(red, blue, cars)
-    return walks.walk(*ends, steps)
 
 
 def game(shift, weights, real, noise, lr, forget=True, detach=True, at_once=False):
@@ -170,24 +84,14 @@ RIGHT = [
     ("01.3", lambda batches: ~torch.cat(batches).relu().flatten(2).any(2).any(0)),
     ("01.4", lambda i, w, b, s, p: F.conv2d(i[None], w, b, s, p)[0].requires_grad_()),
     ("02.1", sklearn_nearest),
-    ("02.2", sklearn_precision),
-    ("02.3", sklearn_pca),
-    ("04.4", torch_conv_transpose),
     ("06.2", lambda h, m: torch.nan_to_num((h.relu() * m).sum((1, 2)) / h.relu().sum((1, 2)))),
     ("08.1", synthesis.gram_matrix),
-    ("08.2", report_by_the_package),
-    ("09.1", fgsm_by_the_package),
     ("09.3", project),
-    ("09.4", deepfool_by_the_package),
     ("10.1", likelihood_by_the_package),
     ("10.2", lambda logits, u, t: autoregressive.pick(logits / t, u)),
-    ("10.4", seen_by_transposed_convolutions),
     ("11.1", lambda m, v: vae.kl_to_standard(m, v).sum(1)),
-    ("11.2", gradient_by_rsample),
-    ("11.3", levels_by_the_package),
     ("11.4", bound_by_the_package),
     ("12.1", losses_by_the_package),
-    ("12.2", walk_by_the_package),
     ("12.3", game),
     ("12.4", pairs),
 ]
@@ -202,63 +106,6 @@ def test_other_right_answers_pass(number, function):
 # The listed misconceptions, written in another way: a checker that knew its own list by heart would fail here.
 
 
-def convolved_by_scipy(image, weights, bias, stride, padding):
-    from scipy.signal import convolve
-
-    padded = np.pad(image.numpy(), [(0, 0), (padding, padding), (padding, padding)])
-    maps = [convolve(padded, each[::-1], mode="valid")[0] for each in weights.numpy()]
-    return torch.from_numpy(np.stack(maps)[:, ::stride, ::stride]) + bias[:, None, None]
-
-
-def self_counted(features, labels, k):
-    squares = ((features[:, None] - features[None]) ** 2).sum(2).numpy()
-    order = np.argsort(squares, axis=1, kind="stable")[:, :k]
-    return float((labels.numpy()[order] == labels.numpy()[:, None]).mean())
-
-
-def whitened(features):
-    centred = features - features.mean(0)
-    values, vectors = torch.linalg.eigh(centred.T @ centred)
-    return centred @ vectors[:, [-1, -2]] / values[[-1, -2]].sqrt()
-
-
-def clamped_corner(image, map, size, stride, offset):
-    row, column = (map == map.max()).nonzero()[0].tolist()
-    corner = torch.tensor([row, column]) * stride + offset
-    top, left = corner.clamp(min=0).minimum(torch.tensor(image.shape[1:]) - size).tolist()
-    return image[:, top : top + size, left : left + size].clone()
-
-
-def occluded_from_the_whole(image, weights, size, stride, fill):
-    whole, taken = (weights * image).sum(), weights * (image - fill)
-    rows, cols = (-(-(length - size) // stride) + 1 for length in image.shape[1:])
-    corners = [(r * stride, c * stride) for r in range(rows) for c in range(cols)]
-    left = [whole - taken[:, top : top + size, side : side + size].sum() for top, side in corners]
-    return whole - torch.stack(left).view(rows, cols)
-
-
-def box_of_everything(heat, share):
-    hot = (heat > share * heat.max()).numpy()
-    rows, cols = np.flatnonzero(hot.any(1)), np.flatnonzero(hot.any(0))
-    return torch.tensor([cols[0], rows[0], cols[-1] + 1, rows[-1] + 1])
-
-
-def argmax_by_numpy(heatmaps, masks):
-    every = zip(heatmaps.numpy(), masks.numpy(), strict=True)
-    return torch.tensor([mask[np.unravel_index(heat.argmax(), heat.shape)] for heat, mask in every])
-
-
-def blurred_by_scipy_with_zeros(image, weights, lr, steps, every):
-    from scipy.ndimage import convolve
-
-    x, kernel = image.numpy(), np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25])[None]
-    for number in range(1, steps + 1):
-        x = x + lr * weights.numpy()
-        if number % every == 0:
-            x = convolve(x, kernel, mode="constant")
-    return torch.from_numpy(x)
-
-
 def numpy_cov(features):
     return torch.stack([torch.from_numpy(np.cov(f.flatten(1).numpy(), bias=True)) for f in features])
 
@@ -269,70 +116,11 @@ def torch_renorm(perturbed, images, eps, norm):
     return (images + torch.renorm((perturbed - images).flatten(1), p, 0, eps).view_as(images)).clip(0, 1)
 
 
-def channels_forgotten(logits, pixels):
-    logs = torch.distributions.Categorical(logits=logits.movedim(1, -1)).log_prob(pixels).sum((1, 2, 3))
-    return torch.stack([logs, -logs / (pixels.shape[2] * pixels.shape[3] * LOG2)], 1)
-
-
-def without_colours(weights, kind, colours):
-    mask = torch.zeros(weights[0, 0].numel())
-    mask[: len(mask) // 2 + (kind == "B")] = 1
-    return weights * mask.view(weights.shape[2:])
-
-
-def minkowski_sum(masks, row, column, size):
-    """All offsets added up on an endless grid, by full convolutions, and cut to the picture in the end."""
-    from scipy.signal import convolve2d
-
-    kernel, found = np.ones((1, 1)), torch.zeros(size, dtype=torch.bool)
-    for mask in masks:
-        kernel = convolve2d(kernel, mask.numpy().astype(float))
-    for i, j in np.argwhere(kernel > 0.5):
-        r, c = row + i - kernel.shape[0] // 2, column + j - kernel.shape[1] // 2
-        if 0 <= r < size[0] and 0 <= c < size[1]:
-            found[r, c] = True
-    return found
-
-
-def prior_first(mean, log_variance):
-    q = normals(mean, log_variance)
-    return torch.distributions.kl_divergence(torch.distributions.Normal(0.0, 1.0), q).sum(1)
-
-
-def reinforce(mean, log_variance, noise, weights, x):
-    """The score times the gradient of log q at the drawn code, by autograd."""
-    outputs = [t.clone().requires_grad_() for t in (mean, log_variance)]
-    z = normals(mean, log_variance).mean + normals(mean, log_variance).stddev * noise
-    score = -((x - z @ weights.T) ** 2).sum(-1) / 2
-    log_q = normals(*outputs).log_prob(z).sum(-1)
-    return torch.stack(torch.autograd.grad((score * log_q).mean(0).sum(), outputs), 1)
-
-
-def bce_of_sigmoids(real, fake):
-    loss, real, fake = torch.nn.BCELoss(), real.sigmoid(), fake.sigmoid()
-    d = loss(real, torch.ones_like(real)) + loss(fake, torch.zeros_like(fake))
-    return torch.stack([d, loss(fake, torch.ones_like(fake)), -loss(fake, torch.zeros_like(fake))])
-
-
 IN_OTHER_WORDS = [
-    ("01.4", convolved_by_scipy, "the filter is turned round"),
-    ("02.2", self_counted, "each picture finds itself first"),
-    ("02.3", whitened, "these are columns of U"),
-    ("03.2", clamped_corner, "the square is pushed into the image"),
-    ("04.1", occluded_from_the_whole, "by how much the score falls"),
     ("04.3", lambda *args: find("04.3").oracle(*args).relu(), "what arrives at x is rectified as well"),
-    ("05.3", box_of_everything, "around all hot pixels"),
-    ("06.1", argmax_by_numpy, "the first; and of a constant map it names pixel 0"),
     ("06.3", lambda a, b: np.corrcoef(a, b)[0, 1], "this is Pearson's correlation"),
-    ("07.3", blurred_by_scipy_with_zeros, "beyond the border lie zeros"),
     ("08.1", numpy_cov, "this is the covariance"),
     ("09.3", torch_renorm, "the whole difference is shrunk"),
-    ("10.1", channels_forgotten, "each colour is a dimension"),
-    ("10.3", without_colours, "at the centre the colours have no order"),
-    ("10.4", minkowski_sum, "paths lead through places outside"),
-    ("11.1", prior_first, "this is KL(p || q)"),
-    ("11.2", reinforce, "the score times the gradient of log q"),
-    ("12.1", bce_of_sigmoids, "binary_cross_entropy of probabilities ends at 100"),
     ("12.3", lambda *args: game(*args, at_once=True), "both move at once"),
     ("12.3", lambda *args: game(*args, forget=False, detach=False), "gradients of the first step"),
     ("12.4", lambda a, b: pairs(a, b, own=True), "compared with itself, too"),
@@ -380,13 +168,6 @@ def test_what_overflows_fails(number, function):
 # The oracles obey the laws that they stand for.
 
 
-def test_the_best_patch_of_a_tiny_filter_by_trying_all_corners():
-    case = find("01.2").cases()[0]
-    corners = torch.cartesian_prod(*torch.stack([case["low"], case["high"]], 1))  # (8, 3)
-    best = corners[(corners @ case["weights"].flatten()).argmax()]
-    assert torch.equal(find("01.2").oracle(**case).flatten().float(), best)
-
-
 def test_the_perplexity_of_sigma_is_what_was_asked():
     for case in find("02.4").cases():
         sigma = find("02.4").oracle(**case)
@@ -411,12 +192,6 @@ def test_levels_are_drawn_as_often_as_they_are_probable():
     assert (drawn - (logits / 0.7).softmax(0)).abs().max() <= 1 / 400
 
 
-def test_a_stack_of_type_a_and_b_sees_nothing_that_comes_later():
-    for case in find("10.4").cases():
-        own = case["row"] * case["size"][1] + case["column"]
-        assert not find("10.4").oracle(**case).flatten()[own:].any()
-
-
 @pytest.mark.parametrize(("levels", "mean", "scale"), [(3, 1.0, 1.0), (17, -2.0, 3.0), (8, 6.9, 0.2)])
 def test_all_levels_together_have_the_probability_one(levels, mean, scale):
     means, scales = torch.full((levels,), mean), torch.full((levels,), scale).log()
@@ -426,7 +201,7 @@ def test_all_levels_together_have_the_probability_one(levels, mean, scale):
 
 def test_the_cost_of_a_code_is_what_monte_carlo_says():
     mean, log_variance = torch.tensor([[0.7, -1.5]]), torch.tensor([[-2.0, 0.8]])
-    q, p = normals(mean, log_variance), torch.distributions.Normal(0.0, 1.0)
+    q, p = torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0.0, 1.0)
     noise = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0))
     z = q.mean + q.stddev * noise
     estimate = (q.log_prob(z) - p.log_prob(z)).sum(1)

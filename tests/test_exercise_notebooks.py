@@ -5,9 +5,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lecture_utils import exercises
+from lecture_utils.exercises import exercises_of
 from lecture_utils.exercises.checker import judge
 from lecture_utils.exercises.exercise import notebooks
 from tools.run_notebooks import execute
@@ -30,13 +30,6 @@ def place(notebook, tag):
     return found[0] if found else None
 
 
-def cell_of(notebook, tag):
-    """The one cell with this tag; the test fails where none is."""
-    where = place(notebook, tag)
-    assert where is not None, f"no cell is tagged {tag}"
-    return notebook.cells[where]
-
-
 def headings(notebook):
     """{title: number of the cell} of the headings of second level."""
     return {
@@ -52,9 +45,13 @@ def printed(cell):
     return "".join(output.get("text", "") for output in cell.outputs).strip()
 
 
+def blank_line(exercise):
+    return judge(exercise, exercise.run(exercise.stub)).line
+
+
 def faults(notebook, home):
     """Where the notebook's exercise cells differ from the module that is their home, as sentences."""
-    here, cells, titles = exercises.exercises_of(home), notebook.cells, headings(notebook)
+    here, cells, titles = exercises_of(home), notebook.cells, headings(notebook)
     order = [titles.get(title, -1) for title in ("What we saw", "Exercises", "Sources")]
     if -1 in order or order != sorted(order):
         yield "the headings What we saw, Exercises, Sources are not there, in this order"
@@ -65,7 +62,7 @@ def faults(notebook, home):
             continue
         if check != stub + 1 or not order[1] < stub - 1 < order[2]:
             yield f"{number}: statement, stub and check do not follow each other between Exercises and Sources"
-        statement = cells[stub - 1]
+        statement, own = cells[stub - 1], cells[stub - 1 : check + 1]
         if "exercise" not in statement.metadata.get("tags", []):
             yield f"{number}: the cell above the stub is not tagged exercise"
         if not statement.source.startswith(exercise.header + "\n"):
@@ -76,11 +73,9 @@ def faults(notebook, home):
             yield f"{number}: the stub is not that of its module"
         if cells[check].source.splitlines()[0] != f'check("{number}", {exercise.name})':
             yield f"{number}: the check cell does not begin with its check"
-        if printed(cells[check]) != judge(exercise, exercise.run(exercise.stub)).line:
+        if printed(cells[check]) != blank_line(exercise):
             yield f"{number}: the stored check does not say that it is not attempted yet"
-        if any(
-            cell.metadata.get("slideshow") != {"slide_type": "skip"} for cell in cells[stub - 1 : check + 1]
-        ):
+        if any(cell.metadata.get("slideshow") != {"slide_type": "skip"} for cell in own):
             yield f"{number}: its cells are not left out of the slides"
     yield from _strangers(notebook, here)
 
@@ -91,16 +86,12 @@ def _strangers(notebook, here):
     for count, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags", [])
         marks = [t.partition("-")[2] for t in tags if t.startswith(("exercise-", "check-"))]
-        yield from (
-            f"{mark}: cell {count} is tagged so, but the module has no such exercise"
-            for mark in marks
-            if mark not in here
-        )
+        for mark in set(marks) - here.keys():
+            yield f"{mark}: cell {count} is tagged so, but the module has no such exercise"
         if cell.cell_type == "code" and not marks:
             used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
-            yield from (
-                f"{names[name]}: cell {count} needs the student's {name}" for name in used & names.keys()
-            )
+            for name in used & names.keys():
+                yield f"{names[name]}: cell {count} needs the student's {name}"
 
 
 @of_each_notebook
@@ -108,8 +99,8 @@ def test_the_notebook_has_the_exercises_of_its_module(home):
     assert list(faults(stored(home)[0], home)) == []
 
 
-def run_alone(home, cells, tmp_path):
-    """The section of the exercises run with these cells in it, and nothing above it but torch: it stands alone.
+def run_alone(home, answers, tmp_path):
+    """What the checks print, run with these [(number, source of an answer)] and nothing above them but torch.
 
     That the rest of the notebook does not need a student's answer is for `_strangers` to say.
     """
@@ -117,93 +108,85 @@ def run_alone(home, cells, tmp_path):
     first = headings(notebook)["Exercises"]
     end = min(n for n in headings(notebook).values() if n > first)
     section = notebook.cells[first:end]
-    tools = [c for c in section if c.cell_type == "code" and not c.metadata.get("tags")]
-    notebook.cells = [new_code_cell("import torch"), *tools, *cells]
+    before = [new_code_cell("import torch")]
+    before += [cell for cell in section if cell.cell_type == "code" and not cell.metadata.get("tags")]
+    checks = {number: notebook.cells[place(notebook, f"check-{number}")].source for number, _ in answers}
+    cells = [new_code_cell(text) for number, source in answers for text in (source, checks[number])]
+    notebook.cells = before + cells
     nbformat.write(notebook, tmp_path / path.name)
-    return execute(tmp_path / path.name).cells[1 + len(tools) :]
+    return [printed(cell) for cell in execute(tmp_path / path.name).cells[len(before) + 1 :: 2]]
 
 
 @pytest.mark.slow
 @of_each_notebook
 def test_with_the_solutions_pasted_in_every_check_praises(home, tmp_path):
-    notebook, here = stored(home)[0], exercises.exercises_of(home)
-    cells = []
-    for number, exercise in here.items():
-        cells += [new_code_cell(exercise.solution), cell_of(notebook, f"check-{number}")]
-    done = run_alone(home, cells, tmp_path)
-    for (number, exercise), cell in zip(here.items(), done[1::2], strict=True):
-        assert printed(cell) == judge(exercise, exercise.answer).line
-        assert printed(cell).startswith(f"{number} · right!")
+    here = exercises_of(home)
+    done = run_alone(home, [(number, exercise.solution) for number, exercise in here.items()], tmp_path)
+    assert done == [judge(exercise, exercise.answer).line for exercise in here.values()]
+    assert all(line.startswith(f"{number} · right!") for number, line in zip(here, done, strict=True))
 
 
 @pytest.mark.slow
 @of_each_notebook
 def test_with_wrong_answers_run_all_goes_through_and_each_has_its_message(home, tmp_path):
-    notebook = stored(home)[0]
-    cells, expected = [], []
-    for number, exercise in exercises.exercises_of(home).items():
-        check = cell_of(notebook, f"check-{number}").source
-        for source in exercise.mistakes.values():
-            cells += [new_code_cell(source), new_code_cell(check)]
-            expected.append(judge(exercise, exercise.run(source)).line)
-    assert [printed(cell) for cell in run_alone(home, cells, tmp_path)[1::2]] == expected
-    assert len({line.partition("Likely cause: ")[2] for line in expected}) == len(expected)
+    wrong = [(e, cause, source) for e in exercises_of(home).values() for cause, source in e.mistakes.items()]
+    done = run_alone(home, [(exercise.number, source) for exercise, _, source in wrong], tmp_path)
+    assert done == [judge(exercise, exercise.run(source)).line for exercise, _, source in wrong]
+    assert [line.partition("Likely cause: ")[2] for line in done] == [cause for _, cause, _ in wrong]
 
 
 # These tests can fail: one thing broken at a time, on the section of a notebook made from its module.
 
 
 def section(home):
-    from nbformat.v4 import new_markdown_cell, new_notebook, new_output
-
     notebook = new_notebook(cells=[new_markdown_cell("## What we saw"), new_markdown_cell("## Exercises")])
-    for number, exercise in exercises.exercises_of(home).items():
+    for number, exercise in exercises_of(home).items():
         text = f"{exercise.header}\n\nFind it. {exercise.example}"
         notebook.cells += [
             new_markdown_cell(text, metadata={"tags": ["exercise"]}),
             new_code_cell(exercise.stub, metadata={"tags": [f"exercise-{number}"]}),
             new_code_cell(f'check("{number}", {exercise.name})', metadata={"tags": [f"check-{number}"]}),
         ]
-        line = judge(exercise, exercise.run(exercise.stub)).line + "\n"
-        notebook.cells[-1].outputs = [new_output("stream", name="stdout", text=line)]
+        notebook.cells[-1].outputs = [new_output("stream", name="stdout", text=blank_line(exercise) + "\n")]
     for cell in notebook.cells:
         cell.metadata["slideshow"] = {"slide_type": "skip"}
     notebook.cells += [new_code_cell("x = 1"), new_markdown_cell("## Sources")]
     return notebook
 
 
-@of_each_notebook
-def test_a_section_made_from_the_module_has_no_faults(home):
-    assert list(faults(section(home), home)) == []
+def test_a_section_made_from_the_module_has_no_faults():
+    assert list(faults(section("01"), "01")) == []
+
+
+def rewrite(place, old, new):
+    def change(cells):
+        assert old in cells[place].source
+        cells[place].source = cells[place].source.replace(old, new)
+
+    return change
 
 
 BREAK = {
-    "What we saw, Exercises, Sources are not there": lambda nb: nb.cells[0].update(source="What we saw"),
-    "01.1 is missing": lambda nb: nb.cells[3].metadata.update(tags=[]),
-    "do not follow each other": lambda nb: nb.cells.insert(
-        4, new_code_cell("x", metadata=nb.cells[4].metadata | {"tags": []})
+    "What we saw, Exercises, Sources are not there": rewrite(0, "## What", "What"),
+    "01.1 is missing": lambda cells: cells[3].metadata.update(tags=[]),
+    "do not follow each other": lambda cells: cells.insert(
+        4, new_code_cell("x", metadata=cells[4].metadata | {"tags": []})
     ),
-    "not tagged exercise": lambda nb: nb.cells[2].metadata.update(tags=[]),
-    "does not begin with the header": lambda nb: nb.cells[2].update(
-        source=nb.cells[2].source.replace("●", "○")
-    ),
-    "the statement's example": lambda nb: nb.cells[2].update(
-        source=nb.cells[2].source.replace("gives", "is")
-    ),
-    "the stub is not that of its module": lambda nb: nb.cells[3].update(
-        source="def my_pictures(w):\n    raise"
-    ),
-    "does not begin with its check": lambda nb: nb.cells[4].update(source='check("01.2", my_pictures)'),
-    "not attempted yet": lambda nb: nb.cells[4].outputs.clear(),
-    "not left out of the slides": lambda nb: nb.cells[3].metadata.pop("slideshow"),
-    "the module has no such exercise": lambda nb: nb.cells[14].metadata.update(tags=["check-01.9"]),
-    "needs the student's my_pictures": lambda nb: nb.cells[14].update(source="x = my_pictures(1)"),
+    "not tagged exercise": lambda cells: cells[2].metadata.update(tags=[]),
+    "does not begin with the header": rewrite(2, "●", "○"),
+    "the statement's example": rewrite(2, "gives", "is"),
+    "the stub is not that of its module": rewrite(3, "weights", "w"),
+    "does not begin with its check": rewrite(4, "01.1", "01.2"),
+    "not attempted yet": lambda cells: cells[4].outputs.clear(),
+    "not left out of the slides": lambda cells: cells[3].metadata.pop("slideshow"),
+    "the module has no such exercise": lambda cells: cells[14].metadata.update(tags=["check-01.9"]),
+    "needs the student's my_pictures": rewrite(14, "1", "my_pictures(1)"),
 }
 
 
 @pytest.mark.parametrize("fault", BREAK)
 def test_each_fault_is_found(fault):
     notebook = section("01")
-    BREAK[fault](notebook)
+    BREAK[fault](notebook.cells)
     found = list(faults(notebook, "01"))
     assert len(found) == 1 and fault in found[0], found

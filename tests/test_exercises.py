@@ -145,23 +145,29 @@ def test_the_inputs_are_the_same_each_time_and_the_smallest_come_first(exercise)
 # What an exercise is made of: a small one by hand.
 
 
-@Exercise("99.1 · Half", "●○○○○ · 1 minutes · trains: nothing", "y", "Half.", ("Divide.", "By 2."))
+@Exercise("""
+99.1 · Half
+●○○○○ · 1 minutes · trains: nothing
+against: y
+praise: Half.
+hint: Divide,
+    by 2.
+hint: That was all.
+wrong: doubled
+    x / -> x *
+wrong: one more
+    two = 2  # why ->
+    return x / two -> one = 1; return x / 2 + one
+wrong: nothing
+    zero = 0
+    return zero * x
+""")
 def my_half(x):
     """Half of x: (n,)."""
     two = 2  # why
     return x / two
 
 
-my_half.wrong = """
-doubled
-    x / -> x *
-one more
-    two = 2  # why ->
-    return x / two -> one = 1; return x / 2 + one
-nothing
-    zero = 0
-    return zero * x
-"""
 my_half.expect(lambda x: x * 0.5)
 my_half.inputs(lambda: [torch.tensor([2.0]), torch.arange(3.0)])
 
@@ -174,6 +180,7 @@ def test_stub_solution_and_wrong_answers_are_made_of_one_function():
         "one more": "def my_half(x):\n    one = 1; return x / 2 + one",
         "nothing": "def my_half(x):\n    zero = 0\n    return zero * x",
     }
+    assert my_half.hints == ("Divide, by 2.", "That was all.") and my_half.tolerance == 1e-4
     assert my_half.header == "### Exercise 99.1 · Half\n\n●○○○○ · 1 minutes · trains: nothing"
     assert my_half.example == "Example: `x = [2]` gives `[1]`."
 
@@ -185,10 +192,14 @@ def test_the_lines_of_a_verdict():
     assert judge(my_half, lambda x: x + x).line == wrong
 
 
-def test_an_edit_of_something_that_is_not_there_is_an_error():
-    strange = Exercise("99.2 · a", "b", "c", "d", ("e",), wrong="cause\n    x ** -> x *")(my_half.answer)
-    with pytest.raises(ValueError, match=r"99\.2: 'x \*\*' is not in the solution"):
-        _ = strange.mistakes
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("wrong: a\n    x ** -> x *", "99.2: 'x \\*\\*' is not in the solution"), ("hnit: a", "no 'hnit'")],
+)
+def test_a_card_with_an_error_says_so(line, message):
+    card = f"99.2 · a\nb\nagainst: c\npraise: d\nhint: e\nwrong: f\n    return x\n{line}"
+    with pytest.raises(ValueError, match=message):
+        _ = Exercise(card)(my_half.answer).mistakes
 
 
 # Whatever a function does, the student reads one clear line.
@@ -285,26 +296,21 @@ def test_check_prints_one_line_and_returns_nothing(capsys):
     assert capsys.readouterr().out == judge(find("01.1"), nothing).line + "\n"
 
 
-@each
-def test_hints_come_in_order_and_end(exercise, capsys, monkeypatch):
+def test_hints_come_in_order_end_and_begin_again_each_exercise_by_itself(capsys, monkeypatch):
     monkeypatch.setattr(module, "_given", {})
-    count = len(exercise.hints)
-    for _ in range(2):  # after the last it begins again
-        for place, text in enumerate(exercise.hints, 1):
-            exercises.hint(exercise.number)
+    exercises.hint("01.2")
+    capsys.readouterr()
+    for number in ("01.1", "02.4"):
+        hints = find(number).hints
+        for _ in range(2):
+            for place, text in enumerate(hints, 1):
+                exercises.hint(number)
+                left = len(hints) - place
+                line = f"{number} · hint {place} of {len(hints)} ({left} left): {text}\n"
+                assert capsys.readouterr().out == line
+            exercises.hint(number)
             line = capsys.readouterr().out
-            assert f"hint {place} of {count} ({count - place} left)" in line and text in line
-        exercises.hint(exercise.number)
-        line = capsys.readouterr().out
-        assert f"those were all {count} hints" in line and f'solution("{exercise.number}")' in line
-
-
-def test_hints_of_two_exercises_are_counted_apart(capsys, monkeypatch):
-    monkeypatch.setattr(module, "_given", {})
-    for number in ("01.1", "01.2", "01.1"):
-        exercises.hint(number)
-    lines = capsys.readouterr().out.splitlines()
-    assert ["hint 1" in lines[0], "hint 1" in lines[1], "hint 2" in lines[2]] == [True] * 3
+            assert f"those were all {len(hints)} hints" in line and f'solution("{number}")' in line
 
 
 def test_a_solution_can_be_pasted(capsys):

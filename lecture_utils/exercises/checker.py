@@ -32,7 +32,7 @@ class Outcome:
     general: bool = False  # the fault needs no cause: it names what to do itself
 
 
-def judge(exercise, function):
+def judge(exercise, function) -> Verdict:
     """Try a function on every input of an exercise, the smallest first, and compare with the oracle's answers.
 
     The likely cause is that of the listed mistake which does the same as `function` on *every* input; where

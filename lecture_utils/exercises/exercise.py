@@ -1,25 +1,32 @@
 """What an exercise is, and the three functions that a student calls: `check`, `hint`, `solution`.
 
-An exercise is a function with a docstring, like any other of this package. The student finds it without its body and
-writes that; `solution` shows the body, and each typical wrong answer is written down as what differs in it:
+An exercise is a card, all that a student may be told, above a function like any other of this package. The student
+finds the function's first line and docstring, and writes its body; `solution` shows that:
 
-    @Exercise("01.1 · Signed weights become images", "●○○○○ · 5 minutes · trains: ...", against=..., ...)
-    def my_images(weights):
-        \"""What is given, and what is wanted.\"""
-        return 0.5 + weights / (2 * weights.abs().max())
-
-
-    my_images.wrong = \"""
-    what the student is told who did this
+    @Exercise('''
+    01.1 · Signed weights become pictures
+    ●○○○○ · 5 minutes · trains: saying what a grey means before showing it
+    against: the checker's oracle, as the praise names it
+    praise: what a right answer has
+    hint: the first one. Whatever does not fit into a line
+        goes on in the next, indented
+    hint: the second one
+    wrong: what somebody is told whose answer is the solution with this change
         .abs().max() -> .max()
-    and who did that, in a body of its own
+    wrong: and whose answer is another one altogether
         return (weights + 0.5).clamp(0, 1)
-    \"""
+    ''')
+    def my_pictures(weights):
+
+Changes are made one after the other, each wherever it applies; with nothing behind the arrow the text goes. A card may
+also say `tolerance: 1e-5`, the largest difference that passes, absolute and relative (otherwise 1e-4), and
+`signs: free` where columns may change their sign.
 """
 
 import ast
 import inspect
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
@@ -33,28 +40,26 @@ HOME = __package__
 _given = {}  # {number: how many hints the student has seen}
 
 
-@dataclass(eq=False)
 class Exercise:
-    """One exercise: a decorator of its solution, which then takes an oracle, inputs, and wrong answers.
+    """A decorator of its solution, which reads nothing but torch; it then takes an oracle and inputs.
 
-    title, effort: the two lines of its header. against: the checker's oracle, as the praise names it.
-    praise: what a right answer has, one line. hints: in the order in which they are given.
-    tolerance: the largest difference that passes, absolute and relative. signs: columns may change sign.
-    wrong: causes, each above what differs: lines `old -> new`, replaced one after the other wherever they stand in the
-    solution (nothing after the arrow: it goes), or a whole body.
+    title, effort: the two lines of its header. against, praise, hints, tolerance, signs: as the card says.
     """
 
-    title: str
-    effort: str
-    against: str
-    praise: str
-    hints: tuple[str, ...]
-    tolerance: float = 1e-4
-    signs: bool = False
-    wrong: str = ""
+    def __init__(self, card: str):
+        self.title, self.effort, *entries = re.split(r"\n(?! )", card.strip("\n"))
+        told = {"tolerance": ["1e-4"], "signs": ["fixed"]}
+        for key, _, text in (entry.partition(": ") for entry in entries):
+            told.setdefault(key, []).append(text)
+        self._wrong = [text.splitlines() for text in told.pop("wrong")]
+        self.hints = tuple(map(_one_line, told.pop("hint")))
+        self.against, self.praise = (_one_line(*told.pop(key)) for key in ("against", "praise"))
+        self.tolerance, self.signs = float(told.pop("tolerance")[-1]), told.pop("signs")[-1] == "free"
+        if told:
+            raise ValueError(f"{self.number}: a card has no {' and no '.join(map(repr, told))}")
 
     def __call__(self, function):
-        """Decorator: one way to do it, with the docstring that the student finds. Reads nothing but torch."""
+        """Decorator: one way to do it, with the docstring that the student finds."""
         self.answer = function
         return self
 
@@ -89,7 +94,7 @@ class Exercise:
         smallest = self.cases()[0]
         return f"Example: `{describe(smallest)}` gives `{show_value(self.oracle(**smallest))}`."
 
-    def cases(self):
+    def cases(self) -> list[dict]:
         """The inputs, a new list of {argument: value}."""
         names = inspect.signature(self.answer).parameters
         tuples = [case if isinstance(case, tuple) else (case,) for case in self._inputs()]
@@ -105,27 +110,21 @@ class Exercise:
         return ["\n".join(part).strip("\n") for part in parts]
 
     @property
-    def stub(self):
+    def stub(self) -> str:
         """What the student finds, as source."""
         head, docstring, _ = self._parts
         return f"{head}\n{docstring}\n    raise NotImplementedError"
 
     @property
-    def solution(self):
+    def solution(self) -> str:
         """One way to do it, as source."""
         head, _, body = self._parts
         return f"{head}\n{body}"
 
     @cached_property
-    def mistakes(self):
+    def mistakes(self) -> dict[str, str]:
         """{the likely cause that the message names: the wrong answer, as source}, the first match counts."""
-        changes = {}
-        for line in self.wrong.strip("\n").splitlines():
-            if not line.startswith(" "):
-                changes[line] = change = []
-            else:
-                change.append(line)
-        return {cause: self._changed(lines) for cause, lines in changes.items()}
+        return {cause: self._changed(lines) for cause, *lines in self._wrong}
 
     def _changed(self, lines):
         """The solution with these lines `old -> new` done, or with these lines as its body."""
@@ -139,30 +138,34 @@ class Exercise:
             source = source.replace(old, new.strip())
         return "\n".join(line for line in source.splitlines() if not line.isspace())
 
-    def run(self, source):
+    def run(self, source: str) -> Callable:
         """The function that this source defines, as it would in a notebook."""
         notebook = {"torch": torch}
         exec(source, notebook)
         return notebook[self.name]
 
 
-def uniform(*shape, seed=0):
+def _one_line(text):
+    return text.replace("\n    ", " ")
+
+
+def uniform(*shape: int, seed: int = 0) -> torch.Tensor:
     """Numbers drawn evenly from [0, 1), the same every time."""
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def normal(*shape, seed=0):
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
     """Standard normal numbers, the same every time."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def notebooks():
+def notebooks() -> list[str]:
     """The numbers of the notebooks that have exercises: ["01", ...]."""
     modules = iter_modules(import_module(HOME).__path__)
     return sorted(module.name[2:] for module in modules if module.name.startswith("nb"))
 
 
-def exercises_of(notebook):
+def exercises_of(notebook: str) -> dict[str, Exercise]:
     """The exercises of a notebook, in order: {"01.1": Exercise, ...}. notebook: "01". Empty where it has none."""
     if notebook not in notebooks():
         return {}
@@ -170,7 +173,7 @@ def exercises_of(notebook):
     return {exercise.number: exercise for exercise in found if isinstance(exercise, Exercise)}
 
 
-def find(number):
+def find(number: str) -> Exercise:
     """The exercise of a number such as "01.1". KeyError with near misses."""
     here = exercises_of(str(number).split(".")[0].zfill(2))
     if number not in here:
@@ -178,12 +181,12 @@ def find(number):
     return here[number]
 
 
-def check(number, function):
+def check(number: str, function: Callable) -> None:
     """Say in one line whether your function does what the exercise asks, and what is wrong if not."""
     print(judge(find(number), function).line)
 
 
-def hint(number):
+def hint(number: str) -> None:
     """The next hint for an exercise, and how many are left."""
     hints = find(number).hints
     given = _given.get(number, 0)
@@ -195,6 +198,6 @@ def hint(number):
     print(f"{number} · hint {given + 1} of {len(hints)} ({len(hints) - given - 1} left): {hints[given]}")
 
 
-def solution(number):
+def solution(number: str) -> None:
     """One way to solve an exercise, as code to read and to run."""
     print(find(number).solution)

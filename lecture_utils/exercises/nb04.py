@@ -6,19 +6,29 @@ import torch.nn.functional as F
 from .exercise import Exercise, normal
 
 
-@Exercise(
-    "04.1 · An occlusion map by hand",
-    "●●○○○ · 12 minutes · trains: sliding a patch without losing the border, or the image",
-    against="one convolution that adds up what each patch takes away",
-    praise="Each number is the score with one patch in place, to the last column and row.",
-    hints=(
-        "Two loops, over the rows and over the columns of the answer. In each turn: a fresh copy of the image, one "
-        "patch in it, one score.",
-        "With height h there are ceil((h - size) / stride) + 1 rows: -(-(h - size) // stride) + 1. The last patch may "
-        "hang over the edge, and a slice that goes too far is simply cut off.",
-        "copy[:, top : top + size, left : left + size] = fill, with top = row * stride. Then (weights * copy).sum().",
-    ),
-)
+@Exercise("""
+04.1 · An occlusion map by hand
+●●○○○ · 12 minutes · trains: sliding a patch without losing the border, or the image
+against: one convolution that adds up what each patch takes away
+praise: Each number is the score with one patch in place, to the last column and row.
+hint: Two loops, over the rows and over the columns of the answer. In each turn: a fresh copy of the image, one patch
+    in it, one score.
+hint: With height h there are ceil((h - size) / stride) + 1 rows: -(-(h - size) // stride) + 1. The last patch may
+    hang over the edge, and a slice that goes too far is simply cut off.
+hint: copy[:, top : top + size, left : left + size] = fill, with top = row * stride. Then (weights * copy).sum().
+wrong: this is by how much the score falls; what remains of it was asked for
+    weights * covered -> weights * (image - covered)
+wrong: the patches stay: copy the image anew for each place, or put the pixels back
+    covered = image.clone() ->
+    scores = torch -> covered, scores = image.clone(), torch
+wrong: the patch is black whatever `fill` says, as if its pixels were left out of the sum
+    = fill -> = 0
+wrong: the answer stops at the last whole patch, so the right and lower border is never covered: round up
+    -(-(length - size) // stride) -> (length - size) // stride
+wrong: everything but the patch is covered: this asks what the patch alone would score
+    image.clone() -> torch.full_like(image, fill)
+    = fill -> = image[:, top : top + size, left : left + size]
+""")
 def my_occlusion(image, weights, size, stride, fill):
     """The score that remains, (rows, cols), while a square patch of colour `fill` covers one place after another.
 
@@ -34,22 +44,6 @@ def my_occlusion(image, weights, size, stride, fill):
             covered[:, top : top + size, left : left + size] = fill
             scores[row, col] = (weights * covered).sum()
     return scores
-
-
-my_occlusion.wrong = """
-this is by how much the score falls; what remains of it was asked for
-    weights * covered -> weights * (image - covered)
-the patches stay: copy the image anew for each place, or put the pixels back
-    covered = image.clone() ->
-    scores = torch -> covered, scores = image.clone(), torch
-the patch is black whatever `fill` says, as if its pixels were left out of the sum
-    = fill -> = 0
-the answer stops at the last whole patch, so the right and lower border is never covered: round up
-    -(-(length - size) // stride) -> (length - size) // stride
-everything but the patch is covered: this asks what the patch alone would score
-    image.clone() -> torch.full_like(image, fill)
-    = fill -> = image[:, top : top + size, left : left + size]
-"""
 
 
 @my_occlusion.expect
@@ -70,19 +64,29 @@ def some_pictures():
         yield normal(*shape, seed=n).sigmoid(), normal(*shape, seed=n + 10), *patch
 
 
-@Exercise(
-    "04.2 · A saliency map",
-    "●●○○○ · 12 minutes · trains: which number to differentiate, and how three colours become one",
-    against="the gradient worked out on paper, in numpy",
-    praise="The score before softmax, each image its own gradient, the largest |g| of the colours.",
-    hints=(
-        "Autograd follows what it is told to: images = images.clone().requires_grad_(), then the scores as in the "
-        "statement, then one number to differentiate.",
-        "Pick each image's own score, scores[torch.arange(len(images)), targets], and add them up: no image changes "
-        "another one's score, so the gradient of the sum holds each image's own.",
-        "torch.autograd.grad(number, images)[0] is signed, (n, 3, h, w). The map is its .abs().amax(dim=1).",
-    ),
-)
+@Exercise("""
+04.2 · A saliency map
+●●○○○ · 12 minutes · trains: which number to differentiate, and how three colours become one
+against: the gradient worked out on paper, in numpy
+praise: The score before softmax, each image its own gradient, the largest |g| of the colours.
+hint: Autograd follows what it is told to: images = images.clone().requires_grad_(), then the scores as in the
+    statement, then one number to differentiate.
+hint: Pick each image's own score, scores[torch.arange(len(images)), targets], and add them up: no image changes
+    another one's score, so the gradient of the sum holds each image's own.
+hint: torch.autograd.grad(number, images)[0] is signed, (n, 3, h, w). The map is its .abs().amax(dim=1).
+wrong: the probability is differentiated, which also moves with the other classes: no softmax here
+    chosen = scores -> chosen = scores.softmax(dim=1)
+wrong: the sign is still there when the maximum is taken, so strong negative gradients are lost: abs first
+    .abs().amax(dim=1) -> .amax(dim=1)
+wrong: the colours are averaged before anything else, and colours of opposite sign cancel
+    .abs().amax(dim=1) -> .mean(dim=1).abs()
+wrong: the mean over the batch is differentiated, so each map is too small by the number of images
+    targets].sum() -> targets].mean()
+wrong: all classes are added up; only the score of the target is asked for
+    scores[torch.arange(len(images)), targets].sum() -> scores.sum()
+wrong: this is gradient times pixel, another method: it says how much a pixel adds, not what a change does
+    gradient.abs() -> (gradient * images).abs()
+""")
 def my_saliency(images, w1, w2, targets):
     """A saliency map (n, h, w): for each pixel the largest absolute gradient of its three colours.
 
@@ -94,22 +98,6 @@ def my_saliency(images, w1, w2, targets):
     chosen = scores[torch.arange(len(images)), targets].sum()
     (gradient,) = torch.autograd.grad(chosen, images)
     return gradient.abs().amax(dim=1)
-
-
-my_saliency.wrong = """
-the probability is differentiated, which also moves with the other classes: no softmax here
-    chosen = scores -> chosen = scores.softmax(dim=1)
-the sign is still there when the maximum is taken, so strong negative gradients are lost: abs first
-    .abs().amax(dim=1) -> .amax(dim=1)
-the colours are averaged before anything else, and colours of opposite sign cancel
-    .abs().amax(dim=1) -> .mean(dim=1).abs()
-the mean over the batch is differentiated, so each map is too small by the number of images
-    targets].sum() -> targets].mean()
-all classes are added up; only the score of the target is asked for
-    scores[torch.arange(len(images)), targets].sum() -> scores.sum()
-this is gradient times pixel, another method: it says how much a pixel adds, not what a change does
-    gradient.abs() -> (gradient * images).abs()
-"""
 
 
 @my_saliency.expect
@@ -130,20 +118,31 @@ def some_small_nets():
         yield images, w1, normal(classes, hidden, seed=n + 20), torch.arange(n) * 2 % classes
 
 
-@Exercise(
-    "04.3 · Guided backprop, step by step",
-    "●●●○○ · 15 minutes · trains: a backward pass by hand, and the one place where the three rules differ",
-    against="autograd with a hook on each hidden layer",
-    praise="Nothing negative passes a ReLU, nothing passes one that was off, and the pixels keep their signs.",
-    hints=(
-        "First forward, and keep what you need: a1 = relu(w1 @ x) and a2 = relu(w2 @ a1). A ReLU was on where its "
-        "output is above 0.",
-        "At the score stands a 1, so w3 arrives above the second ReLU. Back through a matrix is its transpose: w2.T @ "
-        "g.",
-        "Guided: at each of the two ReLUs g becomes g.clamp(min=0) * (a > 0). Below w1 there is no ReLU, so what "
-        "arrives at x stays as it is.",
-    ),
-)
+@Exercise("""
+04.3 · Guided backprop, step by step
+●●●○○ · 15 minutes · trains: a backward pass by hand, and the one place where the three rules differ
+against: autograd with a hook on each hidden layer
+praise: Nothing negative passes a ReLU, nothing passes one that was off, and the pixels keep their signs.
+hint: First forward, and keep what you need: a1 = relu(w1 @ x) and a2 = relu(w2 @ a1). A ReLU was on where its output
+    is above 0.
+hint: At the score stands a 1, so w3 arrives above the second ReLU. Back through a matrix is its transpose: w2.T @ g.
+hint: Guided: at each of the two ReLUs g becomes g.clamp(min=0) * (a > 0). Below w1 there is no ReLU, so what arrives
+    at x stays as it is.
+wrong: this is the plain gradient: negative ones pass, too
+    .clamp(min=0) ->
+wrong: this is the deconvnet's rule: gradients also pass where the ReLU was off
+    * (a2 > 0) ->
+    * (a1 > 0) ->
+wrong: what arrives at x is rectified as well, but no ReLU stands there: pixels keep their signs
+    w1.T @ gradient -> (w1.T @ gradient).clamp(min=0)
+wrong: the rule stands at the upper ReLU only; the lower one lets negative gradients pass
+    (w2.T @ gradient).clamp(min=0) -> (w2.T @ gradient)
+wrong: the weights lose their negative part, not the gradients: sum first, then rectify
+    (w2.T @ gradient).clamp(min=0) -> (w2.clamp(min=0).T @ gradient)
+wrong: the gradient is multiplied by the activation; the ReLU only asks whether it was on, a > 0
+    (a2 > 0) -> a2
+    (a1 > 0) -> a1
+""")
 def my_guided_backprop(x, w1, w2, w3):
     """The guided gradient (d,) of score = w3 · relu(w2 @ relu(w1 @ x)) with respect to x.
 
@@ -155,24 +154,6 @@ def my_guided_backprop(x, w1, w2, w3):
     gradient = w3.clamp(min=0) * (a2 > 0)
     gradient = (w2.T @ gradient).clamp(min=0) * (a1 > 0)
     return w1.T @ gradient
-
-
-my_guided_backprop.wrong = """
-this is the plain gradient: negative ones pass, too
-    .clamp(min=0) ->
-this is the deconvnet's rule: gradients also pass where the ReLU was off
-    * (a2 > 0) ->
-    * (a1 > 0) ->
-what arrives at x is rectified as well, but no ReLU stands there: pixels keep their signs
-    w1.T @ gradient -> (w1.T @ gradient).clamp(min=0)
-the rule stands at the upper ReLU only; the lower one lets negative gradients pass
-    (w2.T @ gradient).clamp(min=0) -> (w2.T @ gradient)
-the weights lose their negative part, not the gradients: sum first, then rectify
-    (w2.T @ gradient).clamp(min=0) -> (w2.clamp(min=0).T @ gradient)
-the gradient is multiplied by the activation; the ReLU only asks whether it was on, a > 0
-    (a2 > 0) -> a2
-    (a1 > 0) -> a1
-"""
 
 
 @my_guided_backprop.expect
@@ -196,21 +177,29 @@ def some_chains():
         yield normal(d, seed=d), normal(m, d, seed=d + 1), normal(k, m, seed=d + 2), normal(k, seed=d + 3)
 
 
-@Exercise(
-    "04.4 · Back through a convolution",
-    "●●●●○ · 20 minutes · trains: seeing a transposed convolution as painting with filters",
-    against="autograd of torch's own convolution",
-    praise="Each unit paints its filter where the filter had looked, and paint adds up.",
-    hints=(
-        "Begin with one unit, signal[k, r, c]. Forward, it saw pixels r*stride to r*stride + f - 1, with weights[k]. "
-        "Each pixel there gets the signal times its own weight.",
-        "All units paint into the same picture of zeros, and where their filters overlap the paint adds up: +=.",
-        "For one place all k at once: torch.einsum('k,kcij->cij', signal[:, r, c], weights), added to picture[:, top "
-        ": top + f, left : left + f] with top = r * stride.",
-        "Without loops and for stride 1: pad the signal by f - 1 on every side and convolve it with the filters, "
-        "flipped both ways and with k and c exchanged. Painting needs no flip.",
-    ),
-)
+@Exercise("""
+04.4 · Back through a convolution
+●●●●○ · 20 minutes · trains: seeing a transposed convolution as painting with filters
+against: autograd of torch's own convolution
+praise: Each unit paints its filter where the filter had looked, and paint adds up.
+hint: Begin with one unit, signal[k, r, c]. Forward, it saw pixels r*stride to r*stride + f - 1, with weights[k]. Each
+    pixel there gets the signal times its own weight.
+hint: All units paint into the same picture of zeros, and where their filters overlap the paint adds up: +=.
+hint: For one place all k at once: torch.einsum('k,kcij->cij', signal[:, r, c], weights), added to picture[:, top :
+    top + f, left : left + f] with top = r * stride.
+hint: Without loops and for stride 1: pad the signal by f - 1 on every side and convolve it with the filters, flipped
+    both ways and with k and c exchanged. Painting needs no flip.
+wrong: the filters are turned round: flip them only when you convolve the padded signal, not when you paint
+    c], weights) -> c], weights.flip(2, 3))
+wrong: where filters overlap, the last one wins; gradients of all paths to a pixel add up: += instead of =
+    += paint -> = paint
+wrong: neighbouring units paint 1 px apart, whatever the stride: they had looked `stride` px apart
+    r * stride, c * stride -> r, c
+wrong: each pixel is divided by how many filters saw it; a gradient is a sum, not a mean
+    picture = torch -> visits, picture = torch.zeros(size), torch
+    += paint -> += paint; visits[top : top + f, left : left + f] += 1
+    return picture -> return picture / visits.clamp(min=1)
+""")
 def my_conv_backward(signal, weights, stride, size):
     """The gradient (c, h, w) at the image, when `signal` (k, rows, cols) arrives at the output of a convolution.
 
@@ -225,20 +214,6 @@ def my_conv_backward(signal, weights, stride, size):
             paint = torch.einsum("k,kcij->cij", signal[:, r, c], weights)
             picture[:, top : top + f, left : left + f] += paint
     return picture
-
-
-my_conv_backward.wrong = """
-the filters are turned round: flip them only when you convolve the padded signal, not when you paint
-    c], weights) -> c], weights.flip(2, 3))
-where filters overlap, the last one wins; gradients of all paths to a pixel add up: += instead of =
-    += paint -> = paint
-neighbouring units paint 1 px apart, whatever the stride: they had looked `stride` px apart
-    r * stride, c * stride -> r, c
-each pixel is divided by how many filters saw it; a gradient is a sum, not a mean
-    picture = torch -> visits, picture = torch.zeros(size), torch
-    += paint -> += paint; visits[top : top + f, left : left + f] += 1
-    return picture -> return picture / visits.clamp(min=1)
-"""
 
 
 @my_conv_backward.expect

@@ -4,22 +4,33 @@ from itertools import permutations
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 from .exercise import Exercise, uniform
 
 
-@Exercise(
-    "06.1 · The pointing game",
-    "●○○○○ · 8 minutes · trains: reading a score's small print: ties, and maps that say nothing",
-    against="a loop over all pixels",
-    praise="Every hottest pixel must be inside, and a map that is the same everywhere points nowhere.",
-    hints=(
-        "The largest value of each map: heatmaps.amax(dim=(1, 2)), with keepdim=True to compare it with the map.",
-        "top = heatmaps == largest marks all hottest pixels. A hit is a map whose marked pixels all lie in the mask: "
-        "(masks | ~top) must be True everywhere.",
-        "A constant map marks every pixel. It is a miss even if the mask is the whole image: ask that amax > amin.",
-    ),
-)
+@Exercise("""
+06.1 · The pointing game
+●○○○○ · 8 minutes · trains: reading a score's small print: ties, and maps that say nothing
+against: a loop over all pixels
+praise: Every hottest pixel must be inside, and a map that is the same everywhere points nowhere.
+hint: The largest value of each map: heatmaps.amax(dim=(1, 2)), with keepdim=True to compare it with the map.
+hint: top = heatmaps == largest marks all hottest pixels. A hit is a map whose marked pixels all lie in the mask:
+    (masks | ~top) must be True everywhere.
+hint: A constant map marks every pixel. It is a miss even if the mask is the whole image: ask that amax > amin.
+wrong: argmax names one of several hottest pixels, the first; and of a constant map it names pixel 0
+    return masks.flatten(1).gather(1, heatmaps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
+wrong: you ask whether any hottest pixel lies inside; a map that points at two places must be right twice
+    (masks | ~top).all(dim=2).all(dim=1) -> (masks & top).any(dim=2).any(dim=1)
+wrong: a constant map marks every pixel, and where the mask is the whole image it passes; it must be a miss
+    inside & (largest > smallest)[:, 0, 0] -> inside
+wrong: you take the largest absolute value: a strongly negative pixel is cold, not hot
+    largest = heatmaps -> heatmaps = heatmaps.abs(); largest = heatmaps
+wrong: this compares the mean heat inside and outside; the pointing game asks for the hottest pixel alone
+    inside = (heatmaps * masks).sum(dim=(1, 2)) / masks.sum(dim=(1, 2)).clamp(min=1)
+    outside = (heatmaps * ~masks).sum(dim=(1, 2)) / (~masks).sum(dim=(1, 2)).clamp(min=1)
+    return inside > outside
+""")
 def my_pointing(heatmaps, masks):
     """Does each map's hottest pixel lie in its mask? bool (n,).
 
@@ -31,22 +42,6 @@ def my_pointing(heatmaps, masks):
     top = heatmaps == largest  # (n, h, w)
     inside = (masks | ~top).all(dim=2).all(dim=1)
     return inside & (largest > smallest)[:, 0, 0]
-
-
-my_pointing.wrong = """
-argmax names one of several hottest pixels, the first; and of a constant map it names pixel 0
-    return masks.flatten(1).gather(1, heatmaps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
-you ask whether any hottest pixel lies inside; a map that points at two places must be right twice
-    (masks | ~top).all(dim=2).all(dim=1) -> (masks & top).any(dim=2).any(dim=1)
-a constant map marks every pixel, and where the mask is the whole image it passes; it must be a miss
-    inside & (largest > smallest)[:, 0, 0] -> inside
-you take the largest absolute value: a strongly negative pixel is cold, not hot
-    largest = heatmaps -> heatmaps = heatmaps.abs(); largest = heatmaps
-this compares the mean heat inside and outside; the pointing game asks for the hottest pixel alone
-    inside = (heatmaps * masks).sum(dim=(1, 2)) / masks.sum(dim=(1, 2)).clamp(min=1)
-    outside = (heatmaps * ~masks).sum(dim=(1, 2)) / (~masks).sum(dim=(1, 2)).clamp(min=1)
-    return inside > outside
-"""
 
 
 @my_pointing.expect
@@ -72,17 +67,26 @@ def some_maps():
     yield heat, masks
 
 
-@Exercise(
-    "06.2 · How much of the heat is on the object?",
-    "●●○○○ · 10 minutes · trains: what a signed map's negative values mean to a share, and 0 / 0",
-    against="sums in numpy, one map at a time",
-    praise="Evidence against is no heat, and an empty map scores 0 instead of NaN.",
-    hints=(
-        "Negative values speak against the class. Here they count as 0: heatmaps.clamp(min=0).",
-        "Two sums over dim=(1, 2): of the heat inside the mask, and of all heat.",
-        "A map without positive heat would give 0 / 0. Divide by whole.clamp(min=1e-12): then it scores 0.",
-    ),
-)
+@Exercise("""
+06.2 · How much of the heat is on the object?
+●●○○○ · 10 minutes · trains: what a signed map's negative values mean to a share, and 0 / 0
+against: sums in numpy, one map at a time
+praise: Evidence against is no heat, and an empty map scores 0 instead of NaN.
+hint: Negative values speak against the class. Here they count as 0: heatmaps.clamp(min=0).
+hint: Two sums over dim=(1, 2): of the heat inside the mask, and of all heat.
+hint: A map without positive heat would give 0 / 0. Divide by whole.clamp(min=1e-12): then it scores 0.
+wrong: you count evidence against the class as heat; what is negative counts as 0, not by its size
+    heatmaps.clamp(min=0) -> heatmaps.abs()
+wrong: negative values stay in both sums and cancel positive ones, so the share can leave [0, 1]
+    heatmaps.clamp(min=0) -> heatmaps
+    whole.clamp(min=1e-12) -> whole.where(whole != 0, 1.0)
+wrong: each map is shifted so that its minimum is 0: that turns what speaks against the class into heat
+    heatmaps.clamp(min=0) -> heatmaps - heatmaps.amin(dim=(1, 2), keepdim=True)
+wrong: this is the heat inside per pixel of the mask; the share asks how much of all heat is inside
+    whole.clamp(min=1e-12) -> masks.sum(dim=(1, 2)).clamp(min=1)
+wrong: you count hot pixels, each as one; the share weighs each pixel by its heat
+    heatmaps.clamp(min=0) -> (heatmaps > 0).float()
+""")
 def my_mass(heatmaps, masks):
     """The share of each map's positive heat that lies in its mask: floats (n,) in [0, 1].
 
@@ -92,21 +96,6 @@ def my_mass(heatmaps, masks):
     heat = heatmaps.clamp(min=0)
     whole = heat.sum(dim=(1, 2))
     return (heat * masks).sum(dim=(1, 2)) / whole.clamp(min=1e-12)
-
-
-my_mass.wrong = """
-you count evidence against the class as heat; what is negative counts as 0, not by its size
-    heatmaps.clamp(min=0) -> heatmaps.abs()
-negative values stay in both sums and cancel positive ones, so the share can leave [0, 1]
-    heatmaps.clamp(min=0) -> heatmaps
-    whole.clamp(min=1e-12) -> whole.where(whole != 0, 1.0)
-each map is shifted so that its minimum is 0: that turns what speaks against the class into heat
-    heatmaps.clamp(min=0) -> heatmaps - heatmaps.amin(dim=(1, 2), keepdim=True)
-this is the heat inside per pixel of the mask; the share asks how much of all heat is inside
-    whole.clamp(min=1e-12) -> masks.sum(dim=(1, 2)).clamp(min=1)
-you count hot pixels, each as one; the share weighs each pixel by its heat
-    heatmaps.clamp(min=0) -> (heatmaps > 0).float()
-"""
 
 
 @my_mass.expect
@@ -129,18 +118,26 @@ def some_signed_maps():
     yield heat, uniform(6, 7, 9, seed=3) < 0.3
 
 
-@Exercise(
-    "06.3 · Spearman's rank correlation, with ties",
-    "●●●○○ · 15 minutes · trains: agreement in order alone, and what to do with equal values",
-    against="scipy.stats.spearmanr",
-    praise="Only the order counts, and equal values share the mean of their ranks.",
-    hints=(
-        "Replace each list by its ranks, then take the ordinary (Pearson) correlation of the ranks.",
-        "The rank of a value is how many are smaller. Of equal values each takes the mean of the places they fill: "
-        "below = (v[:, None] > v).sum(1), equal = (v[:, None] == v).sum(1), rank = below + (equal - 1) / 2.",
-        "Correlation of two lists: subtract their means, then (a * b).sum() / sqrt((a * a).sum() * (b * b).sum()).",
-    ),
-)
+@Exercise("""
+06.3 · Spearman's rank correlation, with ties
+●●●○○ · 15 minutes · trains: agreement in order alone, and what to do with equal values
+against: scipy.stats.spearmanr
+praise: Only the order counts, and equal values share the mean of their ranks.
+hint: Replace each list by its ranks, then take the ordinary (Pearson) correlation of the ranks.
+hint: The rank of a value is how many are smaller. Of equal values each takes the mean of the places they fill: below
+    = (v[:, None] > v).sum(1), equal = (v[:, None] == v).sum(1), rank = below + (equal - 1) / 2.
+hint: Correlation of two lists: subtract their means, then (a * b).sum() / sqrt((a * a).sum() * (b * b).sum()).
+wrong: this is Pearson's correlation of the values: the one large number decides; take the ranks first
+    a, b = ranks(a), ranks(b) ->
+wrong: one argsort says which entry comes first, not which place an entry takes; it needs a second argsort
+    (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2 -> v.argsort(stable=True).double()
+wrong: equal values get different ranks, in the order in which they stand; they share the mean of their ranks
+    (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2 -> v.argsort(stable=True).argsort().double()
+wrong: equal values all get the lowest of their ranks; they share the mean of the ranks that they fill
+    + ((v[:, None] == v).sum(1) - 1) / 2 -> + 0.0
+wrong: this counts pairs in the same order, minus pairs in the other: that is Kendall's tau
+    return ((a[:, None] - a).sign() * (b[:, None] - b).sign()).sum() / (len(a) * (len(a) - 1))
+""")
 def my_spearman(a, b):
     """The rank correlation of two lists of numbers (k,), in [-1, 1]: a number. Neither list is constant.
 
@@ -155,24 +152,8 @@ def my_spearman(a, b):
     return (a * b).sum() / ((a * a).sum() * (b * b).sum()).sqrt()
 
 
-my_spearman.wrong = """
-this is Pearson's correlation of the values: the one large number decides; take the ranks first
-    a, b = ranks(a), ranks(b) ->
-one argsort says which entry comes first, not which place an entry takes; it needs a second argsort
-    (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2 -> v.argsort(stable=True).double()
-equal values get different ranks, in the order in which they stand; they share the mean of their ranks
-    (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2 -> v.argsort(stable=True).argsort().double()
-equal values all get the lowest of their ranks; they share the mean of the ranks that they fill
-    + ((v[:, None] == v).sum(1) - 1) / 2 -> + 0.0
-this counts pairs in the same order, minus pairs in the other: that is Kendall's tau
-    return ((a[:, None] - a).sign() * (b[:, None] - b).sign()).sum() / (len(a) * (len(a) - 1))
-"""
-
-
 @my_spearman.expect
 def by_scipy(a, b):
-    from scipy.stats import spearmanr
-
     return float(spearmanr(a.double().numpy(), b.double().numpy())[0])
 
 
@@ -186,19 +167,27 @@ def some_lists():
     yield (6 * uniform(20, seed=6)).floor(), (4 * uniform(20, seed=7)).floor()
 
 
-@Exercise(
-    "06.4 · Shapley values, exactly",
-    "●●●●○ · 25 minutes · trains: one fair answer from all 2^n pictures, and what each simpler question leaves out",
-    against="the mean over all orders in which the parts can come in",
-    praise="The values sum to what all parts add together, and no order of coming in is preferred.",
-    hints=(
-        "For part i, go over all sets S without it: masks s with s & (1 << i) == 0. With it the set is s | (1 << i).",
-        "What the part adds to S is values[s | (1 << i)] - values[s].",
-        "The weight of S is |S|! (n - 1 - |S|)! / n!: in that share of all orders exactly S stands before i. |S| is "
-        "bin(s).count('1').",
-        "n is len(values).bit_length() - 1, and math.factorial gives the factorials.",
-    ),
-)
+@Exercise("""
+06.4 · Shapley values, exactly
+●●●●○ · 25 minutes · trains: one fair answer from all 2^n pictures, and what each simpler question leaves out
+against: the mean over all orders in which the parts can come in
+praise: The values sum to what all parts add together, and no order of coming in is preferred.
+hint: For part i, go over all sets S without it: masks s with s & (1 << i) == 0. With it the set is s | (1 << i).
+hint: What the part adds to S is values[s | (1 << i)] - values[s].
+hint: The weight of S is |S|! (n - 1 - |S|)! / n!: in that share of all orders exactly S stands before i. |S| is
+    bin(s).count('1').
+hint: n is len(values).bit_length() - 1, and math.factorial gives the factorials.
+wrong: this is what is lost when a part goes last; where another part stands in for it, that is nothing
+    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = size == n - 1
+wrong: this is what a part adds when it comes first, alone; what it adds to the others is left out
+    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = size == 0
+wrong: all sets count the same here (Banzhaf's value); sets of a size share the weight of that size
+    factorial(size) * factorial(n - 1 - size) / factorial(n) -> 1 / 2 ** (n - 1)
+wrong: each size of set gets the same total weight n times over: the factor 1/n is missing
+    / factorial(n) -> / factorial(n - 1)
+wrong: you go over one order of coming in, part 0 first; another order would give other values: average them
+    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = s == (1 << i) - 1
+""")
 def my_shapley(values):
     """The Shapley value of each of n parts: floats (n,).
 
@@ -216,20 +205,6 @@ def my_shapley(values):
                 weight = factorial(size) * factorial(n - 1 - size) / factorial(n)
                 found[i] += weight * (values[s | (1 << i)] - values[s])
     return found
-
-
-my_shapley.wrong = """
-this is what is lost when a part goes last; where another part stands in for it, that is nothing
-    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = size == n - 1
-this is what a part adds when it comes first, alone; what it adds to the others is left out
-    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = size == 0
-all sets count the same here (Banzhaf's value); sets of a size share the weight of that size
-    factorial(size) * factorial(n - 1 - size) / factorial(n) -> 1 / 2 ** (n - 1)
-each size of set gets the same total weight n times over: the factor 1/n is missing
-    / factorial(n) -> / factorial(n - 1)
-you go over one order of coming in, part 0 first; another order would give other values: average them
-    weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = s == (1 << i) - 1
-"""
 
 
 @my_shapley.expect

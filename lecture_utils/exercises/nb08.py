@@ -2,23 +2,36 @@
 
 import numpy as np
 import torch
+from skimage.metrics import peak_signal_noise_ratio
 
 from .exercise import Exercise, normal
 
 
-@Exercise(
-    "08.1 · The Gram matrix as a mean outer product",
-    "●○○○○ · 8 minutes · trains: what stays of a map when the places are forgotten",
-    against="the outer product at each place, averaged in numpy",
-    praise="Which channels fire together, averaged over the places, each image for itself.",
-    hints=(
-        "At each place there is one vector, one number for each channel: features[n, :, row, column]. Its outer "
-        "product with itself is a table (c, c).",
-        "Put the places in a row: flat = features.flatten(2), (n, c, h * w). Then flat @ flat.transpose(1, 2) adds up "
-        "the outer products of all places.",
-        "A mean divides by the number of places, h * w = flat.shape[2], and by nothing else.",
-    ),
-)
+@Exercise("""
+08.1 · The Gram matrix as a mean outer product
+●○○○○ · 8 minutes · trains: what stays of a map when the places are forgotten
+against: the outer product at each place, averaged in numpy
+praise: Which channels fire together, averaged over the places, each image for itself.
+hint: At each place there is one vector, one number for each channel: features[n, :, row, column]. Its outer product
+    with itself is a table (c, c).
+hint: Put the places in a row: flat = features.flatten(2), (n, c, h * w). Then flat @ flat.transpose(1, 2) adds up the
+    outer products of all places.
+hint: A mean divides by the number of places, h * w = flat.shape[2], and by nothing else.
+wrong: this is the sum over the places; of a larger image it would be larger: divide by h * w
+    / flat.shape[2] ->
+wrong: you divide by the number of all values, c * h * w; a mean over places divides by how many places there are
+    flat.shape[2] -> features[0].numel()
+wrong: each channel's mean is taken off first: this is the covariance, which forgets how strongly channels fire
+    features.flatten(2) -> features.flatten(2) - features.flatten(2).mean(dim=2, keepdim=True)
+wrong: channels are brought to length 1: cosines, which forget how strongly a channel fires
+    features.flatten(2) -> torch.nn.functional.normalize(features.flatten(2), dim=2)
+    / flat.shape[2] ->
+wrong: this compares places, (h * w, h * w), not channels: the arrangement, which texture is to forget
+    flat @ flat.transpose(1, 2) / flat.shape[2] -> flat.transpose(1, 2) @ flat / flat.shape[1]
+wrong: images and channels are put into one row, so channels of different images are compared: keep n apart
+    features.flatten(2) -> features.flatten(2).flatten(0, 1)
+    flat.transpose(1, 2) / flat.shape[2] -> flat.T / flat.shape[1]
+""")
 def my_gram(features):
     """The Gram matrices (n, c, c): the mean over all places of the outer product of the place's vector with itself.
 
@@ -26,24 +39,6 @@ def my_gram(features):
     """
     flat = features.flatten(2)  # (n, c, h * w)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
-
-
-my_gram.wrong = """
-this is the sum over the places; of a larger image it would be larger: divide by h * w
-    / flat.shape[2] ->
-you divide by the number of all values, c * h * w; a mean over places divides by how many places there are
-    flat.shape[2] -> features[0].numel()
-each channel's mean is taken off first: this is the covariance, which forgets how strongly channels fire
-    features.flatten(2) -> features.flatten(2) - features.flatten(2).mean(dim=2, keepdim=True)
-channels are brought to length 1: cosines, which forget how strongly a channel fires
-    features.flatten(2) -> torch.nn.functional.normalize(features.flatten(2), dim=2)
-    / flat.shape[2] ->
-this compares places, (h * w, h * w), not channels: the arrangement, which texture is to forget
-    flat @ flat.transpose(1, 2) / flat.shape[2] -> flat.transpose(1, 2) @ flat / flat.shape[1]
-images and channels are put into one row, so channels of different images are compared: keep n apart
-    features.flatten(2) -> features.flatten(2).flatten(0, 1)
-    flat.transpose(1, 2) / flat.shape[2] -> flat.T / flat.shape[1]
-"""
 
 
 @my_gram.expect
@@ -62,20 +57,34 @@ def some_features():
     yield normal(3, 5, 4, 6, seed=1).relu()
 
 
-@Exercise(
-    "08.2 · How well was it inverted?",
-    "●●○○○ · 12 minutes · trains: two errors that belong together: one seen by the net, one seen by us",
-    against="scikit-image's PSNR, and norms in numpy",
-    praise="Relative to what was wanted, in squares, image by image, and 20 dB for each factor of ten.",
-    hints=(
-        "The relative error divides two sums of squares, image by image: of features - wanted, and of wanted. Here "
-        "they are (n, k), so .square().sum(dim=1).",
-        "The mean squared difference of each pair of images: (images - originals).square().mean(dim=(1, 2, 3)).",
-        "PSNR = 10 * log10(peak^2 / mean squared difference), and between black and white lies 1: peak = 1. "
-        "torch.log10, not torch.log.",
-        "torch.stack([error, psnr], dim=1) puts them side by side.",
-    ),
-)
+@Exercise("""
+08.2 · How well was it inverted?
+●●○○○ · 12 minutes · trains: two errors that belong together: one seen by the net, one seen by us
+against: scikit-image's PSNR, and norms in numpy
+praise: Relative to what was wanted, in squares, image by image, and 20 dB for each factor of ten.
+hint: The relative error divides two sums of squares, image by image: of features - wanted, and of wanted. Here they
+    are (n, k), so .square().sum(dim=1).
+hint: The mean squared difference of each pair of images: (images - originals).square().mean(dim=(1, 2, 3)).
+hint: PSNR = 10 * log10(peak^2 / mean squared difference), and between black and white lies 1: peak = 1. torch.log10,
+    not torch.log.
+hint: torch.stack([error, psnr], dim=1) puts them side by side.
+wrong: your relative error divides lengths, with a root; sums of squares were asked for
+    .square().sum(dim=1) -> .norm(dim=1)
+wrong: the error is measured by the features that were found; features of 0 would then be infinitely wrong, not by 1
+    / wanted.square() -> / features.square()
+wrong: the feature error is not relative: divide by ||wanted||^2, or layers cannot be compared
+    .sum(dim=1) / wanted.square().sum(dim=1) -> .mean(dim=1)
+wrong: the factor is 20 only for a root: of the mean *squared* difference it is 10, so your dB are twice too many
+    -10 -> -20
+wrong: the logarithm is the natural one; decibels take log10
+    .log10() -> .log()
+wrong: the peak is the brightest value of each picture; it is 1, white, so that pictures can be compared
+    .log10() -> .log10() + 20 * originals.amax(dim=(1, 2, 3)).log10()
+wrong: all images share one number; each pair has its own: sum and average image by image
+    .sum(dim=1) -> .sum()
+    .mean(dim=(1, 2, 3)) -> .mean()
+    torch.stack([error, psnr], dim=1) -> torch.stack([error, psnr]).expand(len(images), 2)
+""")
 def my_inversion_report(images, originals, features, wanted):
     """How near each inversion came, (n, 2): the relative feature error, and the PSNR of the image in dB.
 
@@ -88,35 +97,12 @@ def my_inversion_report(images, originals, features, wanted):
     return torch.stack([error, psnr], dim=1)
 
 
-my_inversion_report.wrong = """
-your relative error divides lengths, with a root; sums of squares were asked for
-    .square().sum(dim=1) -> .norm(dim=1)
-the error is measured by the features that were found; features of 0 would then be infinitely wrong, not by 1
-    / wanted.square() -> / features.square()
-the feature error is not relative: divide by ||wanted||^2, or layers cannot be compared
-    .sum(dim=1) / wanted.square().sum(dim=1) -> .mean(dim=1)
-the factor is 20 only for a root: of the mean *squared* difference it is 10, so your dB are twice too many
-    -10 -> -20
-the logarithm is the natural one; decibels take log10
-    .log10() -> .log()
-the peak is the brightest value of each picture; it is 1, white, so that pictures can be compared
-    .log10() -> .log10() + 20 * originals.amax(dim=(1, 2, 3)).log10()
-all images share one number; each pair has its own: sum and average image by image
-    .sum(dim=1) -> .sum()
-    .mean(dim=(1, 2, 3)) -> .mean()
-    torch.stack([error, psnr], dim=1) -> torch.stack([error, psnr]).expand(len(images), 2)
-"""
-
-
 @my_inversion_report.expect
 def by_scikit_image(images, originals, features, wanted):
-    from skimage.metrics import peak_signal_noise_ratio
-
     rows = []
     for x, y, f, g in zip(*(t.double().numpy() for t in (images, originals, features, wanted)), strict=True):
-        rows.append(
-            [(np.linalg.norm(f - g) / np.linalg.norm(g)) ** 2, peak_signal_noise_ratio(y, x, data_range=1.0)]
-        )
+        error = (np.linalg.norm(f - g) / np.linalg.norm(g)) ** 2
+        rows.append([error, peak_signal_noise_ratio(y, x, data_range=1.0)])
     return torch.tensor(rows)
 
 
@@ -131,19 +117,31 @@ def some_inversions():
         yield found, originals, wanted + far * normal(n, k, seed=n + 3), wanted
 
 
-@Exercise(
-    "08.3 · The style loss, in shares",
-    "●●●○○ · 15 minutes · trains: a loss whose weights mean the same for every layer, net and size of picture",
-    against="einsum in numpy, in float64",
-    praise="Each layer counts by its weight, not by how strongly it happens to fire, and the style may have any size.",
-    hints=(
-        "For each layer two Gram matrices: G of the features, A of the style. flat = f.flatten(1), (c, h * w), and G "
-        "= flat @ flat.T / flat.shape[1].",
-        "Each by its own number of places: the style may be smaller or larger than the picture.",
-        "A layer's share is (G - A).square().sum() / A.square().sum(): 1 is what features of 0 would give.",
-        "Weight times share, added up over the layers; the weights need not sum to 1.",
-    ),
-)
+@Exercise("""
+08.3 · The style loss, in shares
+●●●○○ · 15 minutes · trains: a loss whose weights mean the same for every layer, net and size of picture
+against: einsum in numpy, in float64
+praise: Each layer counts by its weight, not by how strongly it happens to fire, and the style may have any size.
+hint: For each layer two Gram matrices: G of the features, A of the style. flat = f.flatten(1), (c, h * w), and G =
+    flat @ flat.T / flat.shape[1].
+hint: Each by its own number of places: the style may be smaller or larger than the picture.
+hint: A layer's share is (G - A).square().sum() / A.square().sum(): 1 is what features of 0 would give.
+hint: Weight times share, added up over the layers; the weights need not sum to 1.
+wrong: the Gram matrices are sums, so a picture of another size than the style never fits: divide by the places
+    / flat.shape[1] ->
+wrong: no shares are taken, so the layer that fires most decides alone: divide by sum A^2
+    / A.square().sum() ->
+wrong: one share is taken of all layers together; each layer has its own, or the strongest decides alone
+    loss = 0 -> loss = below = 0
+    / A.square().sum() -> ; below = below + A.square().sum()
+    return loss -> return loss / below
+wrong: the share is of sum G^2, the picture's own, which the optimiser could make large: of sum A^2
+    / A.square() -> / G.square()
+wrong: your shares are of lengths, with a root; sums of squares were asked for
+    .square().sum() -> .norm()
+wrong: this is a weighted mean; the weights are not divided by their sum: a layer can be added
+    return loss -> return loss / weights.sum()
+""")
 def my_style_loss(features, style, weights):
     """The style loss, a number: the sum over layers of weight * sum (G - A)^2 / sum A^2.
 
@@ -162,43 +160,19 @@ def my_style_loss(features, style, weights):
     return loss
 
 
-my_style_loss.wrong = """
-the Gram matrices are sums, so a picture of another size than the style never fits: divide by the places
-    / flat.shape[1] ->
-no shares are taken, so the layer that fires most decides alone: divide by sum A^2
-    / A.square().sum() ->
-one share is taken of all layers together; each layer has its own, or the strongest decides alone
-    loss = 0 -> loss = below = 0
-    / A.square().sum() -> ; below = below + A.square().sum()
-    return loss -> return loss / below
-the share is of sum G^2, the picture's own, which the optimiser could make large: of sum A^2
-    / A.square() -> / G.square()
-your shares are of lengths, with a root; sums of squares were asked for
-    .square().sum() -> .norm()
-this is a weighted mean; the weights are not divided by their sum: a layer can be added
-    return loss -> return loss / weights.sum()
-"""
-
-
 @my_style_loss.expect
 def by_einsum(features, style, weights):
     loss = 0.0
-    for maps, wanted, weight in zip(features, style, weights.double().numpy(), strict=True):
-        G, A = (
-            np.einsum("chw,dhw->cd", f, f) / (f.shape[1] * f.shape[2])
-            for f in (maps.double().numpy(), wanted.double().numpy())
-        )
+    for *pair, weight in zip(features, style, weights.double().numpy(), strict=True):
+        maps = [f.double().numpy() for f in pair]
+        G, A = (np.einsum("chw,dhw->cd", f, f) / (f.shape[1] * f.shape[2]) for f in maps)
         loss += weight * np.linalg.norm(G - A) ** 2 / np.linalg.norm(A) ** 2
     return float(loss)
 
 
 @my_style_loss.inputs
 def some_styles():
-    yield (
-        [torch.tensor([[[1.0, 2.0]], [[0.0, 1.0]]])],
-        [torch.tensor([[[2.0]], [[1.0]]])],
-        torch.tensor([1.0]),
-    )
+    yield [torch.tensor([[[1.0, 2.0]], [[0.0, 1.0]]])], [torch.tensor([[[2.0]], [[1.0]]])], torch.ones(1)
     features = [4 * normal(3, 8, 6), 0.5 * normal(5, 4, 3, seed=1), normal(8, 2, 2, seed=2)]
     style = [4 * normal(3, 5, 5, seed=9), 0.5 * normal(5, 3, 2, seed=10), normal(8, 3, 2, seed=11)]
     for weights in [1.0, 0.5], [0.25, 2.0, 1.0]:
@@ -206,22 +180,33 @@ def some_styles():
         yield *firing, torch.tensor(weights)
 
 
-@Exercise(
-    "08.4 · A dream with octaves",
-    "●●●●○ · 25 minutes · trains: carrying what was drawn from size to size, without losing the photograph",
-    against="the gradient worked out on paper, and sizes by kron in numpy",
-    praise="Only what was drawn is enlarged, so the photograph stays sharp, and large forms come first.",
-    hints=(
-        "First the sizes: photos = [photograph], then photos.insert(0, avg_pool2d(photos[0], 2)) until there are "
-        "`octaves` of them, the smallest first. torch.nn.functional.avg_pool2d takes (c, h, w).",
-        "Begin with detail = zeros like the smallest. In each octave: x = (photo + detail).clamp(0, 1), then the "
-        "steps, then detail = x - photo.",
-        "For the next octave enlarge the detail, not x: detail.repeat_interleave(2, dim=1).repeat_interleave(2, "
-        "dim=2).",
-        "A step: x = x.clone().requires_grad_(); value = x.diff(dim=2).square().sum() / 2; g = "
-        "torch.autograd.grad(value, x)[0]; x = (x + lr * g / g.abs().mean()).detach().clamp(0, 1).",
-    ),
-)
+@Exercise("""
+08.4 · A dream with octaves
+●●●●○ · 25 minutes · trains: carrying what was drawn from size to size, without losing the photograph
+against: the gradient worked out on paper, and sizes by kron in numpy
+praise: Only what was drawn is enlarged, so the photograph stays sharp, and large forms come first.
+hint: First the sizes: photos = [photograph], then photos.insert(0, avg_pool2d(photos[0], 2)) until there are
+    `octaves` of them, the smallest first. torch.nn.functional.avg_pool2d takes (c, h, w).
+hint: Begin with detail = zeros like the smallest. In each octave: x = (photo + detail).clamp(0, 1), then the steps,
+    then detail = x - photo.
+hint: For the next octave enlarge the detail, not x: detail.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2).
+hint: A step: x = x.clone().requires_grad_(); value = x.diff(dim=2).square().sum() / 2; g = torch.autograd.grad(value,
+    x)[0]; x = (x + lr * g / g.abs().mean()).detach().clamp(0, 1).
+wrong: the whole picture is enlarged, so the photograph's own fine detail is lost: enlarge only what was drawn
+    x = (photo + detail) -> x = (photo if photo is photos[0] else detail)
+    detail = x - photo -> detail = x
+wrong: each octave begins with the photograph alone, so what the smaller ones drew is lost: add the detail
+    (photo + detail) -> photo
+wrong: the detail is what the last octave alone drew: take the difference to the photograph, not to where it began
+    x = (photo + detail) -> first = x = (photo + detail)
+    detail = x - photo -> detail = x - first
+wrong: the detail is cut to [0, 1], and all that became darker is lost: a difference has a sign
+    detail = x - photo -> detail = (x - photo).clamp(0, 1)
+wrong: the gradient is taken as it is, so a flat picture hardly dreams: divide by its mean size, |g|
+    / g.abs().mean() ->
+wrong: it walks downhill, so edges fade: the layer shall see more of what it sees
+    x + lr -> x - lr
+""")
 def my_dream(photograph, octaves, steps, lr):
     """The photograph (c, h, w) after a dream, in [0, 1].
 
@@ -245,24 +230,6 @@ def my_dream(photograph, octaves, steps, lr):
             x = (x + lr * g / g.abs().mean()).detach().clamp(0, 1)
         detail = x - photo
     return x
-
-
-my_dream.wrong = """
-the whole picture is enlarged, so the photograph's own fine detail is lost: enlarge only what was drawn
-    x = (photo + detail) -> x = (photo if photo is photos[0] else detail)
-    detail = x - photo -> detail = x
-each octave begins with the photograph alone, so what the smaller ones drew is lost: add the detail
-    (photo + detail) -> photo
-the detail is what the last octave alone drew: take the difference to the photograph, not to where it began
-    x = (photo + detail) -> first = x = (photo + detail)
-    detail = x - photo -> detail = x - first
-the detail is cut to [0, 1], and all that became darker is lost: a difference has a sign
-    detail = x - photo -> detail = (x - photo).clamp(0, 1)
-the gradient is taken as it is, so a flat picture hardly dreams: divide by its mean size, |g|
-    / g.abs().mean() ->
-it walks downhill, so edges fade: the layer shall see more of what it sees
-    x + lr -> x - lr
-"""
 
 
 @my_dream.expect

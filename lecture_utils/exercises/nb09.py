@@ -4,23 +4,35 @@ import io
 
 import numpy as np
 import torch
+from PIL import Image
 
 from .exercise import Exercise, normal
 
 
-@Exercise(
-    "09.1 · The fast gradient sign method",
-    "●○○○○ · 8 minutes · trains: which loss is raised, what its sign does, and the unit of epsilon",
-    against="the gradient of the cross-entropy worked out on paper, in numpy",
-    praise="Every value spends its whole epsilon against the label, and the result is still an image.",
-    hints=(
-        "images = images.clone().requires_grad_(), logits = images.flatten(1) @ weights.T, and then one number to "
-        "differentiate: torch.nn.functional.cross_entropy(logits, labels). Its sign is the same for mean and sum.",
-        "gradient = torch.autograd.grad(loss, images)[0] says how to raise the loss of the label. Raise it: plus eps "
-        "* gradient.sign().",
-        "Last .clamp(0, 1). And .detach(), if you like: the result needs no history.",
-    ),
-)
+@Exercise("""
+09.1 · The fast gradient sign method
+●○○○○ · 8 minutes · trains: which loss is raised, what its sign does, and the unit of epsilon
+against: the gradient of the cross-entropy worked out on paper, in numpy
+praise: Every value spends its whole epsilon against the label, and the result is still an image.
+hint: images = images.clone().requires_grad_(), logits = images.flatten(1) @ weights.T, and then one number to
+    differentiate: torch.nn.functional.cross_entropy(logits, labels). Its sign is the same for mean and sum.
+hint: gradient = torch.autograd.grad(loss, images)[0] says how to raise the loss of the label. Raise it: plus eps *
+    gradient.sign().
+hint: Last .clamp(0, 1). And .detach(), if you like: the result needs no history.
+wrong: the loss of the label falls: the image gets safer, not adversarial; plus, uphill
+    + eps -> - eps
+wrong: the sign is missing: a value moves as far as its gradient says, and most of them hardly move
+    labels) -> labels, reduction="sum")
+    gradient.sign() -> gradient
+wrong: the gradient is brought to length 1: that is a step of length eps, not of eps for every value
+    gradient.sign() -> gradient / gradient.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
+wrong: the label's score falls, but no other class has to gain: use the cross-entropy, which knows them
+    gradient.sign() -> -weights[labels].view_as(images).sign()
+wrong: the result leaves [0, 1], so it is no image any more: clamp(0, 1)
+    .clamp(0, 1) ->
+wrong: eps is divided by 255 once more; it is in pixel units already, 8 / 255 for eight levels
+    eps * gradient -> eps / 255 * gradient
+""")
 def my_fgsm(images, weights, labels, eps):
     """The images, each value moved by `eps` so that the cross-entropy of the label rises, in [0, 1].
 
@@ -31,23 +43,6 @@ def my_fgsm(images, weights, labels, eps):
     loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
     (gradient,) = torch.autograd.grad(loss, images)
     return (images + eps * gradient.sign()).clamp(0, 1).detach()
-
-
-my_fgsm.wrong = """
-the loss of the label falls: the image gets safer, not adversarial; plus, uphill
-    + eps -> - eps
-the sign is missing: a value moves as far as its gradient says, and most of them hardly move
-    labels) -> labels, reduction="sum")
-    gradient.sign() -> gradient
-the gradient is brought to length 1: that is a step of length eps, not of eps for every value
-    gradient.sign() -> gradient / gradient.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
-the label's score falls, but no other class has to gain: use the cross-entropy, which knows them
-    gradient.sign() -> -weights[labels].view_as(images).sign()
-the result leaves [0, 1], so it is no image any more: clamp(0, 1)
-    .clamp(0, 1) ->
-eps is divided by 255 once more; it is in pixel units already, 8 / 255 for eight levels
-    eps * gradient -> eps / 255 * gradient
-"""
 
 
 @my_fgsm.expect
@@ -67,19 +62,31 @@ def some_linear_nets():
         yield images, weights, torch.arange(n) % k, eps
 
 
-@Exercise(
-    "09.2 · A success rate that is fair",
-    "●●○○○ · 12 minutes · trains: what may count as a success: the denominator, and a file of 8 bits",
-    against="PNG files, written and read with PIL, in numpy",
-    praise="Only what was right can be broken, and it has to stay broken in a file.",
-    hints=(
-        "The net's answer: (images.flatten(1) @ weights.T).argmax(dim=1). Ask it for the images and for the attacked "
-        "ones as they come out of a file.",
-        "A file of 8 bits keeps 256 levels: (255 * attacked).round() / 255.",
-        "before = said of images == labels. Of those, and only of those, which are not right any more? (said[before] "
-        "!= labels[before]).float().mean().",
-    ),
-)
+@Exercise("""
+09.2 · A success rate that is fair
+●●○○○ · 12 minutes · trains: what may count as a success: the denominator, and a file of 8 bits
+against: PNG files, written and read with PIL, in numpy
+praise: Only what was right can be broken, and it has to stay broken in a file.
+hint: The net's answer: (images.flatten(1) @ weights.T).argmax(dim=1). Ask it for the images and for the attacked ones
+    as they come out of a file.
+hint: A file of 8 bits keeps 256 levels: (255 * attacked).round() / 255.
+hint: before = said of images == labels. Of those, and only of those, which are not right any more? (said[before] !=
+    labels[before]).float().mean().
+wrong: what the net got wrong before any attack counts as a success: look only at images it got right
+    ~after[before] -> ~after
+wrong: you divide by all images, though those got wrong before could never count: by the right ones
+    ~after[before] -> before & ~after
+wrong: you count answers that change, also from one wrong class to another: compare with the label
+    images.flatten(1) @ weights.T).argmax(dim=1) == labels -> images.flatten(1) @ weights.T).argmax(dim=1)
+    == labels -> == before
+    ~after[before] -> ~after
+wrong: nothing is saved: some differences are finer than a level and would not survive in a file
+    (255 * attacked).round() / 255 -> attacked
+wrong: the levels are cut off, as .to(torch.uint8) does, which darkens the image: round()
+    .round() -> .to(torch.uint8)
+wrong: this is the share that stays right, the net's accuracy under attack; success is the rest
+    ~after[before] -> after[before]
+""")
 def my_success_rate(images, attacked, weights, labels):
     """How often an attack succeeds, a number from 0 to 1: of the images that the net got right, the share it gets wrong
     once the attacked image has been saved with 8 bits a value (rounded to the nearest of the levels 0 to 255) and read.
@@ -93,28 +100,8 @@ def my_success_rate(images, attacked, weights, labels):
     return (~after[before]).float().mean()
 
 
-my_success_rate.wrong = """
-what the net got wrong before any attack counts as a success: look only at images it got right
-    ~after[before] -> ~after
-you divide by all images, though those got wrong before could never count: by the right ones
-    ~after[before] -> before & ~after
-you count answers that change, also from one wrong class to another: compare with the label
-    images.flatten(1) @ weights.T).argmax(dim=1) == labels -> images.flatten(1) @ weights.T).argmax(dim=1)
-    == labels -> == before
-    ~after[before] -> ~after
-nothing is saved: some differences are finer than a level and would not survive in a file
-    (255 * attacked).round() / 255 -> attacked
-the levels are cut off, as .to(torch.uint8) does, which darkens the image: round()
-    .round() -> .to(torch.uint8)
-this is the share that stays right, the net's accuracy under attack; success is the rest
-    ~after[before] -> after[before]
-"""
-
-
 @my_success_rate.expect
 def through_files(images, attacked, weights, labels):
-    from PIL import Image
-
     w, fooled, right = weights.double().numpy(), 0, 0
     for x, y, label in zip(images.double().numpy(), attacked.double().numpy(), labels.tolist(), strict=True):
         file = io.BytesIO()
@@ -128,15 +115,10 @@ def through_files(images, attacked, weights, labels):
 
 @my_success_rate.inputs
 def some_attacks():
-    pairs = [
-        (
-            [[0.9, 0.2], [0.3, 0.6], [0.9, 0.3], [0.8, 0.1]],
-            [[0.5, 0.4], [0.3, 0.7], [0.802, 0.4013], [0.7, 0.2]],
-        ),
-        ([[0.9, 0.3], [0.7, 0.2], [0.9, 0.4], [1, 0]], [[0.8047, 0.4023], [0.7, 0.3], [0.9, 0.4], [1, 0]]),
-    ]
-    for images, attacked in pairs:
-        images, attacked = (torch.tensor(each).view(4, 1, 1, 2) for each in (images, attacked))
+    four = [[0.9, 0.2, 0.3, 0.6, 0.9, 0.3, 0.8, 0.1], [0.5, 0.4, 0.3, 0.7, 0.802, 0.4013, 0.7, 0.2]]
+    by_rounding = [[0.9, 0.3, 0.7, 0.2, 0.9, 0.4, 1, 0], [0.8047, 0.4023, 0.7, 0.3, 0.9, 0.4, 1, 0]]
+    for pair in four, by_rounding:
+        images, attacked = torch.tensor(pair).view(2, 4, 1, 1, 2)
         yield images, attacked, torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.zeros(4, dtype=torch.long)
     # 200 images of 2 x 3 px, every fourth got wrong, each moved to the nearest border or just beyond
     images, weights = normal(200, 3, 2, 3, seed=3).sigmoid(), normal(4, 18, seed=4)
@@ -148,19 +130,30 @@ def some_attacks():
     yield images, (images + way.view_as(images)).clamp(0, 1), weights, labels
 
 
-@Exercise(
-    "09.3 · Back into the ball",
-    "●●●○○ · 15 minutes · trains: two norms, two balls, and an image at the end",
-    against="one image and one value at a time in numpy",
-    praise="Inside nothing moves, outside it goes just to the edge, and the result is an image.",
-    hints=(
-        "Both balls are around the image: look at difference = perturbed - images, and add it again at the end.",
-        '"inf": each value of the difference by itself, difference.clamp(-eps, eps).',
-        '"2": one length for each image, difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt(). What is too '
-        "long is shortened, times eps / length; what is inside stays, so that factor is at most 1: .clamp(max=1).",
-        "A difference of 0 has the length 0: length.clamp(min=1e-12) before you divide. Last of all .clamp(0, 1).",
-    ),
-)
+@Exercise("""
+09.3 · Back into the ball
+●●●○○ · 15 minutes · trains: two norms, two balls, and an image at the end
+against: one image and one value at a time in numpy
+praise: Inside nothing moves, outside it goes just to the edge, and the result is an image.
+hint: Both balls are around the image: look at difference = perturbed - images, and add it again at the end.
+hint: "inf": each value of the difference by itself, difference.clamp(-eps, eps).
+hint: "2": one length for each image, difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt(). What is too long is
+    shortened, times eps / length; what is inside stays, so that factor is at most 1: .clamp(max=1).
+hint: A difference of 0 has the length 0: length.clamp(min=1e-12) before you divide. Last of all .clamp(0, 1).
+wrong: what lies inside the ball is pushed out to its edge: only shorten, never stretch
+    .clamp(max=1) ->
+wrong: for norm "2" each value is cut by itself, which is the other ball: shorten the whole difference
+    norm == "inf" -> True
+wrong: for norm "inf" the whole difference is shrunk until its largest value fits; each value is cut by itself
+    difference.clamp(-eps, eps) -> difference * eps / difference.abs().amax((1, 2, 3), keepdim=True).clamp(min=eps)
+wrong: for norm "2" the whole batch has one length; each image has its own ball
+    difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt() -> difference.norm()
+wrong: the result is not cut to [0, 1]: it is in the ball, but it is no image
+    (images + difference).clamp(0, 1) -> images + difference
+wrong: it is cut to [0, 1] before it goes into the ball; for norm "2" that changes the direction: the cut comes last
+    perturbed - images -> perturbed.clamp(0, 1) - images
+    (images + difference).clamp(0, 1) -> images + difference
+""")
 def my_projection(perturbed, images, eps, norm):
     """The perturbed images, brought back into the ball of radius `eps` around the images, then cut to [0, 1].
 
@@ -175,23 +168,6 @@ def my_projection(perturbed, images, eps, norm):
         length = difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
         difference = difference * (eps / length.clamp(min=1e-12)).clamp(max=1)
     return (images + difference).clamp(0, 1)
-
-
-my_projection.wrong = """
-what lies inside the ball is pushed out to its edge: only shorten, never stretch
-    .clamp(max=1) ->
-for norm "2" each value is cut by itself, which is the other ball: shorten the whole difference
-    norm == "inf" -> True
-for norm "inf" the whole difference is shrunk until its largest value fits; each value is cut by itself
-    difference.clamp(-eps, eps) -> difference * eps / difference.abs().amax((1, 2, 3), keepdim=True).clamp(min=eps)
-for norm "2" the whole batch has one length; each image has its own ball
-    difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt() -> difference.norm()
-the result is not cut to [0, 1]: it is in the ball, but it is no image
-    (images + difference).clamp(0, 1) -> images + difference
-it is cut to [0, 1] before it goes into the ball; for norm "2" that changes the direction: the cut comes last
-    perturbed - images -> perturbed.clamp(0, 1) - images
-    (images + difference).clamp(0, 1) -> images + difference
-"""
 
 
 @my_projection.expect
@@ -219,21 +195,35 @@ def some_balls():
     yield perturbed, images, 0.5, "2"
 
 
-@Exercise(
-    "09.4 · Straight to the nearest border",
-    "●●●●○ · 20 minutes · trains: distance to a plane, and why the second-best class need not be the nearest",
-    against="the shortest solution of each border's equation, by least squares in numpy",
-    praise="The shortest way to any border, measured in pixels and not in scores.",
-    hints=(
-        "c is the class of the largest score. The border to another class k is where the two scores are equal: "
-        "(weights[k] - weights[c]) @ (x + r) + bias[k] - bias[c] = 0.",
-        "With w = weights[k] - weights[c] and f = the score of k minus that of c (below 0), the shortest r with f + w "
-        "@ r = 0 goes along w: r = -f / (w @ w) * w.",
-        "Its length is |f| / ||w||. Take the k where *that* is smallest; a class with a steep w may be near though "
-        "its score is low.",
-        "Leave k = c out: there f and w are 0, and 0 / 0 is NaN.",
-    ),
-)
+@Exercise("""
+09.4 · Straight to the nearest border
+●●●●○ · 20 minutes · trains: distance to a plane, and why the second-best class need not be the nearest
+against: the shortest solution of each border's equation, by least squares in numpy
+praise: The shortest way to any border, measured in pixels and not in scores.
+hint: c is the class of the largest score. The border to another class k is where the two scores are equal:
+    (weights[k] - weights[c]) @ (x + r) + bias[k] - bias[c] = 0.
+hint: With w = weights[k] - weights[c] and f = the score of k minus that of c (below 0), the shortest r with f + w @ r
+    = 0 goes along w: r = -f / (w @ w) * w.
+hint: Its length is |f| / ||w||. Take the k where *that* is smallest; a class with a steep w may be near though its
+    score is low.
+hint: Leave k = c out: there f and w are 0, and 0 / 0 is NaN.
+wrong: you go to the class with the second-best score; another one's border may be nearer in pixels
+    range(len(scores)) -> scores.topk(2).indices.tolist()
+wrong: |f| / ||w|| is the distance; along w, which is not of length 1, divide by ||w||^2
+    best = r -> best, length = r, w.norm()
+    return best -> return length * best
+wrong: you go away from the border: the score of k has to gain on that of c
+    return best -> return -best
+wrong: you follow the slope of k alone; c falls as well: the border's slope is weights[k] - weights[c]
+    weights[k] - weights[c] -> weights[k]
+wrong: this is the place on the border, x + r; the way to it was asked for
+    return best -> return x + best
+wrong: every value moves equally far, by the sign: the shortest way in the other norm, not Euclidean
+    -f / (w @ w) * w -> -f / w.abs().sum() * w.sign()
+    r.norm() < best.norm() -> r.abs().max() < best.abs().max()
+wrong: the border of c with nothing is taken, where its score is 0; a border has another class behind it
+    weights[k] - weights[c], scores[k] - scores[c] -> weights[c], scores[c]
+""")
 def my_way_to_the_border(x, weights, bias):
     """The shortest way r (d,) after which the net's class is no longer ahead: x + r lies on the nearest border.
 
@@ -252,26 +242,6 @@ def my_way_to_the_border(x, weights, bias):
     return best
 
 
-my_way_to_the_border.wrong = """
-you go to the class with the second-best score; another one's border may be nearer in pixels
-    range(len(scores)) -> scores.topk(2).indices.tolist()
-|f| / ||w|| is the distance; along w, which is not of length 1, divide by ||w||^2
-    best = r -> best, length = r, w.norm()
-    return best -> return length * best
-you go away from the border: the score of k has to gain on that of c
-    return best -> return -best
-you follow the slope of k alone; c falls as well: the border's slope is weights[k] - weights[c]
-    weights[k] - weights[c] -> weights[k]
-this is the place on the border, x + r; the way to it was asked for
-    return best -> return x + best
-every value moves equally far, by the sign: the shortest way in the other norm, not Euclidean
-    -f / (w @ w) * w -> -f / w.abs().sum() * w.sign()
-    r.norm() < best.norm() -> r.abs().max() < best.abs().max()
-the border of c with nothing is taken, where its score is 0; a border has another class behind it
-    weights[k] - weights[c], scores[k] - scores[c] -> weights[c], scores[c]
-"""
-
-
 @my_way_to_the_border.expect
 def by_least_squares(x, weights, bias):
     image, w, b = x.double().numpy(), weights.double().numpy(), bias.double().numpy()
@@ -279,9 +249,8 @@ def by_least_squares(x, weights, bias):
     ways = []
     for k in set(range(len(b))) - {int(first)}:
         plane, missing = (w[k] - w[first])[None], -((w[k] - w[first]) @ image + b[k] - b[first])
-        ways.append(
-            np.linalg.lstsq(plane, np.array([missing]), rcond=None)[0]
-        )  # of all solutions the shortest
+        shortest, *_ = np.linalg.lstsq(plane, np.array([missing]), rcond=None)
+        ways.append(shortest)
     return torch.from_numpy(min(ways, key=np.linalg.norm))
 
 

@@ -8,21 +8,34 @@ import torch
 from .exercise import Exercise, normal, uniform
 
 
-@Exercise(
-    "10.1 · How probable is this image?",
-    "●○○○○ · 10 minutes · trains: a softmax for every value, a sum of logs, and what is counted in bits per dimension",
-    against="the probabilities multiplied with each other, in numbers of 50 digits",
-    praise="Logs add up over every value of the image; the bits are shared among them.",
-    hints=(
-        "The levels are axis 1: logits.log_softmax(dim=1) has the log-probability of every level, everywhere. Not "
-        "softmax and then log: where the net is sure and wrong the probability becomes 0 on the way.",
-        "Of these, the level that is there: .gather(1, pixels[:, None]) gives (n, 1, c, h, w).",
-        "An image is the product of its values' probabilities, so add up the logs of each image: "
-        ".flatten(1).sum(dim=1).",
-        "One bit is log(2) = 0.6931 nats, and a dimension is one value: bits = -nats / (c * h * w * 0.6931). "
-        "torch.stack([nats, bits], dim=1) puts them side by side.",
-    ),
-)
+@Exercise("""
+10.1 · How probable is this image?
+●○○○○ · 10 minutes · trains: a softmax for every value, a sum of logs, and what is counted in bits per dimension
+against: the probabilities multiplied with each other, in numbers of 50 digits
+praise: Logs add up over every value of the image; the bits are shared among them.
+hint: The levels are axis 1: logits.log_softmax(dim=1) has the log-probability of every level, everywhere. Not softmax
+    and then log: where the net is sure and wrong the probability becomes 0 on the way.
+hint: Of these, the level that is there: .gather(1, pixels[:, None]) gives (n, 1, c, h, w).
+hint: An image is the product of its values' probabilities, so add up the logs of each image: .flatten(1).sum(dim=1).
+hint: One bit is log(2) = 0.6931 nats, and a dimension is one value: bits = -nats / (c * h * w * 0.6931).
+    torch.stack([nats, bits], dim=1) puts them side by side.
+wrong: the first column is a mean over the values; the image is all of them at once: add up
+    [nats, bits] -> [nats / dimensions, bits]
+wrong: the second column is in nats; a bit is log(2) nats, so divide by 0.6931
+    / torch.log(torch.tensor(2.0)) ->
+wrong: you multiply by log(2); more bits are needed than nats, since a bit is the smaller unit
+    / torch.log -> * torch.log
+wrong: your bits are for a place, h * w of them; each colour is a dimension: c * h * w
+    pixels[0].numel() -> pixels[0, 0].numel()
+wrong: the sign of the nats is turned: a log-probability is at most 0; what a coder needs is minus that
+    [nats, bits] -> [-nats, bits]
+wrong: the logits are added up as they are; a level is probable only beside the other levels: log_softmax(dim=1)
+    .log_softmax(dim=1).gather -> .gather
+wrong: the whole batch has one number; each image has its own: sum over its own values
+    logs.flatten(1).sum(dim=1) -> logs.flatten(1).sum(dim=1).mean().expand(len(logs))
+wrong: a floor under the probability, such as + 1e-8, hides how wrong the net is where it is sure: log_softmax
+    logits.log_softmax(dim=1).gather(1, pixels[:, None]) -> (logits.softmax(1).gather(1, pixels[:, None]) + 1e-8).log()
+""")
 def my_likelihood(logits, pixels):
     """The log-likelihood of each image in nats, and its bits per dimension: (n, 2).
 
@@ -35,26 +48,6 @@ def my_likelihood(logits, pixels):
     dimensions = pixels[0].numel()
     bits = -nats / dimensions / torch.log(torch.tensor(2.0))
     return torch.stack([nats, bits], dim=1)
-
-
-my_likelihood.wrong = """
-the first column is a mean over the values; the image is all of them at once: add up
-    [nats, bits] -> [nats / dimensions, bits]
-the second column is in nats; a bit is log(2) nats, so divide by 0.6931
-    / torch.log(torch.tensor(2.0)) ->
-you multiply by log(2); more bits are needed than nats, since a bit is the smaller unit
-    / torch.log -> * torch.log
-your bits are for a place, h * w of them; each colour is a dimension: c * h * w
-    pixels[0].numel() -> pixels[0, 0].numel()
-the sign of the nats is turned: a log-probability is at most 0; what a coder needs is minus that
-    [nats, bits] -> [-nats, bits]
-the logits are added up as they are; a level is probable only beside the other levels: log_softmax(dim=1)
-    .log_softmax(dim=1).gather -> .gather
-the whole batch has one number; each image has its own: sum over its own values
-    logs.flatten(1).sum(dim=1) -> logs.flatten(1).sum(dim=1).mean().expand(len(logs))
-a floor under the probability, such as + 1e-8, hides how wrong the net is where it is sure: log_softmax
-    logits.log_softmax(dim=1).gather(1, pixels[:, None]) -> (logits.softmax(1).gather(1, pixels[:, None]) + 1e-8).log()
-"""
 
 
 @my_likelihood.expect
@@ -80,19 +73,31 @@ def some_predictions():
         yield sure * normal(n, levels, c, h, w, seed=n + 1), pixels
 
 
-@Exercise(
-    "10.2 · Draw the next pixel",
-    "●●○○○ · 12 minutes · trains: a draw from a distribution by one uniform number, and what temperature divides",
-    against="pieces of that length laid end to end, one after another in Python",
-    praise="A level is drawn as often as it is probable, and a lower temperature makes the probable ones more so.",
-    hints=(
-        "Temperature divides the logits, before the softmax: p = (logits / temperature).softmax(dim=1).",
-        "Lay the levels' probabilities end to end from 0 to 1, in the order of the levels. The drawn level is the one "
-        "whose piece u falls on. The pieces end at p.cumsum(dim=1).",
-        "The level's number is the number of pieces that end at or before u: (p.cumsum(dim=1) <= u[:, "
-        "None]).sum(dim=1).",
-    ),
-)
+@Exercise("""
+10.2 · Draw the next pixel
+●●○○○ · 12 minutes · trains: a draw from a distribution by one uniform number, and what temperature divides
+against: pieces of that length laid end to end, one after another in Python
+praise: A level is drawn as often as it is probable, and a lower temperature makes the probable ones more so.
+hint: Temperature divides the logits, before the softmax: p = (logits / temperature).softmax(dim=1).
+hint: Lay the levels' probabilities end to end from 0 to 1, in the order of the levels. The drawn level is the one
+    whose piece u falls on. The pieces end at p.cumsum(dim=1).
+hint: The level's number is the number of pieces that end at or before u: (p.cumsum(dim=1) <= u[:, None]).sum(dim=1).
+wrong: the temperature is multiplied; a low one has to make the net more decided: divide by it
+    logits / temperature -> logits * temperature
+wrong: the temperature does nothing here: divided after the softmax it cancels; divide the logits
+    (logits / temperature).softmax(dim=1) -> logits.softmax(dim=1)
+wrong: this is the most probable level, whatever u is; that is no draw: every image would be the same
+    return logits.argmax(dim=1)
+wrong: this is the last level whose piece ends before u; u falls on the one after it
+    .sum(dim=1) -> .sum(dim=1).sub(1).clamp(min=0)
+wrong: the pieces are laid from 1 downwards, with 1 - u; level 0 comes first: p.cumsum(dim=1) against u
+    <= u[:, None] -> <= 1 - u[:, None]
+wrong: the levels are taken in the order of their probability; they keep their own order, level 0 first
+    p, order = (logits / temperature).softmax(dim=1).sort(dim=1, descending=True)
+    return order.gather(1, (p.cumsum(dim=1) <= u[:, None]).sum(dim=1, keepdim=True))[:, 0]
+wrong: u is stretched to the number of levels, so all are drawn equally often: the net has no say
+    return (u * logits.shape[1]).long()
+""")
 def my_draw(logits, u, temperature):
     """The level that is drawn for each pixel, LongTensor (n,), by inverting the cumulative distribution.
 
@@ -102,25 +107,6 @@ def my_draw(logits, u, temperature):
     """
     p = (logits / temperature).softmax(dim=1)
     return (p.cumsum(dim=1) <= u[:, None]).sum(dim=1)
-
-
-my_draw.wrong = """
-the temperature is multiplied; a low one has to make the net more decided: divide by it
-    logits / temperature -> logits * temperature
-the temperature does nothing here: divided after the softmax it cancels; divide the logits
-    (logits / temperature).softmax(dim=1) -> logits.softmax(dim=1)
-this is the most probable level, whatever u is; that is no draw: every image would be the same
-    return logits.argmax(dim=1)
-this is the last level whose piece ends before u; u falls on the one after it
-    .sum(dim=1) -> .sum(dim=1).sub(1).clamp(min=0)
-the pieces are laid from 1 downwards, with 1 - u; level 0 comes first: p.cumsum(dim=1) against u
-    <= u[:, None] -> <= 1 - u[:, None]
-the levels are taken in the order of their probability; they keep their own order, level 0 first
-    p, order = (logits / temperature).softmax(dim=1).sort(dim=1, descending=True)
-    return order.gather(1, (p.cumsum(dim=1) <= u[:, None]).sum(dim=1, keepdim=True))[:, 0]
-u is stretched to the number of levels, so all are drawn equally often: the net has no say
-    return (u * logits.shape[1]).long()
-"""
 
 
 @my_draw.expect
@@ -149,22 +135,37 @@ def some_draws():
         yield logits[far], u[far], temperature
 
 
-@Exercise(
-    "10.3 · No look ahead",
-    "●●●○○ · 15 minutes · trains: the order of the values of an image, and the one place where types A and B differ",
-    against="the order of all values, counted one by one in numpy",
-    praise="Each value hears of those before it, and of no other.",
-    hints=(
-        "Start from a mask of ones in the shape of the weights. The centre is at rows // 2, columns // 2. Gone are "
-        "all rows below it, and in its own row all columns to the right: 0.",
-        "The centre is where the colours count. Which colour does a channel have? With n channels in k blocks: "
-        "torch.arange(n) // (n // k).",
-        "At the centre an output hears of an input whose colour comes earlier. In type B also of its own colour, "
-        "which in later layers holds only what the first, of type A, let in.",
-        "allowed = of_input < of_output[:, None] for type A, <= for type B: (out, in), as the weights have it. It "
-        "goes into mask[:, :, row, column].",
-    ),
-)
+@Exercise("""
+10.3 · No look ahead
+●●●○○ · 15 minutes · trains: the order of the values of an image, and the one place where types A and B differ
+against: the order of all values, counted one by one in numpy
+praise: Each value hears of those before it, and of no other.
+hint: Start from a mask of ones in the shape of the weights. The centre is at rows // 2, columns // 2. Gone are all
+    rows below it, and in its own row all columns to the right: 0.
+hint: The centre is where the colours count. Which colour does a channel have? With n channels in k blocks:
+    torch.arange(n) // (n // k).
+hint: At the centre an output hears of an input whose colour comes earlier. In type B also of its own colour, which in
+    later layers holds only what the first, of type A, let in.
+hint: allowed = of_input < of_output[:, None] for type A, <= for type B: (out, in), as the weights have it. It goes
+    into mask[:, :, row, column].
+wrong: A and B have changed places: A, for the first layer, is the one that hides the value itself
+    kind == "A" -> kind == "B"
+wrong: at the centre the colours have no order: A hides them all, B shows all; earlier ones are known, later ones not
+    allowed.to(weights.dtype) -> float(kind == "B")
+wrong: input and output are mixed up at the centre: weights are (out, in), and the input must be earlier
+    of_input < of_output -> of_input > of_output
+    of_input <= of_output -> of_input >= of_output
+wrong: the colours take turns, channel by channel; here each colour has a block of channels
+    // (outputs // colours) -> % colours
+    // (inputs // colours) -> % colours
+wrong: the rows below are closed, but in its own row the value hears of what comes to the right of it: that is later
+    mask[:, :, row, column + 1 :] = 0 ->
+wrong: everything to the right is closed, in the rows above too; what stands there is already known
+    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, :, column + 1 :] = 0
+wrong: the kernel is turned round, as a true convolution has it; torch does not flip: its first row lies above
+    mask[:, :, row + 1 :] = 0 -> mask[:, :, :row] = 0
+    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, row, :column] = 0
+""")
 def my_masked_weights(weights, kind, colours):
     """The weights of a convolution with 0 wherever a value would hear of itself or of a later one.
 
@@ -182,27 +183,6 @@ def my_masked_weights(weights, kind, colours):
     allowed = of_input < of_output[:, None] if kind == "A" else of_input <= of_output[:, None]  # (out, in)
     mask[:, :, row, column] = allowed.to(weights.dtype)
     return weights * mask
-
-
-my_masked_weights.wrong = """
-A and B have changed places: A, for the first layer, is the one that hides the value itself
-    kind == "A" -> kind == "B"
-at the centre the colours have no order: A hides them all, B shows all; earlier ones are known, later ones not
-    allowed.to(weights.dtype) -> float(kind == "B")
-input and output are mixed up at the centre: weights are (out, in), and the input must be earlier
-    of_input < of_output -> of_input > of_output
-    of_input <= of_output -> of_input >= of_output
-the colours take turns, channel by channel; here each colour has a block of channels
-    // (outputs // colours) -> % colours
-    // (inputs // colours) -> % colours
-the rows below are closed, but in its own row the value hears of what comes to the right of it: that is later
-    mask[:, :, row, column + 1 :] = 0 ->
-everything to the right is closed, in the rows above too; what stands there is already known
-    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, :, column + 1 :] = 0
-the kernel is turned round, as a true convolution has it; torch does not flip: its first row lies above
-    mask[:, :, row + 1 :] = 0 -> mask[:, :, :row] = 0
-    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, row, :column] = 0
-"""
 
 
 @my_masked_weights.expect
@@ -228,22 +208,42 @@ def some_kernels():
     yield normal(4, 4, 3, 3, seed=4), "A", 1
 
 
-@Exercise(
-    "10.4 · What can it see?",
-    "●●●●○ · 20 minutes · trains: how masks add up over layers, and how pixels that came before can stay unseen",
-    against="the gradient of such a stack with respect to its input",
-    praise="Layer by layer back to the image, and what no path leads to is the blind spot.",
-    hints=(
-        "Go backwards. At the top one place is marked. For each layer, the last one first: which places below feed "
-        "the places that are marked now?",
-        "Entry [i, j] of a mask of (rows, columns) looks at the place i - rows // 2 further down and j - columns // 2 "
-        "further right: negative is up and left.",
-        "Three loops: for mask in reversed(masks), for r, c in seen.nonzero().tolist(), for i, j in "
-        "mask.nonzero().tolist(). Mark the new places in a new map; the old one counts no more.",
-        "A place outside of the map does not exist, in any layer: beyond the border are zeros, and no path leads "
-        "through them. Leave it out at once.",
-    ),
-)
+@Exercise("""
+10.4 · What can it see?
+●●●●○ · 20 minutes · trains: how masks add up over layers, and how pixels that came before can stay unseen
+against: the gradient of such a stack with respect to its input
+praise: Layer by layer back to the image, and what no path leads to is the blind spot.
+hint: Go backwards. At the top one place is marked. For each layer, the last one first: which places below feed the
+    places that are marked now?
+hint: Entry [i, j] of a mask of (rows, columns) looks at the place i - rows // 2 further down and j - columns // 2
+    further right: negative is up and left.
+hint: Three loops: for mask in reversed(masks), for r, c in seen.nonzero().tolist(), for i, j in
+    mask.nonzero().tolist(). Mark the new places in a new map; the old one counts no more.
+hint: A place outside of the map does not exist, in any layer: beyond the border are zeros, and no path leads through
+    them. Leave it out at once.
+wrong: this is all that comes before it within reach; but no path leads from some of it to the unit: follow the paths
+    up, aside = (sum(mask.shape[axis] // 2 for mask in masks) for axis in (0, 1))
+    y, x = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
+    earlier = (y < row) | ((y == row) & (x < column))
+    return earlier & (y >= row - up) & ((x - column).abs() <= aside)
+wrong: this is what the unit reaches, below and to the right; asked is what reaches it: turn the way round
+    reversed(masks) -> masks
+    r + i - mask.shape[0] // 2, c + j - mask.shape[1] // 2 -> r - i + mask.shape[0] // 2, c - j + mask.shape[1] // 2
+wrong: what was marked stays marked, though no weight carries it on: the unit sees itself, which type A forbids
+    below = torch.zeros_like(seen) -> below = seen
+wrong: paths wrap round the border, to the other side of the picture; beyond the border are zeros
+    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
+    below[y, x] -> below[y % size[0], x % size[1]]
+wrong: only one layer is asked, the last; what it looks at has looked at something itself: go on to the image
+    reversed(masks) -> masks[-1:]
+wrong: paths lead through places outside of the picture and back; in every layer there are only zeros out there
+    torch.zeros(size, -> torch.zeros(size[0] + 40, size[1] + 40,
+    seen[row, column] -> seen[row + 20, column + 20]
+    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
+    return seen -> return seen[20 : size[0] + 20, 20 : size[1] + 20]
+wrong: the first layer is asked first, as if it were the top; going backwards, the last one comes first
+    reversed(masks) -> masks
+""")
 def my_view(masks, row, column, size):
     """Which pixels reach the unit at (row, column) of the last layer: a map of True and False, (h, w).
 
@@ -262,32 +262,6 @@ def my_view(masks, row, column, size):
                     below[y, x] = True
         seen = below
     return seen
-
-
-my_view.wrong = """
-this is all that comes before it within reach; but no path leads from some of it to the unit: follow the paths
-    up, aside = (sum(mask.shape[axis] // 2 for mask in masks) for axis in (0, 1))
-    y, x = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
-    earlier = (y < row) | ((y == row) & (x < column))
-    return earlier & (y >= row - up) & ((x - column).abs() <= aside)
-this is what the unit reaches, below and to the right; asked is what reaches it: turn the way round
-    reversed(masks) -> masks
-    r + i - mask.shape[0] // 2, c + j - mask.shape[1] // 2 -> r - i + mask.shape[0] // 2, c - j + mask.shape[1] // 2
-what was marked stays marked, though no weight carries it on: the unit sees itself, which type A forbids
-    below = torch.zeros_like(seen) -> below = seen
-paths wrap round the border, to the other side of the picture; beyond the border are zeros
-    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
-    below[y, x] -> below[y % size[0], x % size[1]]
-only one layer is asked, the last; what it looks at has looked at something itself: go on to the image
-    reversed(masks) -> masks[-1:]
-paths lead through places outside of the picture and back; in every layer there are only zeros out there
-    torch.zeros(size, -> torch.zeros(size[0] + 40, size[1] + 40,
-    seen[row, column] -> seen[row + 20, column + 20]
-    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
-    return seen -> return seen[20 : size[0] + 20, 20 : size[1] + 20]
-the first layer is asked first, as if it were the top; going backwards, the last one comes first
-    reversed(masks) -> masks
-"""
 
 
 @my_view.expect

@@ -4,23 +4,38 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import torch
+from scipy.special import logsumexp
+from scipy.stats import logistic
 
 from .exercise import Exercise, normal
 
 
-@Exercise(
-    "11.1 · What a code costs",
-    "●○○○○ · 10 minutes · trains: the KL divergence of two Gaussians, and what an encoder's second output stands for",
-    against="the integral of q log(q / p), added up on a fine grid",
-    praise="A code that is the prior costs nothing; being sure costs, and being far away does.",
-    hints=(
-        "The second output is the *logarithm* of the *variance*: variance = log_variance.exp().",
-        "For one latent number: KL = (variance + mean^2 - 1 - log_variance) / 2. Try it: mean 0 and log_variance 0 "
-        "give 0.",
-        "The latent numbers are independent, so an image's cost is the sum over them, dim=1. Not the mean: the "
-        "likelihood beside it is a sum, too.",
-    ),
-)
+@Exercise("""
+11.1 · What a code costs
+●○○○○ · 10 minutes · trains: the KL divergence of two Gaussians, and what an encoder's second output stands for
+against: the integral of q log(q / p), added up on a fine grid
+praise: A code that is the prior costs nothing; being sure costs, and being far away does.
+hint: The second output is the *logarithm* of the *variance*: variance = log_variance.exp().
+hint: For one latent number: KL = (variance + mean^2 - 1 - log_variance) / 2. Try it: mean 0 and log_variance 0 give
+    0.
+hint: The latent numbers are independent, so an image's cost is the sum over them, dim=1. Not the mean: the likelihood
+    beside it is a sum, too.
+wrong: the second output is taken for the logarithm of the *standard deviation*; it is the variance's
+    log_variance. -> (2 * log_variance).
+    - log_variance -> - 2 * log_variance
+wrong: the half is missing: both terms of a Gaussian's logarithm have one
+    0.5 * ->
+wrong: this is a mean over the latent numbers; each of them costs, so add them up, as the likelihood is
+    .sum(dim=1) -> .mean(dim=1)
+wrong: the sign is turned: this is what the bound gains, -KL; a KL divergence is never below 0
+    0.5 -> -0.5
+wrong: this is KL(p || q), the other way round: the mean over the *code* is asked, q log(q / p)
+    return 0.5 * ((1 + mean.square()) / log_variance.exp() - 1 + log_variance).sum(dim=1)
+wrong: only the means cost something here; a code that is surer than the prior costs as well
+    return 0.5 * mean.square().sum(dim=1)
+wrong: the whole batch has one number, its mean; each image has its own cost
+    .sum(dim=1) -> .sum(dim=1).mean().expand(len(mean))
+""")
 def my_kl(mean, log_variance):
     """The KL divergence from each image's code to the prior, KL(q || p), in nats: (n,).
 
@@ -28,25 +43,6 @@ def my_kl(mean, log_variance):
     mean: (n, latent). log_variance: (n, latent), the natural logarithm of the variance.
     """
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
-
-
-my_kl.wrong = """
-the second output is taken for the logarithm of the *standard deviation*; it is the variance's
-    log_variance. -> (2 * log_variance).
-    - log_variance -> - 2 * log_variance
-the half is missing: both terms of a Gaussian's logarithm have one
-    0.5 * ->
-this is a mean over the latent numbers; each of them costs, so add them up, as the likelihood is
-    .sum(dim=1) -> .mean(dim=1)
-the sign is turned: this is what the bound gains, -KL; a KL divergence is never below 0
-    0.5 -> -0.5
-this is KL(p || q), the other way round: the mean over the *code* is asked, q log(q / p)
-    return 0.5 * ((1 + mean.square()) / log_variance.exp() - 1 + log_variance).sum(dim=1)
-only the means cost something here; a code that is surer than the prior costs as well
-    return 0.5 * mean.square().sum(dim=1)
-the whole batch has one number, its mean; each image has its own cost
-    .sum(dim=1) -> .sum(dim=1).mean().expand(len(mean))
-"""
 
 
 @my_kl.expect
@@ -66,23 +62,37 @@ def some_codes():
     yield normal(6, 8), 2 * normal(6, 8, seed=1) - 1
 
 
-@Exercise(
-    "11.2 · The gradient through a draw",
-    "●●○○○ · 12 minutes · trains: what reparametrisation makes of a draw: a sum and a product, through which a "
-    "gradient goes",
-    against="finite differences: both outputs moved a little, with the same noise",
-    praise="The noise stays what it is; the mean shifts the code, the variance stretches it.",
-    hints=(
-        "A draw is not differentiable, but z = mean + deviation * noise is, and noise does not depend on the net. "
-        "deviation = (0.5 * log_variance).exp().",
-        "The score of each z: -0.5 * (x - z @ weights.T).square().sum(dim=-1), (draws, n). Take its mean over the "
-        "draws, dim=0.",
-        "Clone both outputs and .requires_grad_(). Images do not meet each other, so the sum over images is one "
-        "number whose gradient has each image's own: torch.autograd.grad(score.sum(), (mean, log_variance)).",
-        "torch.stack([to_mean, to_log_variance], dim=1) puts them side by side. By hand: the gradient to z is (x - z "
-        "@ weights.T) @ weights; to log_variance it is that times 0.5 * deviation * noise.",
-    ),
-)
+@Exercise("""
+11.2 · The gradient through a draw
+●●○○○ · 12 minutes · trains: what reparametrisation makes of a draw: a sum and a product, through which a gradient goes
+against: finite differences: both outputs moved a little, with the same noise
+praise: The noise stays what it is; the mean shifts the code, the variance stretches it.
+hint: A draw is not differentiable, but z = mean + deviation * noise is, and noise does not depend on the net.
+    deviation = (0.5 * log_variance).exp().
+hint: The score of each z: -0.5 * (x - z @ weights.T).square().sum(dim=-1), (draws, n). Take its mean over the draws,
+    dim=0.
+hint: Clone both outputs and .requires_grad_(). Images do not meet each other, so the sum over images is one number
+    whose gradient has each image's own: torch.autograd.grad(score.sum(), (mean, log_variance)).
+hint: torch.stack([to_mean, to_log_variance], dim=1) puts them side by side. By hand: the gradient to z is (x - z @
+    weights.T) @ weights; to log_variance it is that times 0.5 * deviation * noise.
+wrong: the variance takes the place of the standard deviation: z = mean + (log_variance / 2).exp() * noise
+    (0.5 * log_variance).exp() -> log_variance.exp()
+wrong: the second row is to the standard deviation; log_variance moves it by half of itself: times 0.5 * deviation
+    z = mean + (0.5 * log_variance).exp() -> deviation = (0.5 * log_variance).exp(); z = mean + deviation
+    score.sum(), (mean, log_variance) -> score.sum(), (mean, deviation)
+wrong: no gradient reaches log_variance: the stretched noise was drawn as one number; keep deviation * noise apart
+    (0.5 * log_variance).exp() * noise -> ((0.5 * log_variance).exp() * noise).detach() + 0 * log_variance
+wrong: this is the gradient at the mean of the code, without noise: a plain autoencoder's
+    * noise -> * 0 * noise
+wrong: the draws are added up; the score is their mean, whatever their number
+    .mean(dim=0) -> .sum(dim=0)
+wrong: this is the gradient of the loss, downhill; the score itself was asked, which has the other sign
+    -0.5 -> 0.5
+wrong: this is the score times the gradient of log q, the estimate that needs no decoder's gradient; its noise is larger
+    deviation = (0.5 * log_variance).exp()
+    score = -0.5 * (x - (mean + deviation * noise) @ weights.T).square().sum(dim=-1, keepdim=True)
+    return torch.stack([score * noise / deviation, score * 0.5 * (noise.square() - 1)], dim=2).mean(dim=0)
+""")
 def my_gradient(mean, log_variance, noise, weights, x):
     """How each image's score changes with the encoder's two outputs: (n, 2, latent), first mean, then log_variance.
 
@@ -94,27 +104,6 @@ def my_gradient(mean, log_variance, noise, weights, x):
     z = mean + (0.5 * log_variance).exp() * noise  # (draws, n, latent)
     score = -0.5 * (x - z @ weights.T).square().sum(dim=-1).mean(dim=0)  # (n,)
     return torch.stack(torch.autograd.grad(score.sum(), (mean, log_variance)), dim=1)
-
-
-my_gradient.wrong = """
-the variance takes the place of the standard deviation: z = mean + (log_variance / 2).exp() * noise
-    (0.5 * log_variance).exp() -> log_variance.exp()
-the second row is to the standard deviation; log_variance moves it by half of itself: times 0.5 * deviation
-    z = mean + (0.5 * log_variance).exp() -> deviation = (0.5 * log_variance).exp(); z = mean + deviation
-    score.sum(), (mean, log_variance) -> score.sum(), (mean, deviation)
-no gradient reaches log_variance: the stretched noise was drawn as one number; keep deviation * noise apart
-    (0.5 * log_variance).exp() * noise -> ((0.5 * log_variance).exp() * noise).detach() + 0 * log_variance
-this is the gradient at the mean of the code, without noise: a plain autoencoder's
-    * noise -> * 0 * noise
-the draws are added up; the score is their mean, whatever their number
-    .mean(dim=0) -> .sum(dim=0)
-this is the gradient of the loss, downhill; the score itself was asked, which has the other sign
-    -0.5 -> 0.5
-this is the score times the gradient of log q, the estimate that needs no decoder's gradient; its noise is larger
-    deviation = (0.5 * log_variance).exp()
-    score = -0.5 * (x - (mean + deviation * noise) @ weights.T).square().sum(dim=-1, keepdim=True)
-    return torch.stack([score * noise / deviation, score * 0.5 * (noise.square() - 1)], dim=2).mean(dim=0)
-"""
 
 
 @my_gradient.expect
@@ -146,23 +135,44 @@ def some_encoders():
     yield mean, log_variance, noise, normal(6, 4, seed=3), 2 * normal(5, 6, seed=4)
 
 
-@Exercise(
-    "11.3 · A bell over levels",
-    "●●●○○ · 15 minutes · trains: a probability of levels made of a density: what a level gathers, the ends, and a "
-    "log that stays finite",
-    against="scipy's logistic density, added up over each level",
-    praise="The levels' probabilities add up to 1, and no level is impossible.",
-    hints=(
-        "Level k gathers what lies between k - 1/2 and k + 1/2: sigmoid(upper) - sigmoid(lower), where upper = (k + "
-        "0.5 - mean) / scale and lower = (k - 0.5 - mean) / scale.",
-        "The ends are open: level 0 gathers all below 1/2, sigmoid(upper), and the last one all above its lower edge, "
-        "1 - sigmoid(lower) = sigmoid(-lower). torch.where(pixels == 0, ..., ...).",
-        "Far from the mean both sigmoids are 0, or both 1, and the log of their difference is minus infinity. But "
-        "sigmoid(a) - sigmoid(b) = sigmoid(a) * sigmoid(-b) * (1 - exp(b - a)): multiply it out.",
-        "In logs, with a - b = 1 / scale: logsigmoid(upper) + logsigmoid(-lower) + log1p(-exp(-1 / scale)). At the "
-        "ends only one of the first two remains. torch.nn.functional.logsigmoid.",
-    ),
-)
+@Exercise("""
+11.3 · A bell over levels
+●●●○○ · 15 minutes · trains: a probability of levels made of a density: what a level gathers, the ends, and a log that \
+stays finite
+against: scipy's logistic density, added up over each level
+praise: The levels' probabilities add up to 1, and no level is impossible.
+hint: Level k gathers what lies between k - 1/2 and k + 1/2: sigmoid(upper) - sigmoid(lower), where upper = (k + 0.5 -
+    mean) / scale and lower = (k - 0.5 - mean) / scale.
+hint: The ends are open: level 0 gathers all below 1/2, sigmoid(upper), and the last one all above its lower edge, 1 -
+    sigmoid(lower) = sigmoid(-lower). torch.where(pixels == 0, ..., ...).
+hint: Far from the mean both sigmoids are 0, or both 1, and the log of their difference is minus infinity. But
+    sigmoid(a) - sigmoid(b) = sigmoid(a) * sigmoid(-b) * (1 - exp(b - a)): multiply it out.
+hint: In logs, with a - b = 1 / scale: logsigmoid(upper) + logsigmoid(-lower) + log1p(-exp(-1 / scale)). At the ends
+    only one of the first two remains. torch.nn.functional.logsigmoid.
+wrong: the ends are treated like the rest; level 0 gathers all below it, the last one all above it
+    torch.where(pixels == 0, below, torch.where(pixels == levels - 1, above, between)) -> between
+wrong: this is the density at the level, which may exceed 1; a probability gathers a whole step of it
+    away, logsigmoid = (pixels - mean) / log_scale.exp(), torch.nn.functional.logsigmoid
+    return logsigmoid(away) + logsigmoid(-away) - log_scale
+wrong: a level gathers from itself to the next one; rounding gathers half a step on either side
+    pixels + 0.5 -> pixels + 1
+    pixels - 0.5 -> pixels
+wrong: softplus makes log_scale positive as well, but it is another scale; a logarithm is undone by exp
+    log_scale.exp() -> torch.nn.functional.softplus(log_scale)
+wrong: far from the mean the sigmoids' difference is 0, and your floor stands in for it: work in logs from the start
+    below = torch.sigmoid((pixels + 0.5 - mean) / log_scale.exp()).masked_fill(pixels == levels - 1, 1.0)
+    under = torch.sigmoid((pixels - 0.5 - mean) / log_scale.exp()).masked_fill(pixels == 0, 0.0)
+    return (below - under).clamp(min=1e-12).log()
+wrong: what falls beyond the ends is thrown away and the rest divided by its sum; it belongs to the two end levels
+    logsigmoid, scale = torch.nn.functional.logsigmoid, log_scale.exp()
+    own = logsigmoid((pixels + 0.5 - mean) / scale) + logsigmoid(-(pixels - 0.5 - mean) / scale)
+    total = logsigmoid((levels - 0.5 - mean) / scale) + logsigmoid((0.5 + mean) / scale)
+    return own - total + torch.log1p(-torch.exp(-1 / scale)) - torch.log1p(-torch.exp(-levels / scale))
+wrong: the bell is a Gaussian one, with thinner tails; here the distribution function is a sigmoid
+    bell = torch.distributions.Normal(mean, log_scale.exp())
+    below = bell.cdf(pixels + 0.5).masked_fill(pixels == levels - 1, 1.0)
+    return (below - bell.cdf(pixels - 0.5).masked_fill(pixels == 0, 0.0)).clamp(min=1e-12).log()
+""")
 def my_log_levels(pixels, mean, log_scale, levels):
     """The log-probability of each pixel's level in nats, in the shape of `pixels`; finite for every level.
 
@@ -177,38 +187,8 @@ def my_log_levels(pixels, mean, log_scale, levels):
     return torch.where(pixels == 0, below, torch.where(pixels == levels - 1, above, between))
 
 
-my_log_levels.wrong = """
-the ends are treated like the rest; level 0 gathers all below it, the last one all above it
-    torch.where(pixels == 0, below, torch.where(pixels == levels - 1, above, between)) -> between
-this is the density at the level, which may exceed 1; a probability gathers a whole step of it
-    away, logsigmoid = (pixels - mean) / log_scale.exp(), torch.nn.functional.logsigmoid
-    return logsigmoid(away) + logsigmoid(-away) - log_scale
-a level gathers from itself to the next one; rounding gathers half a step on either side
-    pixels + 0.5 -> pixels + 1
-    pixels - 0.5 -> pixels
-softplus makes log_scale positive as well, but it is another scale; a logarithm is undone by exp
-    log_scale.exp() -> torch.nn.functional.softplus(log_scale)
-far from the mean the sigmoids' difference is 0, and your floor stands in for it: work in logs from the start
-    below = torch.sigmoid((pixels + 0.5 - mean) / log_scale.exp()).masked_fill(pixels == levels - 1, 1.0)
-    under = torch.sigmoid((pixels - 0.5 - mean) / log_scale.exp()).masked_fill(pixels == 0, 0.0)
-    return (below - under).clamp(min=1e-12).log()
-what falls beyond the ends is thrown away and the rest divided by its sum; it belongs to the two end levels
-    logsigmoid, scale = torch.nn.functional.logsigmoid, log_scale.exp()
-    own = logsigmoid((pixels + 0.5 - mean) / scale) + logsigmoid(-(pixels - 0.5 - mean) / scale)
-    total = logsigmoid((levels - 0.5 - mean) / scale) + logsigmoid((0.5 + mean) / scale)
-    return own - total + torch.log1p(-torch.exp(-1 / scale)) - torch.log1p(-torch.exp(-levels / scale))
-the bell is a Gaussian one, with thinner tails; here the distribution function is a sigmoid
-    bell = torch.distributions.Normal(mean, log_scale.exp())
-    below = bell.cdf(pixels + 0.5).masked_fill(pixels == levels - 1, 1.0)
-    return (below - bell.cdf(pixels - 0.5).masked_fill(pixels == 0, 0.0)).clamp(min=1e-12).log()
-"""
-
-
 @my_log_levels.expect
 def added_up_by_scipy(pixels, mean, log_scale, levels):
-    from scipy.special import logsumexp
-    from scipy.stats import logistic
-
     k, m, s = (each.double().numpy() for each in (pixels, mean, log_scale.double().exp()))
     nodes, shares = np.polynomial.legendre.leggauss(60)  # of [-1, 1]; a level is half as wide
     inside = logistic.logpdf(k[..., None] + nodes / 2, m[..., None], s[..., None])
@@ -233,22 +213,38 @@ def some_pixels():
     yield alike([150, 254, 255], 5.0, 1.5, 256)
 
 
-@Exercise(
-    "11.4 · A tighter bound",
-    "●●●●○ · 20 minutes · trains: the log of a mean beside the mean of logs, and sums of numbers that no float can "
-    "hold",
-    against="the weights themselves, added up in numbers of 50 digits",
-    praise="k = 1 is the ELBO, a larger k comes nearer to log p(x), and nothing vanishes on the way.",
-    hints=(
-        "A draw's weight is p(x, z) / q(z): how probable the pair is beside how often z is drawn. Its logarithm is a "
-        "difference: log_joint - log_code.",
-        "Cut the draws into groups of k: .view(n, -1, k). A group's estimate of p(x) is the *mean* of its weights; "
-        "the bound is the logarithm of that.",
-        "exp(-1000) is 0 in any float. torch.logsumexp(w, dim=2) takes the largest out first; a mean instead of a sum "
-        "is log(k) less: - torch.log(torch.tensor(float(k))).",
-        "Every group gives one value of the bound. Their mean, over dim=1, is the answer: outside of the logarithm.",
-    ),
-)
+@Exercise("""
+11.4 · A tighter bound
+●●●●○ · 20 minutes · trains: the log of a mean beside the mean of logs, and sums of numbers that no float can hold
+against: the weights themselves, added up in numbers of 50 digits
+praise: k = 1 is the ELBO, a larger k comes nearer to log p(x), and nothing vanishes on the way.
+hint: A draw's weight is p(x, z) / q(z): how probable the pair is beside how often z is drawn. Its logarithm is a
+    difference: log_joint - log_code.
+hint: Cut the draws into groups of k: .view(n, -1, k). A group's estimate of p(x) is the *mean* of its weights; the
+    bound is the logarithm of that.
+hint: exp(-1000) is 0 in any float. torch.logsumexp(w, dim=2) takes the largest out first; a mean instead of a sum is
+    log(k) less: - torch.log(torch.tensor(float(k))).
+hint: Every group gives one value of the bound. Their mean, over dim=1, is the answer: outside of the logarithm.
+wrong: this is the ELBO whatever k is: the mean of the logs; within a group the mean comes first, then log
+    return (log_joint - log_code).mean(dim=1)
+wrong: the weights of a group are added up; their mean is asked, log(k) less, or the bound grows with k for nothing
+    - torch.log(torch.tensor(float(k))) ->
+wrong: all draws make one group here; each k of them give one bound, whose mean comes last, outside the log
+    w = -> k = log_joint.shape[1]; w =
+wrong: the best draw of a group stands for its mean; it is at most log(k) too high, but it is no bound
+    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.amax(dim=2)
+wrong: log q is left out: z was drawn from q, not evenly, so each draw counts 1 / q(z)
+    log_joint - log_code -> log_joint
+wrong: p and q are averaged apart and then divided; a weight is the ratio at *one* z
+    p, q = (each.view(len(each), -1, k).logsumexp(dim=2) for each in (log_joint, log_code))
+    return (p - q).mean(dim=1)
+wrong: a group is every so-manieth draw; the first k draws are the first group: view(n, -1, k)
+    -1, k) -> k, -1)
+    dim=2 -> dim=1
+wrong: exp of the log-weights is 0 or infinite in a float, and your limit stands in for it: take the largest out first
+    (log_joint - log_code) -> (log_joint - log_code).exp().clamp(1e-30, 1e30)
+    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.mean(dim=2).log()
+""")
 def my_bound(log_joint, log_code, k):
     """The importance-weighted bound L_k of each image, in nats: (n,), an estimate of a number at most log p(x).
 
@@ -258,29 +254,6 @@ def my_bound(log_joint, log_code, k):
     """
     w = (log_joint - log_code).view(len(log_joint), -1, k)  # (n, groups, k)
     return (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))).mean(dim=1)
-
-
-my_bound.wrong = """
-this is the ELBO whatever k is: the mean of the logs; within a group the mean comes first, then log
-    return (log_joint - log_code).mean(dim=1)
-the weights of a group are added up; their mean is asked, log(k) less, or the bound grows with k for nothing
-    - torch.log(torch.tensor(float(k))) ->
-all draws make one group here; each k of them give one bound, whose mean comes last, outside the log
-    w = -> k = log_joint.shape[1]; w =
-the best draw of a group stands for its mean; it is at most log(k) too high, but it is no bound
-    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.amax(dim=2)
-log q is left out: z was drawn from q, not evenly, so each draw counts 1 / q(z)
-    log_joint - log_code -> log_joint
-p and q are averaged apart and then divided; a weight is the ratio at *one* z
-    p, q = (each.view(len(each), -1, k).logsumexp(dim=2) for each in (log_joint, log_code))
-    return (p - q).mean(dim=1)
-a group is every so-manieth draw; the first k draws are the first group: view(n, -1, k)
-    -1, k) -> k, -1)
-    dim=2 -> dim=1
-exp of the log-weights is 0 or infinite in a float, and your limit stands in for it: take the largest out first
-    (log_joint - log_code) -> (log_joint - log_code).exp().clamp(1e-30, 1e30)
-    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.mean(dim=2).log()
-"""
 
 
 @my_bound.expect
