@@ -215,14 +215,17 @@ def _check_values(images, range01, name):
     return images.clamp(0, 1)
 
 
-def check_targets(targets, n, classes, name="targets"):
+def check_targets(targets, n, classes=None, name="targets"):
     """The target classes as a LongTensor (n,).
 
     targets: an int (the same class for all n images) or an integer tensor (n,); each in 0 .. classes - 1.
+    classes: how many there are; None, when it is not known yet.
     name: what the caller calls this argument, for the message.
     Errors: ValueError.
     """
     wanted = f"an int or an integer tensor of shape ({n},)"
+    known = "classes from 0" if classes is None else f"classes 0 .. {classes - 1}"
+    classes = 2**31 if classes is None else classes
     if isinstance(targets, torch.Tensor):
         if targets.layout != torch.strided or targets.is_meta:
             raise ValueError(f"{name}: expected {wanted}, got a sparse or a meta tensor")
@@ -240,10 +243,10 @@ def check_targets(targets, n, classes, name="targets"):
             hint = ": use classes.index(name)" if isinstance(targets, str) else ""
             raise ValueError(f"{name}: expected {wanted}, got {_short(targets)}{hint}") from None
         if not 0 <= number < classes:  # before a tensor is made of it: it may not fit into one
-            raise ValueError(f"{name}: expected classes 0 .. {classes - 1}, got {_short(number)}")
+            raise ValueError(f"{name}: expected {known}, got {_short(number)}")
         targets = torch.full((n,), number, dtype=torch.long)
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
-        raise ValueError(f"{name}: expected classes 0 .. {classes - 1}, got {wrong}")
+        raise ValueError(f"{name}: expected {known}, got {wrong}")
     return targets

@@ -154,13 +154,15 @@ def leaf_of(net, images):
 def in_batches(function, *tensors, size=64):
     """torch.cat of function(*batches): so many rows of all tensors at a time, so that any number fits in the memory.
 
-    tensors: each (n, ...). function: from batches (k, ...) to a tensor (k, ...). The result is on the device of the
-    first tensor.
+    tensors: each (n, ...). function: from batches (k, ...) to a tensor (k, ...), or to a tuple of such tensors: then
+    the result is a tuple as well. It is on the device of the first tensor.
     """
-    found = [
-        function(*some).to(tensors[0].device) for some in zip(*(t.split(size) for t in tensors), strict=True)
-    ]
-    return torch.cat(found)
+    found = [function(*some) for some in zip(*(t.split(size) for t in tensors), strict=True)]
+    if isinstance(found[0], torch.Tensor):
+        return torch.cat([each.to(tensors[0].device) for each in found])
+    return tuple(
+        torch.cat([each.to(tensors[0].device) for each in parts]) for parts in zip(*found, strict=True)
+    )
 
 
 def logits_of(net, images):
@@ -174,17 +176,18 @@ def logits_of(net, images):
         logits = net(images.clone())  # a net may begin with an operation in place, which a leaf refuses
     except RuntimeError as error:
         raise unfitting(error, images) from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(images):
+    check_no_draws(state)
+    return check_logits(logits, len(images))
+
+
+def check_logits(logits, n=None):
+    """A net's output as scores before softmax, (n, classes). Errors: ValueError for anything else."""
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or n not in (None, len(logits)):
         what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise ValueError(f"net: expected logits of shape ({len(images)}, classes), got {what}")
+        raise ValueError(f"net: expected logits of shape ({'n' if n is None else n}, classes), got {what}")
     if logits.shape[1] < 2:
         raise ValueError(
             "net: expected logits of two classes at least, got one output s: return torch.cat([0 * s, s], 1)"
-        )
-    if not torch.equal(state, torch.get_rng_state()):
-        raise ValueError(
-            "net: it draws random numbers in evaluation mode, so no result can be repeated; is there a dropout without "
-            "training=self.training?"
         )
     found = logits.detach()
     if found.amin() >= 0 and (found.sum(1) - 1).abs().amax() < 1e-3:
@@ -192,6 +195,15 @@ def logits_of(net, images):
             "net: expected logits, got rows of numbers that add up to 1, as a softmax gives them: leave out the softmax"
         )
     return logits
+
+
+def check_no_draws(state):
+    """Refuse a net whose pass has moved torch's random state away from `state`. Errors: ValueError."""
+    if not torch.equal(state, torch.get_rng_state()):
+        raise ValueError(
+            "net: it draws random numbers in evaluation mode, so no result can be repeated; is there a dropout without "
+            "training=self.training?"
+        )
 
 
 def unfitting(error, images):

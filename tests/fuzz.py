@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lecture_utils import synthesis
 from tests.fuzz_values import METHODS, SKIP, Tiny, instances, values
 from tests.test_hooks import photograph, same
 
@@ -243,10 +244,20 @@ def public(module):
     return found
 
 
+def parameters_of(function):
+    """{name: parameter}; for the further options of `stylize` and `texture` those of StyleOptions."""
+    found = dict(inspect.signature(function).parameters)
+    if found.get("options") and found["options"].kind is inspect.Parameter.VAR_KEYWORD:
+        del found["options"]
+        more = inspect.signature(synthesis.StyleOptions).parameters.items()
+        found |= {name: each.replace(default=None) for name, each in more}
+    return found
+
+
 def kinds_and_values(module, name, function, table):
     """{argument: (kind, value)} of a valid call. Errors: LookupError for an argument that the table does not know."""
     given = {}
-    for argument, parameter in inspect.signature(function).parameters.items():
+    for argument, parameter in parameters_of(function).items():
         keys = (f"{module}.{name}.{argument}", f"{module}.{argument}", argument)
         key = next((key for key in keys if key in table), None)
         if key is not None:
@@ -359,7 +370,7 @@ def calls(module, seed, count):
         name = draws.choice(names)
         function = functions[name]
         kinds = kinds_and_values(module, name, function, table)
-        parameters, spoilt = inspect.signature(function).parameters, {}
+        parameters, spoilt = parameters_of(function), {}
         for argument in draws.sample(sorted(kinds), min(len(kinds), draws.choice((1, 1, 1, 2)))):
             found = spoil(draws, *kinds[argument], parameters[argument].default)
             if found and found[1] == "module":  # the layer itself instead of its name

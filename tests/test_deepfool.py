@@ -1,7 +1,5 @@
 """DeepFool: the nearest border of a linear net in closed form, the box, and what it promises and refuses."""
 
-from importlib import import_module
-
 import pytest
 import torch
 from torch import nn
@@ -12,19 +10,14 @@ from tests.attack_nets import (
     Poisoned,
     Stops,
     linear,
-    refuses_bad_images,
-    refuses_what_has_no_gradient,
     said,
 )
 from tests.attribution_nets import (
-    Raised,
-    failing,
     random_images,
     random_net,
     toy,
     toy_images,
     unchanged,
-    used,
 )
 
 # --- by hand ---
@@ -97,7 +90,7 @@ def test_the_class_changes_and_hardly_more_than_needed(name):
 
 
 def test_its_way_is_shorter_than_that_of_the_gradient_sign():
-    from lecture_utils.synthesis.gradient_sign import fgsm
+    from lecture_utils.synthesis.pgd import fgsm
 
     net, (images, _) = random_net("gap"), random_images("gap")
     labels = said(net, images)
@@ -107,15 +100,6 @@ def test_its_way_is_shorter_than_that_of_the_gradient_sign():
         if (said(net, signed) != labels).all():
             break
     assert (found < 0.7 * (signed - images).flatten(1).norm(dim=1)).all()
-
-
-def test_an_image_does_not_depend_on_the_others_and_many_go_in_batches(monkeypatch):
-    net, images = toy(), toy_images(3)
-    together = deepfool(net, images)
-    alone = torch.cat([deepfool(net, image[None]) for image in images])
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
-    monkeypatch.setattr(import_module("lecture_utils.synthesis.deepfool"), "BATCH", 2)
-    torch.testing.assert_close(deepfool(net, images), together, rtol=0, atol=1e-12)
 
 
 # --- what it promises ---
@@ -130,28 +114,6 @@ def test_a_net_that_is_flat_shows_no_way_and_the_image_stays():
     assert torch.equal(deepfool(Flat(), image, steps=3), image)
 
 
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_it_works_wherever_it_is_called(context, dtype):
-    net, images = toy("gap", dtype), toy_images(2, dtype)
-    expected = deepfool(net, images, steps=3)
-    with context():
-        found = deepfool(net, images * 1, steps=3)
-    assert torch.equal(found, expected) and found.dtype == dtype and not found.requires_grad
-
-
-def test_nothing_is_left_on_the_net_or_the_images():
-    net, images = used(toy()), toy_images().requires_grad_()
-    before = images.detach().clone()
-    with unchanged(net):
-        deepfool(net, images, steps=2)
-    assert torch.equal(images, before) and images.grad is None
-    for when in ("forward", "backward"):
-        net = used(failing(when))
-        with unchanged(net), pytest.raises(Raised):
-            deepfool(net, images)
-
-
 def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
     one = deepfool(toy(), toy_images(), steps=1)
     # a step takes two passes, and one goes before the first
@@ -162,29 +124,3 @@ def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
 
 
 # --- what it refuses ---
-
-
-def test_it_refuses_what_is_no_image():
-    refuses_bad_images(lambda images: deepfool(toy(), images))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"steps": 0}, "steps: expected a whole number of at least 1, got 0"),
-        ({"overshoot": -0.1}, "overshoot: expected a number of at least 0, got -0.1"),
-        ({"candidates": 1}, "candidates: expected a whole number of at least 2, got 1"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(options, message):
-    with unchanged(net := toy()), pytest.raises(ValueError, match=message):
-        deepfool(net, toy_images(), **options)
-
-
-def test_a_net_of_one_class_is_refused():
-    with pytest.raises(ValueError, match="net: expected logits of two classes at least"):
-        deepfool(toy(classes=1), toy_images())
-
-
-def test_a_net_that_cannot_be_followed_back_is_refused():
-    refuses_what_has_no_gradient(lambda net: deepfool(net, toy_images()))

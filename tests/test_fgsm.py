@@ -9,18 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.synthesis.gradient_sign import fgsm
-from tests.attack_nets import Linear, Poisoned, linear, refuses_bad_images, refuses_what_has_no_gradient
+from lecture_utils.synthesis.pgd import fgsm
+from tests.attack_nets import Linear, Poisoned, linear
 from tests.attribution_nets import (
-    Raised,
-    failing,
     for_captum,
     random_images,
     random_net,
     toy,
     toy_images,
     unchanged,
-    used,
 )
 
 with warnings.catch_warnings():
@@ -94,82 +91,12 @@ def test_the_result_is_an_image_inside_the_ball(eps, dtype):
     assert (found - images).abs().max() <= eps + 1e-6
 
 
-def test_an_image_does_not_depend_on_the_others_and_many_go_in_batches(monkeypatch):
-    net, images, labels = toy(), toy_images(5), torch.tensor([0, 1, 2, 0, 1])
-    together = fgsm(net, images, labels, EPS)
-    alone = torch.cat(
-        [fgsm(net, image[None], int(label), EPS) for image, label in zip(images, labels, strict=True)]
-    )
-    assert torch.equal(together, alone)
-    monkeypatch.setattr("lecture_utils.synthesis.attack.BATCH", 2)
-    assert torch.equal(fgsm(net, images, labels, EPS), together)
-
-
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
-def test_it_works_wherever_it_is_called(context):
-    net, images, expected = toy(), toy_images(), fgsm(toy(), toy_images(), 1, EPS)
-    with context():
-        found = fgsm(net, images * 1, torch.tensor([1, 1]), EPS)
-    assert torch.equal(found, expected) and not found.requires_grad
-
-
-def test_nothing_is_left_on_the_net_or_the_images():
-    net, images = used(toy()), toy_images().requires_grad_()
-    before = images.detach().clone()
-    with unchanged(net):
-        fgsm(net, images, 1, EPS)
-    assert torch.equal(images, before) and images.grad is None
-    for when in ("forward", "backward"):
-        net = used(failing(when))
-        with unchanged(net), pytest.raises(Raised):
-            fgsm(net, images, 1, EPS)
-
-
 def test_where_the_gradient_is_no_number_the_image_stays_and_a_sentence_says_so(capsys):
     assert torch.equal(fgsm(Poisoned(1), toy_images(), 1, EPS), toy_images())
     assert "NaN or infinity in the gradient of 2 of 2 images" in capsys.readouterr().out
 
 
 # --- what it refuses ---
-
-
-def test_it_refuses_what_is_no_image():
-    refuses_bad_images(lambda images: fgsm(toy(), images, 1, EPS))
-
-
-@pytest.mark.parametrize(
-    ("eps", "message"),
-    [
-        (8, r"eps: expected a number from 0 to 1 in pixel units.*got 8: did you mean 8/255"),
-        (-0.1, r"eps: .*got -0.1: write 8/255"),
-        (1.5, r"mean 1.5/255"),
-        (float("nan"), "got nan"),
-        ("8/255", "got '8/255'"),
-        (True, "got True"),
-        (None, "got None"),
-    ],
-)
-def test_an_epsilon_that_cannot_be_meant_is_refused(eps, message):
-    with pytest.raises(ValueError, match=message):
-        fgsm(toy(), toy_images(), 1, eps)
-
-
-@pytest.mark.parametrize(
-    ("labels", "target", "message"),
-    [
-        (3, None, r"labels: expected classes 0 .. 2, got 3"),
-        (torch.tensor([0, -1]), None, r"labels: expected classes 0 .. 2, got -1"),
-        (torch.tensor([0, 1, 2]), None, r"labels: .*shape \(2,\), got shape \(3,\)"),
-        ("dog", None, r"labels: .*use classes.index\(name\)"),
-        (torch.tensor([0.0, 1.0]), None, "labels: .*float32"),
-        (0, 7, r"target: expected classes 0 .. 2, got 7"),
-        (1, 1, "target: expected another class than the label, got 1 for image 0"),
-        (torch.tensor([0, 2]), torch.tensor([1, 2]), "target: .*got 2 for image 1"),
-    ],
-)
-def test_labels_and_targets_that_cannot_be_meant_are_refused(labels, target, message):
-    with unchanged(net := toy()), pytest.raises(ValueError, match=message):
-        fgsm(net, toy_images(), labels, EPS, target)
 
 
 def test_a_net_that_gives_no_logits_or_takes_other_sizes_is_refused():
@@ -185,7 +112,3 @@ def test_the_benchmark_says_what_it_needs(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "captum.robust", None)
     assert list(import_module("bench_adversarial").rows(quick=True)) == []
     assert "the attacks are compared with captum: pip install captum" in capsys.readouterr().err
-
-
-def test_a_net_that_cannot_be_followed_back_is_refused():
-    refuses_what_has_no_gradient(lambda net: fgsm(net, toy_images(), 1, EPS))

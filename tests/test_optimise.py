@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.checks import check_count, check_number
 from lecture_utils.features import extract
 from lecture_utils.hooks import frozen
 from lecture_utils.synthesis.feature_extractor import OUTPUT, reading
@@ -17,7 +16,6 @@ from tests.attribution_nets import (
     toy,
     toy_images,
     unchanged,
-    used,
 )
 
 START = torch.zeros(2, 3, 4, 4)
@@ -104,17 +102,6 @@ def test_other_errors_pass_through():
 
 
 # --- the net ---
-
-
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
-def test_frozen_leaves_everything_as_it_was(context):
-    net = used(toy())
-    with unchanged(net), context(), frozen(net):
-        assert not any(module.training for module in net.modules())
-        assert not any(p.requires_grad for p in net.parameters()) and torch.is_grad_enabled()
-        torch.rand(3)
-    with unchanged(net), pytest.raises(Raised), frozen(net):
-        raise Raised
 
 
 def test_value_and_gradient_by_hand():
@@ -222,7 +209,7 @@ def test_convolutions_can_be_read_where_the_head_does_not_fit():
         assert read(torch.rand(1, 3, 24, 40))["relu2"].shape == (1, 6, 12, 20)
     with (
         reading(net, ["fc"]) as read,
-        pytest.raises(ValueError, match=r"cannot take images \(1, 3, 24, 40\)"),
+        pytest.raises(ValueError, match="images: the net cannot take 24 x 40 px"),
     ):
         read(torch.rand(1, 3, 24, 40))
 
@@ -250,17 +237,3 @@ def test_reading_refuses_and_leaves_no_hook():
 
     with reading(Skips(), ["unused"]) as read, pytest.raises(ValueError, match="'unused' did not run"):
         read(torch.rand(1, 3, 4, 4))
-
-
-@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3", None])
-def test_counts_and_numbers(wrong):
-    with pytest.raises(ValueError, match="steps: expected a whole number of at least 1"):
-        check_count(wrong, "steps")
-    assert check_count(0, "steps", least=0) == 0
-    if wrong not in (0, 1.5) or wrong is True:
-        with pytest.raises(ValueError, match="lr: expected a number"):
-            check_number(wrong, "lr")
-    with pytest.raises(ValueError, match="above 0"):
-        check_number(0, "lr", above=True)
-    with pytest.raises(ValueError, match="at most 1"):
-        check_number(1.5, "rate", most=1)

@@ -6,16 +6,13 @@ import pytest
 import torch
 
 from lecture_utils.synthesis.small_steps import small_steps
-from tests.attack_nets import Linear, Poisoned, Stops, refuses_bad_images, refuses_what_has_no_gradient, said
+from tests.attack_nets import Linear, Poisoned, Stops, said
 from tests.attribution_nets import (
-    Raised,
-    failing,
     random_images,
     random_net,
     toy,
     toy_images,
     unchanged,
-    used,
 )
 
 
@@ -90,29 +87,6 @@ def test_the_step_has_a_length_whatever_the_gradient():
     assert math.isclose(float(far.norm()), 0.05)
 
 
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_it_works_wherever_it_is_called(context):
-    net, images = toy(), toy_images()
-    target = torch.tensor([0, 1])
-    expected = small_steps(net, images, target, steps=3)
-    with context():
-        found = small_steps(net, images * 1, target * 1, steps=3)
-    assert torch.equal(found.images, expected.images) and not found.images.requires_grad
-    assert found.trace.shape == (4, 2, 2) and not found.trace.requires_grad
-
-
-def test_nothing_is_left_on_the_net_or_the_images():
-    net, images = used(toy()), toy_images().requires_grad_()
-    before = images.detach().clone()
-    with unchanged(net):
-        small_steps(net, images, 0, steps=2)
-    assert torch.equal(images, before) and images.grad is None
-    for when in ("forward", "backward"):
-        net = used(failing(when))
-        with unchanged(net), pytest.raises(Raised):
-            small_steps(net, images, 0)
-
-
 def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
     one = small_steps(toy(), toy_images(), 0, steps=1, size=0.01)
     # a pass a step, and one before the first
@@ -123,29 +97,3 @@ def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
     found = small_steps(Poisoned(4), toy_images(), 0, size=0.01)  # in the third step's pass
     assert found.stopped == "diverged" and torch.equal(found.images, one.images)
     assert found.steps.tolist() == [1, 1] and found.trace.shape == (2, 2, 2)
-
-
-def test_it_refuses_what_is_no_image():
-    refuses_bad_images(lambda images: small_steps(toy(), images, 0))
-
-
-@pytest.mark.parametrize(
-    ("target", "options", "message"),
-    [
-        (2, {}, "target: expected another class than the net's answer, got 2 for image 0"),
-        (torch.tensor([0, 2]), {}, "target: .*got 2 for image 1, whose net's answer it is"),
-        (3, {}, r"target: expected classes 0 .. 2, got 3"),
-        (torch.tensor([0, 1, 2]), {}, r"target: .*got shape \(3,\)"),
-        (0, {"size": 0}, "size: expected a number above 0, got 0"),
-        (0, {"steps": 0}, "steps: expected a whole number of at least 1, got 0"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(target, options, message):
-    net = toy()
-    assert said(net, toy_images()).tolist() == [2, 2]
-    with unchanged(net), pytest.raises(ValueError, match=message):
-        small_steps(net, toy_images(), target, **options)
-
-
-def test_a_net_that_cannot_be_followed_back_is_refused():
-    refuses_what_has_no_gradient(lambda net: small_steps(net, toy_images(), 0))

@@ -6,10 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from lecture_utils.features import extract
-from lecture_utils.synthesis.ascent import noisy
-from lecture_utils.synthesis.sizes import octave_shapes, resized, scaled_shape, sides
+from lecture_utils.synthesis.optimise import noisy, octave_shapes, resized, scaled_shape, sides
 from lecture_utils.synthesis.style import _shifts, stylize, texture, with_average_pooling
-from tests.attribution_nets import Raised, failing, random_net, toy, toy_images, unchanged, used
+from tests.attribution_nets import random_net, toy, toy_images, unchanged
 
 CONTENT, STYLE = toy_images(1), toy_images(1, seed=1).square()
 WEIGHTS = {"relu1": 1.0, "relu2": 0.5}
@@ -137,29 +136,6 @@ def test_average_pooling():
         with_average_pooling(nn.Sequential(nn.MaxPool2d(2, dilation=2)))
 
 
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_it_works_wherever_it_is_called(context, dtype):
-    net, content, style = toy(dtype=dtype), CONTENT.to(dtype), STYLE.to(dtype)
-    expected = stylize(net, content, style, "conv2", WEIGHTS, steps=2).images
-    with context():
-        here = content * 1, style * 1
-        assert torch.equal(stylize(net, *here, "conv2", WEIGHTS, steps=2).images, expected)
-        texture(net, here[1], WEIGHTS, steps=2, octaves=1)
-    assert expected.dtype == dtype and not expected.requires_grad
-
-
-def test_everything_is_as_it_was_also_when_it_raises():
-    state, net, before = torch.get_rng_state(), used(toy()), CONTENT.clone()
-    with unchanged(net):
-        stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=2)
-    for when in ("forward", "backward"):
-        net = used(failing(when))
-        with unchanged(net), pytest.raises(Raised):
-            stylize(net, CONTENT, STYLE, "conv2", WEIGHTS, steps=2)
-    assert torch.equal(torch.get_rng_state(), state) and torch.equal(CONTENT, before)
-
-
 def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
     def callback(images, done):
         raise KeyboardInterrupt
@@ -168,50 +144,6 @@ def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
     found = texture(toy(), big, WEIGHTS, steps=4, octaves=2, callback=callback)
     assert found.stopped == "interrupted" and found.images.shape == big.shape and len(found.history) == 1
     assert capsys.readouterr().out.count("\n") == 1
-
-
-def stylized(content=CONTENT, style=STYLE, content_layer="conv2", style_weights=WEIGHTS, net=None, **more):
-    return stylize(net or toy(), content, style, content_layer, style_weights, **({"steps": 1} | more))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"content": CONTENT * 255}, ValueError, "content: .* looks like 0-255"),
-        ({"content": CONTENT[:, :1]}, ValueError, r"expected 3 channels, got 1: grey\? use \.expand"),
-        (
-            {"style": torch.cat([STYLE, STYLE[:, :1]], 1)},
-            ValueError,
-            r"style: .* got 4: RGBA\? use \[:, :3\]",
-        ),
-        ({"style": STYLE[0]}, ValueError, r"style: .* use image\[None\]"),
-        ({"style": STYLE * torch.nan}, ValueError, "style: expected finite"),
-        ({"style": toy_images(2)}, ValueError, "style: expected 1 image, or one for each of the 1, got 2"),
-        ({"content_layer": "conv3"}, KeyError, "unknown layer 'conv3'; did you mean"),
-        ({"style_weights": {"rleu1": 1}}, KeyError, "did you mean 'relu1'"),
-        ({"style_weights": ["relu1"]}, ValueError, r"style_weights: expected \{layer: weight\}"),
-        ({"style_weights": {}}, ValueError, "style_weights: expected"),
-        ({"style_weights": {"relu1": -1}}, ValueError, r"style_weights\['relu1'\]: expected a number"),
-        ({"style_weights": {"fc": 1}}, ValueError, "features: expected maps"),
-        ({"content_weight": "1"}, ValueError, "content_weight: expected a number"),
-        ({"start": "style"}, ValueError, "start: expected 'content' or 'noise' or images"),
-        ({"start": toy_images(2)}, ValueError, r"start: expected shape \(1, 3, 16, 16\)"),
-        ({"steps": -1}, ValueError, "steps: expected"),
-        ({"jitter": 1.5}, ValueError, "jitter: expected a whole number"),
-        ({"lr": 0}, ValueError, "lr: expected a number above 0"),
-        ({"octaves": 0}, ValueError, "octaves: expected a whole number of at least 1"),
-        (
-            {"content": torch.rand(1, 3, 1, 1).double(), "net": random_net("gap")},
-            ValueError,
-            "cannot take images",
-        ),
-    ],
-)
-def test_refusals(arguments, error, message):
-    if "net" in arguments:
-        arguments = arguments | {"content_layer": "relu3", "style_weights": {"relu3": 1}}
-    with pytest.raises(error, match=message):
-        stylized(**arguments)
 
 
 def test_texture_has_no_content_to_start_from():

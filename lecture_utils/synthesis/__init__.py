@@ -3,12 +3,11 @@
 from .ascent import ascend, plain, rms
 from .deepfool import deepfool
 from .dream import dream
-from .gradient_sign import fgsm
 from .inversion import invert, psnr, relative_error
 from .losses import content_loss, gram_matrix, style_loss, total_variation
 from .objectives import channel, class_score
 from .perturbation import magnified, noise_like, norms, right, success_rate, through_png
-from .pgd import pgd
+from .pgd import fgsm, pgd
 from .recipes import NATURAL, YOSINSKI
 from .regularisers import (
     Blur,
@@ -21,7 +20,7 @@ from .regularisers import (
     TotalVariation,
 )
 from .small_steps import small_steps
-from .style import stylize, texture, with_average_pooling
+from .style import StyleOptions, stylize, texture, with_average_pooling
 from .universal import add, universal_perturbation
 
 __all__ = [
@@ -34,6 +33,7 @@ __all__ = [
     "SmallGradients",
     "SmallNorm",
     "SmallValues",
+    "StyleOptions",
     "TotalVariation",
     "add",
     "ascend",

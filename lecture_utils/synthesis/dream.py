@@ -1,30 +1,41 @@
-"""DeepDream: whatever a layer thinks it sees in a photograph, more of it."""
+"""DeepDream: whatever a layer detects in a photograph, more of it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number
 from ..hooks import copy_to, frozen
-from .feature_extractor import reading
+from .feature_extractor import named, reading
 from .objectives import channel as of_channel
-from .optimise import iterate, value_and_gradient
+from .optimise import generator, iterate, octave_shapes, resized, value_and_gradient
 from .regularisers import Jitter
-from .sizes import octave_shapes, resized
 
 
 class Dream(NamedTuple):
     """images (n, 3, h, w) in [0, 1]. history (steps done, n). stopped: None, "interrupted" or "diverged"."""
 
-    images: torch.Tensor
-    history: torch.Tensor
+    images: Tensor
+    history: Tensor
     stopped: str | None
 
 
 def dream(
-    net, image, layer, channel=None, octaves=4, scale=1.4, steps=10, lr=0.01, jitter=32, seed=0, callback=None
-):
-    """A photograph in which a layer sees more of what it sees: `Dream`.
+    net: nn.Module,
+    image: Tensor,
+    layer: str | nn.Module,
+    channel: int | None = None,
+    octaves: int = 4,
+    scale: float = 1.4,
+    steps: int = 10,
+    lr: float = 0.01,
+    jitter: int = 32,
+    seed: int = 0,
+    callback: Callable | None = None,
+) -> Dream:
+    """A photograph in which a layer detects more of what it detects: `Dream`.
 
         maximise   1/2 sum of F(x)^2,  whose gradient at the layer is F itself:  what is there, grows
         x <- clip(x + lr g / mean |g|)
@@ -38,32 +49,36 @@ def dream(
     Errors: KeyError for a layer; ValueError for the rest.
     Source: Mordvintsev, Olah, Tyka (2015), and their notebook (4 octaves of 1.4, 10 steps, jitter of 32 px).
     """
-    check_images(image, net=net, range01=True, name="image")
-    check_number(scale, "scale", least=1, above=True)
-    check_number(lr, "lr"), check_count(steps, "steps")
-    shapes = octave_shapes(image.shape[2:], octaves, scale)
-    shake, draws = Jitter(jitter), torch.Generator().manual_seed(seed)
-
-    with frozen(net), reading(net, [layer]) as read:
+    image = check_images(image, net=net, range01=True, name="image")
+    check_number(scale, "scale", least=1, above=True), check_number(lr, "lr"), check_count(steps, "steps")
+    shapes, shake, draws = octave_shapes(image.shape[2:], octaves, scale), Jitter(jitter), generator(seed)
+    layer = named(net, layer)
+    with frozen(net) as net, reading(net, [layer]) as read:
         photograph = copy_to(net, image)
 
-        def value(images):
-            if channel is not None:
-                return of_channel(layer, channel, "all").value(read(images))
-            return read(images)[layer].square().flatten(1).sum(1) / 2
-
         def step(state, number):
-            if number % steps == 0:  # a new octave
-                smaller, here = state, resized(photograph, shapes[number // steps])
-                detail = smaller - resized(photograph, smaller.shape[2:])
-                state = (here + resized(detail, here.shape[2:])).clamp(0, 1)
-            found, gradient = value_and_gradient(value, shake.before(state, draws))
+            if number % steps == 0:
+                state = _next_octave(state, photograph, shapes[number // steps])
+            seen = shake.before(state, draws)
+            value, gradient = value_and_gradient(lambda x: _energy(read(x), layer, channel), seen)
             gradient = shake.back(gradient)
             size = gradient.abs().mean((1, 2, 3), keepdim=True)
-            return (state + torch.where(size > 0, lr / size, 0) * gradient).clamp(0, 1), found
+            return (state + torch.where(size > 0, lr / size, 0) * gradient).clamp(0, 1), value
 
-        start = resized(photograph, shapes[0])
-        images, history, stopped = iterate(step, start, len(shapes) * steps, f"dreaming of {layer}", callback)
-    if images.shape != photograph.shape:  # stopped in a smaller octave
-        images = resized(images, photograph.shape[2:]).clamp(0, 1)
+        start, label = resized(photograph, shapes[0]), f"dreaming of {layer}"
+        images, history, stopped = iterate(step, start, len(shapes) * steps, label, callback)
+        images = resized(images, photograph.shape[2:]).clamp(0, 1)  # it may have stopped in a smaller octave
     return Dream(images.to(image.device), history.to(image.device), stopped)
+
+
+def _energy(found, layer, channel):
+    """What is maximised, (n,)."""
+    if channel is not None:
+        return of_channel(layer, channel, "all").value(found)
+    return found[layer].square().flatten(1).sum(1) / 2
+
+
+def _next_octave(state, photograph, shape):
+    """The photograph at the next size, with the detail drawn so far."""
+    here, before = resized(photograph, shape), resized(photograph, state.shape[2:])
+    return (here + resized(state - before, shape)).clamp(0, 1)

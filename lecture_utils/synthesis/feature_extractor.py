@@ -1,32 +1,29 @@
-"""What some layers answer, again and again while the image changes, without running what lies above them."""
+"""The outputs of some layers, again and again while the image changes, without running what lies above them."""
 
-import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from ..checks import check_layer
+from ..checks import check_layer, layer_name
+from ..hooks import check_no_draws, tensor_of, unfitting
 
 OUTPUT = ""  # in dict(net.named_modules()) the net itself has this name
 
 
 class _Enough(Exception):
-    """All layers have answered: the pass may end."""
-
-
-def _version(tensor):
-    """How often it has been changed in place; 0 for an inference tensor, which does not count."""
-    return 0 if tensor.is_inference() else tensor._version
+    """All layers have run: the pass may end."""
 
 
 @contextmanager
-def reading(net, layers):
+def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]:
     """Yield read(images) -> {layer: output}: a pass that ends as soon as every layer has run.
 
-    layers: names from dict(net.named_modules()); OUTPUT is the net's own output. The first pass runs to its end and
-    counts: a layer that runs several times gives its last output. What lies above the layers need not even fit the
-    images: a net whose fully connected head wants 112 px can be read in its convolutions at any size.
+    layers: from dict(net.named_modules()), names or modules; OUTPUT is the net's own output. The first pass runs to its
+    end and counts: a layer that runs several times gives its last output. What lies above the layers need not even fit
+    the images: a net whose fully connected head wants 112 px can be read in its convolutions at any size.
     Errors: KeyError with near misses for a layer; ValueError for one that gives no tensor, does not run, or where the
     images do not fit.
     """
@@ -36,9 +33,7 @@ def reading(net, layers):
 
     def keep(name):
         def hook(module, inputs, output):
-            if not isinstance(output, Tensor):
-                raise ValueError(f"layer {name!r} gives a {type(output).__name__}; expected a tensor")
-            found[name], versions[name] = output, _version(output)
+            found[name], versions[name] = tensor_of(output, name), _version(output)
             runs[name] += 1
             if OUTPUT not in layers and wanted and all(runs[each] >= wanted[each] for each in wanted):
                 raise _Enough
@@ -48,16 +43,16 @@ def reading(net, layers):
 
     def read(images):
         found.clear(), runs.clear()
+        state = torch.get_rng_state()
         try:
             found[OUTPUT] = net(images.clone())  # a net may begin in place, which a leaf refuses
         except _Enough:
             pass
         except RuntimeError as error:
-            if not re.search(r"\bsizes?\b|shape|dimension", str(error), re.IGNORECASE):
-                raise
-            if OUTPUT in layers or len(runs) < len(modules):
-                why = " ".join(str(error).split())[:200]
-                raise ValueError(f"the net cannot take images {tuple(images.shape)}: {why}") from error
+            why = unfitting(error, images)
+            if why is error or OUTPUT in layers or len(runs) < len(modules):
+                raise why from error
+        check_no_draws(state)
         if missing := [name for name in layers if name not in found]:
             raise ValueError(f"layer: {missing[0]!r} did not run")
         wanted.update(runs)
@@ -74,3 +69,22 @@ def reading(net, layers):
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _version(tensor):
+    """How often it has been changed in place; 0 for an inference tensor, which does not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def named(net: nn.Module, layer: str | nn.Module) -> str:
+    """The layer's name; OUTPUT stays. Errors: as `reading`."""
+    return OUTPUT if isinstance(layer, str) and layer == OUTPUT else layer_name(net, layer)
+
+
+def energy(features: Tensor, layer: str) -> Tensor:
+    """sum F^2, (n,), to divide by: the error is then a share. Errors: ValueError where all features are 0."""
+    size = features.square().flatten(1).sum(1)
+    if not (size > 0).all():
+        name = repr(layer) if layer != OUTPUT else "the output"
+        raise ValueError(f"layer: {name} is 0 everywhere for {int((size == 0).sum())} of the images")
+    return size

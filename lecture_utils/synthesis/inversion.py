@@ -1,15 +1,16 @@
 """Feature inversion: which image gives these features? What the layer has forgotten is free to differ."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 
-from ..checks import check_images, check_number
+from ..checks import check_count, check_images, check_number
 from ..hooks import copy_to, frozen
-from .ascent import noisy
-from .feature_extractor import OUTPUT, reading
+from .feature_extractor import energy, named, reading
 from .losses import content_loss, variation_gradient
-from .optimise import adam, iterate, neutral_colour, value_and_gradient
+from .optimise import adam, iterate, neutral_colour, noisy, value_and_gradient
 
 WIDTH = 0.02  # of the noise at the start: what a layer does not see keeps it
 
@@ -19,46 +20,54 @@ class Inversion(NamedTuple):
     loss before each step. stopped: None, "interrupted" or "diverged".
     """
 
-    images: torch.Tensor
-    errors: torch.Tensor
-    history: torch.Tensor
+    images: Tensor
+    errors: Tensor
+    history: Tensor
     stopped: str | None
 
 
-def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, callback=None):
+def invert(
+    net: nn.Module,
+    image: Tensor,
+    layer: str | nn.Module,
+    steps: int = 200,
+    tv: float = 3.0,
+    lr: float = 0.05,
+    seed: int = 0,
+    mean: float | Tensor | None = None,
+    callback: Callable | None = None,
+) -> Inversion:
     """An image whose features at a layer are those of the given one, found from noise: `Inversion`.
 
         minimise   ||F(x) - F(image)||^2 / ||F(image)||^2  +  tv TV(x) / (h w)      over x in [0, 1]
 
     net: any nn.Module that takes images in [0, 1]. image: (n, 3, h, w), n images are inverted at once, each for itself.
-    layer: a name from dict(net.named_modules()). tv: weight of the total variation of a pixel. What a layer does not
+    layer: from dict(net.named_modules()). tv: weight of the total variation of a pixel. What a layer does not
     see is free, and is filled with noise unless something keeps it smooth; deep layers see less, so they want more. For
     the course's nets: .1 for conv1, 1 for conv2, 3 for conv3, 10 above; at conv4 of `gap` 5 instead of .1 raised the
     PSNR of four images by 3 to 5 dB and lowered their feature error as well. lr: of Adam, in pixel units. seed: of the
     noise it starts from, faint and around the neutral colour `mean` (see `neutral_colour`). callback: see `iterate`.
-    "Lost" may be "not optimised": look at `.errors` beside the picture. On the image's device.
+    "Lost" may be "not optimised": look at `.errors` beside the image. On the given image's device.
     Errors: KeyError for a layer; ValueError for images, for features that are 0 everywhere, and numbers.
     Source: Mahendran, Vedaldi (2015), equations 1 to 4, with beta = 2.
     Differs: their sixth norm, which keeps pixels in their range, is the range itself here; Adam for momentum.
     """
-    check_images(image, net=net, range01=True, name="image")
-    check_number(tv, "tv"), check_number(lr, "lr", above=True)
-    places = image.shape[2] * image.shape[3]
-
-    with frozen(net), reading(net, [layer]) as read:
+    image = check_images(image, net=net, range01=True, name="image")
+    check_count(steps, "steps", least=0), check_number(tv, "tv"), check_number(lr, "lr", above=True)
+    layer, weight = named(net, layer), tv / (image.shape[2] * image.shape[3])
+    with frozen(net) as net, reading(net, [layer]) as read:
         with torch.no_grad():
             wanted = read(copy_to(net, image))[layer]
-        size = _size(wanted, layer)
+        size = energy(wanted, layer)
 
         def error(images):
             return content_loss(read(images)[layer], wanted) / size
 
         def step(images, number):
-            value, gradient = value_and_gradient(error, images)
-            rough, slope = variation_gradient(images)
-            return down(gradient.add_(slope, alpha=tv / places)), value + tv / places * rough
+            (value, gradient), (rough, slope) = value_and_gradient(error, images), variation_gradient(images)
+            return down(gradient.add_(slope, alpha=weight)), value + weight * rough
 
-        start = noisy(neutral_colour(net, mean).expand_as(image), seed, WIDTH)
+        start = noisy(neutral_colour(net, mean).expand(image.shape), seed, WIDTH)
         down = adam(start, lr, steps)
         images, history, stopped = iterate(step, start, steps, f"inverting {layer}", callback)
         with torch.no_grad():
@@ -66,40 +75,31 @@ def invert(net, image, layer, steps=200, tv=3.0, lr=0.05, seed=0, mean=None, cal
     return Inversion(*(found.to(image.device) for found in (images, errors, history)), stopped)
 
 
-def relative_error(net, images, others, layer):
-    """||F(images) - F(others)||^2 / ||F(others)||^2 at a layer, (n,). 1 is what an answer of 0 everywhere would give.
+def relative_error(net: nn.Module, images: Tensor, others: Tensor, layer: str | nn.Module) -> Tensor:
+    """||F(images) - F(others)||^2 / ||F(others)||^2 at a layer, (n,). 1 is what features of 0 everywhere would give.
 
     images, others: (n, 3, h, w) in [0, 1]. layer: as in `invert`; "" is the net's own output. Errors: as `invert`.
     """
-    for name, some in {"images": images, "others": others}.items():
-        check_images(some, net=net, range01=True, name=name)
-    if images.shape != others.shape:
-        raise ValueError(
-            f"others: expected shape {tuple(images.shape)} as the images, got {tuple(others.shape)}"
-        )
-    with frozen(net), torch.no_grad(), reading(net, [layer]) as read:
+    images, others = _pair(images, others, net=net)
+    layer = named(net, layer)
+    with frozen(net) as net, torch.no_grad(), reading(net, [layer]) as read:
         wanted = read(copy_to(net, others))[layer]
         found = read(copy_to(net, images))[layer]
-        return (content_loss(found, wanted) / _size(wanted, layer)).to(images.device)
+        return (content_loss(found, wanted) / energy(wanted, layer)).to(images.device)
 
 
-def psnr(images, others):
+def psnr(images: Tensor, others: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, (n,): 10 log10(1 / mean squared difference), for images in [0, 1].
 
     0 dB: as far apart as black and white; infinite: equal. Errors: ValueError.
     """
-    check_images(images, range01=True, channels="any")
-    check_images(others, dtype=images.dtype, range01=True, channels="any", name="others")
+    images, others = _pair(images, others, channels="any")
+    return -10 * (images - others.to(images)).square().mean((1, 2, 3)).log10()
+
+
+def _pair(images, others, **how):
+    images = check_images(images, range01=True, **how)
+    others = check_images(others, dtype=images.dtype, range01=True, name="others", **how)
     if images.shape != others.shape:
-        raise ValueError(
-            f"others: expected shape {tuple(images.shape)} as the images, got {tuple(others.shape)}"
-        )
-    return -10 * (images - others.to(images.device)).square().mean((1, 2, 3)).log10()
-
-
-def _size(features, layer):
-    size = features.square().flatten(1).sum(1)
-    if not (size > 0).all():
-        name = repr(layer) if layer != OUTPUT else "the output"
-        raise ValueError(f"layer: {name} answers 0 everywhere for {int((size == 0).sum())} of the images")
-    return size
+        raise ValueError(f"others: expected shape {tuple(images.shape)}, got {tuple(others.shape)}")
+    return images, others

@@ -1,27 +1,32 @@
 """What texture, style and inversion minimise: four sums that one can write on a board."""
 
 import torch
+from torch import Tensor
 
 from ..checks import check_images
 
 
-def gram_matrix(features):
-    """Which channels fire together, wherever that is: (n, c, h, w) to (n, c, c).
+def gram_matrix(features: Tensor) -> Tensor:
+    """Which channels are active together, wherever that is: (n, c, h, w) to (n, c, c).
 
-        G = F F^T / (h w),     F (c, h w) the map with its places in a row
+        G = F F^T / (h w),     F (c, h w) the feature map with its positions in a row
 
-    So G is the mean over all places of the outer product of the vector of features there with itself. Shuffle the
-    places and nothing changes: it knows the texture and has forgotten the arrangement.
-    Errors: ValueError for what is no map.
-    Source: Gatys, Ecker, Bethge (2015), equation 1. Differs: divided by the number of places, so that images of
+    So G is the mean over all positions of the outer product of the vector of features there with itself. Shuffle the
+    positions and nothing changes: it knows the texture and has forgotten the arrangement.
+    Errors: ValueError for what is no feature map.
+    Source: Gatys, Ecker, Bethge (2015), equation 1. Differs: divided by the number of positions, so that images of
     different sizes can be compared.
     """
-    _check_map(features)
+    if not isinstance(features, Tensor) or features.ndim != 4 or not features.numel():
+        got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise ValueError(f"features: expected maps of shape (n, c, h, w), got {got}")
+    if not features.is_floating_point():
+        raise ValueError(f"features: expected floating values, got {features.dtype}")
     flat = features.flatten(2)  # (n, c, h * w)
     return flat @ flat.transpose(1, 2) / flat.shape[2]  # (n, c, h w) @ (n, h w, c)
 
 
-def total_variation(images):
+def total_variation(images: Tensor) -> Tensor:
     """The sum of squared differences between neighbours, both ways and over all colours, (n,).
 
         sum_ij (x[i + 1, j] - x[i, j])^2 + (x[i, j + 1] - x[i, j])^2
@@ -33,7 +38,7 @@ def total_variation(images):
     return images.diff(dim=2).square().sum((1, 2, 3)) + images.diff(dim=3).square().sum((1, 2, 3))
 
 
-def variation_gradient(images):
+def variation_gradient(images: Tensor) -> tuple[Tensor, Tensor]:
     """`total_variation` (n,) and its gradient, like images: 2 x (sum over the neighbours of own - neighbour's value).
 
     Written out, because it is asked for in every step: by autograd it takes several times as long.
@@ -48,35 +53,37 @@ def variation_gradient(images):
     return value, gradient.mul_(2)
 
 
-def content_loss(features, wanted):
-    """sum (F - P)^2 over all channels and places, (n,). features, wanted: (n, ...), or (1, ...) wanted.
+def content_loss(features: Tensor, wanted: Tensor) -> Tensor:
+    """sum (F - P)^2 over all channels and positions, (n,). features: (n, ...). wanted: the same, or (1, ...).
 
     Errors: ValueError where the shapes differ. Source: Gatys, Ecker, Bethge (2016), equation 1. Differs: no factor 1/2.
     """
-    if not isinstance(wanted, torch.Tensor) or features.shape[1:] != wanted.shape[1:]:
-        got = tuple(wanted.shape) if isinstance(wanted, torch.Tensor) else type(wanted).__name__
-        raise ValueError(f"wanted: expected the shape of the features {tuple(features.shape)}, got {got}")
+    if not isinstance(features, Tensor) or features.ndim < 2:
+        raise ValueError(f"features: expected a tensor (n, ...), got {_shape(features)}")
+    if not isinstance(wanted, Tensor) or features.shape[1:] != wanted.shape[1:]:
+        raise ValueError(
+            f"wanted: expected the shape of the features {_shape(features)}, got {_shape(wanted)}"
+        )
+    if len(wanted) not in (1, len(features)):
+        raise ValueError(f"wanted: expected 1 or {len(features)} rows, got {_shape(wanted)}")
     return (features - wanted).square().flatten(1).sum(1)
 
 
-def style_loss(features, grams, weights):
+def style_loss(
+    features: dict[str, Tensor], grams: dict[str, Tensor], weights: dict[str, float | Tensor]
+) -> Tensor:
     """sum over layers of weight x sum (G - A)^2, (n,).
 
     features: {layer: (n, c, h, w)}. grams: {layer: A (1 or n, c, c)}, the Gram matrices of the style. weights:
-    {layer: number}; its layers are the ones that count.
+    {layer: number, or (n,)}; its layers are the ones that count.
     Errors: ValueError for a map, or a Gram matrix of another net; KeyError for a layer that is missing.
     Source: Gatys, Ecker, Bethge (2016), equations 4 and 5. Differs: each layer's factor 1 / (4 c^2) is in its weight.
     """
-    losses = []
-    for layer, weight in weights.items():
-        gram = gram_matrix(features[layer])
-        losses.append(weight * content_loss(gram, grams[layer]))
+    losses = [
+        weight * content_loss(gram_matrix(features[layer]), grams[layer]) for layer, weight in weights.items()
+    ]
     return torch.stack(losses).sum(0)
 
 
-def _check_map(features):
-    if not isinstance(features, torch.Tensor) or features.ndim != 4 or not features.numel():
-        got = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
-        raise ValueError(f"features: expected maps of shape (n, c, h, w), got {got}")
-    if not features.is_floating_point():
-        raise ValueError(f"features: expected floating values, got {features.dtype}")
+def _shape(value):
+    return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from ..checks import check_targets
+from ..hooks import check_logits, maps_of, score_of
 from .feature_extractor import OUTPUT
 
 PLACES = ("centre", "mean", "all")
@@ -21,7 +23,7 @@ class Objective:
     >>> class_score(3) - 0.1 * class_score(7)
     """
 
-    layers: tuple[str, ...]
+    layers: tuple[str | nn.Module, ...]
     value: Callable
     count: int | None = None
 
@@ -49,7 +51,7 @@ class Objective:
         return self + -other if isinstance(other, Objective) else NotImplemented
 
 
-def class_score(targets):
+def class_score(targets: int | Tensor) -> Objective:
     """The score of a class before softmax. (The probability would also rise because other classes fall.)
 
     targets: an int, or a LongTensor (n,): then n images, each for its own class.
@@ -57,39 +59,32 @@ def class_score(targets):
     """
 
     def value(found):
-        logits = found[OUTPUT]
-        if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
-            what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise ValueError(f"net: expected logits of shape (n, classes), got {what}")
-        wanted = check_targets(targets, *logits.shape).to(logits.device)
-        return logits.gather(1, wanted[:, None])[:, 0]
+        return score_of(check_logits(found[OUTPUT]), targets)
 
     return Objective((OUTPUT,), value, _count(targets))
 
 
-def channel(layer, channels, where="centre"):
+def channel(
+    layer: str | nn.Module, channels: int | Tensor, where: str = "centre", reshape: Callable | None = None
+) -> Objective:
     """The activation of a channel of a layer.
 
-    layer: a name from dict(net.named_modules()). A unit behind a ReLU that is off has gradient 0 and climbs nowhere:
+    layer: from dict(net.named_modules()). A unit behind a ReLU that is off has gradient 0 and climbs nowhere:
     name the layer before the ReLU, or start elsewhere. channels: an int, or a LongTensor (n,): then n images.
-    where: "centre", the unit in the middle of the map (row rows // 2, column cols // 2); "mean", over the map; "all",
-    half the sum of squares, whose gradient is the activation itself. A vector (n, channels) has one place.
+    where: "centre", the unit in the middle of the map (row rows // 2, column columns // 2); "mean", over the map;
+    "all", half the sum of squares, whose gradient is the activation itself. A vector (n, channels) has one position.
+    reshape: see `hooks.maps_of`, for a layer whose channels come last.
     Errors: ValueError for where; and, once it runs, for channels that are not there.
     Source: Erhan, Bengio, Courville, Vincent (2009); Yosinski et al. (2015), section 3.
     """
-    if where not in PLACES:
+    if not isinstance(where, str) or where not in PLACES:
         raise ValueError(f"where: expected 'centre', 'mean' or 'all', got {where!r}")
 
     def value(found):
-        maps = found[layer]
-        if maps.ndim not in (2, 4):
-            raise ValueError(
-                f"layer: expected maps (n, channels, rows, cols) or vectors, got {tuple(maps.shape)}"
-            )
+        vectors = reshape is None and found[layer].ndim == 2
+        maps = found[layer][:, :, None, None] if vectors else maps_of(found[layer], layer, reshape)
         wanted = check_targets(channels, *maps.shape[:2], name="channels").to(maps.device)
-        own = maps[torch.arange(len(maps), device=maps.device), wanted]  # (n, rows, cols) or (n,)
-        if own.ndim == 1:
-            own = own[:, None, None]
+        own = maps[torch.arange(len(maps), device=maps.device), wanted]  # (n, rows, columns)
         if where == "all":
             return own.square().sum((1, 2)) / 2
         return own.mean((1, 2)) if where == "mean" else own[:, own.shape[1] // 2, own.shape[2] // 2]
@@ -98,4 +93,4 @@ def channel(layer, channels, where="centre"):
 
 
 def _count(targets):
-    return len(targets) if isinstance(targets, torch.Tensor) and targets.ndim == 1 else None
+    return len(targets) if isinstance(targets, Tensor) and targets.ndim == 1 else None

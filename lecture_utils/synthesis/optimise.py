@@ -1,6 +1,6 @@
-"""The loop that all of synthesis shares: the image changes step by step, the net stays as it is.
+"""What all of synthesis shares: the loop that changes an image step by step, where it begins, and at which sizes.
 
-What can go wrong on the way is treated alike everywhere, for someone who has waited for a picture:
+What can go wrong on the way is treated alike everywhere, for someone who has waited for an image:
 
 - Ctrl-C ends the loop: the image so far comes back.
 - A step that gives NaN or infinity ends it: the last good image comes back.
@@ -8,13 +8,18 @@ What can go wrong on the way is treated alike everywhere, for someone who has wa
 Both print one sentence, and the result's `stopped` is "interrupted" or "diverged" instead of None.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from ..checks import check_count, net_dtype
-from ..hooks import device_of, gradient_of
+from ..checks import check_count, check_images, check_seed, net_dtype
+from ..hooks import copy_to, device_of, gradient_of
 from ..progress import progress
+
+SMALLEST = 16  # px, below which an octave shows nothing
 
 
 class Steps(NamedTuple):
@@ -23,8 +28,8 @@ class Steps(NamedTuple):
     stopped: None, "interrupted" or "diverged".
     """
 
-    images: torch.Tensor
-    values: torch.Tensor
+    images: Tensor
+    values: Tensor
     stopped: str | None
 
 
@@ -32,7 +37,9 @@ class Done(Exception):
     """What a step raises where nothing is left to do: the loop ends with the images that the step was given."""
 
 
-def iterate(step, images, steps, label="", callback=None):
+def iterate(
+    step: Callable, images: Tensor, steps: int, label: str = "", callback: Callable | None = None
+) -> Steps:
     """Replace images by step(images), again and again: `Steps`.
 
     step: a function (images, number) -> (the next images, the value (n,) of the images it was given); `number` counts
@@ -41,6 +48,8 @@ def iterate(step, images, steps, label="", callback=None):
     callback: None, or a function (images, steps done) called after each step, for a live preview.
     """
     check_count(steps, "steps", least=0)
+    if not (callback is None or callable(callback)):
+        raise ValueError(f"callback: expected a function (images, steps done), got {type(callback).__name__}")
     good, values, stopped = images, [], None
     try:
         for number in progress(range(steps), label):
@@ -58,42 +67,45 @@ def iterate(step, images, steps, label="", callback=None):
         pass
     except KeyboardInterrupt:
         stopped = "interrupted"
+    what = label or "the loop"
     if stopped == "diverged":
         print(
-            f"{label or 'the loop'}: NaN or infinity in step {number + 1} of {steps}: the result is the last good "
-            f"image; a smaller lr may help."
+            f"{what}: NaN or infinity in step {number + 1} of {steps}: the result is the last good image; a smaller lr "
+            "may help."
         )
     elif stopped:
-        print(
-            f"{label or 'the loop'}: stopped after {len(values)} of {steps} steps: the result is the image so far."
-        )
-    empty = images.new_zeros(0, len(images))
-    return Steps(images, torch.stack(values) if values else empty, stopped)
+        print(f"{what}: stopped after {len(values)} of {steps} steps: the result is the image so far.")
+    return Steps(images, torch.stack(values) if values else images.new_zeros(0, len(images)), stopped)
 
 
-def value_and_gradient(function, images):
+def _finite(tensor):
+    return bool(torch.isfinite(tensor.sum()))  # a sum passes NaN and infinity on, and needs no second tensor
+
+
+def value_and_gradient(function: Callable, images: Tensor) -> tuple[Tensor, Tensor]:
     """function(images), (n,), and its gradient with respect to the images, (n, 3, h, w), both detached.
 
     Each value must depend on its own image only: then the gradient of the sum holds each image's own.
+    The gradient is in the usual memory order, also of a net in channels_last.
     Errors: ValueError where it does not depend on the images in a way that autograd can follow.
     """
     leaf = images.detach().requires_grad_()
     value = function(leaf)
-    return value.detach(), gradient_of(value, leaf)
+    return value.detach(), gradient_of(value, leaf).contiguous()
 
 
-def adam(images, lr, steps):
+def adam(images: Tensor, lr: float, steps: int) -> Callable:
     """A function gradient -> the images one step further down, clipped to [0, 1]; lr falls to 0 as a cosine.
 
     Adam divides each pixel's step by the size that its gradients have had, so lr is about a pixel's first steps, in
     pixel units. Source: Kingma, Ba (2015), algorithm 1.
     """
-    leaf = images.detach().clone().requires_grad_()
-    optimiser = torch.optim.Adam([leaf], lr=lr, fused=True)
+    leaf = images.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
+    optimiser = torch.optim.Adam([leaf], lr=lr, fused=True)  # it reads image and gradient in one memory order
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
 
     def down(gradient):
-        leaf.grad = gradient
+        leaf.grad = gradient.contiguous()
         optimiser.step()
         schedule.step()
         with torch.no_grad():
@@ -103,12 +115,12 @@ def adam(images, lr, steps):
     return down
 
 
-def dtype_of(net):
-    """The dtype of the net's parameters; torch's default where it has none."""
-    return net_dtype(net) or torch.get_default_dtype()
+def generator(seed: int) -> torch.Generator:
+    """A source of random numbers on the CPU. Errors: ValueError for what is no seed."""
+    return torch.Generator().manual_seed(check_seed(seed))
 
 
-def neutral_colour(net, mean=None):
+def neutral_colour(net: nn.Module, mean: float | Tensor | None = None) -> Tensor:
     """The colour that counts as nothing, (1, 3, 1, 1) in [0, 1], in the net's dtype and on its device.
 
     mean: a number or a colour (3,). None takes the net's own `mean`, a buffer of three numbers that it subtracts from
@@ -116,9 +128,10 @@ def neutral_colour(net, mean=None):
     """
     own = getattr(net, "mean", None)
     if mean is None:
-        mean = own if isinstance(own, torch.Tensor) and own.numel() == 3 else 0.5
+        mean = own if isinstance(own, Tensor) and own.numel() == 3 else 0.5
+    dtype = net_dtype(net) or torch.get_default_dtype()
     try:
-        colour = torch.as_tensor(mean, dtype=dtype_of(net), device=device_of(net)).detach().flatten()
+        colour = torch.as_tensor(mean, dtype=dtype, device=device_of(net)).detach().flatten()
     except (TypeError, ValueError, RuntimeError):
         colour = torch.empty(0)
     if colour.numel() not in (1, 3) or not ((colour >= 0) & (colour <= 1)).all():
@@ -126,5 +139,58 @@ def neutral_colour(net, mean=None):
     return colour.view(1, -1, 1, 1).expand(1, 3, 1, 1)
 
 
-def _finite(tensor):
-    return bool(torch.isfinite(tensor.sum()))  # a sum passes NaN and infinity on, and needs no second tensor
+def noisy(images: Tensor, seed: int, width: float = 0.1) -> Tensor:
+    """Images plus Gaussian noise of standard deviation `width`, clipped to [0, 1].
+
+    An image's noise depends on its place in the batch and the seed, not on how many follow.
+    """
+    draws = generator(seed)
+    noise = torch.stack([torch.randn(images.shape[1:], generator=draws, dtype=torch.float64) for _ in images])
+    return (images + width * noise.to(images)).clamp(0, 1)
+
+
+def given_start(net: nn.Module, start: Tensor | str, names: tuple[str, ...]) -> Tensor | None:
+    """Images to start from, on the net's device; None where start is one of the names. Errors: ValueError."""
+    if isinstance(start, Tensor):
+        return copy_to(net, check_images(start, net=net, range01=True, name="start"))
+    if not isinstance(start, str) or start not in names:
+        raise ValueError(
+            f"start: expected {' or '.join(map(repr, names))} or images (n, 3, h, w), got {start!r}"
+        )
+    return None
+
+
+# --- sizes, and the octaves from small to large in which an image may be made ---
+
+
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """A size, px or (h, w), as (h, w). Errors: ValueError."""
+    both = size if isinstance(size, tuple | list) else (size, size)
+    if len(both) != 2:
+        raise ValueError(f"size: expected px or (h, w), got {size!r}")
+    return tuple(check_count(side, "size") for side in both)
+
+
+def octave_shapes(shape: tuple[int, int], octaves: int, scale: float) -> list[tuple[int, int]]:
+    """(h, w) of each octave, the smallest first; the last is `shape`. Those below SMALLEST are left out."""
+    found = [
+        scaled_shape(shape, scale**-k) for k in reversed(range(check_count(octaves, "octaves", most=64)))
+    ]
+    return [each for each in found[:-1] if min(each) >= SMALLEST] + found[-1:]
+
+
+def scaled_shape(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    """(h, w) times a factor, at least 1 px."""
+    return tuple(max(1, round(side * factor)) for side in shape)
+
+
+def resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Images at another size (h, w): bilinear, averaged where they shrink. The values stay in their range."""
+    if tuple(images.shape[2:]) == tuple(shape):
+        return images
+    wide = (
+        images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
+    )  # not made for halves
+    return F.interpolate(wide, size=tuple(shape), mode="bilinear", align_corners=False, antialias=True).to(
+        images
+    )

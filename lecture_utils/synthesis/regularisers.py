@@ -12,11 +12,10 @@ from math import ceil
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from ..checks import check_count, check_number
+from ..checks import check_choice, check_count, check_number, check_share
 from .losses import variation_gradient
-
-WHERE = ("gradient", "pixel")
 
 
 class Regulariser:
@@ -47,8 +46,8 @@ class Decay(Regulariser):
     Differs: they decay the image with the data's mean taken off, which is the same.
     """
 
-    def __init__(self, rate):
-        self.rate = check_number(rate, "rate", most=1)
+    def __init__(self, rate: float):
+        self.rate = check_share(rate, "rate")
 
     def after(self, images, gradient, number, mean):
         return torch.lerp(images, mean.expand_as(images), self.rate)
@@ -62,56 +61,57 @@ class Blur(Regulariser):
     Source: Yosinski et al. (2015), section 3.
     """
 
-    def __init__(self, sigma, every=4):
+    def __init__(self, sigma: float, every: int = 4):
         self.sigma, self.every = check_number(sigma, "sigma"), check_count(every, "every")
 
     def after(self, images, gradient, number, mean):
         return images if (number + 1) % self.every else gaussian_blur(images, self.sigma)
 
 
-class SmallValues(Regulariser):
+class _Small(Regulariser):
+    """What is among the smallest `share` of its image, as `size` measures it, becomes m. share: from 0 to below 1."""
+
+    def __init__(self, share: float):
+        self.share = check_share(share, "share")
+        if share == 1:
+            raise ValueError("share: expected below 1, got 1: nothing would be left")
+
+    def after(self, images, gradient, number, mean):
+        return torch.where(smallest(self.size(images - mean, gradient), self.share), mean, images)
+
+
+class SmallValues(_Small):
     """Each value (one colour of one pixel) whose |x - m| is among the smallest `share` of its image becomes m.
 
     share: from 0 (nothing) to below 1. Source: the lecture's "clip pixels with small values to 0".
     """
 
-    def __init__(self, share):
-        self.share = check_share(share)
-
-    def after(self, images, gradient, number, mean):
-        return torch.where(smallest((images - mean).abs(), self.share), mean, images)
+    def size(self, offset, gradient):
+        return offset.abs()
 
 
-class SmallNorm(Regulariser):
+class SmallNorm(_Small):
     """Each pixel whose ||x - m|| over its three colours is among the smallest `share` becomes m.
 
     Source: Yosinski et al. (2015), section 3, "clipping pixels with small norm".
     """
 
-    def __init__(self, share):
-        self.share = check_share(share)
-
-    def after(self, images, gradient, number, mean):
-        norm = (images - mean).square().sum(1, keepdim=True)  # (n, 1, h, w); squared: the order is the same
-        return torch.where(smallest(norm, self.share), mean, images)
+    def size(self, offset, gradient):
+        return offset.square().sum(1, keepdim=True)  # (n, 1, h, w); squared: the order is the same
 
 
-class SmallContribution(Regulariser):
+class SmallContribution(_Small):
     """Each pixel whose contribution |sum over colours of (x - m) g| is among the smallest `share` becomes m.
 
     To first order the contribution is by how much the score would change if the pixel became m. g is the gradient
     before the step. Source: Yosinski et al. (2015), section 3, "clipping pixels with small contribution".
     """
 
-    def __init__(self, share):
-        self.share = check_share(share)
-
-    def after(self, images, gradient, number, mean):
-        contribution = ((images - mean) * gradient).sum(1, keepdim=True).abs()  # (n, 1, h, w)
-        return torch.where(smallest(contribution, self.share), mean, images)
+    def size(self, offset, gradient):
+        return (offset * gradient).sum(1, keepdim=True).abs()  # (n, 1, h, w)
 
 
-class SmallGradients(Regulariser):
+class SmallGradients(_Small):
     """Where the gradient is small: the smallest `share` of its values in each image.
 
     The lecture's "clip pixels with small gradients to 0" can be read in two ways. what="gradient": those values of
@@ -119,21 +119,20 @@ class SmallGradients(Regulariser):
     the three colours has a norm among the smallest becomes m after the step.
     """
 
-    def __init__(self, share, what="gradient"):
-        self.share, self.what = check_share(share), what
-        if what not in WHERE:
-            raise ValueError(f"what: expected 'gradient' or 'pixel', got {what!r}")
+    def __init__(self, share: float, what: str = "gradient"):
+        super().__init__(share)
+        self.what = check_choice(what, ("gradient", "pixel"), "what")
 
     def gradient(self, gradient, images):
         if self.what == "pixel":
             return gradient
         return gradient.masked_fill(smallest(gradient.abs(), self.share), 0)
 
+    def size(self, offset, gradient):
+        return gradient.square().sum(1, keepdim=True)
+
     def after(self, images, gradient, number, mean):
-        if self.what == "gradient":
-            return images
-        norm = gradient.square().sum(1, keepdim=True)
-        return torch.where(smallest(norm, self.share), mean, images)
+        return images if self.what == "gradient" else super().after(images, gradient, number, mean)
 
 
 class Jitter(Regulariser):
@@ -144,7 +143,7 @@ class Jitter(Regulariser):
     Source: Mordvintsev, Olah, Tyka (2015), DeepDream.
     """
 
-    def __init__(self, most):
+    def __init__(self, most: int):
         self.most, self.shift = check_count(most, "most", least=0), (0, 0)
 
     def before(self, images, draws):
@@ -162,14 +161,14 @@ class TotalVariation(Regulariser):
     Source: Mahendran, Vedaldi (2015), section 3, with exponent beta = 2.
     """
 
-    def __init__(self, weight):
+    def __init__(self, weight: float):
         self.weight = check_number(weight, "weight")
 
     def gradient(self, gradient, images):
         return gradient - self.weight * variation_gradient(images)[1]
 
 
-def gaussian_blur(images, sigma):
+def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     """Images (n, c, h, w) blurred by a Gaussian of `sigma` px, mirrored at the border, cut off at 3 sigma.
 
     The weights sum to 1, so an image of one colour stays as it is. sigma = 0 gives the images.
@@ -187,41 +186,19 @@ def gaussian_blur(images, sigma):
     return flat.view_as(images)
 
 
-def smallest(values, share):
+def smallest(values: Tensor, share: float) -> Tensor:
     """True where a value (n, ...) is among the smallest `share` of its image; equal ones are spared together."""
     flat = values.flatten(1)
-    place = int(share * flat.shape[1]) + 1  # the first that is spared
+    place = min(int(share * flat.shape[1]) + 1, flat.shape[1])  # the first that is spared
     limit = flat.kthvalue(place, 1).values
     return values < limit.view(-1, *[1] * (values.ndim - 1))
 
 
-def check_share(share):
-    """Errors: ValueError where `share` is not a number from 0 to below 1."""
-    check_number(share, "share", most=1)
-    if share == 1:
-        raise ValueError("share: expected below 1, got 1: nothing would be left")
-    return share
-
-
 def check_regularisers(regularisers):
     """The regularisers as a list. Errors: ValueError for what is none, such as a class instead of Blur(.5)."""
-    some = [regularisers] if isinstance(regularisers, Regulariser) else list(regularisers)
+    some = list(regularisers) if isinstance(regularisers, tuple | list) else [regularisers]
     for each in some:
         if not isinstance(each, Regulariser):
             hint = f": write {each.__name__}(...)" if isinstance(each, type) else ""
             raise ValueError(f"regularisers: expected Decay(.01), Blur(.5) and the like, got {each!r}{hint}")
     return some
-
-
-__all__ = [
-    "Blur",
-    "Decay",
-    "Jitter",
-    "Regulariser",
-    "SmallContribution",
-    "SmallGradients",
-    "SmallNorm",
-    "SmallValues",
-    "TotalVariation",
-    "gaussian_blur",
-]
