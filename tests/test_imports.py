@@ -1,15 +1,26 @@
 """Nothing imports upward: from the ground up, who may import whom."""
 
 import ast
+import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
 BOTTOM = {"progress", "checks", "store", "hooks"}
+LAZY = {
+    "features",
+    "attribution",
+    "synthesis",
+    "generative",
+    "metrics",
+    "explorers",
+}  # they load what is asked for
 METHODS = {"features", "attribution", "synthesis", "generative"}
 # Which parts of the package each part may import, beside itself.
 MAY_IMPORT = {
@@ -36,7 +47,10 @@ MAY_IMPORT |= {
     "explorers": EVERYTHING,
     "exercises": EVERYTHING,
     "__init__": {"lab"},
+    "_lazy": set(),
 }
+for part in LAZY:
+    MAY_IMPORT[part] = MAY_IMPORT[part] | {"_lazy"}
 # Which outside libraries a part may import; a part that is not listed may import any dependency.
 OUTSIDE = {
     "progress": {"tqdm", "ipywidgets", "IPython"},
@@ -44,7 +58,9 @@ OUTSIDE = {
     "world": {"numpy", "numba", "PIL"},
     "doctor": set(),  # it must run where a library is broken, so it imports them inside its checks
     "__init__": set(),
+    "_lazy": set(),
 }
+MOST_MODULES = 75  # of the package, that one notebook may load
 
 
 def imported(path, package):
@@ -134,6 +150,65 @@ def test_what_is_allowed_passes(tmp_path, file, line):
 def test_the_world_comes_without_torch(module):
     code = f"import sys, {module}; assert 'torch' not in sys.modules, 'torch was imported'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+LOADED = """
+import ast, json, sys
+from types import ModuleType
+
+def loaded(path):
+    for name in [name for name in sys.modules if name.split(".")[0] == "lecture_utils"]:
+        del sys.modules[name]
+    cells = json.load(open(path, encoding="utf-8"))["cells"]
+    code = "\\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    nodes, scope = list(ast.walk(ast.parse(code))), {}
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and "lecture_utils" in ast.unparse(node):
+            exec(ast.unparse(node), scope)
+    for node in nodes:  # the names of lazy packages that it uses
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if isinstance(scope.get(node.value.id), ModuleType):
+                getattr(scope[node.value.id], node.attr, None)
+    return sum(name.split(".")[0] == "lecture_utils" for name in sys.modules)
+
+print(json.dumps({path: loaded(path) for path in sys.argv[1:]}))
+"""
+
+
+def test_a_notebook_loads_a_part_of_the_package():
+    paths = sorted(str(path) for path in (ROOT / "notebooks").glob("*.ipynb"))
+    found = subprocess.run(
+        [sys.executable, "-c", LOADED, *paths], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    counts = json.loads(found.stdout)
+    assert len(counts) == len(paths) > 10
+    assert all(15 < count <= MOST_MODULES for count in counts.values()), counts
+
+
+def test_a_lazy_package_gives_every_name_and_refuses_others():
+    for part in sorted(LAZY):
+        package = importlib.import_module(f"lecture_utils.{part}")
+        assert package.__all__ == dir(package) and len(package.__all__) > 10
+        for name in package.__all__:
+            assert not isinstance(getattr(package, name), ModuleType), f"{part}.{name} is its module"
+        with pytest.raises(AttributeError, match=f"{part}.*no_such_name"):
+            _ = package.no_such_name
+
+
+def test_a_name_that_a_module_has_too_must_be_imported_eagerly(tmp_path, monkeypatch):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/cheese.py").write_text("def cheese(): ...\ndef wine(): ...")
+    lines = ["from lecture_utils._lazy import lazily", "__getattr__, __dir__, __all__ = lazily(__name__, %r)"]
+    monkeypatch.syspath_prepend(tmp_path)
+    for homes, fails in (({"cheese": ("wine",)}, False), ({"cheese": ("cheese",)}, True)):
+        (tmp_path / "shop/__init__.py").write_text("\n".join(lines) % homes)
+        importlib.invalidate_caches()
+        monkeypatch.delitem(sys.modules, "shop", raising=False)
+        if fails:
+            with pytest.raises(ImportError, match="cheese must be imported eagerly"):
+                importlib.import_module("shop")
+        else:
+            assert importlib.import_module("shop").wine.__name__ == "wine"
 
 
 def test_open_lab_is_lazy():

@@ -3,47 +3,60 @@
 Pixels are whole levels 0 .. levels - 1 in a LongTensor (n, c, h, w); likelihoods are in nats for a whole image.
 """
 
-from .autoencoder import Autoencoder, squared_error
-from .autoregressive import Autoregressive, nats
-from .baselines import DequantisedGaussian, Independent, Kernels, Mixture
-from .estimators import mean_gradients
-from .fit import History, fit, warm_cosine
-from .gan import discriminator_loss, generator_loss, generator_slope
-from .importance import iwae, log_weights, quadrature
-from .likelihoods import Binomial, Categorical, DiscretisedLogistic, Gaussian
-from .linear_vae import LinearVAE, kl_normals
-from .pixelcnn import PixelCNN
-from .row_lstm import RowLSTM
-from .vae import VAE, elbo_loss, kl_to_standard
+from .._lazy import lazily
 
-__all__ = [
-    "Autoencoder",
-    "squared_error",
-    "mean_gradients",
-    "Autoregressive",
-    "Binomial",
-    "Categorical",
-    "DequantisedGaussian",
-    "DiscretisedLogistic",
-    "Gaussian",
-    "History",
-    "Independent",
-    "Kernels",
-    "LinearVAE",
-    "Mixture",
-    "PixelCNN",
-    "RowLSTM",
-    "VAE",
-    "discriminator_loss",
-    "elbo_loss",
-    "fit",
-    "generator_loss",
-    "generator_slope",
-    "iwae",
-    "kl_normals",
-    "kl_to_standard",
-    "log_weights",
-    "nats",
-    "quadrature",
-    "warm_cosine",
-]
+# Eagerly, as these names are those of modules, too.
+from .fit import fit as fit
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "autoencoder": (
+            "Autoencoder",
+            "squared_error",
+        ),
+        "autoregressive": (
+            "Autoregressive",
+            "nats",
+        ),
+        "baselines": (
+            "DequantisedGaussian",
+            "Independent",
+            "Kernels",
+            "Mixture",
+        ),
+        "estimators": ("mean_gradients",),
+        "fit": (
+            "History",
+            "fit",
+            "warm_cosine",
+        ),
+        "gan": (
+            "discriminator_loss",
+            "generator_loss",
+            "generator_slope",
+        ),
+        "importance": (
+            "iwae",
+            "log_weights",
+            "quadrature",
+        ),
+        "likelihoods": (
+            "Binomial",
+            "Categorical",
+            "DiscretisedLogistic",
+            "Gaussian",
+        ),
+        "linear_vae": (
+            "LinearVAE",
+            "kl_normals",
+        ),
+        "pixelcnn": ("PixelCNN",),
+        "row_lstm": ("RowLSTM",),
+        "vae": (
+            "VAE",
+            "elbo_loss",
+            "kl_to_standard",
+        ),
+    },
+)
