@@ -78,8 +78,7 @@ def values():
     stripes = Scene().render(16).parts
     subsets = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
     vae = generative.VAE((4, 4), 2, levels=4, hidden=8)
-    code, linear = torch.randn(6, 2, generator=draws(7)), torch.randn(6, 5, generator=draws(8))
-    posterior = generative.LinearVAE(torch.eye(5)[:, :2], torch.zeros(5), 0.5).posterior(linear)
+    code = torch.randn(6, 2, generator=draws(7))
     grid = torch.rand(4, 4, generator=draws(9))
     labels = torch.arange(12) % 3
     pictures = [image.numpy() for image in images]
@@ -306,7 +305,6 @@ def values():
         "ridge": ("positive", 0.1),
         "prior": ("positive", 1.0),
         "generative.width": ("count", 8),
-        "generative.Kernels.width": ("free", None),
         "floor": ("free", None),
         "components": ("count", 2),
         "rounds": ("count", 2),
@@ -314,7 +312,6 @@ def values():
         "generative.Gaussian.spread": ("choice", "fixed"),
         "generative.scale": ("positive", 0.1),
         "generative.floor": ("least0", 0.0),
-        "generative.Kernels.floor": ("free", None),
         "model": ("model", vae),
         "n": ("count", 2),
         "z": ("tensor", code),
@@ -329,7 +326,6 @@ def values():
         "beta": ("positive", 1.0),
         "loss": ("function", lambda m, x, g: -m.elbo(x, 1, g)),
         "generative.batch": ("count", 3),
-        "generative.quadrature.points": ("count", 5),
         "reach": ("positive", 3.0),
         "highest": ("positive", 0.1),
         "generative.warm_cosine.step": ("least0", 1),
@@ -338,12 +334,7 @@ def values():
         "generative.kl_to_standard.mean": ("tensor", code),
         "generative.kl_to_standard.log_variance": ("tensor", code * 0.1),
         "f": ("function", lambda z: z.sum(1)),
-        "generative.mean_gradients.kind": ("choice", "score"),
         "q": ("free", None),
-        "generative.kl_normals.q": ("object", posterior),
-        "p": ("object", posterior),
-        "generative.LinearVAE.weights": ("tensor", torch.eye(5)[:, :2]),
-        "generative.LinearVAE.sigma": ("positive", 0.5),
         "bias": ("tensor", torch.zeros(5)),
         "generative.Autoencoder.hidden": ("count", 8),
         "generative.squared_error.model": ("model", generative.Autoencoder((4, 4), 2, hidden=8)),
@@ -354,8 +345,6 @@ def values():
         "cached": ("flag", True),
         "generative.nats.model": ("model", generative.PixelCNN(4, (4, 4), layers=1, width=4, first=3)),
         "generative.images": ("tensor", levels),
-        "generative.DequantisedGaussian.x": ("tensor", torch.randn(6, 5, generator=draws())),
-        "generative.Mixture.prior": ("positive", 0.3),
         "components_": ("free", None),
         # plots
         "kinds": ("dict", {"r": "method"}),

@@ -8,9 +8,10 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from experiments.studies import label_budget
+from experiments.studies.gradient_estimators import mean_gradients
+from experiments.studies.latent_axes import design, explained, purest, random_rotation
 from lecture_utils import datasets, results
-from lecture_utils.generative import Autoencoder, fit, mean_gradients, squared_error
-from lecture_utils.generative.axes import design, explained, purest, random_rotation
+from lecture_utils.generative import Autoencoder, fit, squared_error
 
 
 def draws(seed=0):

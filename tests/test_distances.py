@@ -156,12 +156,12 @@ def test_bad_features(call, said):
 
 
 def test_total_variation_by_hand():
-    assert distances.total_variation([0.5, 0.5], [0.5, 0.5]) == 0
-    assert distances.total_variation(torch.tensor([1.0, 0, 0]), [0, 0.5, 0.5]) == 1
-    assert distances.total_variation([0.5, 0.3, 0.2], [0.2, 0.3, 0.5]) == pytest.approx(0.3)
+    assert distances.total_variation_distance([0.5, 0.5], [0.5, 0.5]) == 0
+    assert distances.total_variation_distance(torch.tensor([1.0, 0, 0]), [0, 0.5, 0.5]) == 1
+    assert distances.total_variation_distance([0.5, 0.3, 0.2], [0.2, 0.3, 0.5]) == pytest.approx(0.3)
     for one, other, message in (
         ([0.5, 0.5], [1.0], "shares of 2 bins"),
         ([0.5, 0.1], [0.5, 0.5], "add up to 1, got 0.600"),
     ):
         with pytest.raises(ValueError, match=message):
-            distances.total_variation(one, other)
+            distances.total_variation_distance(one, other)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lecture_utils.generative import PixelCNN, RowLSTM, exhaustive_check, fit, nats
+from experiments.studies import exhaustive_check
+from lecture_utils.generative import PixelCNN, RowLSTM, fit, nats
 from lecture_utils.generative.autoregressive import pick
 from lecture_utils.generative.masks import colour_groups, input_groups, square_mask
 

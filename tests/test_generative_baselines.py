@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils.generative import DequantisedGaussian, Independent, Kernels, Mixture, exhaustive_check
+from experiments.studies import exhaustive_check
+from experiments.studies.density_baselines import DequantisedGaussian, Independent, Kernels, Mixture
 
 EVERY = exhaustive_check.every_picture(3, (2, 2))
 X = EVERY[torch.tensor([0, 5, 5, 17, 40, 40, 41, 80, 79, 3])]

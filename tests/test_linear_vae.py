@@ -4,8 +4,9 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from lecture_utils.generative import LinearVAE, iwae, kl_normals, quadrature
-from lecture_utils.generative.linear_vae import Normal
+from experiments.studies.linear_vae import LinearVAE, Normal, kl_normals
+from experiments.studies.marginal_likelihood import quadrature
+from lecture_utils.generative import iwae
 
 D, K = 5, 2
 

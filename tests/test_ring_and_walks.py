@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.generative import gan_trainer, ring, walks
+from experiments.studies import gan_inversion, ring_data as ring
+from lecture_utils.generative import gan_trainer, walks
 
 
 def draws(seed):
@@ -176,7 +177,7 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
     net.train()
     before, state = {k: v.clone() for k, v in net.state_dict().items()}, torch.random.get_rng_state()
     with torch.no_grad():
-        found = walks.invert(net, images, steps=150)
+        found = gan_inversion.invert(net, images, steps=150)
     assert found.errors.max() < 0.01 and torch.allclose(found.codes, wanted, atol=0.05)
     assert torch.allclose(found.codes.norm(dim=1), torch.full((5,), math.sqrt(3)))
     assert torch.allclose(found.images, images, atol=0.02)
@@ -184,10 +185,14 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
     assert net.layer.weight.grad is None and torch.equal(torch.random.get_rng_state(), state)
     for name, value in net.state_dict().items():
         assert torch.equal(value, before[name]), name
-    unreachable = walks.invert(net, images[:1] + torch.tensor([[[[0.4, 0.4], [0.4, -0.4]]]]), steps=50)
+    unreachable = gan_inversion.invert(
+        net, images[:1] + torch.tensor([[[[0.4, 0.4], [0.4, -0.4]]]]), steps=50
+    )
     assert unreachable.errors.item() > 0.2
     top = torch.tensor([[True, True], [False, False]])
-    half = walks.invert(net, images[:1] * torch.tensor([[1.0, 1.0], [0.0, 0.0]]), steps=150, known=top)
+    half = gan_inversion.invert(
+        net, images[:1] * torch.tensor([[1.0, 1.0], [0.0, 0.0]]), steps=150, known=top
+    )
     assert half.errors.item() < 0.01  # what is hidden does not count
 
 
@@ -198,9 +203,9 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
         (lambda z: walks.walk(z, z, 0), "how, steps: "),
         (lambda z: walks.walk(z, z, 3, "curve"), "how, steps: "),
         (lambda z: walks.smoothness(z[:2]), "frames: expected at least 3"),
-        (lambda z: walks.invert(Linear(), z), "images: expected shape"),
+        (lambda z: gan_inversion.invert(Linear(), z), "images: expected shape"),
         (
-            lambda z: walks.invert(Linear(), z.view(1, 1, 2, 2), known=z.view(2, 2)),
+            lambda z: gan_inversion.invert(Linear(), z.view(1, 1, 2, 2), known=z.view(2, 2)),
             "known: expected a bool mask",
         ),
     ],

@@ -5,9 +5,8 @@ import json
 import pytest
 import torch
 
-from experiments.studies import ring
+from experiments.studies import ring, ring_data as plane
 from lecture_utils import results, store
-from lecture_utils.generative import ring as plane
 
 
 class Perfect(torch.nn.Module):

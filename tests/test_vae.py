@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from lecture_utils.generative import VAE, elbo_loss, fit, iwae, kl_to_standard, quadrature
+from experiments.studies.marginal_likelihood import grid, log_mean_of_first, quadrature
+from lecture_utils.generative import VAE, elbo_loss, fit, iwae, kl_to_standard
 from lecture_utils.generative.conv_vae import ConvDecoder, ConvEncoder
-from lecture_utils.generative.importance import grid, log_mean, log_mean_of_first, log_normal, log_weights
+from lecture_utils.generative.importance import log_mean, log_normal, log_weights
 from lecture_utils.generative.likelihoods import DiscretisedLogistic, Gaussian
 from lecture_utils.generative.vae import draw_code
 

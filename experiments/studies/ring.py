@@ -7,10 +7,11 @@ with a discriminator that learns twenty times as fast as the generator, once the
 
 import torch
 
-from lecture_utils.generative import gan, gan_trainer, ring as plane
+from lecture_utils.generative import gan, gan_trainer
 from lecture_utils.progress import progress, silenced
 
 from ..experiment import Experiment, write_results
+from . import ring_data as plane
 
 SEEDS, TURNS, EVERY, BATCH, POINTS = tuple(range(10)), 3_000, 500, 128, 5_000
 RATES = {  # of generator and discriminator

@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 
 from lecture_utils import datasets, models, results
-from lecture_utils.generative import axes
 from lecture_utils.metrics import distances
 from lecture_utils.models import studio_factors
 from lecture_utils.progress import progress
@@ -23,11 +22,11 @@ from ..experiment import JOBS, Experiment, write_results
 from ..files import read_json, write_json
 from ..train import studio_gan, studio_pixelcnn, studio_vae
 from ..train.runs import side_by_side
-from . import class_commitment
+from . import class_commitment, latent_axes as axes
 
 SEEDS, SAMPLES = (0, 1, 2), 1_000
 NETS = {"PixelCNN": studio_pixelcnn, "VAE": studio_vae, "GAN": studio_gan}
-KINDS = {  # of the factors, for `generative.axes.design`
+KINDS = {  # of the factors, for `latent_axes.design`
     "class": "name",
     "colour": "name",
     "azimuth": "angle",
@@ -112,7 +111,7 @@ def more(name: str, net) -> dict:
 
 @torch.no_grad()
 def purest_axes(vae) -> dict[str, float]:
-    """Of each factor of the test scenes: the share of one axis's variance that it explains (`generative.axes.purest`).
+    """Of each factor of the test scenes: the share of one axis's variance that it explains (`latent_axes.purest`).
 
     The azimuth is that of things that do not look alike from many sides.
     """
@@ -163,7 +162,8 @@ def summaries(name: str, found: dict | None = None) -> list[dict]:
     for row in found["nets"][name]:
         often = dict(zip(studio_factors.NAMES["class"], row["factors"]["class"], strict=True))
         apart = {
-            what: distances.total_variation(shares, real[what]) for what, shares in row["factors"].items()
+            what: distances.total_variation_distance(shares, real[what])
+            for what, shares in row["factors"].items()
         }
         rows.append(
             {what: value for what, value in row.items() if what != "factors"}
@@ -183,7 +183,7 @@ def floor(levels: int = 256, found: dict | None = None) -> dict[str, float]:
     """
     real = (found or results.load("studio_seeds"))["scenes"]
     return {
-        what: distances.total_variation(shares, real[_called("test", levels)]["factors"][what])
+        what: distances.total_variation_distance(shares, real[_called("test", levels)]["factors"][what])
         for what, shares in real[_called("train", levels)]["factors"].items()
     }
 

@@ -11,21 +11,8 @@ from .fit import fit as fit
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "autoencoder": (
-            "Autoencoder",
-            "squared_error",
-        ),
-        "autoregressive": (
-            "Autoregressive",
-            "nats",
-        ),
-        "baselines": (
-            "DequantisedGaussian",
-            "Independent",
-            "Kernels",
-            "Mixture",
-        ),
-        "estimators": ("mean_gradients",),
+        "autoencoder": ("Autoencoder", "squared_error"),
+        "autoregressive": ("Autoregressive", "nats"),
         "fit": (
             "History",
             "fit",
@@ -36,20 +23,12 @@ __getattr__, __dir__, __all__ = lazily(
             "generator_loss",
             "generator_slope",
         ),
-        "importance": (
-            "iwae",
-            "log_weights",
-            "quadrature",
-        ),
+        "importance": ("iwae", "log_weights"),
         "likelihoods": (
             "Binomial",
             "Categorical",
             "DiscretisedLogistic",
             "Gaussian",
-        ),
-        "linear_vae": (
-            "LinearVAE",
-            "kl_normals",
         ),
         "pixelcnn": ("PixelCNN",),
         "row_lstm": ("RowLSTM",),

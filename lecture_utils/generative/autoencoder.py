@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ..checks import check_images
+from ._shared import check_codes
 from .vae import layers
 
 
@@ -37,8 +38,7 @@ class Autoencoder(nn.Module):
 
     def decode(self, codes):
         """Images (n, c, h, w) of codes (n, latent). Errors: ValueError."""
-        if codes.ndim != 2 or codes.shape[1] != self.latent:
-            raise ValueError(f"codes: expected shape (n, {self.latent}), got {tuple(codes.shape)}")
+        check_codes(codes, self.latent, "codes")
         device = next(self.parameters()).device
         return 0.5 + self.decoder(codes.to(device)).view(len(codes), *self.shape).to(codes.device)
 

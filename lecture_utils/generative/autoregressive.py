@@ -12,8 +12,10 @@ import math
 import torch
 from torch import nn
 
-from ..hooks import eval_mode
+from ..checks import check_count, check_number
+from ..hooks import frozen
 from ..progress import progress
+from ._shared import source
 
 CHUNK = 64  # pictures in one pass where no gradient is asked for
 MAPS = 3  # what a model may see beside the colours: ones (0 outside the picture: where the border is), row, column
@@ -29,9 +31,11 @@ class Autoregressive(nn.Module):
     def __init__(self, levels, size, channels=1):
         super().__init__()
         size = (size, size) if isinstance(size, int) else tuple(size)
-        for name, value, least in (("levels", levels, 2), ("channels", channels, 1), ("size", min(size), 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+        check_count(levels, "levels", 2), check_count(channels, "channels")
+        if len(size) != 2:
+            raise ValueError(f"size: expected a number or (h, w), got {size!r}")
+        for side in size:
+            check_count(side, "size")
         self.levels, self.size, self.channels = levels, size, channels
         self.register_buffer("maps", _maps(*size), persistent=False)
 
@@ -89,8 +93,9 @@ class Autoregressive(nn.Module):
     ):
         """Draw n pictures, LongTensor (n, c, h, w), on the model's device; in evaluation mode, without gradients.
 
-        generator: a torch.Generator on the CPU. One uniform number is drawn for each value of each picture, all
-        before the first pixel: whatever computes the probabilities, the same numbers pick the levels.
+        generator: a torch.Generator on the CPU; None takes a new one that nobody can repeat. One uniform number is
+        drawn for each value of each picture, all before the first pixel: whatever computes the probabilities, the same
+        numbers pick the levels.
         cached: compute only what a new pixel changes; False runs the whole network for each value, which gives the
         same pictures (to the last integer in float64) and takes much longer.
         temperature: the logits are divided by it; below 1 the likely becomes likelier.
@@ -100,8 +105,8 @@ class Autoregressive(nn.Module):
         Ctrl-C ends it: what is drawn so far comes back, with a sentence. Errors: ValueError.
         """
         x, known = self._start(n, temperature, given, known)
-        draws = torch.rand((n, *self.shape), generator=generator, dtype=torch.float64).to(self.device)
-        with torch.no_grad(), eval_mode(self):
+        draws = torch.rand((n, *self.shape), generator=source(generator), dtype=torch.float64).to(self.device)
+        with frozen(self), torch.no_grad():
             conditional = self.cached_sampler(x) if cached else self._naive(x)
             try:
                 for row in progress(range(self.size[0]), "sampling rows"):
@@ -129,10 +134,7 @@ class Autoregressive(nn.Module):
         return WholePasses(self, x)
 
     def _start(self, n, temperature, given, known):
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(f"n: expected a whole number of at least 1, got {n!r}")
-        if not (isinstance(temperature, int | float) and math.isfinite(temperature) and temperature > 0):
-            raise ValueError(f"temperature: expected a number above 0, got {temperature!r}")
+        check_count(n, "n"), check_number(temperature, "temperature", above=True)
         x = torch.zeros((n, *self.shape), dtype=torch.long, device=self.device)
         if (given is None) != (known is None):
             raise ValueError(

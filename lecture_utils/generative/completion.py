@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..hooks import eval_mode
+from ..hooks import frozen
 from ..progress import progress
 from .autoregressive import pick
 
@@ -47,11 +47,11 @@ def complete(model, given, rows, temperatures, draws):
         temperatures[:, None].to(x.device),
         draws.to(x.device),
     )
-    with torch.no_grad(), eval_mode(model):
+    with frozen(model), torch.no_grad():
         conditional = model.cached_sampler(x)
     for row in range(h):
         drawn = row >= rows  # (n,)
-        with torch.no_grad(), eval_mode(model):  # nothing stays changed between two rows
+        with frozen(model), torch.no_grad():  # nothing stays changed between two rows
             conditional.begin(row)
             for column in range(x.shape[3]):
                 for channel in range(x.shape[1]) if drawn.any() else ():
@@ -69,10 +69,9 @@ def complete(model, given, rows, temperatures, draws):
             yield x.to(given.device, copy=True), nats / log(2) / missing
 
 
-@torch.no_grad()
 def true_bits(model, pixels):
     """What each row of some pictures costs, given all before it: (n, h), bits for each value."""
-    with eval_mode(model):
+    with frozen(model), torch.no_grad():
         ways = torch.cat([model.logits(some) for some in pixels.split(16)]).double().log_softmax(1)
     return -ways.gather(1, pixels[:, None])[:, 0].mean((1, 3)) / log(2)
 

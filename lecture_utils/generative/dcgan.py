@@ -4,7 +4,11 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ..checks import check_choice
+from ._shared import check_codes
+
 SIDE = 32  # px
+NORMS = ("spectral", "batch", "none")
 START = 4  # px: the side of the first maps
 
 
@@ -30,8 +34,7 @@ class Generator(nn.Module):
         self.apply(_small_weights)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        if z.ndim != 2 or z.shape[1] != self.latent:
-            raise ValueError(f"z: expected shape (n, {self.latent}), got {tuple(z.shape)}")
+        check_codes(z, self.latent)
         maps = self.third(self.second(self.first(z[:, :, None, None])))
         return self.last(maps).sigmoid()
 
@@ -46,8 +49,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, channels: int = 48, colours: int = 3, norm: str = "spectral"):
         super().__init__()
-        if norm not in ("spectral", "batch", "none"):
-            raise ValueError(f"norm: expected 'spectral', 'batch' or 'none', got {norm!r}")
+        check_choice(norm, NORMS, "norm")
         self.colours = colours
         widths = [colours, channels, 2 * channels, 4 * channels]  # 16 x 16, 8 x 8, 4 x 4
         layers = []

@@ -15,8 +15,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..hooks import eval_mode
+from ..checks import check_count, check_number, check_seed
+from ..hooks import frozen
 from ..progress import progress
+from ._shared import check_model, copy_tensors, modes_kept
 
 
 class History(NamedTuple):
@@ -40,8 +42,8 @@ def fit(model, x, loss, steps, batch=64, lr=1e-3, seed=0, callback=None, every=N
     Errors: ValueError.
     Source: Kingma, Ba (2015), algorithm 1; Loshchilov, Hutter (2017), equation 5, for the cosine.
     """
-    _check(model, x, steps, batch, lr)
-    every = every or max(1, steps // 10)
+    _check(model, x, steps, batch, lr, seed)
+    every = max(1, steps // 10) if every is None else check_count(every, "every")
     device = next(model.parameters()).device
     losses, stopped = [], None
     with _training(model, seed):
@@ -58,9 +60,9 @@ def fit(model, x, loss, steps, batch=64, lr=1e-3, seed=0, callback=None, every=N
                 found = value.item()
                 if not math.isfinite(found):
                     stopped = "diverged"
-                    _copy(good, weights)
+                    copy_tensors(good, weights)
                     break
-                _copy(weights, good)
+                copy_tensors(weights, good)
                 optimiser.zero_grad()
                 value.backward()
                 if not _finite_gradients(model):
@@ -71,7 +73,7 @@ def fit(model, x, loss, steps, batch=64, lr=1e-3, seed=0, callback=None, every=N
                 bar.update()
                 bar.note(f"loss {found:.3g}")
                 if callback is not None and ((step + 1) % every == 0 or step + 1 == steps):
-                    with eval_mode(model), torch.no_grad():
+                    with frozen(model), torch.no_grad():
                         callback(step + 1)
         except KeyboardInterrupt:
             stopped = "interrupted"
@@ -102,16 +104,11 @@ def warm_cosine(step, steps, highest):
 @contextmanager
 def _training(model, seed):
     """Training mode and gradients inside; modes and torch's random state are put back."""
-    modes = [(module, module.training) for module in model.modules()]
     devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
-    try:
-        with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
-            model.train()
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with modes_kept(model), torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        model.train()
+        yield
 
 
 def _batches(n, batch, steps, seed):
@@ -125,25 +122,15 @@ def _batches(n, batch, steps, seed):
         at += batch
 
 
-def _copy(source, target):
-    with torch.no_grad():
-        for kept, tensor in zip(target, source, strict=True):
-            kept.copy_(tensor)
-
-
 def _finite_gradients(model):
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return bool(torch.isfinite(nn.utils.get_total_norm(gradients)))
 
 
-def _check(model, x, steps, batch, lr):
-    if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
-        raise ValueError(f"model: expected a torch.nn.Module with parameters, got {type(model).__name__}")
+def _check(model, x, steps, batch, lr, seed):
+    check_model(model)
     if not isinstance(x, torch.Tensor) or x.ndim < 1 or len(x) == 0:
         what = f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
         raise ValueError(f"x: expected a tensor (n, ...) with at least one image, got {what}")
-    for name, value, least in (("steps", steps, 0), ("batch", batch, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
-    if not (isinstance(lr, int | float) and math.isfinite(lr) and lr > 0):
-        raise ValueError(f"lr: expected a number above 0, got {lr!r}")
+    check_count(steps, "steps", 0), check_count(batch, "batch"), check_seed(seed)
+    check_number(lr, "lr", above=True)

@@ -8,10 +8,8 @@ import math
 
 import torch
 
-from .likelihoods import _source
+from ._shared import source
 from .vae import draw_code
-
-MOST = 2_000_000  # points of a grid; more are refused
 
 
 def log_weights(model, x, k, generator=None, q=None):
@@ -20,7 +18,7 @@ def log_weights(model, x, k, generator=None, q=None):
     q: mean and log-variance (n, latent) of what the codes are drawn from; None asks `model.encode`.
     """
     mean, log_variance = model.encode(x) if q is None else q
-    draws, rows = _source(generator, mean.device), []
+    draws, rows = source(generator, mean.device), []
     for _ in range(k):
         z = draw_code(mean, log_variance, draws)
         rows.append(model.log_likelihood(x, z) + log_normal(z) - log_normal(z, mean, log_variance))
@@ -48,54 +46,3 @@ def iwae(model, x, k, generator=None, q=None):
 def log_mean(weights):
     """log of the mean of exp(weights) over the first axis, without overflow."""
     return weights.logsumexp(0) - math.log(len(weights))
-
-
-def log_mean_of_first(weights, ks):
-    """`log_mean` of the first k rows for each k of ks, (len(ks), ...): one set of draws for a whole curve."""
-    return torch.stack([log_mean(weights[:k]) for k in ks])
-
-
-@torch.no_grad()
-def from_prior(model, x, k, generator=None, batch=4096):
-    """log of the mean of p(x|z) over k codes from the prior, (n,) nats; the same codes for every image.
-
-    Unbiased before the logarithm, and blind: it does not know where codes matter.
-    """
-    draws = _source(generator, x.device)
-    z = torch.randn(k, model.latent, generator=draws, dtype=model.dtype, device=draws.device).to(x.device)
-    rows = [model.log_likelihood_table(x, some).logsumexp(1) for some in z.split(batch)]
-    return torch.stack(rows).logsumexp(0) - math.log(k)
-
-
-@torch.no_grad()
-def quadrature(model, x, points=81, reach=5.0, batch=4096):
-    """log p(x) by a grid over all codes, (n,) nats: the sum of p(x|z) times the prior's share at z.
-
-    points: on each axis, at equal steps from -reach to reach. Exact enough in two dimensions, and hopeless in ten: the
-    grid has points^latent codes.
-    Errors: ValueError for a grid of more than two million codes.
-    """
-    codes, shares = grid(model.latent, points, reach)
-    codes, log_shares = codes.to(x.device, model.dtype), shares.log().to(x.device, model.dtype)
-    total = torch.full((len(x),), -torch.inf, dtype=model.dtype, device=x.device)
-    for z, log_share in zip(codes.split(batch), log_shares.split(batch), strict=True):
-        table = model.log_likelihood_table(x, z)  # (n, codes of this batch)
-        total = torch.logaddexp(total, (table + log_share).logsumexp(1))
-    return total
-
-
-def grid(latent, points, reach=5.0):
-    """Codes (points^latent, latent) on a grid, and the share of the prior at each; the shares sum to 1. Both float64.
-
-    Errors: ValueError for more than two million codes.
-    """
-    if points**latent > MOST:
-        raise ValueError(
-            f"a grid of {points} points an axis has {points}^{latent} = {float(points) ** latent:.2g} codes; "
-            f"at most {MOST:,} are tried: sample codes instead (iwae)"
-        )
-    line = torch.linspace(-reach, reach, points, dtype=torch.float64)
-    share = (-0.5 * line.square()).softmax(0)  # equal steps: for curves that vanish at the ends, very exact
-    codes = torch.cartesian_prod(*[line] * latent).view(-1, latent)
-    shares = torch.cartesian_prod(*[share] * latent).view(-1, latent).prod(1)
-    return codes, shares

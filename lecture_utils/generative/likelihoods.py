@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import logsigmoid
 
 from ..checks import check_images, near_miss
+from ._shared import source
 from .autoregressive import check_pictures
 
 SPREADS = (
@@ -75,7 +76,7 @@ class Binomial(nn.Module):
     def sample(self, parameters, generator=None):
         """A level for each value, LongTensor (n, c, h, w)."""
         chance = parameters[:, 0].sigmoid()
-        draws = _source(generator, chance.device)
+        draws = source(generator, chance.device)
         heads = torch.binomial(torch.full_like(chance, self.levels - 1), chance, generator=draws)
         return heads.long()
 
@@ -169,7 +170,7 @@ class Gaussian(nn.Module):
         middle = _middle(parameters)
         noise = torch.randn(
             middle.shape,
-            generator=_source(generator, middle.device),
+            generator=source(generator, middle.device),
             dtype=middle.dtype,
             device=middle.device,
         )
@@ -242,14 +243,6 @@ def _middle(parameters):
     return 0.5 + parameters[:, 0]  # a decoder that puts out 0 says mid-grey
 
 
-def _source(generator, device):
-    """The generator, or a new one that nobody can repeat; the global random state stays."""
-    if generator is None:
-        generator = torch.Generator(device)
-        generator.seed()
-    return generator
-
-
 def _uniform(like, generator):
-    draws = _source(generator, like.device)
+    draws = source(generator, like.device)
     return torch.rand(like.shape, generator=draws, dtype=like.dtype, device=like.device)

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .likelihoods import _source, check_pixels, likelihood_of
+from ..checks import check_count
+from ._shared import check_codes, source
+from .likelihoods import check_pixels, likelihood_of
 
 
 class Terms(NamedTuple):
@@ -59,9 +61,7 @@ class VAE(nn.Module):
 
     def decode(self, z):
         """What the decoder says of p(x|z): (n, numbers, c, h, w). z: (n, latent)."""
-        if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] != self.latent:
-            got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
-            raise ValueError(f"z: expected shape (n, {self.latent}), got {got}")
+        check_codes(z, self.latent)
         numbers = self.decoder(z.to(self.device)).view(len(z), -1, *self.shape)
         return numbers.to(
             z.device, self.dtype
@@ -83,8 +83,7 @@ class VAE(nn.Module):
         """The two terms of the ELBO, (n,) each: the first as a mean over `samples` codes of each image, the second
         exact. generator: of the codes; without one they are new each time.
         """
-        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-            raise ValueError(f"samples: expected a whole number of at least 1, got {samples!r}")
+        check_count(samples, "samples")
         mean, log_variance = self.encode(x)
         found = [self.log_likelihood(x, draw_code(mean, log_variance, generator)) for _ in range(samples)]
         return Terms(torch.stack(found).mean(0), kl_to_standard(mean, log_variance).sum(1))
@@ -96,13 +95,13 @@ class VAE(nn.Module):
 
     def codes(self, n, generator=None):
         """n codes from the prior, (n, latent)."""
-        draws = _source(generator, "cpu")
+        draws = source(generator, "cpu")
         return torch.randn(n, self.latent, generator=draws, dtype=self.dtype, device=draws.device)
 
     @torch.no_grad()
     def sample(self, n, generator=None):
         """n images: a code from the prior, then each value from p(x|z). Levels, or floating values (Gaussian)."""
-        draws = _source(generator, self.device)
+        draws = source(generator, self.device)
         return self.likelihood.sample(self.decode(self.codes(n, draws)), draws)
 
     @torch.no_grad()
@@ -138,7 +137,7 @@ def draw_code(mean, log_variance, generator=None):
     Source: Kingma, Welling (2014), section 2.4: the reparametrisation.
     """
     noise = torch.randn(
-        mean.shape, generator=_source(generator, mean.device), dtype=mean.dtype, device=mean.device
+        mean.shape, generator=source(generator, mean.device), dtype=mean.dtype, device=mean.device
     )
     return mean + (0.5 * log_variance).exp() * noise
 

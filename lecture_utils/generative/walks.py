@@ -1,13 +1,9 @@
-"""What can be done with codes: walk from one to another, add and subtract them, and look for the code of an image."""
+"""What can be done with latent vectors: interpolate between two, and add and subtract them."""
 
 import math
 from typing import NamedTuple
 
 import torch
-
-from ..checks import check_images
-from ..hooks import eval_mode
-from ..progress import progress
 
 
 def to_shell(z: torch.Tensor) -> torch.Tensor:
@@ -85,52 +81,3 @@ def arithmetic(plus: torch.Tensor, minus: torch.Tensor, also: torch.Tensor) -> t
     Source: Radford, Metz, Chintala (2016), section 6.3.2: single codes are unstable, means of three are not.
     """
     return to_shell(plus.mean(0) - minus.mean(0) + also.mean(0))
-
-
-class Inverted(NamedTuple):
-    """Codes (n, latent), images made of them, and the error of each: root mean square of what was compared."""
-
-    codes: torch.Tensor
-    images: torch.Tensor
-    errors: torch.Tensor
-
-
-def invert(generator, images, steps=200, starts=4, lr=0.1, seed=0, known=None) -> Inverted:
-    """Look for codes whose images are `images` (n, c, h, w): Adam on z, from several starts, the best is kept.
-
-    known: bool (h, w): only these pixels are compared, so that the image made *completes* the rest.
-    After each step the codes are put back on the shell. There may be no such code: what the generator cannot make is
-    only approached, and what it can make may be missed. Errors: ValueError.
-    Source: Creswell, Bharath (2018), algorithm 1; Lipton, Tripathi (2017); Yeh et al. (2017) for completion.
-    Differs: the shell instead of clipping or a prior.
-    """
-    check_images(images, channels="any")
-    n, draws = len(images), torch.Generator().manual_seed(seed)
-    seen = torch.ones(images.shape[2:], dtype=torch.bool) if known is None else known
-    if seen.shape != images.shape[2:] or seen.dtype != torch.bool or not seen.any():
-        raise ValueError(f"known: expected a bool mask {tuple(images.shape[2:])} with a pixel that is True")
-    z = to_shell(torch.randn(starts * n, generator.latent, generator=draws))
-    flags = [(p, p.requires_grad) for p in generator.parameters()]
-    wanted = images.repeat(starts, 1, 1, 1)
-    try:
-        with eval_mode(generator), torch.inference_mode(False), torch.enable_grad():
-            for p, _ in flags:
-                p.requires_grad_(False)
-            z = z.clone().requires_grad_()
-            optimiser = torch.optim.Adam([z], lr)
-            for step in progress(range(steps), "looking for codes"):
-                optimiser.param_groups[0]["lr"] = lr * (1 - step / steps) + 0.01 * lr
-                loss = (generator(z) - wanted).square()[..., seen].flatten(1).mean(1)
-                optimiser.zero_grad()
-                loss.sum().backward()
-                optimiser.step()
-                with torch.no_grad():
-                    z.copy_(to_shell(z))
-            with torch.no_grad():
-                made = generator(z)
-    finally:
-        for p, flag in flags:
-            p.requires_grad_(flag)
-    errors = (made - wanted).square()[..., seen].flatten(1).mean(1).sqrt().view(starts, n)
-    best = errors.argmin(0) * n + torch.arange(n)
-    return Inverted(z.detach()[best], made[best], errors.min(0).values)

@@ -113,7 +113,7 @@ def _checked(x, name):
     return x.detach().cpu().double()
 
 
-def total_variation(one: torch.Tensor, other: torch.Tensor) -> float:
+def total_variation_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     """Half the sum of all differences between two histograms, 0 (equal) to 1 (they share no bin).
 
     one, other: shares of the same bins, (k,), which add up to 1: it is the share of pictures that would have to move.

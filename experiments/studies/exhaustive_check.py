@@ -13,7 +13,7 @@ import math
 import numpy as np
 import torch
 
-from .masks import centre_mask, colour_groups, input_groups
+from lecture_utils.generative.masks import centre_mask, colour_groups, input_groups
 
 MOST = 200_000  # pictures
 

@@ -7,8 +7,8 @@ right on average; what they differ in is how far a single draw lies from it.
 
 import torch
 
-from ..checks import near_miss
-from .likelihoods import _source
+from lecture_utils.checks import near_miss
+from lecture_utils.generative._shared import source
 
 KINDS = ("reparametrised", "score", "score, baseline")
 
@@ -27,7 +27,7 @@ def mean_gradients(f, mean, log_variance, draws, kind="reparametrised", generato
         raise near_miss(kind, KINDS, "kind of estimator")
     mean, log_variance = mean.detach(), log_variance.detach()
     noise = torch.randn(
-        draws, len(mean), generator=_source(generator, mean.device), dtype=mean.dtype, device=mean.device
+        draws, len(mean), generator=source(generator, mean.device), dtype=mean.dtype, device=mean.device
     )
     z = mean + (0.5 * log_variance).exp() * noise  # (draws, k)
     if kind == "reparametrised":

@@ -9,7 +9,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from ..progress import progress
+from lecture_utils.progress import progress
 
 
 class Independent:
