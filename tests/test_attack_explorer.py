@@ -80,16 +80,6 @@ def test_asked_for_what_it_is_nothing_is_done_and_it_says_so(attack):
     assert "nothing to do" not in attack.describe(**state | {"target": ANY})
 
 
-def test_its_words_are_the_net_s(attack, lab):
-    state = attack.stop("8 levels")
-    found = attack.attacked(**state)
-    said, sure = lab.predict(found[None])
-    sentence = attack.describe(**state)
-    assert f"8/255: the net says {said[0]} {float(sure.max()):.0%}" in sentence
-    noisy, sure = lab.predict(attack.attacked(**state | {"kind": NOISE})[None])
-    assert f"Random noise of the same size: the net says {noisy[0]} {float(sure.max()):.0%}" in sentence
-
-
 def test_the_bars_have_the_length_of_the_probabilities(attack, lab):
     state = attack.stop("4 levels") | {"eps": 0}
     drawn = attack.render(**state)[:, THIRD + NAMES :]

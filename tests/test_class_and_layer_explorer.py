@@ -89,24 +89,3 @@ def test_a_blank_map_is_said_to_be_blank(explorer):
     sheet = explorer.render(**values)
     corner = sheet[HEAD + 10 : HEAD + 50, 2 * (PANEL + GAP) + 10 : 2 * (PANEL + GAP) + 50]
     assert np.ptp(corner.astype(int)) <= 2, "only the grey picture"
-
-
-def test_the_sentence_names_class_layer_probability_and_range(explorer):
-    sentence = explorer.describe(picture=1, asked="green", layer="cells", method="HiResCAM")
-    for part in ("HiResCAM at cells asked for green in picture 1 (both)", "8 x 8 cells from", "%"):
-        assert part in sentence
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"images": pictures()[:1]}, "images: expected at least 2"),
-        ({"images": 2 * pictures()}, r"images: expected values in \[0, 1\]"),
-        ({"names": ["one"]}, "names: expected 3"),
-        ({"classes": ("red", "green")}, "classes: expected 3, one for each score, got 2"),
-    ],
-)
-def test_wrong_arguments_are_refused(change, message):
-    given = {"net": Colours(), "images": pictures(), "classes": NAMES, "layers": LAYERS} | change
-    with pytest.raises(ValueError, match=message):
-        ClassAndLayer(**given)

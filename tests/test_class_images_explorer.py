@@ -1,7 +1,6 @@
-"""Class images: what ships is what the command makes and the numbers say; a live run makes it again, and ends."""
+"""Class images: what ships is what the numbers say; a live run makes it again, and ends."""
 
 from functools import partial
-from statistics import median
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.studies import ascent_pictures
-from lecture_utils import open_lab, store, synthesis
-from lecture_utils.explorers import ClassImages, ascent_ways as study
+from experiments.studies import ascent_pictures as study
+from lecture_utils import open_lab, synthesis
+from lecture_utils.explorers import ClassImages
+from lecture_utils.explorers.class_images import CHANNEL, STARTS, objective, roughness, shipped_pictures
+from lecture_utils.synthesis import stages
+from lecture_utils.synthesis.stages import STEPS, WAYS, grow
 
-FOUR, FIVE = tuple(study.WAYS)[7:]
+FOUR, FIVE = tuple(WAYS)[7:]
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +28,12 @@ def explorer(lab):
     return ClassImages(lab)
 
 
-def rows(explorer):
-    """Of every shipped image: subject, way, start, its numbers."""
-    for subject, known in explorer.facts["subjects"].items():
-        for way, starts in known["images"].items():
-            for start, row in starts.items():
-                yield subject, way, start, row
-
-
 def test_all_classes_and_some_channels_ship_in_every_way(explorer, lab):
     subjects = explorer.controls["subject"].options
     assert set(lab.classes) < set(subjects) and list(subjects) == study.subjects(lab)
-    assert len([name for name in subjects if study.CHANNEL in name]) == sum(study.CHANNELS.values())
-    found = list(rows(explorer))
-    assert len(found) == len(explorer.pictures) == len(subjects) * len(study.WAYS) * len(study.STARTS)
-    for subject, way, start, _ in found:
-        picture = explorer.pictures[subject, way, start]
-        assert picture.shape == (study.SIDE, study.SIDE, 3) and picture.std() > 1
+    assert len([name for name in subjects if CHANNEL in name]) == sum(study.CHANNELS.values())
+    assert len(explorer.pictures) == len(subjects) * len(WAYS) * len(STARTS)
+    assert all(picture.shape == (112, 112, 3) and picture.std() > 1 for picture in explorer.pictures.values())
 
 
 def test_the_numbers_belong_to_the_pictures(explorer, lab):
@@ -54,19 +45,7 @@ def test_the_numbers_belong_to_the_pictures(explorer, lab):
         kept = torch.tensor([explorer.look(name, way, 1).score for name in lab.classes])
         rough = [explorer.look(name, way, 1).roughness for name in lab.classes]
         assert (scores - kept).abs().max() < 1 and float((scores - kept).abs().median()) < 0.3
-        assert study.roughness(images).tolist() == pytest.approx(rough, rel=0.35, abs=0.002)
-
-
-def test_each_regulariser_costs_score_and_gains_smoothness(explorer, lab):
-    """Over the classes, from noise: medians. Total variation falls by a lot wherever something smooths."""
-    scores, rough = (
-        {way: median(explorer.look(name, way, 1)[n] for name in lab.classes) for way in study.WAYS}
-        for n in (1, 2)
-    )
-    assert min(scores, key=scores.get) == FIVE and scores[FOUR] < 0.75 * scores["no regulariser"]
-    assert rough[FIVE] < rough[FOUR] < rough["blur"] < rough["no regulariser"] / 10
-    assert rough["total variation"] < rough["no regulariser"] / 10
-    assert rough[FOUR] < explorer.usual < rough["no regulariser"], "smoother than a real picture, and rougher"
+        assert roughness(images).tolist() == pytest.approx(rough, rel=0.35, abs=0.002)
 
 
 def test_the_highest_real_picture_is_in_the_gallery(explorer, lab):
@@ -79,35 +58,33 @@ def test_the_highest_real_picture_is_in_the_gallery(explorer, lab):
 
 def test_climbing_again_gives_an_image_of_the_same_kind(explorer, lab):
     """Not the same image: the last digit of the gradient, which the size of the batch decides, leads elsewhere."""
-    *_, last = study.grow(lab.net, study.objective(lab, ["teapot"]), FIVE, "blank")
+    *_, last = grow(lab.net, objective(lab, ["teapot"]), FIVE, "blank", 112)
     made = explorer.look("teapot", FIVE, 0)
-    assert (last.step, last.stopped) == (study.STEPS, None)
+    assert (last.step, last.stopped) == (STEPS, None)
     assert float(last.scores) == pytest.approx(made.score, rel=0.4)
-    assert float(study.roughness(last.images)) == pytest.approx(made.roughness, rel=0.6)
+    assert float(roughness(last.images)) == pytest.approx(made.roughness, rel=0.6)
     assert lab.predict(last.images)[0] == ["teapot"]
 
 
 def test_the_study_saves_what_it_makes(lab, monkeypatch, tmp_path):
-    monkeypatch.setattr(ascent_pictures, "grow", partial(study.grow, steps=4))
+    monkeypatch.setattr(study, "grow", partial(grow, steps=4))
     monkeypatch.setattr(
-        ascent_pictures, "subjects", lambda lab: ["mug", "conv2, channel 13", "dog", "conv2, channel 1"]
+        study, "subjects", lambda lab: ["mug", "conv2, channel 13", "dog", "conv2, channel 1"]
     )
     for name, ways in study.SHEETS.items():
-        monkeypatch.setitem(study.SHEETS, name, ways[-1:])
-    monkeypatch.setattr(
-        ascent_pictures, "WAYS", {ways[0]: study.WAYS[ways[0]] for ways in study.SHEETS.values()}
-    )
-    facts, pictures = ascent_pictures.made(lab)
+        monkeypatch.setitem(study.SHEETS, name, ways[-1:])  # the explorer's, too: it is the same dict
+    monkeypatch.setattr(study, "WAYS", {ways[0]: WAYS[ways[0]] for ways in study.SHEETS.values()})
+    facts, pictures = study.made(lab)
     assert list(facts) == ["mug", "dog", "conv2, channel 13", "conv2, channel 1"], "one layer after the other"
     image = pictures["conv2, channel 13", FIVE, "noise"]
     row = facts["conv2, channel 13"]["images"][FIVE]["noise"]
     own = study.real_scores(lab, ["conv2, channel 13"], image[None])
     assert row[0] == pytest.approx(float(own), abs=2e-3), "without the factor that it was climbed with"
-    assert row[1] == pytest.approx(float(study.roughness(image[None])), abs=1e-3)
-    monkeypatch.setattr(store, "data_dir", lambda: tmp_path)
-    ascent_pictures.save(pictures)
-    monkeypatch.setattr(store, "read_verified", lambda name: (tmp_path / name).read_bytes())
-    found = study.load_pictures(facts)
+    assert row[1] == pytest.approx(float(roughness(image[None])), abs=1e-3)
+    monkeypatch.setattr(study.store, "data_dir", lambda: tmp_path)
+    study.save(pictures)
+    monkeypatch.setattr(study.store, "verified_path", lambda name: tmp_path / name)
+    found = shipped_pictures(facts)
     assert set(found) == set(pictures)
     for key, pixels in found.items():
         assert np.abs(pixels / 255 - pictures[key].permute(1, 2, 0).numpy()).mean() < 0.1, key
@@ -118,63 +95,44 @@ def test_the_study_saves_what_it_makes(lab, monkeypatch, tmp_path):
     assert list(pictures)[int(np.argmin(near))] == ("dog", FIVE, "noise"), "each in its own place"
 
 
-def test_growing_in_turns_is_ascent(lab):
-    goal, net = study.objective(lab, ["mug", "dog"]), lab.net
+def test_growing_in_stages_is_ascent(lab):
+    goal, net = objective(lab, ["mug", "dog"]), lab.net
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    turns = list(study.grow(net, goal, "blur", "noise", steps=12))
-    assert [turn.step for turn in turns] == [8, 12]
-    whole = synthesis.ascend(net, goal, study.SIDE, 12, regularisers=study.WAYS["blur"])
-    assert torch.allclose(turns[-1].images, whole.images, atol=1e-5), (
-        "a turn is a multiple of the blur's 4 steps"
+    found = list(grow(net, goal, "blur", "noise", 112, 12))
+    assert [stage.step for stage in found] == [8, 12]
+    whole = synthesis.ascend(net, goal, 112, 12, regularisers=WAYS["blur"])
+    assert torch.allclose(found[-1].images, whole.images, atol=1e-5), (
+        "a stage is a multiple of the blur's 4 steps"
     )
-    assert torch.allclose(turns[-1].scores, whole.scores, atol=1e-4)
-    (alone,) = study.grow(net, study.objective(lab, ["dog"]), "blur", "blank", steps=8)
-    (both,) = study.grow(net, goal, "blur", "blank", steps=8)
+    assert torch.allclose(found[-1].scores, whole.scores, atol=1e-4)
+    (alone,) = grow(net, objective(lab, ["dog"]), "blur", "blank", 112, 8)
+    (both,) = grow(net, goal, "blur", "blank", 112, 8)
     assert torch.allclose(alone.images[0], both.images[1], atol=1e-4)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
-def test_a_turn_that_ends_early_ends_the_growth(lab, monkeypatch):
+def test_a_stage_that_ends_early_ends_the_growth(lab, monkeypatch):
     def interrupted(net, objective, size, steps, **options):
         return synthesis.ascent.Ascent(
             torch.zeros(1, 3, 8, 8), torch.ones(1), torch.ones(3, 1), "interrupted"
         )
 
-    monkeypatch.setattr(study.syn, "ascend", interrupted)
-    (only,) = study.grow(lab.net, 3, "blur", "noise")
+    monkeypatch.setattr(stages, "ascend", interrupted)
+    (only,) = grow(lab.net, 3, "blur", "noise", 8)
     assert (only.step, only.stopped) == (3, "interrupted")
 
 
-def test_a_live_run_tells_each_turn(explorer, monkeypatch, capsys):
+def test_a_live_run_tells_each_stage(explorer, monkeypatch, capsys):
     state = {"subject": "teapot", "way": FOUR, "start": 0}
     monkeypatch.setattr(explorer, "steps", 24)
     told = list(explorer.live(**state))
     assert [f"(live, step {n} of 24)" in sentence for n, (_, sentence) in zip((8, 16, 24), told, strict=True)]
-    assert all(picture.shape == explorer.render(**state).shape for picture, _ in told)
-    assert len({picture.tobytes() for picture, _ in told}) == 3
+    assert all(board.pixels().shape == explorer.render(**state).shape for board, _ in told)
+    assert len({board.pixels().tobytes() for board, _ in told}) == 3
     assert all("zf calls it" in sentence and "gap calls it" in sentence for _, sentence in told)
     assert capsys.readouterr().err == "", "no progress bar"
     with pytest.raises(KeyError, match="unknown subject"):
         next(explorer.live(**state | {"subject": "teapott"}))
-
-
-def test_the_button_keeps_the_last_image(explorer, monkeypatch):
-    monkeypatch.setattr(explorer, "steps", 16)
-    _, *inputs, run, image, text = explorer.widget().children
-    before = image.value
-    run.children[0].click()
-    assert "live, step 16 of 16" in text.value and image.value != before
-    assert not run.children[0].disabled and run.children[1].disabled
-    inputs[-1].value = 1 - inputs[-1].value
-    assert "live" not in text.value
-
-
-def test_the_sentence_names_score_and_opinions(explorer):
-    sentence = explorer.describe(subject="elephant", way="no regulariser", start=1)
-    made = explorer.look("elephant", "no regulariser", 1)
-    assert f"score {made.score:.1f}" in sentence and f"total variation {made.roughness:.3f}" in sentence
-    for net, word, share in made.said:
-        assert f"{net} calls it {word} ({share:.0%})" in sentence
 
 
 class Foreign:
@@ -207,8 +165,7 @@ class Foreign:
 
 def test_where_nothing_ships_it_says_so_and_makes_the_first_steps(monkeypatch):
     explorer = ClassImages(Foreign())
-    assert not explorer.shipped and len(explorer.controls["subject"].options) <= 17
-    assert any(study.CHANNEL in name for name in explorer.controls["subject"].options)
+    assert explorer.facts is None and len(explorer.controls["subject"].options) == 16
     for title in explorer.stops:
         state = explorer.stop(title)
         assert "no images ship for resnet18: after 2 steps" in explorer.describe(**state)
@@ -219,7 +176,3 @@ def test_where_nothing_ships_it_says_so_and_makes_the_first_steps(monkeypatch):
         "live, step 4 of 8",
         "live, step 8 of 8",
     ]
-
-
-def test_another_net_of_the_toy_world_is_not_taken_for_the_one_that_ships():
-    assert not ClassImages(open_lab(net="gap", device="cpu")).shipped

@@ -115,7 +115,7 @@ def history(turns=(0, 10, 100, 300, 650, 1000), every=100, rows=10):
     return found | {name: torch.linspace(0.1 * n, 0.9, rows) for n, name in enumerate(names, 1)}
 
 
-def test_the_history_shows_the_pictures_of_the_kept_turn():
+def test_the_history_shows_the_images_of_the_kept_step():
     explorer = GanHistory(history())
     sheet = explorer.render(kept=3)
     for n in (0, 5, 23):
@@ -127,7 +127,7 @@ def test_the_history_shows_the_pictures_of_the_kept_turn():
 def test_losses_are_those_that_are_over_by_then():
     explorer = GanHistory(history())
     log = history()
-    assert [explorer._row(kept) for kept in range(6)] == [0, 0, 1, 3, 6, 10]
+    assert [explorer.rows(kept) for kept in range(6)] == [0, 0, 1, 3, 6, 10]
     words = explorer.describe(kept=3)
     assert words.startswith("After 300 of 1,000 turns")
     assert (
@@ -158,7 +158,7 @@ def test_the_colours_are_those_of_the_charts():
 
 def test_stops_are_the_nearest_kept_turns():
     explorer = GanHistory(history())
-    assert {title: explorer.turns[state["kept"]] for title, state in explorer.stops.items()} == {
+    assert {title: explorer.steps[state["kept"]] for title, state in explorer.stops.items()} == {
         "at first": 0,
         "a hundredth": 10,
         "a tenth": 100,
@@ -166,8 +166,3 @@ def test_stops_are_the_nearest_kept_turns():
         "two thirds": 650,
         "at the end": 1000,
     }
-
-
-def test_a_history_needs_turns():
-    with pytest.raises(ValueError, match="expected at least 3 kept turns, got 2"):
-        GanHistory(history(turns=(0, 100)))

@@ -6,7 +6,19 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from lecture_utils.explorers import LatentAxes, LatentPlane, readings
-from lecture_utils.explorers.latent_axes import AXES, BLUE, GAP, GRID, HEAD, SHIFTS, TILE
+from lecture_utils.explorers.board import BLUE, Board
+from lecture_utils.explorers.latent_axes import (
+    AXES,
+    GAP,
+    GRID,
+    HEAD,
+    HEIGHT,
+    SHIFTS,
+    THIRD,
+    TILE,
+    WIDTH,
+    _draw_reading,
+)
 from lecture_utils.explorers.latent_plane import BIG, DRAWN, MAP, MEAN, SECOND, TILES
 from lecture_utils.generative import VAE
 from lecture_utils.models import studio_factors
@@ -32,7 +44,7 @@ def test_the_picture_is_the_decoder_s(plane):
     drawn, _, _ = plane.look(0.5, -1.25, DRAWN)
     assert torch.allclose(16 * drawn, (16 * drawn).round(), atol=1e-5), "a draw has levels"
     assert not torch.equal(drawn, mean)
-    sheet = plane.render(0.5, -1.25, MEAN)[HEAD - 2 :]
+    sheet = plane.render(across=0.5, up=-1.25, shown=MEAN)[HEAD - 2 :]
     assert sheet[BIG // 2 + 20, BIG // 16 + 3, 0] == round(255 * float(mean[0, 4, 0]))
 
 
@@ -41,7 +53,7 @@ def test_the_nearest_test_pictures_are_nearest(plane):
     distances = np.hypot(*(plane.codes.numpy() - (1.0, 0.25)).T)
     assert near == np.argsort(distances)[:3].tolist() and far == pytest.approx(np.sort(distances)[:3])
     names = ", ".join(plane.names[plane.labels[n]] for n in near)
-    assert f"the three nearest test pictures are {names}" in plane.describe(1.0, 0.25, MEAN)
+    assert f"the three nearest test pictures are {names}" in plane.describe(across=1.0, up=0.25, shown=MEAN)
 
 
 def test_the_map_has_the_first_axis_across_and_the_second_upward(plane):
@@ -53,8 +65,8 @@ def test_the_map_has_the_first_axis_across_and_the_second_upward(plane):
         expected = (255 * plane.model.mean_image(z)[0, 0]).round().numpy()
         tile = whole[row * side : (row + 1) * side, column * side : (column + 1) * side]
         assert np.abs(tile[2::4, 2::4, 0] - expected).max() <= 1
-    assert plane._place(SECOND, -plane.reach, plane.reach) == (SECOND, 38)
-    assert plane._place(SECOND, plane.reach, 0) == (SECOND + MAP - 1, 38 + (MAP - 1) / 2)
+    assert plane.place(SECOND, -plane.reach, plane.reach) == (SECOND, 38)
+    assert plane.place(SECOND, plane.reach, 0) == (SECOND + MAP - 1, 38 + (MAP - 1) / 2)
 
 
 def test_stops_stand_among_the_classes_and_where_nobody_is(plane):
@@ -68,19 +80,6 @@ def test_stops_stand_among_the_classes_and_where_nobody_is(plane):
     away = torch.cdist(grid, plane.codes).min(1).values.max()
     here = torch.cdist(torch.tensor([[nobody["across"], nobody["up"]]]), plane.codes).min()
     assert here > 0.9 * away
-
-
-@pytest.mark.parametrize(
-    ("latent", "count", "names", "message"),
-    [
-        (3, 40, "abcde", "expected two latent axes"),
-        (2, 30, "abcde", "expected as many of each"),
-        (2, 40, "abc", "expected one for each class 0 to 4"),
-    ],
-)
-def test_a_plane_needs_two_axes_and_names(latent, count, names, message):
-    with pytest.raises(ValueError, match=message):
-        LatentPlane(VAE(8, latent, hidden=8), levels(40, (1, 8, 8), 17), torch.arange(count) % 5, names)
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +142,10 @@ def test_a_reading_names_the_likeliest():
 
 @pytest.mark.parametrize(("azimuth", "right", "down"), [(0, 0, 1), (90, 1, 0), (-90, -1, 0)])
 def test_the_dial_is_seen_from_above_with_the_camera_below(azimuth, right, down):
-    from PIL import Image, ImageDraw
-
     said = {"class": torch.eye(6)[:1], "colour": torch.eye(6)[:1], "azimuth": torch.tensor([float(azimuth)])}
-    sheet = Image.new("RGB", (300, 480), "white")
-    readings.draw_reading(ImageDraw.Draw(sheet), readings.Reading(said, 0), 0, 0, 300)
-    rows, columns = np.nonzero((np.asarray(sheet)[390:] == (0, 114, 178)).all(2))
+    board = Board(WIDTH, HEIGHT)
+    _draw_reading(board, readings.Reading(said, 0))
+    rows, columns = np.nonzero((board.pixels()[HEAD + 390 :, THIRD:] == (0, 114, 178)).all(2))
     middle = 92 + 34
     assert np.sign(round((columns.mean() - middle) / 8)) == right
     assert (np.ptp(rows) > 20) == bool(down)

@@ -4,11 +4,17 @@ import asyncio
 from itertools import islice
 from threading import get_ident
 
-import numpy as np
 import pytest
 
 from lecture_utils.explorers import Explorer, Slider
+from lecture_utils.explorers.board import Board
 from lecture_utils.explorers.panel import BREATH, Panel
+
+
+def grey(level):
+    board = Board(8, 8)
+    board.draw.rectangle((0, 0, 8, 8), fill=3 * (level,))
+    return board
 
 
 class Counts(Explorer):
@@ -18,10 +24,10 @@ class Counts(Explorer):
     stops = {"three": {"last": 3}, "twenty": {"last": 20}}
     closed = 0
 
-    def render(self, last):
-        return np.full((8, 8, 3), last, np.uint8)
+    def board(self, last):
+        return grey(last)
 
-    def describe(self, last):
+    def sentence(self, last):
         return f"a picture of {last}"
 
     def live(self, last):
@@ -29,7 +35,7 @@ class Counts(Explorer):
             for number in range(1, last + 1):
                 if number == 13:
                     raise ArithmeticError("13 <is> unlucky")
-                yield np.full((8, 8, 3), 10 * number, np.uint8), f"counted to {number}"
+                yield grey(10 * number), f"counted to {number}"
         finally:
             self.closed += 1
 
@@ -54,7 +60,7 @@ def test_without_an_event_loop_a_click_runs_to_the_end():
     assert not run.disabled and stop.disabled and text.value == "a picture of 3"
     run.click()
     assert text.value == image.tooltip == "counted to 3" and explorer.closed == 1
-    assert image.value == explorer.packed(np.full((8, 8, 3), 30, np.uint8))
+    assert image.value == explorer.packed(grey(30).pixels())
     assert not run.disabled and stop.disabled
 
 
@@ -173,10 +179,10 @@ def test_a_stop_is_known_again_when_the_page_rounds_a_step():
         controls = {"x": Slider(-4.0, 4.0, 0.125, "x")}
         stops = {"middle": {"x": 0.0}, "left": {"x": -1.625}}
 
-        def render(self, x):
-            return np.zeros((4, 4, 3), np.uint8)
+        def board(self, x):
+            return grey(0)
 
-        def describe(self, x):
+        def sentence(self, x):
             return f"{x}"
 
     panel = Panel(Steps())

@@ -7,10 +7,9 @@ import pytest
 import torch
 from scipy import stats
 
-from experiments.studies import heatmap_scores, sanity, scoreboard
+from experiments.studies import heatmap_scores, part_ablation, sanity, scoreboard
 from lecture_utils import metrics as key, open_lab, results, store
 from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
-from lecture_utils.explorers import part_ablation
 from lecture_utils.metrics import map_similarity
 
 

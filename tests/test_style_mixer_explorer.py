@@ -6,9 +6,8 @@ import torch
 from PIL import Image
 
 from experiments.studies import style_mixer as study
-from lecture_utils import open_lab, store
 from lecture_utils.explorers import StyleMixer
-from lecture_utils.explorers.style_mixer import HEAD, PANEL, SECOND, WEIGHTS, _place
+from lecture_utils.explorers.style_mixer import HEAD, PANEL, SECOND, SIDE, WEIGHTS, photograph, place
 
 PAIR, ALL = tuple(study.PAIRS)[0], tuple(study.DEPTHS)[-1]
 
@@ -18,39 +17,25 @@ def explorer():
     return StyleMixer()
 
 
-def test_every_picture_ships_with_its_numbers(explorer):
-    shape = len(study.PAIRS), len(study.DEPTHS), len(study.WEIGHTS)
-    assert len(explorer.pictures) == np.prod(shape) and len(WEIGHTS) == len(study.WEIGHTS)
+def test_it_has_all_that_the_study_makes(explorer):
+    assert explorer.pairs == {pair: list(names) for pair, names in study.PAIRS.items()}
+    assert explorer.depths == list(study.DEPTHS) and SIDE == study.SIDE
     assert [eval(weight) for weight in WEIGHTS] == pytest.approx(study.WEIGHTS)
-    for (pair, depth, number), picture in explorer.pictures.items():
-        assert picture.shape == (study.SIDE, study.SIDE, 3)
-        left = explorer.losses(pair, depth, number + 1)
-        assert set(left) == {"content", "style"} and min(left.values()) > 0
-    size = sum(entry["bytes"] for name, entry in store.manifest().items() if name.startswith(study.FOLDER))
-    assert 0 < size < 1.3e6
+    for pair in study.PAIRS:
+        shape = len(study.DEPTHS), len(study.WEIGHTS), study.SIDE, study.SIDE, 3
+        assert explorer.pictures[pair].shape == shape
+    for name in ("china", "flower"):
+        assert np.array_equal(photograph(name), study.photograph(name, SIDE)[0].numpy())
 
 
 def test_more_weight_buys_style_and_costs_content(explorer):
-    for pair in study.PAIRS:
+    for pair, (name, _) in study.PAIRS.items():
         for depth in study.DEPTHS:
-            content, style = (
-                [explorer.losses(pair, depth, weight)[name] for weight in range(1, 6)]
-                for name in ("content", "style")
-            )
-            assert content == sorted(content), (pair, depth)
-            assert style[0] > style[2], (pair, depth)
-        deepest = [explorer.losses(pair, depth, 5)["style"] for depth in study.DEPTHS]
-        assert deepest[-1] == min(deepest) < 0.1 * explorer.facts["photographs"][pair]["style"]
-        assert explorer.facts["photographs"][pair]["content"] == 0
-
-
-def test_with_little_weight_the_photograph_is_nearer(explorer):
-    for pair, (content, _) in study.PAIRS.items():
-        own = explorer.photographs[content].transpose(1, 2, 0)
-        for depth in study.DEPTHS:
-            little, much = (
-                np.abs(explorer.pictures[pair, depth, weight] / 255 - own).mean() for weight in (0, 4)
-            )
+            looks = [explorer.look(pair, depth, weight) for weight in range(1, 6)]
+            content, style = ([left[what] for _, left in looks] for what in ("content", "style"))
+            assert content == sorted(content) and style[0] > style[2], (pair, depth)
+            own = explorer.photographs[name].transpose(1, 2, 0)
+            little, *_, much = (np.abs(picture / 255 - own).mean() for picture, _ in looks)
             assert little < much, (pair, depth)
 
 
@@ -104,16 +89,10 @@ def test_the_picture_shows_what_was_chosen(explorer):
     state = {"pair": PAIR, "depth": ALL, "weight": 4}
     sheet = explorer.render(**state)
     middle = sheet[HEAD : HEAD + PANEL : 2, SECOND : SECOND + PANEL : 2].astype(int)
-    assert np.abs(middle - explorer.pictures[PAIR, ALL, 3]).mean() < 12
-    left, top = _place(3, 3)
+    assert np.abs(middle - explorer.pictures[PAIR][-1, 3]).mean() < 12
+    left, top = place(3, 3)
     assert sheet[top - 3, left + 20].tolist() == [0, 114, 178]
-    other = _place(3, 2)
+    other = place(3, 2)
     assert sheet[other[1] - 3, other[0] + 20].tolist() != [0, 114, 178]
     assert "layers 1 to 4 with weight 3:" in explorer.describe(**state)
     assert "layer 1 alone with weight 1/9:" in explorer.describe(**state | {"depth": "1", "weight": 1})
-
-
-def test_it_shows_the_same_whatever_the_lab(explorer):
-    state = explorer.stop(next(iter(explorer.stops)))
-    again = StyleMixer(open_lab(net="gap", device="cpu"))
-    assert np.array_equal(again.render(**state), explorer.render(**state))

@@ -236,7 +236,6 @@ def exploring(quick):
     import torch
 
     from lecture_utils import datasets, explorers, features, models, open_lab
-    from lecture_utils.explorers.completion import shipped
     from lecture_utils.generative import VAE
     from lecture_utils.models import studio as studio_models
 
@@ -264,7 +263,7 @@ def exploring(quick):
             lambda: explorers.ClassImages(lab),
             lambda: explorers.StyleMixer(lab),
             lambda: explorers.Attack(lab),
-            lambda: explorers.Completion(models.load("studio-pixelcnn"), *shipped()),
+            lambda: explorers.Completion(models.load("studio-pixelcnn")),
             lambda: explorers.LatentPlane(VAE(8, 2), digits.test.pixels, digits.test.labels),
             lambda: explorers.LatentAxes(
                 models.load("studio-vae"), studio.test.pixels, studio.test.labels, studio.classes

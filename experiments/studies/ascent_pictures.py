@@ -10,31 +10,65 @@ each subject, one column for each way. The rough pictures are saved in half the 
 
 import torch
 
-from lecture_utils import models
-from lecture_utils.explorers.ascent_ways import (
-    FOLDER,
-    JUDGES,
-    NET,
+from lecture_utils import features, models
+from lecture_utils.explorers.class_images import (
+    CHANNEL,
+    LOOKED_AT,
     SHEETS,
     STARTS,
-    STEPS,
-    WAYS,
-    groups,
-    grow,
+    before_relu,
     objective,
-    real_scores,
+    parsed,
     roughness,
-    subjects,
     unscaled,
 )
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
+from lecture_utils.synthesis.stages import STEPS, WAYS, grow
 
 from ..experiment import Experiment, write_results
 from ..train.data import world_fingerprint
 from . import contact_sheets
 
+FOLDER = "synthesis/ascent_pictures"
+NET, JUDGES, SIDE = "alex", ("zf", "gap"), 112  # px
 SAVED = {"rough": {"quality": 24, "subsampling": 2}, "smooth": {"quality": 68, "subsampling": 0}}
+CHANNELS = {"conv2": 1, "conv3": 1, "conv4": 1, "conv5": 2}  # how many of each layer
+
+
+def subjects(lab, most=16):
+    """Names of what there is to climb: the classes that the net names for its gallery, and channels of each layer.
+
+    Of 16 classes or fewer all; of each layer of CHANNELS, where the net has it, the channels with the largest answer to
+    a picture among the gallery's first: the mean of the map before the ReLU.
+    """
+    images, found = lab.gallery.images[:LOOKED_AT], list(lab.classes)
+    if len(found) > most:
+        found = list(dict.fromkeys(lab.predict(images)[0]))[:most]
+    for layer, count in CHANNELS.items():
+        if layer in lab.layers:
+            best = answers(lab, layer, images).amax(0).argsort(descending=True)[:count]
+            found += [f"{layer}{CHANNEL}{int(each)}" for each in best]
+    return found
+
+
+def answers(lab, layer, images):
+    """The score that climbing a channel makes large, of every channel of a layer (a short name): (n, channels)."""
+    found = features.extract(lab.net, images, before_relu(lab.net, lab.layer(layer)))
+    return found.mean((2, 3))
+
+
+def real_scores(lab, names, images):
+    """The same scores of real pictures, (n, names), for subjects of one layer."""
+    layers, numbers = zip(*(parsed(lab, name) for name in names), strict=True)
+    found = lab.logits(images) if layers[0] is None else answers(lab, layers[0], images)
+    return found[:, list(numbers)]
+
+
+def groups(lab, names):
+    """The names, those of one layer together."""
+    layers = dict.fromkeys(parsed(lab, name)[0] for name in names)
+    return [[name for name in names if parsed(lab, name)[0] == layer] for layer in layers]
 
 
 def made(lab):
@@ -51,7 +85,7 @@ def made(lab):
             facts[name] = {"real": [best, round(float(column[best]), 3)], "images": {way: {} for way in WAYS}}
         jobs = [(way, start) for way in WAYS for start in STARTS]
         for way, start in progress(jobs, f"{names[0]} and {len(names) - 1} more"):
-            *_, last = grow(lab.net, objective(lab, names), way, start)
+            *_, last = grow(lab.net, objective(lab, names), way, start, SIDE)
             rows = numbers(last.images, unscaled(last.scores, names[0]), judges)
             for name, row, image in zip(names, rows, last.images, strict=True):
                 facts[name]["images"][way][start] = row

@@ -9,8 +9,9 @@ from torch.nn.functional import avg_pool2d
 
 from lecture_utils import metrics as key
 from lecture_utils.attribution.methods import METHODS, STRIDE, blurred, usable
-from lecture_utils.explorers import part_ablation
 from lecture_utils.metrics.map_similarity import spearman
+
+from . import part_ablation
 
 PLACE = ("pointing", "mass", "rank")
 FLIPS, FILLS = 10, ("grey", "blurred")  # steps of deletion and insertion; what fills the holes

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from lecture_utils import models
 from lecture_utils.attribution.methods import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
-from lecture_utils.explorers import part_ablation
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
@@ -24,7 +23,7 @@ from lecture_utils.store import cache_dir
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
 from ..train.data import world_fingerprint
-from . import heatmap_scores
+from . import heatmap_scores, part_ablation
 
 NETS, SCENES, FLIPPED = ("alex", "gap"), 300, 150  # scenes in all; of these with deletion and insertion
 SLICE, EXACT = 30, 5  # scenes that are computed again; of these with Shapley values

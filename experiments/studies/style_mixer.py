@@ -7,21 +7,42 @@ Results: data/results/style_mixer.json, and the pictures in data/synthesis/style
 for each choice of layers, one column for each weight. Stop it whenever you like: it goes on with what is missing.
 """
 
+import numpy as np
+import torch
 from PIL import Image
 
 from lecture_utils import models, synthesis as syn
-from lecture_utils.explorers.style_mixer import DEPTHS, FOLDER, MADE, PAIRS, SIDE, photograph
+from lecture_utils.photographs import open_image, shipped_file
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
 
+FOLDER = "synthesis/style_mixer"
 NET, CONTENT = "alex", "relu3"
+MADE, SIDE = 384, 256  # px
+PAIRS = {"china as coffee": ("china", "coffee"), "astronaut as flower": ("astronaut", "flower")}
+DEPTHS = {
+    "1": ("relu1",),
+    "1 to 2": ("relu1", "relu2"),
+    "1 to 3": ("relu1", "relu2", "relu3"),
+    "1 to 4": ("relu1", "relu2", "relu3", "relu4"),
+}
 WEIGHTS = (1 / 9, 1 / 3, 1, 3, 9)  # of the style, relative to CONTENT_WEIGHT
 CONTENT_WEIGHT = 0.5
 RECIPE = {"steps": 100, "octaves": 3, "start": "content", "lr": 0.03, "tv": 10.0, "jitter": 7, "seed": 0}
 QUALITY = 85
+
+
+def photograph(name, side=MADE):
+    """One of the photographs that come with the libraries, its middle square, (1, 3, side, side) in [0, 1]."""
+    image = open_image(shipped_file(name))
+    half = min(image.size) / 2
+    x, y = image.width / 2, image.height / 2
+    square = image.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
+    pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS), np.float32) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
 def mixed(net, pair, depth, weight, side=MADE):

@@ -5,8 +5,8 @@ An explorer is a pure function from named values to a picture, with controls in 
     class Turntable(Explorer):
         controls = {"azimuth": Slider(-180, 180, 5, "azimuth (degrees)")}
         stops = {"faces us": {"azimuth": 0}, "from behind": {"azimuth": 180}}
-        def render(self, azimuth): ...        # uint8 (h, w, 3), the same for the same values
-        def describe(self, azimuth): ...      # the same in a sentence
+        def board(self, azimuth): ...         # a `Board`, the same for the same values
+        def sentence(self, azimuth): ...      # the same in words
 
 One that can also work for seconds gives `live(**values)`, a generator: it gets a button that runs it, and one that
 stops it.
@@ -20,10 +20,12 @@ from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
+import torch
 from PIL import Image
 
 from .. import plots
-from ..checks import near_miss
+from ..checks import check_choice, check_images, near_miss
+from ..hooks import copy_to, frozen, in_batches, logits_of
 from .panel import Panel
 
 
@@ -39,6 +41,12 @@ def distinct(stops):
         if values not in kept.values():
             kept[title] = values
     return kept
+
+
+def probabilities(net, images, batch_size=64):
+    """The net's probabilities (n, classes) for images (n, 3, h, w), on the images' device. Errors: ValueError."""
+    with frozen(net) as net, torch.no_grad():
+        return in_batches(lambda some: logits_of(net, copy_to(net, some)).softmax(1), images, size=batch_size)
 
 
 @dataclass(frozen=True)
@@ -112,24 +120,34 @@ class Explorer:
     """A picture under controls; the last expression of a cell shows it.
 
     A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (each names every control, or
-    leaves some at the first stop's value), `render(**values)` and `describe(**values)`. format: how the picture
-    travels to the page, "png", or "jpeg" where it is mostly a photograph: a third of the bytes, in a tenth of the
-    time.
+    leaves some at the first stop's value), `board(**values)` and `sentence(**values)`, which get values that the
+    controls can have. format: how the picture travels to the page, "png", or "jpeg" where it is mostly a photograph: a
+    third of the bytes, in a tenth of the time.
     """
 
     title, caption, format = "", "", "png"
     controls: dict = {}
     stops: dict = {}
 
-    def render(self, **values):
-        """The picture for these values, uint8 (h, w, 3). Depends on nothing else."""
+    def board(self, **values):
+        """The picture for these values, a `Board`. Depends on nothing else."""
         raise NotImplementedError
 
-    def describe(self, **values):
+    def sentence(self, **values):
         """The picture in a sentence, for those who cannot see it."""
         raise NotImplementedError
 
-    live = None  # or a generator (**values) -> (picture, sentence), again and again, each a short while after the last
+    live = None  # or a generator (**values) -> (board, sentence), again and again, each a short while after the last
+
+    def render(self, **values):
+        """The picture for these values, uint8 (h, w, 3). Errors: as `check`."""
+        self.check(**values)
+        return self.board(**values).pixels()
+
+    def describe(self, **values):
+        """The picture in a sentence. Errors: as `check`."""
+        self.check(**values)
+        return self.sentence(**values)
 
     def check(self, **values):
         """Refuse values that the controls cannot be set to, and names that no control has.
@@ -143,15 +161,17 @@ class Explorer:
 
     def stop(self, title):
         """The values of a stop, all controls named. KeyError for a title that is none, or a value it cannot have."""
-        if title not in self.stops:
-            raise near_miss(title, self.stops, "stop")
+        check_choice(title, self.stops, "stop")
         values = next(iter(self.stops.values())) | self.stops[title]
         self.check(**values)
         return values
 
+    def places(self):
+        """(number, title, values) of each stop."""
+        return [(n, title, self.stop(title)) for n, title in enumerate(self.stops)]
+
     def encoded(self, **values):
         """The picture as the bytes of a file of `format`; lightly packed, because it is made at every move."""
-        self.check(**values)
         return self.packed(self.render(**values))
 
     def packed(self, picture):
@@ -163,15 +183,14 @@ class Explorer:
             image.save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    def filmstrip(self, columns=3):
-        """All stops side by side as a still `Picture`: what a page, a print or a reader without a kernel sees."""
-        frames = [self.render(**self.stop(title)).transpose(2, 0, 1) / 255 for title in self.stops]
-        words = {"title": self.title, "caption": self.caption, "alt": self.alt()}
-        return plots.image_grid(np.stack(frames), list(self.stops), columns, **words)
+    def filmstrip(self):
+        """A still `Picture` of all stops, what a page, a print or a reader without a kernel sees: here as rendered."""
+        frames = [self.render(**values).transpose(2, 0, 1) / 255 for _, _, values in self.places()]
+        return plots.image_grid(np.stack(frames), list(self.stops), 3, self.title, self.caption, self.alt())
 
     def alt(self):
         """The filmstrip in words: the title, and each stop's sentence."""
-        return " ".join([self.title + ".", *(self.describe(**self.stop(title)) for title in self.stops)])
+        return " ".join([self.title + ".", *(self.describe(**values) for _, _, values in self.places())])
 
     def latency(self, moves=40, seed=0):
         """How long the kernel works when something moves, in ms: a `Latency`.
@@ -194,3 +213,22 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return self.widget()._repr_mimebundle_(include=include, exclude=exclude)
+
+
+class OfImages(Explorer):
+    """One that shows a net's images, each by its number and what it shows.
+
+    net: any nn.Module. images: float (n, 3, h, w) in [0, 1], at least `least`. names: what each shows, or None.
+    """
+
+    def __init__(self, net, images, names, least, why="to choose from"):
+        check_images(images, net=net, range01=True)
+        if len(images) < least:
+            raise ValueError(f"images: expected at least {least}, {why}, got {len(images)}")
+        if names is not None and len(names) != len(images):
+            raise ValueError(f"names: expected {len(images)}, one for each image, got {len(names)}")
+        self.net, self.images, self.names = net, images.cpu(), names
+
+    def named(self, picture):
+        """What an image is called."""
+        return f"picture {picture}" + ("" if self.names is None else f": {self.names[picture]}")

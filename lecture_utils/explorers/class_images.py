@@ -1,30 +1,29 @@
-"""What a class or a channel likes best, with each regulariser on or off: pictures that are there, and a live run."""
+"""What a class or a channel likes best, with each regulariser on or off: images that are there, and a live run."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw
+import torch
 
-from .. import plots, results
+from .. import plots, results, synthesis as syn
 from ..lab import open_lab
 from ..models import card
-from . import ascent_ways as study
+from ..synthesis.stages import EVERY, STEPS, WAYS, grow
 from .base import Choice, Explorer, Slider
-from .pixels import enlarged, fitted, font
+from .board import BLUE, GREY, ORANGE, Board
 
 PANEL, THUMB, GAP, HEAD = 448, 112, 14, 36  # px: the image, the small ones below, space, title
 WIDTH, HEIGHT = 9 * THUMB + 8 * GAP, HEAD + PANEL + 34 + THUMB + 26
-SECOND, REAL = PANEL + 28, 200  # where the numbers begin; the real picture
-BLUE, ORANGE, GREY = plots.COLOURS[1], plots.COLOURS[2], "#b0b0b0"
-SHORT = dict(
-    zip(
-        study.WAYS,
-        ("none", "decay", "small norm", "small grad.", "jitter", "blur", "total var.", "four", "four + TV"),
-        strict=True,
-    )
-)
+SECOND, REAL = PANEL + 28, 200  # where the numbers begin; the real image
+ROW = HEAD + PANEL + 34  # where the small ones begin
+STARTS = ("blank", "noise")
+SHEETS = {"rough": tuple(WAYS)[:5], "smooth": tuple(WAYS)[5:]}  # the ways in each file of images
+SHORT = "none", "decay", "small norm", "small grad.", "jitter", "blur", "total var.", "four", "four + TV"
 FIRST = "elephant"  # the class of the stops, where the lab has it
+CHANNEL = ", channel "
+FACTOR = 16  # the mean of a channel's map is small: so many times it is climbed, or total variation would outweigh it
+LOOKED_AT = 160  # images of the gallery that are asked for the highest score
 
 
 class Made(NamedTuple):
@@ -39,11 +38,11 @@ class Made(NamedTuple):
 class ClassImages(Explorer):
     """The image that a class or a channel likes best, for each regulariser alone, four together, and five.
 
-    lab: as `open_lab` gives it. For `alex` of the toy world all images are there (see studies/ascent_pictures), with
-    what two other nets call them; for another net an image is made when it is asked for, of the first steps only.
-    Left the image; right its score and its total variation, beside those of the real picture that scores highest; below
-    all the ways from the same start. "Run live" climbs again before your eyes, 200 steps: to another image of the same
-    kind, as the last digits of a gradient decide between many optima.
+    lab: as `open_lab` gives it. For `alex` of the toy world all images ship (python -m experiments ascent_pictures),
+    with what two other nets call them; for another net an image of a class is made when it is asked for, of the first
+    steps only. Left the image; right its score and its total variation, beside those of the real image that scores
+    highest; below all the ways from the same start. "Run live" climbs again before your eyes, 200 steps: to another
+    image of the same kind, as the last digits of a gradient decide between many optima.
     """
 
     title = "One class or channel, nine ways to climb"
@@ -51,196 +50,177 @@ class ClassImages(Explorer):
         "Four: jitter, blur, decay and small norm together; TV: total variation, too. Without any the score is "
         "highest, and there is hardly a picture. Look at what two nets say that had no part in it."
     )
-    format, steps = "jpeg", study.STEPS  # of a live run
+    format, steps = "jpeg", STEPS  # of a live run
 
     def __init__(self, lab):
-        self.lab, self.shipped = lab, _is_shipped(lab)
-        facts = results.load("ascent_pictures") if self.shipped else None
-        names = list(facts["subjects"]) if facts else study.subjects(lab)
-        self.facts, self.pictures = facts, study.load_pictures(names) if facts else {}
-        self.usual = facts["real roughness"] if facts else _usual(lab)
-        self.judges = {}
-        self.side = lab.gallery.images.shape[-1]
-        self.first = study.EVERY if self.side <= study.SIDE else 2  # steps of an image that does not ship
-        self.look, self.row, self.real = (
-            lru_cache(maxsize=size)(function)
-            for size, function in ((64, self._look), (64, self._row), (64, self._real))
+        facts = results.load("ascent_pictures")
+        ships = (
+            lab.has_key
+            and lab.name == facts["net"]
+            and card(lab.name)["weights"]["sha256"] == facts["weights"]
         )
+        self.lab, self.facts, images = lab, facts if ships else None, lab.gallery.images
+        names = list(facts["subjects"]) if ships else _classes(lab)
+        self.pictures = shipped_pictures(names) if ships else {}
+        self.usual = facts["real roughness"] if ships else float(roughness(images[:LOOKED_AT]).median())
+        self.judges, self.side = {}, images.shape[-1]
+        self.every = EVERY if self.side <= 112 else 4  # steps between two looks of a live run
+        self.first = EVERY if self.side <= 112 else 2  # steps of an image that does not ship
+        self.look, self.real = (lru_cache(maxsize=64)(method) for method in (self._look, self._real))
+        self.paper = lru_cache(maxsize=64)(self._paper)
         self.controls = {
             "subject": Choice(tuple(names), "class or channel"),
-            "way": Choice(tuple(study.WAYS), "regulariser"),
+            "way": Choice(tuple(WAYS), "regulariser"),
             "start": Slider(0, 1, 1, "start (0: blank, 1: noise)"),
         }
         self.stops = _stops(names)
 
     def _look(self, subject, way, start):
         """What is known of an image: `Made`."""
-        if not self.shipped:
+        if self.facts is None:
             *_, last = self._grown(subject, way, start, self.first)
             return self._made(last, subject)
-        score, roughness, *said = self.facts["subjects"][subject]["images"][way][study.STARTS[start]]
-        image = self.pictures[subject, way, study.STARTS[start]].transpose(2, 0, 1) / 255
-        judges = zip(self.facts["judges"], said[::2], said[1::2], strict=True)
-        return Made(image, score, roughness, list(judges))
+        score, rough, *said = self.facts["subjects"][subject]["images"][way][STARTS[start]]
+        image = self.pictures[subject, way, STARTS[start]].transpose(2, 0, 1) / 255
+        return Made(image, score, rough, list(zip(self.facts["judges"], said[::2], said[1::2], strict=True)))
 
     def _grown(self, subject, way, start, steps):
-        goal, every = study.objective(self.lab, [subject]), study.EVERY if self.side <= study.SIDE else 4
-        return study.grow(self.lab.net, goal, way, study.STARTS[start], self.side, steps, every)
+        goal = objective(self.lab, [subject])
+        return grow(self.lab.net, goal, way, STARTS[start], self.side, steps, self.every)
 
     def _made(self, growth, subject):
         """The same of an image that has just been made, judged by the other nets of the toy world."""
-        if self.shipped and not self.judges:
-            self.judges = {name: open_lab(net=name, device=str(self.lab.device)) for name in study.JUDGES}
-        said = []
-        for name, judge in self.judges.items():
-            words, sure = judge.predict(growth.images)
-            said.append((name, words[0], float(sure.max())))
-        rough, score = float(study.roughness(growth.images)), float(study.unscaled(growth.scores, subject))
-        return Made(growth.images[0].cpu().numpy(), score, rough, said)
+        if self.facts and not self.judges:
+            device = str(self.lab.device)
+            self.judges = {name: open_lab(net=name, device=device) for name in self.facts["judges"]}
+        said = [(name, *judge.predict(growth.images)) for name, judge in self.judges.items()]
+        said = [(name, words[0], float(sure.max())) for name, words, sure in said]
+        score = float(unscaled(growth.scores, subject))
+        return Made(growth.images[0].cpu().numpy(), score, float(roughness(growth.images)), said)
 
     def _real(self, subject):
-        """The real picture that scores highest, (3, h, w), and its score."""
-        if self.shipped:
+        """The real image that scores highest, (3, h, w), and its score."""
+        if self.facts:
             number, score = self.facts["subjects"][subject]["real"]
             return self.lab.gallery.images[number].numpy(), score
-        images = self.lab.gallery.images[: study.LOOKED_AT]
-        scores = study.real_scores(self.lab, [subject], images)[:, 0]
+        images = self.lab.gallery.images[:LOOKED_AT]
+        scores = self.lab.logits(images)[:, self.lab.label(subject)]
         return images[int(scores.argmax())].numpy(), float(scores.max())
 
     def live(self, subject, way, start):
-        """The ascent, a look every few steps: (picture, sentence) each time."""
+        """The ascent, a look every few steps: (board, sentence) each time."""
         self.check(subject=subject, way=way, start=start)
         for growth in self._grown(subject, way, start, self.steps):
             made, where = self._made(growth, subject), f"live, step {growth.step} of {self.steps}"
-            if growth.stopped:
-                where = f"{growth.stopped} after {growth.step} steps"
+            where = f"{growth.stopped} after {growth.step} steps" if growth.stopped else where
             yield (
-                self._sheet(made, where, subject, way, start),
+                self._board(made, where, subject, way, start),
                 self._sentence(made, where, subject, way, start),
             )
 
-    def describe(self, subject, way, start):
-        where = "" if self.shipped else f"no images ship for {self.lab.name}: after {self.first} steps"
-        return self._sentence(self.look(subject, way, start), where, subject, way, start)
+    def sentence(self, **values):
+        where = "" if self.facts else f"no images ship for {self.lab.name}: after {self.first} steps"
+        return self._sentence(self.look(**values), where, **values)
 
     def _sentence(self, made, where, subject, way, start):
-        _, best = self.real(subject)
+        score, best = (_score(value, subject) for value in (made.score, self.real(subject)[1]))
         said = "".join(f"; {net} calls it {word} ({share:.0%})" for net, word, share in made.said)
-        score, best = (_score(value, subject) for value in (made.score, best))
         return (
             f"{subject}, {way}, from {_start(start)}{where and f' ({where})'}: score {score}, of the best "
             f"real picture {best}; total variation {made.roughness:.3f}, of a usual one {self.usual:.3f}{said}."
         )
 
-    def render(self, subject, way, start):
-        self.check(subject=subject, way=way, start=start)
-        where = "" if self.shipped else f"after {self.first} steps"
-        return self._sheet(self.look(subject, way, start), where, subject, way, start)
+    def board(self, **values):
+        where = "" if self.facts else f"after {self.first} steps"
+        return self._board(self.look(**values), where, **values)
 
-    def _sheet(self, made, where, subject, way, start):
-        sheet = Image.new("RGB", (WIDTH, HEIGHT), "white")
-        draw = ImageDraw.Draw(sheet)
+    def _board(self, made, where, subject, way, start):
+        board = Board(0, 0, self.paper(subject, start))
         title = f"{subject} · {way} · from {_start(start)}"
-        _write(draw, 0, 4, fitted(title, WIDTH - 270, 20, True), 20, bold=True)
-        _write(draw, WIDTH, 4, where, 20, BLUE, anchor="ra")
-        smooth = way not in study.SHEETS["rough"]  # of the others one should see the pixels
-        sheet.paste(enlarged(made.image, (PANEL, PANEL), smooth), (0, HEAD))
-        self._numbers(sheet, draw, made, subject)
-        sheet.paste(self.row(subject, start), (0, HEAD + PANEL + 8))
-        if self.shipped:
-            left, top = list(study.WAYS).index(way) * (THUMB + GAP), HEAD + PANEL + 34
-            draw.rectangle((left - 4, top - 4, left + THUMB + 3, top + THUMB + 3), outline=BLUE, width=4)
-        return np.asarray(sheet)
+        board.write(0, 4, title, bold=True, width=WIDTH - 270)
+        board.write(WIDTH, 4, where, colour=BLUE, anchor="ra")
+        smooth = way not in SHEETS["rough"]  # of the others one should see the pixels
+        board.tile(made.image, 0, HEAD, PANEL, smooth=smooth)
+        if self.facts:
+            board.frame(list(WAYS).index(way) * (THUMB + GAP), ROW, THUMB)
+        self._numbers(board, made, subject)
+        self._opinions(board, made.said, subject)
+        return board
 
-    def _numbers(self, sheet, draw, made, subject):
-        picture, best = self.real(subject)
-        left = WIDTH - REAL
-        sheet.paste(enlarged(picture, (REAL, REAL)), (left, HEAD + 26))
-        _write(draw, left, HEAD, "highest real score", 17)
-        most = max([best, made.score, *self._scores(subject)])
-        wide = left - SECOND - 30
-        pairs = (
-            ("score", made.score, best, most, 2 if study.CHANNEL in subject else 1, "the real picture"),
-            ("total variation (roughness)", made.roughness, self.usual, 1.0, 3, "a usual real one"),
+    def _numbers(self, board, made, subject):
+        """Score and roughness as bars, beside those of real images."""
+        best, others = self.real(subject)[1], self.facts["subjects"][subject]["images"] if self.facts else {}
+        longest = max(best, made.score, *(row[0] for way in others.values() for row in way.values()))
+        digits = 2 if CHANNEL in subject else 1
+        rows = [
+            ("score", longest, made.score, best, digits, "the real picture"),
+            ("total variation (roughness)", 1.0, made.roughness, self.usual, 3, "a usual real one"),
+        ]
+        for k, (word, most, ours, theirs, digits, other) in enumerate(rows):
+            top, full = HEAD + 118 * k, WIDTH - REAL - SECOND - 220
+            board.write(SECOND, top, word, 19, bold=True)
+            for y, value, colour, name in ((30, ours, BLUE, "this image"), (68, theirs, GREY, other)):
+                length, said = full * max(0, min(value / most, 1)), f"{value:.{digits}f}  {name}"
+                board.bar(SECOND, top + y, length, 28, colour, said, size=16, least=3)
+
+    def _opinions(self, board, said, subject):
+        """What the other nets call it."""
+        top, full = HEAD + 250, WIDTH - SECOND - 380
+        lines = (
+            "No images ship for this net:",
+            "what you see are the first steps.",
+            "Run live makes the rest.",
         )
-        for k, (word, ours, theirs, longest, digits, other) in enumerate(pairs):
-            top = HEAD + 118 * k
-            _write(draw, SECOND, top, word, 19, bold=True)
-            rows = ((ours, BLUE, "this image"), (theirs, GREY, other))
-            for n, (value, colour, name) in enumerate(rows):
-                y, end = (
-                    top + 30 + 38 * n,
-                    SECOND + max(3, round((wide - 190) * max(0, min(value / longest, 1)))),
-                )
-                draw.rectangle((SECOND, y, end, y + 28), fill=colour)
-                _write(draw, end + 8, y + 14, f"{value:.{digits}f}  {name}", 16, anchor="lm")
-        self._opinions(draw, made, subject, HEAD + 250, WIDTH - SECOND)
+        for n, text in enumerate(lines if not said else ()):
+            board.write(SECOND, top + 34 * n, text, 20, plots.MUTED)
+        if said:
+            board.write(SECOND, top, "what other nets call it", 19, bold=True)
+        is_class = subject in self.lab.classes
+        for n, (net, word, share) in enumerate(said):
+            colour = BLUE if word == subject else ORANGE if is_class else GREY
+            mark = (", right" if word == subject else ", wrong") if is_class else ""
+            board.write(SECOND, top + 52 + 54 * n, net, 19, anchor="lm")
+            text = f"{word} {share:.0%}{mark}"
+            board.bar(SECOND + 60, top + 36 + 54 * n, full * share, 32, colour, text, size=19, least=3)
 
-    def _scores(self, subject):
-        """Of all its images from every start."""
-        ways = self.facts["subjects"][subject]["images"].values() if self.shipped else ()
-        return [row[0] for each in ways for row in each.values()]
-
-    def _opinions(self, draw, made, subject, top, wide):
-        if not made.said:
-            words = (
-                "No images ship for this net:",
-                "what you see are the first steps.",
-                "Run live makes the rest.",
-            )
-            for n, text in enumerate(words):
-                _write(draw, SECOND, top + 34 * n, text, 20, plots.MUTED)
-            return
-        _write(draw, SECOND, top, "what other nets call it", 19, bold=True)
-        for n, (net, word, share) in enumerate(made.said):
-            y, full = top + 36 + 54 * n, wide - 380
-            colour = BLUE if word == subject else ORANGE if subject in self.lab.classes else GREY
-            _write(draw, SECOND, y + 16, net, 19, anchor="lm")
-            draw.rectangle((SECOND + 60, y, SECOND + 60 + max(3, round(full * share)), y + 32), fill=colour)
-            mark = "" if subject not in self.lab.classes else ", right" if word == subject else ", wrong"
-            _write(
-                draw, SECOND + 68 + round(full * share), y + 16, f"{word} {share:.0%}{mark}", 19, anchor="lm"
-            )
-
-    def _row(self, subject, start):
-        """All ways from one start, with their scores; without images the place stays empty."""
-        strip = Image.new("RGB", (WIDTH, HEIGHT - HEAD - PANEL - 8), "white")
-        draw = ImageDraw.Draw(strip)
-        for n, way in enumerate(study.WAYS if self.shipped else ()):
+    def _paper(self, subject, start):
+        """The real image, and all ways from one start with their scores; without images their place stays empty."""
+        board, left = Board(WIDTH, HEIGHT), WIDTH - REAL
+        board.tile(self.real(subject)[0], left, HEAD + 26, REAL)
+        board.write(left, HEAD, "highest real score", 17)
+        for n, (way, short) in enumerate(zip(WAYS if self.facts else (), SHORT, strict=False)):
             made, left = self._look(subject, way, start), n * (THUMB + GAP)
-            pixels = Image.fromarray((255 * made.image).round().astype(np.uint8).transpose(1, 2, 0))
-            strip.paste(pixels, (left, 26))
-            _write(draw, left + THUMB / 2, 0, SHORT[way], 16, anchor="ma")
-            _write(
-                draw,
-                left + THUMB / 2,
-                26 + THUMB + 6,
-                f"score {_score(made.score, subject)}",
-                15,
-                plots.MUTED,
-                anchor="ma",
-            )
-        return strip
+            board.tile(made.image, left, ROW, THUMB)
+            board.write(left + THUMB / 2, ROW - 26, short, 16, anchor="ma")
+            said = f"score {_score(made.score, subject)}"
+            board.write(left + THUMB / 2, ROW + THUMB + 6, said, 15, plots.MUTED, anchor="ma")
+        return board
 
-    def filmstrip(self, columns=4):
+    def filmstrip(self):
         """The image of each stop with its score, and what the other nets call it."""
-        looks = {title: self.look(**self.stop(title)) for title in self.stops}
-        titles = []
-        for title, made in looks.items():
+        titles, images = [], []
+        for _, title, values in self.places():
+            made = self.look(**values)
             words = {word: [net for net, said, _ in made.said if said == word] for _, word, _ in made.said}
             said = ", ".join(f"{' and '.join(nets)}: {word}" for word, nets in words.items())
-            score = _score(made.score, self.stop(title)["subject"])
+            score = _score(made.score, values["subject"])
             titles.append(f"{title}\nscore {score}\n{said or f'{self.first} steps'}")
-        images = np.stack([made.image for made in looks.values()])
-        return plots.image_grid(images, titles, columns, self.title, self.caption, self.alt())
+            images.append(made.image)
+        return plots.image_grid(np.stack(images), titles, 4, self.title, self.caption, self.alt())
+
+
+def _classes(lab, most=16):
+    """The names of a lab's classes; of many those that the net names for its gallery, then others."""
+    named = lab.predict(lab.gallery.images[:LOOKED_AT])[0] if len(lab.classes) > most else ()
+    return list(dict.fromkeys([*named, *lab.classes]))[:most]
 
 
 def _stops(names):
     """Ways of one class, another start, another class, two channels: all by their place in the list, not by looks."""
     subject = FIRST if FIRST in names else names[0]
-    channels = [name for name in names if study.CHANNEL in name]
-    other = next(name for name in names if name != subject)
-    none, four, five = (list(study.WAYS)[n] for n in (0, 7, 8))
+    channels = [name for name in names if CHANNEL in name]
+    other = next((name for name in names if name != subject), subject)
+    none, *_, four, five = WAYS
     start = {"subject": subject, "way": none, "start": 1}
     found = {
         f"{subject}, none": start,
@@ -256,25 +236,51 @@ def _stops(names):
 
 
 def _score(score, subject):
-    return f"{score:.{2 if study.CHANNEL in subject else 1}f}"
+    return f"{score:.{2 if CHANNEL in subject else 1}f}"
 
 
 def _start(start):
     return "a blank image" if start == 0 else "noise"
 
 
-def _is_shipped(lab):
-    """Whether the images in the data folder were made by this lab's net."""
-    return (
-        lab.has_key
-        and lab.name == study.NET
-        and card(lab.name)["weights"]["sha256"] == results.load("ascent_pictures")["weights"]
-    )
+def roughness(images):
+    """Total variation for each pixel, (n,)."""
+    return syn.total_variation(images) / images[0, 0].numel()
 
 
-def _usual(lab):
-    return float(study.roughness(lab.gallery.images[: study.LOOKED_AT]).median())
+def parsed(lab, name):
+    """(None, class) or (layer, channel) of a subject's name."""
+    if name in lab.classes:
+        return None, lab.label(name)
+    layer, channel = name.split(CHANNEL)
+    return layer, int(channel)
 
 
-def _write(draw, x, y, text, size, colour=plots.INK, bold=False, anchor="la"):
-    draw.text((x, y), text, font=font(size, bold), fill=colour, anchor=anchor)
+def before_relu(net, layer):
+    """The layer whose output the ReLU of a layer cuts: "relu3" -> "norm3" where there is one. Else the layer itself."""
+    norm = layer.replace("relu", "norm")
+    return norm if norm in dict(net.named_modules()) else layer
+
+
+def objective(lab, names):
+    """What `ascend` climbs for subjects of one layer, one image each."""
+    layers, numbers = zip(*(parsed(lab, name) for name in names), strict=True)
+    if layers[0] is None:
+        return syn.class_score(torch.tensor(numbers))
+    module = before_relu(lab.net, lab.layer(layers[0]))
+    return FACTOR * syn.channel(module, torch.tensor(numbers), where="mean")
+
+
+def unscaled(scores, name):
+    """What `ascend` has reached as a score of the subject: without the FACTOR of channels."""
+    return scores / FACTOR if CHANNEL in name else scores
+
+
+def shipped_pictures(names):
+    """{(subject, way, start): uint8 (112, 112, 3)}, as they were saved. names: of the subjects, as in the results."""
+    found, rows = {}, [(name, start) for name in names for start in STARTS]
+    for sheet, ways in SHEETS.items():
+        pixels = results.sheet(f"synthesis/ascent_pictures/{sheet}.jpg", len(rows), len(ways))
+        for row, (name, start) in enumerate(rows):
+            found |= {(name, way, start): pixels[row, column] for column, way in enumerate(ways)}
+    return found

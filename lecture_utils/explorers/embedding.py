@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from .. import features, plots
 from ..features import sne
 from .base import Choice, Explorer, Slider
-from .pixels import font
+from .board import LINE, Board, font
 
 SIDE, FOOT, FINE, NEAR = 560, 76, 2, 10  # px; drawn FINE times as large; neighbours that are counted
 
@@ -63,8 +63,7 @@ class TSNEExplorer(Explorer):
         kept = (self.true[points][:, :, None] == near[:, None]).any(2).double().mean()
         return found.positions.numpy(), found.divergence, float(kept)
 
-    def describe(self, points, perplexity, seed, steps):
-        self.check(points=points, perplexity=perplexity, seed=seed, steps=steps)
+    def sentence(self, points, perplexity, seed, steps):
         _, divergence, kept = self.look(points, perplexity, seed, steps)
         chance = NEAR / (len(self.labels) - 1)
         return (
@@ -73,43 +72,31 @@ class TSNEExplorer(Explorer):
             f"({chance:.0%} by chance)."
         )
 
-    def render(self, points, perplexity, seed, steps):
-        self.check(points=points, perplexity=perplexity, seed=seed, steps=steps)
+    def board(self, points, perplexity, seed, steps):
         positions, divergence, kept = self.look(points, perplexity, seed, steps)
-        sheet = Image.new("RGB", (SIDE, SIDE + FOOT), "white")
-        canvas = Image.new("RGB", (SIDE * FINE, SIDE * FINE), "white")
         low, high = positions.min(0), positions.max(0)
         scale = (SIDE - 60) / max((high - low).max(), 1e-12)
         at = (SIDE / 2 + (positions - (low + high) / 2) * scale * (1, -1)) * FINE
-        self._dots(ImageDraw.Draw(canvas), at, points == "noise")
-        sheet.paste(canvas.resize((SIDE, SIDE), Image.Resampling.BOX))
-        draw = ImageDraw.Draw(sheet)
-        if points != "noise":
-            self._words(draw, at / FINE)
-        draw.rectangle((0, 0, SIDE - 1, SIDE - 1), outline="#bbbbbb")
-        draw.text((6, SIDE + 6), f"divergence {divergence:.2f} nats", font=font(28), fill=plots.INK)
-        draw.text((6, SIDE + 40), f"neighbours kept {kept:.0%}", font=font(28), fill=plots.INK)
-        return np.asarray(sheet)
+        board = Board(SIDE, SIDE + FOOT)
+        board.tile(self._dots(at, points == "noise"), 0, 0, SIDE)
+        labels = np.array(self.labels)
+        for label in np.unique(labels) if points != "noise" else ():  # its name at a class's median point
+            place = tuple(np.median(at[labels == label] / FINE, 0))
+            around = {"stroke_width": 3, "stroke_fill": "white"}
+            board.draw.text(place, self.names[label], plots.INK, font(23), anchor="mm", **around)
+        board.draw.rectangle((0, 0, SIDE - 1, SIDE - 1), outline=LINE)
+        board.write(6, SIDE + 6, f"divergence {divergence:.2f} nats", 28)
+        board.write(6, SIDE + 40, f"neighbours kept {kept:.0%}", 28)
+        return board
 
-    def _dots(self, draw, at, plain):
+    def _dots(self, at, plain):
+        """All points, black if `plain`, else a colour and a shape for each class: Pillow image."""
+        canvas, r, colours = Image.new("RGB", (SIDE * FINE, SIDE * FINE), "white"), 5 * FINE, plots.COLOURS
+        draw = ImageDraw.Draw(canvas)
         for (x, y), label in zip(at.tolist(), self.labels, strict=True):
-            r, colour = 5 * FINE, plots.COLOURS[0] if plain else plots.COLOURS[label % len(plots.COLOURS)]
-            if plain or label < len(plots.COLOURS):
+            colour = colours[0] if plain else colours[label % len(colours)]
+            if plain or label < len(colours):
                 draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
             else:
                 draw.polygon([(x, y - 1.3 * r), (x + 1.2 * r, y + r), (x - 1.2 * r, y + r)], fill=colour)
-
-    def _words(self, draw, at):
-        """The name of each class at its median point, white behind the letters."""
-        labels = np.array(self.labels)
-        for label in np.unique(labels):
-            x, y = np.median(at[labels == label], 0)
-            draw.text(
-                (x, y),
-                self.names[label],
-                font=font(23),
-                fill=plots.INK,
-                anchor="mm",
-                stroke_width=3,
-                stroke_fill="white",
-            )
+        return canvas.resize((SIDE, SIDE), Image.Resampling.BOX)

@@ -1,15 +1,16 @@
-"""The latent axes of a VAE, a slider each: what moving one does to a picture, and what a net reads in it then."""
+"""The latent axes of a VAE, a slider each: what moving one does to an image, and what a net reads in it then."""
 
 from functools import lru_cache
+from math import cos, radians, sin
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
 
 from .. import plots
+from ..hooks import frozen
+from ..world.studio import COLOURS
 from . import readings
 from .base import Choice, Explorer, Slider
-from .pixels import coloured, enlarged, write
+from .board import BLUE, Board, Film
 
 AXES = 6  # that have a slider
 BIG, SMALL, TILE, GAP, HEAD = (
@@ -18,22 +19,22 @@ BIG, SMALL, TILE, GAP, HEAD = (
     64,
     6,
     40,
-)  # px: the picture, the two below, those of the grid, space, title
+)  # px: the image, the two below, those of the grid, space, title
 SECOND = BIG + 40  # where the grid begins
 GRID, THIRD = SECOND + 116, SECOND + 116 + 5 * (TILE + GAP) + 44
 WIDTH, HEIGHT = THIRD + 300, HEAD + BIG + 30 + SMALL
 SHIFTS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # of the grid's columns
-BLUE = plots.COLOURS[1]
+ROW = 25  # px of a bar with its name
 
 
 class LatentAxes(Explorer):
-    """A test picture's code, moved along the axes that carry most, and decoded.
+    """A test image's latent vector, moved along the axes that carry most, and decoded.
 
-    model: a `generative.VAE` of studio pictures. x: test pictures as it takes them, (n, 3, 32, 32); labels (n,); names:
-    of the classes; the first picture of each class can be chosen. net: reads class, colour and azimuth; None takes
+    model: a `generative.VAE` of studio images. x: test images as it takes them, (n, 3, 32, 32); labels (n,); names:
+    of the classes; the first image of each class can be chosen. net: reads class, colour and azimuth; None takes
     `models.load("studio-factors")`.
     Axes are in the order of what they carry: the mean over x of KL(q(z_i|x) || N(0, 1)), in nats; an axis that carries
-    nothing says nothing about the picture. A slider adds to the encoder's mean, in standard deviations of the prior.
+    nothing says nothing about the image. A slider adds to the encoder's mean, in standard deviations of the prior.
     In the middle each axis alone, moved from where the sliders stand; a blue frame is nearest to the slider.
     Errors: ValueError for a model with fewer than two axes.
     """
@@ -50,8 +51,9 @@ class LatentAxes(Explorer):
         labels = labels.tolist()
         first = [labels.index(n) for n in range(len(names)) if n in labels]
         self.names = [str(names[labels[n]]) for n in first]
-        with torch.no_grad():
-            mean, log_variance = (part.float() for part in _encoded(model, x))
+        with frozen(model) as model, torch.no_grad():
+            parts = zip(*(model.encode(some) for some in x.split(200)), strict=True)
+            mean, log_variance = (torch.cat(part).float() for part in parts)
         if mean.shape[1] < 2:
             raise ValueError(f"model: expected at least two latent axes, got {mean.shape[1]}")
         carried = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean(0)  # nats an axis
@@ -60,35 +62,27 @@ class LatentAxes(Explorer):
         images = x[first] if x.is_floating_point() else x[first] / (model.levels - 1)
         self.images = images.float()
         self.sliders = [f"axis_{n + 1}" for n in range(len(self.order))]
-        self.controls = {"picture": Choice(tuple(self.names), "picture")} | {
-            name: Slider(-4.0, 4.0, 0.25, f"axis {n + 1} ({nats:.1f} nats), moved by")
-            for n, (name, nats) in enumerate(zip(self.sliders, self.carried, strict=True))
-        }
+        self.controls = {"picture": Choice(tuple(self.names), "picture")}
+        for n, (name, nats) in enumerate(zip(self.sliders, self.carried, strict=True)):
+            self.controls[name] = Slider(-4.0, 4.0, 0.25, f"axis {n + 1} ({nats:.1f} nats), moved by")
         still = {"picture": self.names[0]} | dict.fromkeys(self.sliders, 0.0)
         self.stops = {"as encoded": still}
         for n, name in enumerate(self.sliders[:3]):
-            self.stops |= {
-                f"axis {n + 1}, -2.5": still | {name: -2.5},
-                f"axis {n + 1}, +2.5": still | {name: 2.5},
-            }
+            self.stops |= {f"axis {n + 1}, {shift:+}": still | {name: shift} for shift in (-2.5, 2.5)}
         self.look = lru_cache(maxsize=32)(self._look)
         self.given = lru_cache(maxsize=16)(self._given)
 
-    def _code(self, picture, moved):
-        z = self.codes[self.names.index(picture)].clone()
-        z[self.order] += torch.tensor(moved)
-        return z
-
     def _decoded(self, z):
-        """Pictures (n, 3, h, w) in [0, 1] of codes (n, latent)."""
-        with torch.no_grad():
-            return self.model.mean_image(z.to(self.model.dtype)).float().clamp(0, 1).cpu()
+        """Images (n, 3, h, w) in [0, 1] of latent vectors (n, latent)."""
+        with frozen(self.model) as model, torch.no_grad():
+            return model.mean_image(z.to(model.dtype)).float().clamp(0, 1).cpu()
 
     def _look(self, picture, *moved):
-        """The picture (3, h, w), what is read in it, and the grid (axes, columns, 3, h, w)."""
-        z = self._code(picture, moved)
-        rows = z.repeat(len(self.order), len(SHIFTS), 1)  # (axes, columns, latent)
+        """The image (3, h, w), what is read in it, and the grid (axes, columns, 3, h, w)."""
         start = self.codes[self.names.index(picture)]
+        z = start.clone()
+        z[self.order] += torch.tensor(moved)
+        rows = z.repeat(len(self.order), len(SHIFTS), 1)  # (axes, columns, latent)
         for n, axis in enumerate(self.order):
             rows[n, :, axis] = start[axis] + torch.tensor(SHIFTS)
         made = self._decoded(torch.cat([z[None], rows.flatten(0, 1)]))
@@ -96,98 +90,87 @@ class LatentAxes(Explorer):
         return made[0], reading, made[1:].unflatten(0, rows.shape[:2])
 
     def _given(self, picture):
-        """The picture as it was, as the model gives it back, and what is read in the first."""
+        """The image as it was, as the model gives it back, and what is read in the first."""
         n = self.names.index(picture)
         (reading,) = readings.read(self.net, self.images[[n]])
         return self.images[n], self._decoded(self.codes[[n]])[0], reading
 
-    def describe(self, picture, **moved):
-        self.check(picture=picture, **moved)
+    def sentence(self, picture, **moved):
         _, reading, _ = self.look(picture, *(moved[name] for name in self.sliders))
         *_, before = self.given(picture)
         words = [f"axis {n + 1} by {moved[name]:+g}" for n, name in enumerate(self.sliders) if moved[name]]
         how = f"with {', '.join(words)}" if words else "as encoded"
         return f"{picture} {how}: the net reads {reading}; in the test picture itself {before}."
 
-    def render(self, picture, **moved):
-        self.check(picture=picture, **moved)
+    def board(self, picture, **moved):
         values = [moved[name] for name in self.sliders]
         made, reading, grid = self.look(picture, *values)
         given, again, _ = self.given(picture)
-        sheet = Image.new("RGB", (WIDTH, HEIGHT), "white")
-        draw = ImageDraw.Draw(sheet)
-        write(draw, 0, 6, "decoded", 20, bold=True)
-        sheet.paste(enlarged(coloured(made), (BIG, BIG), smooth=False), (0, HEAD))
+        board = Board(WIDTH, HEIGHT)
+        board.write(0, 6, "decoded", bold=True)
+        board.tile(made, 0, HEAD, BIG, smooth=False)
         for left, image, words in ((0, given, "test picture"), (BIG - SMALL, again, "given back")):
-            write(draw, left, HEAD + BIG + 5, words, 18)
-            sheet.paste(enlarged(coloured(image), (SMALL, SMALL), smooth=False), (left, HEAD + BIG + 30))
-        self._grid(sheet, draw, grid, values)
-        write(draw, THIRD, 6, "what the net reads", 20, bold=True)
-        readings.draw_reading(draw, reading, THIRD, HEAD, WIDTH - THIRD)
-        return np.asarray(sheet)
-
-    def _grid(self, sheet, draw, grid, values):
-        write(draw, SECOND, 6, "each axis alone, moved by", 20, bold=True)
+            board.write(left, HEAD + BIG + 5, words, 18)
+            board.tile(image, left, HEAD + BIG + 30, SMALL, smooth=False)
+        board.write(SECOND, 6, "each axis alone, moved by", bold=True)
         for k, shift in enumerate(SHIFTS):
-            write(
-                draw,
-                GRID + k * (TILE + GAP) + TILE / 2,
-                HEAD - 2,
-                f"{shift:+g}" if shift else "0",
-                17,
-                anchor="ma",
-            )
+            place = GRID + k * (TILE + GAP) + TILE / 2
+            board.write(place, HEAD - 2, f"{shift:+g}" if shift else "0", 17, anchor="ma")
         for n, row in enumerate(grid):
             top = HEAD + 24 + n * (TILE + GAP + 4)
-            write(draw, SECOND, top + 10, f"axis {n + 1}", 18, bold=values[n] != 0)
-            write(draw, SECOND, top + 34, f"{self.carried[n]:.1f} nats", 16, plots.MUTED)
+            board.write(SECOND, top + 10, f"axis {n + 1}", 18, bold=values[n] != 0)
+            board.write(SECOND, top + 34, f"{self.carried[n]:.1f} nats", 16, plots.MUTED)
+            board.tiles(row, GRID, top, TILE, GAP, len(SHIFTS))
             near = min(range(len(SHIFTS)), key=lambda k: abs(SHIFTS[k] - values[n]))
-            for k, image in enumerate(row):
-                left = GRID + k * (TILE + GAP)
-                sheet.paste(enlarged(coloured(image), (TILE, TILE), smooth=False), (left, top))
-                if k == near:
-                    draw.rectangle(
-                        (left - 4, top - 4, left + TILE + 3, top + TILE + 3), outline=BLUE, width=4
-                    )
+            board.frame(GRID + near * (TILE + GAP), top, TILE)
+        board.write(THIRD, 6, "what the net reads", bold=True)
+        _draw_reading(board, reading)
+        return board
 
     def filmstrip(self):
-        """The first three axes of the first picture, a row each, with what is read."""
-        still = self.stop("as encoded")
-        start = self.codes[0]
-        tile, gap, left, above = 1.2, 0.1, 1.5, 0.6
-        rows = min(3, len(self.order))
-        sheet = plots.Sheet(plots.WIDTH, rows * (tile + above) + 0.1, self.title, self.caption, self.alt())
-        shifts = (-2.5, -1.25, 0.0, 1.25, 2.5)
+        """The first three axes of the first image, a row each, with what is read."""
+        tile, step, left, above = 1.2, 1.65, 1.5, 0.6
+        rows, shifts = min(3, len(self.order)), (-2.5, -1.25, 0.0, 1.25, 2.5)
+        film = Film(self, plots.WIDTH, rows * (tile + above) + 0.1)
         for n in range(rows):
-            z = start.repeat(len(shifts), 1)
+            z = self.codes[0].repeat(len(shifts), 1)
             z[:, self.order[n]] += torch.tensor(shifts)
-            made = self._decoded(z)
-            top = 0.25 + n * (tile + above)
-            words = f"{still['picture']},\naxis {n + 1}\n({self.carried[n]:.1f} nats)"
-            sheet.axes(0, top, left, tile).text(
-                0, 0.5, words, fontsize=plots.SMALL, color=plots.INK, va="center"
-            )
+            made, top = self._decoded(z), 0.25 + n * (tile + above)
+            film.write(0, top, f"{self.names[0]},\naxis {n + 1}\n({self.carried[n]:.1f} nats)", tile)
             for k, (image, reading) in enumerate(zip(made, readings.read(self.net, made), strict=True)):
-                axes = sheet.axes(left + k * (tile + gap + 0.35), top, tile, tile)
-                axes.imshow(coloured(image).transpose(1, 2, 0), aspect="auto", interpolation="nearest")
-                (thing, _), (paint, _) = (reading.best(name) for name in readings.BOTH)
-                side = f"{reading.azimuth:.0f}°" if reading.turns else "no azimuth"
-                moved = f"{shifts[k]:+g}" if shifts[k] else "0"
-                axes.text(
-                    0.5,
-                    -0.05,
-                    f"{paint} {thing}\n{side}",
-                    fontsize=plots.SMALL,
-                    color=plots.INK,
-                    va="top",
-                    ha="center",
-                    transform=axes.transAxes,
-                )
-                if n == 0:
-                    axes.set_title(moved, fontsize=plots.SMALL, color=plots.INK, pad=4)
-        return sheet.picture()
+                moved = "" if n else f"{shifts[k]:+g}" if shifts[k] else "0"
+                axes = film.tile(image, left + k * step, top, tile, moved, interpolation="nearest")
+                (thing, _), (paint, _) = map(reading.best, readings.BOTH)
+                side = f"{reading.azimuth:.0f}°" if reading.has_sides else "no azimuth"
+                way = {"fontsize": plots.SMALL, "color": plots.INK, "va": "top", "ha": "center"}
+                axes.text(0.5, -0.05, f"{paint} {thing}\n{side}", transform=axes.transAxes, **way)
+        return film.picture()
 
 
-def _encoded(model, x, batch=200):
-    parts = [model.encode(some) for some in x.split(batch)]
-    return [torch.cat(each) for each in zip(*parts, strict=True)]
+def _draw_reading(board, reading):
+    """Bars of class and colour, one row a name, and a dial of the azimuth seen from above."""
+    top, start, full = HEAD, THIRD + 92, WIDTH - THIRD - 92 - 54
+    for title in readings.BOTH:
+        board.write(THIRD, top, title, 18, bold=True)
+        for n, (name, share) in enumerate(zip(readings.NAMES[title], reading.shares[title], strict=True)):
+            y, colour = top + 28 + ROW * n, COLOURS[name] if title == "colour" else BLUE
+            end = start + max(1, round(full * share))
+            board.draw.rectangle((start, y + 2, end, y + ROW - 4), fill=colour, outline="#808080")
+            board.write(start - 8, y + ROW / 2 - 1, name, 16, anchor="rm")
+            if share >= 0.005:
+                board.write(start + full * share + 6, y + ROW / 2 - 1, f"{share:.0%}", 16, anchor="lm")
+        top += 44 + ROW * len(readings.NAMES[title])
+    board.write(THIRD, top, "azimuth", 18, bold=True)
+    if reading.has_sides:
+        _draw_dial(board, reading.azimuth, start + 34, top + 36)
+    else:
+        board.write(THIRD, top + 28, "the same from all sides", 16, plots.MUTED)
+
+
+def _draw_dial(board, azimuth, x, y, radius=34):
+    """From above: the camera below, the arrow where the object looks."""
+    board.draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline="#808080", width=2)
+    tip = x + radius * sin(radians(azimuth)), y + radius * cos(radians(azimuth))
+    board.draw.line((x, y, *tip), fill=BLUE, width=4)
+    board.draw.ellipse((tip[0] - 5, tip[1] - 5, tip[0] + 5, tip[1] + 5), fill=BLUE)
+    board.write(x + radius + 14, y, f"{azimuth:.0f}°", 18, anchor="lm")

@@ -7,7 +7,7 @@ from threading import RLock
 import ipywidgets
 from traitlets import Unicode
 
-BREATH = 0.02  # s between two turns of a live run, in which the kernel hears a click
+BREATH = 0.02  # s between two stages of a live run, in which the kernel hears a click
 
 
 class Picture(ipywidgets.Image):
@@ -131,14 +131,14 @@ class LiveRun:
             if self.turns is not turns:  # stopped, or begun anew
                 return False
             try:
-                picture, sentence = next(turns)
+                board, sentence = next(turns)
             except StopIteration:
                 self.stop()
             except (Exception, KeyboardInterrupt) as error:
                 self.stop()
                 self.panel.complain(error)
             else:
-                self.panel.show(self.panel.explorer.packed(picture), sentence)
+                self.panel.show(self.panel.explorer.packed(board.pixels()), sentence)
             return self.turns is turns
 
     def stop(self):

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from .. import metrics as key
-from ..attribution.methods import Question
-from ..world import CLASSES, render, render_many
+from lecture_utils import metrics as key
+from lecture_utils.attribution.methods import Question
+from lecture_utils.world import CLASSES, render, render_many
 
 SIZE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
 QUESTIONS = ("remove", "keep", "shapley")
