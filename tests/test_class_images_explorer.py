@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from experiments.studies import ascent_pictures as study
-from lecture_utils import open_lab, synthesis
+from lecture_utils import open_lab, store, synthesis
 from lecture_utils.explorers import ClassImages
 from lecture_utils.explorers.class_images import CHANNEL, STARTS, objective, roughness, shipped_pictures
 from lecture_utils.synthesis import stages
@@ -81,9 +81,8 @@ def test_the_study_saves_what_it_makes(lab, monkeypatch, tmp_path):
     own = study.real_scores(lab, ["conv2, channel 13"], image[None])
     assert row[0] == pytest.approx(float(own), abs=2e-3), "without the factor that it was climbed with"
     assert row[1] == pytest.approx(float(roughness(image[None])), abs=1e-3)
-    monkeypatch.setattr(study.store, "data_dir", lambda: tmp_path)
-    study.save(pictures)
-    monkeypatch.setattr(study.store, "verified_path", lambda name: tmp_path / name)
+    study.save(pictures, tmp_path)
+    monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name)
     found = shipped_pictures(facts)
     assert set(found) == set(pictures)
     for key, pixels in found.items():

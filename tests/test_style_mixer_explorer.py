@@ -56,7 +56,6 @@ def test_the_study_mixes_as_it_says(monkeypatch):
 
 
 def test_what_is_made_is_kept_and_collected(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(study, "usual_net", lambda: None)
     monkeypatch.setattr(study, "PAIRS", {PAIR: study.PAIRS[PAIR]})
     monkeypatch.setattr(study, "DEPTHS", {"1": ("relu1",)})
@@ -75,7 +74,7 @@ def test_what_is_made_is_kept_and_collected(tmp_path, monkeypatch):
     study.make(folder)
     study.make(folder)
     assert mixed == [(PAIR, "1", 1), (PAIR, "1", 3)], "what is there is not made again"
-    found = study.collect(folder)
+    found = study.collect(folder, tmp_path / "data")
     assert found == {
         "losses": {PAIR: {"1": [{"content": 0.5, "style": 0.1}] * 2}},
         "photographs": {PAIR: {"content": 0.5, "style": 0.1}},
