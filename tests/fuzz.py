@@ -189,6 +189,14 @@ ILLEGAL = {
     "free": {"class": MISSING},
     "flag": {"class": MISSING},
 }
+ILLEGAL |= {
+    # a net whose inner layers are read: how it ends does not matter
+    "inner net": {k: v for k, v in ILLEGAL["net"].items() if k not in ("softmax", "one output")},
+    "copied net": {k: v for k, v in ILLEGAL["net"].items() if k in ("None", "text", "class", "list")},
+    # what is compared with a net only later
+    "later layer": {k: v for k, v in ILLEGAL["layer"].items() if k in ("None", "3", "class", "list")},
+    "later targets": {k: v for k, v in ILLEGAL["targets"].items() if k not in ("99", "too many")},
+}
 LEGAL = {
     "net": {
         "writes": lambda n: Writer(),
@@ -209,6 +217,7 @@ LEGAL = {
     "seed": {"numpy": np.int64},
     "tensor": {"memory": _wide},
 }
+LEGAL["inner net"] = LEGAL["net"]
 EITHER = {
     "images": {
         "double": lambda t: t.double(),
@@ -332,7 +341,8 @@ def judge(function, given, spoilt):
             r"^\w+(\[.*\])?[:,] ", str(error)
         )
         missing = isinstance(error, TypeError) and "missing" in str(error)
-        clear = isinstance(error, ValueError | KeyError) and ": " in str(error) or missing
+        sentence = re.search(r": |^unknown .*; did you mean", str(error))
+        clear = isinstance(error, ValueError | KeyError) and sentence or missing
         verdict, what = (
             "sentence" if clear and (named or loose) else "deep",
             f"{type(error).__name__}: {error}"[:150],

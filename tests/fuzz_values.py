@@ -161,10 +161,17 @@ def values():
         "synthesis.stylize.start": ("choice", "content"),
         "objective": ("objective", synthesis.class_score(1)),
         "synthesis.small_steps.objective": ("choice", "logit"),
-        "synthesis.small_steps.rises": ("choice", "score"),
         "synthesis.small_steps.target": ("targets", (net(images).argmax(1) + 1) % 4),
         "synthesis.small_steps.size": ("positive", 0.1),
-        "synthesis.channel.channels": ("index", 1),
+        "synthesis.channel.channels": ("later targets", 1),
+        "synthesis.channel.layer": ("later layer", "conv2"),
+        "synthesis.class_score.targets": ("later targets", 1),
+        **{
+            f"synthesis.{n}.net": ("inner net", net)
+            for n in ("dream", "invert", "stylize", "texture", "relative_error")
+        },
+        "synthesis.total_variation.images": ("tensor", images),
+        "synthesis.with_average_pooling.net": ("copied net", net),
         "where": ("choice", "centre"),
         "regularisers": ("free", ()),
         "content": ("images", images),
@@ -176,8 +183,6 @@ def values():
         "jitter": ("least0", 2),
         "octaves": ("count", 1),
         "scale": ("positive", 1.4),
-        "synthesis.masked_gradients.steps": ("count", 10),
-        "synthesis.targeted_matrix.classes": ("count", 4),
         "restarts": ("count", 1),
         "step_size": ("positive", 0.02),
         "overshoot": ("positive", 0.02),

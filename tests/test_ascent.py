@@ -246,7 +246,7 @@ def test_nan_and_ctrl_c(capsys):
 def test_objectives_that_do_not_go_together():
     with pytest.raises(ValueError, match="one is for 2 images, the other for 3"):
         class_score(torch.tensor([0, 1])) + class_score(torch.tensor([0, 1, 2]))
-    with pytest.raises(ValueError, match="where: expected"):
+    with pytest.raises(KeyError, match="unknown where 'middle'"):
         channel("conv1", 0, "middle")
     for wrong in (lambda: class_score(1) + 1, lambda: class_score(1) * "2", lambda: class_score(1) - None):
         with pytest.raises(TypeError):

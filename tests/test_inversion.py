@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lecture_utils.features import extract
-from lecture_utils.synthesis.inversion import invert, psnr, relative_error
+from lecture_utils.synthesis.inversion import invert, psnr
 from lecture_utils.synthesis.optimise import noisy
 from tests.attribution_nets import random_net, toy, toy_images
 
@@ -45,15 +45,19 @@ def test_what_is_lost_stays_as_it_began():
     assert (found.errors < 1e-5).all(), "no error at the layer, and still another image"
 
 
+def relative_error(net, images):
+    found, wanted = (extract(net, x, "relu2").double() for x in (images, IMAGES))
+    return (found - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3))
+
+
 def test_the_loss_is_the_one_in_the_docstring():
     net = toy()
     found = invert(net, IMAGES, "relu2", steps=1, tv=0.7, seed=2)
     start = noisy(torch.full_like(IMAGES, 0.5), 2, width=0.02)
-    f, wanted = (extract(net, x, "relu2").double() for x in (start, IMAGES))
-    error = (f - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3))
+    error = relative_error(net, start)
     rough = sum(start.diff(dim=dim).square().sum((1, 2, 3)) for dim in (2, 3))
     torch.testing.assert_close(found.history[0], error + 0.7 * rough / 256)
-    torch.testing.assert_close(relative_error(net, start, IMAGES, "relu2"), error)
+    torch.testing.assert_close(found.errors, relative_error(net, found.images))
 
 
 def test_total_variation_smooths_and_costs_error():
@@ -93,7 +97,7 @@ def test_ctrl_c(capsys):
     found = invert(toy(), IMAGES, "relu2", steps=9, callback=callback)
     assert found.stopped == "interrupted" and len(found.history) == 3
     assert "inverting relu2: stopped after 3 of 9 steps" in capsys.readouterr().out
-    torch.testing.assert_close(found.errors, relative_error(toy(), found.images, IMAGES, "relu2"))
+    torch.testing.assert_close(found.errors, relative_error(toy(), found.images))
 
 
 def silent():

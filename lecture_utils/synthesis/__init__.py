@@ -11,44 +11,15 @@ from .small_steps import small_steps as small_steps
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "ascent": (
-            "ascend",
-            "plain",
-            "rms",
-        ),
+        "ascent": ("ascend", "plain", "rms"),
         "deepfool": ("deepfool",),
         "dream": ("dream",),
-        "inversion": (
-            "invert",
-            "psnr",
-            "relative_error",
-        ),
-        "losses": (
-            "content_loss",
-            "gram_matrix",
-            "style_loss",
-            "total_variation",
-        ),
-        "objectives": (
-            "channel",
-            "class_score",
-        ),
-        "perturbation": (
-            "magnified",
-            "noise_like",
-            "norms",
-            "right",
-            "success_rate",
-            "through_png",
-        ),
-        "pgd": (
-            "fgsm",
-            "pgd",
-        ),
-        "recipes": (
-            "NATURAL",
-            "YOSINSKI",
-        ),
+        "inversion": ("invert", "psnr"),
+        "losses": ("content_loss", "gram_matrix", "style_loss", "total_variation"),
+        "objectives": ("channel", "class_score"),
+        "perturbation": ("magnified", "noise_like", "norms", "right", "success_rate", "through_png"),
+        "pgd": ("fgsm", "pgd"),
+        "recipes": ("NATURAL", "YOSINSKI"),
         "regularisers": (
             "Blur",
             "Decay",
@@ -60,15 +31,7 @@ __getattr__, __dir__, __all__ = lazily(
             "TotalVariation",
         ),
         "small_steps": ("small_steps",),
-        "style": (
-            "StyleOptions",
-            "stylize",
-            "texture",
-            "with_average_pooling",
-        ),
-        "universal": (
-            "add",
-            "universal_perturbation",
-        ),
+        "style": ("StyleOptions", "stylize", "texture", "with_average_pooling"),
+        "universal": ("add", "universal_perturbation"),
     },
 )

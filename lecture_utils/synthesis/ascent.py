@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..checks import check_number
 from ..hooks import frozen
 from .feature_extractor import reading
-from .objectives import Objective, class_score
+from .objectives import Objective, as_objective
 from .optimise import generator, given_start, iterate, neutral_colour, noisy, sides, value_and_gradient
 from .regularisers import Regulariser, check_regularisers
 
@@ -59,8 +59,8 @@ def ascend(
 
     >>> ascend(net, class_score(torch.arange(16)), regularisers=[Jitter(8), Blur(0.5)]).images
     """
-    objective = objective if isinstance(objective, Objective) else class_score(objective)
-    some, factor, draws = check_regularisers(regularisers), lr if callable(lr) else rms(lr), generator(seed)
+    objective, some, draws = as_objective(objective), check_regularisers(regularisers), generator(seed)
+    factor = lr if callable(lr) and not isinstance(lr, type) else rms(lr)
     with frozen(net) as net, reading(net, objective.layers) as read:
         mean = neutral_colour(net, mean)
         first = _start(net, start, objective.count, size, mean, seed)
@@ -96,13 +96,13 @@ def _slope(score, images, regularisers, draws):
     return value, gradient
 
 
-def rms(length: float) -> Callable:
-    """The usual rule for lr: each step moves an image by `length`, root mean square, in pixel units."""
-    check_number(length, "lr")
+def rms(lr: float) -> Callable:
+    """The usual rule: each step moves an image by `lr`, root mean square, in pixel units."""
+    check_number(lr, "lr")
 
     def factor(gradient):
         size = torch.linalg.vector_norm(gradient, dim=(1, 2, 3)) / gradient[0].numel() ** 0.5
-        return torch.where(size > 0, length / size, 0)  # a gradient of 0 goes nowhere
+        return torch.where(size > 0, lr / size, 0)  # a gradient of 0 goes nowhere
 
     return factor
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_number
+from ..checks import check_count, check_images, check_index, check_number, layer_name
 from ..hooks import copy_to, frozen
-from .feature_extractor import named, reading
+from .feature_extractor import reading
 from .objectives import channel as of_channel
 from .optimise import generator, iterate, octave_shapes, resized, value_and_gradient
 from .regularisers import Jitter
@@ -50,9 +50,10 @@ def dream(
     Source: Mordvintsev, Olah, Tyka (2015), and their notebook (4 octaves of 1.4, 10 steps, jitter of 32 px).
     """
     image = check_images(image, net=net, range01=True, name="image")
-    check_number(scale, "scale", least=1, above=True), check_number(lr, "lr"), check_count(steps, "steps")
+    check_number(scale, "scale", least=1, above=True), check_number(lr, "lr")
+    check_count(steps, "steps"), check_count(jitter, "jitter", least=0)
     shapes, shake, draws = octave_shapes(image.shape[2:], octaves, scale), Jitter(jitter), generator(seed)
-    layer = named(net, layer)
+    layer = layer_name(net, layer)
     with frozen(net) as net, reading(net, [layer]) as read:
         photograph = copy_to(net, image)
 
@@ -74,6 +75,7 @@ def dream(
 def _energy(found, layer, channel):
     """What is maximised, (n,)."""
     if channel is not None:
+        check_index(channel, found[layer].shape[1], "channel")
         return of_channel(layer, channel, "all").value(found)
     return found[layer].square().flatten(1).sum(1) / 2
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_layer, layer_name
+from ..checks import check_layer
 from ..hooks import check_no_draws, tensor_of, unfitting
 
 OUTPUT = ""  # in dict(net.named_modules()) the net itself has this name
@@ -76,15 +76,9 @@ def _version(tensor):
     return 0 if tensor.is_inference() else tensor._version
 
 
-def named(net: nn.Module, layer: str | nn.Module) -> str:
-    """The layer's name; OUTPUT stays. Errors: as `reading`."""
-    return OUTPUT if isinstance(layer, str) and layer == OUTPUT else layer_name(net, layer)
-
-
 def energy(features: Tensor, layer: str) -> Tensor:
     """sum F^2, (n,), to divide by: the error is then a share. Errors: ValueError where all features are 0."""
     size = features.square().flatten(1).sum(1)
     if not (size > 0).all():
-        name = repr(layer) if layer != OUTPUT else "the output"
-        raise ValueError(f"layer: {name} is 0 everywhere for {int((size == 0).sum())} of the images")
+        raise ValueError(f"layer: {layer!r} is 0 everywhere for {int((size == 0).sum())} of the images")
     return size

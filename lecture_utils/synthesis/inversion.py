@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_number
+from ..checks import check_count, check_images, check_number, layer_name
 from ..hooks import copy_to, frozen
-from .feature_extractor import energy, named, reading
-from .losses import content_loss, variation_gradient
+from .feature_extractor import energy, reading
+from .losses import distance, variation_gradient
 from .optimise import adam, iterate, neutral_colour, noisy, value_and_gradient
 
 WIDTH = 0.02  # of the noise at the start: what a layer does not see keeps it
@@ -54,14 +54,14 @@ def invert(
     """
     image = check_images(image, net=net, range01=True, name="image")
     check_count(steps, "steps", least=0), check_number(tv, "tv"), check_number(lr, "lr", above=True)
-    layer, weight = named(net, layer), tv / (image.shape[2] * image.shape[3])
+    layer, weight = layer_name(net, layer), tv / (image.shape[2] * image.shape[3])
     with frozen(net) as net, reading(net, [layer]) as read:
         with torch.no_grad():
             wanted = read(copy_to(net, image))[layer]
         size = energy(wanted, layer)
 
         def error(images):
-            return content_loss(read(images)[layer], wanted) / size
+            return distance(read(images)[layer], wanted) / size
 
         def step(images, number):
             (value, gradient), (rough, slope) = value_and_gradient(error, images), variation_gradient(images)
@@ -75,31 +75,15 @@ def invert(
     return Inversion(*(found.to(image.device) for found in (images, errors, history)), stopped)
 
 
-def relative_error(net: nn.Module, images: Tensor, others: Tensor, layer: str | nn.Module) -> Tensor:
-    """||F(images) - F(others)||^2 / ||F(others)||^2 at a layer, (n,). 1 is what features of 0 everywhere would give.
-
-    images, others: (n, 3, h, w) in [0, 1]. layer: as in `invert`; "" is the net's own output. Errors: as `invert`.
-    """
-    images, others = _pair(images, others, net=net)
-    layer = named(net, layer)
-    with frozen(net) as net, torch.no_grad(), reading(net, [layer]) as read:
-        wanted = read(copy_to(net, others))[layer]
-        found = read(copy_to(net, images))[layer]
-        return (content_loss(found, wanted) / energy(wanted, layer)).to(images.device)
-
-
 def psnr(images: Tensor, others: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, (n,): 10 log10(1 / mean squared difference), for images in [0, 1].
 
     0 dB: as far apart as black and white; infinite: equal. Errors: ValueError.
     """
-    images, others = _pair(images, others, channels="any")
-    return -10 * (images - others.to(images)).square().mean((1, 2, 3)).log10()
-
-
-def _pair(images, others, **how):
-    images = check_images(images, range01=True, **how)
-    others = check_images(others, dtype=images.dtype, range01=True, name="others", **how)
+    images = check_images(images, range01=True, channels="any")
+    others = check_images(others, dtype=images.dtype, range01=True, channels="any", name="others")
     if images.shape != others.shape:
-        raise ValueError(f"others: expected shape {tuple(images.shape)}, got {tuple(others.shape)}")
-    return images, others
+        raise ValueError(
+            f"others: expected the images' shape {tuple(images.shape)}, got {tuple(others.shape)}"
+        )
+    return -10 * (images - others.to(images)).square().mean((1, 2, 3)).log10()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..checks import check_images
+from ..checks import check_images, near_miss
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -18,12 +18,8 @@ def gram_matrix(features: Tensor) -> Tensor:
     different sizes can be compared.
     """
     if not isinstance(features, Tensor) or features.ndim != 4 or not features.numel():
-        got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-        raise ValueError(f"features: expected maps of shape (n, c, h, w), got {got}")
-    if not features.is_floating_point():
-        raise ValueError(f"features: expected floating values, got {features.dtype}")
-    flat = features.flatten(2)  # (n, c, h * w)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]  # (n, c, h w) @ (n, h w, c)
+        raise ValueError(f"features: expected maps of shape (n, c, h, w), got {_shape(features)}")
+    return gram(check_values(features, "features"))
 
 
 def total_variation(images: Tensor) -> Tensor:
@@ -58,15 +54,11 @@ def content_loss(features: Tensor, wanted: Tensor) -> Tensor:
 
     Errors: ValueError where the shapes differ. Source: Gatys, Ecker, Bethge (2016), equation 1. Differs: no factor 1/2.
     """
-    if not isinstance(features, Tensor) or features.ndim < 2:
-        raise ValueError(f"features: expected a tensor (n, ...), got {_shape(features)}")
-    if not isinstance(wanted, Tensor) or features.shape[1:] != wanted.shape[1:]:
-        raise ValueError(
-            f"wanted: expected the shape of the features {_shape(features)}, got {_shape(wanted)}"
-        )
-    if len(wanted) not in (1, len(features)):
-        raise ValueError(f"wanted: expected 1 or {len(features)} rows, got {_shape(wanted)}")
-    return (features - wanted).square().flatten(1).sum(1)
+    check_values(features, "features"), check_values(wanted, "wanted")
+    if features.ndim < 2 or features.shape[1:] != wanted.shape[1:] or len(wanted) not in (1, len(features)):
+        shapes = f"the shape of the features {_shape(features)}, or one row of it, got {_shape(wanted)}"
+        raise ValueError(f"wanted: expected {shapes}")
+    return distance(features, wanted)
 
 
 def style_loss(
@@ -79,10 +71,43 @@ def style_loss(
     Errors: ValueError for a map, or a Gram matrix of another net; KeyError for a layer that is missing.
     Source: Gatys, Ecker, Bethge (2016), equations 4 and 5. Differs: each layer's factor 1 / (4 c^2) is in its weight.
     """
+    for name, table in {"weights": weights, "features": features, "grams": grams}.items():
+        if not isinstance(table, dict) or not table:
+            raise ValueError(
+                f"{name}: expected a dict with a layer's name for each entry, got {_shape(table)}"
+            )
+        if missing := [layer for layer in weights if layer not in table]:
+            raise near_miss(missing[0], table, f"layer of {name}")
     losses = [
         weight * content_loss(gram_matrix(features[layer]), grams[layer]) for layer, weight in weights.items()
     ]
     return torch.stack(losses).sum(0)
+
+
+# What each step of an optimisation computes, where NaN has to come through to end it.
+
+
+def gram(features: Tensor) -> Tensor:
+    """`gram_matrix` without a look at the values."""
+    flat = features.flatten(2)  # (n, c, h * w)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]  # (n, c, h w) @ (n, h w, c)
+
+
+def distance(features: Tensor, wanted: Tensor) -> Tensor:
+    """`content_loss` without a look at the values."""
+    return (features - wanted).square().flatten(1).sum(1)
+
+
+def check_values(values: Tensor, name: str) -> Tensor:
+    """A dense floating tensor of finite numbers. Errors: ValueError."""
+    if not isinstance(values, Tensor) or values.layout != torch.strided or values.is_meta:
+        what = "a sparse or a meta tensor" if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(f"{name}: expected a dense tensor with values, got {what}")
+    if not values.is_floating_point():
+        raise ValueError(f"{name}: expected floating values, got {values.dtype}")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name}: expected finite values, got NaN or infinity")
+    return values
 
 
 def _shape(value):

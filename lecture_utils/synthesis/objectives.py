@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_targets
+from ..checks import check_choice, check_targets
 from ..hooks import check_logits, maps_of, score_of
 from .feature_extractor import OUTPUT
 
@@ -74,11 +74,12 @@ def channel(
     where: "centre", the unit in the middle of the map (row rows // 2, column columns // 2); "mean", over the map;
     "all", half the sum of squares, whose gradient is the activation itself. A vector (n, channels) has one position.
     reshape: see `hooks.maps_of`, for a layer whose channels come last.
-    Errors: ValueError for where; and, once it runs, for channels that are not there.
+    Errors: KeyError for where; ValueError, once it runs, for channels that are not there.
     Source: Erhan, Bengio, Courville, Vincent (2009); Yosinski et al. (2015), section 3.
     """
-    if not isinstance(where, str) or where not in PLACES:
-        raise ValueError(f"where: expected 'centre', 'mean' or 'all', got {where!r}")
+    check_choice(where, PLACES, "where")
+    if not isinstance(layer, str | nn.Module):
+        raise ValueError(f"layer: expected a name from dict(net.named_modules()), got {layer!r}")
 
     def value(found):
         vectors = reshape is None and found[layer].ndim == 2
@@ -89,8 +90,19 @@ def channel(
             return own.square().sum((1, 2)) / 2
         return own.mean((1, 2)) if where == "mean" else own[:, own.shape[1] // 2, own.shape[2] // 2]
 
-    return Objective((layer,), value, _count(channels))
+    return Objective((layer,), value, _count(channels, "channels"))
 
 
-def _count(targets):
-    return len(targets) if isinstance(targets, Tensor) and targets.ndim == 1 else None
+def as_objective(objective: Objective | int | Tensor) -> Objective:
+    """The objective itself, or `class_score` of such targets. Errors: ValueError."""
+    if not isinstance(objective, Objective):
+        _count(objective, "objective")
+        objective = class_score(objective)
+    return objective
+
+
+def _count(targets, name="targets"):
+    """For how many images these targets are; how many classes there are only the net will say. Errors: ValueError."""
+    many = isinstance(targets, Tensor) and targets.ndim == 1
+    check_targets(targets, len(targets) if many else 1, name=name)
+    return len(targets) if many else None

@@ -48,8 +48,7 @@ def iterate(
     callback: None, or a function (images, steps done) called after each step, for a live preview.
     """
     check_count(steps, "steps", least=0)
-    if not (callback is None or callable(callback)):
-        raise ValueError(f"callback: expected a function (images, steps done), got {type(callback).__name__}")
+    check_callback(callback)
     good, values, stopped = images, [], None
     try:
         for number in progress(range(steps), label):
@@ -76,6 +75,12 @@ def iterate(
     elif stopped:
         print(f"{what}: stopped after {len(values)} of {steps} steps: the result is the image so far.")
     return Steps(images, torch.stack(values) if values else images.new_zeros(0, len(images)), stopped)
+
+
+def check_callback(callback: Callable | None) -> None:
+    """Errors: ValueError for what is neither None nor a function."""
+    if callback is not None and (isinstance(callback, type) or not callable(callback)):
+        raise ValueError(f"callback: expected a function (images, steps done), got {callback!r}")
 
 
 def _finite(tensor):

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_layer, check_net, check_number
+from ..checks import check_count, check_images, check_layer, check_net, check_number, check_seed
 from ..hooks import copy_to, frozen
 from .feature_extractor import energy, reading
-from .losses import content_loss, gram_matrix, style_loss, variation_gradient
+from .losses import distance, gram, gram_matrix, variation_gradient
 from .optimise import (
     adam,
+    check_callback,
     generator,
     given_start,
     iterate,
@@ -62,8 +63,11 @@ class StyleOptions:
     callback: Callable | None = None
 
     def __post_init__(self):
-        check_count(self.jitter, "jitter", least=0)
+        check_count(self.octaves, "octaves", most=64), check_count(self.jitter, "jitter", least=0)
         check_number(self.lr, "lr", above=True), check_number(self.tv, "tv")
+        check_seed(self.seed), check_callback(self.callback)
+        if not isinstance(self.start, Tensor) and self.start not in ("content", "noise"):
+            raise ValueError(f"start: expected 'content', 'noise' or images, got {self.start!r}")
 
 
 def stylize(
@@ -226,7 +230,7 @@ def _content_part(read, content, layer):
                 own = read(_moved(content, shift))[layer].clone()
                 kept[shift] = own, energy(own, layer)
         own, size = kept[shift]
-        return content_loss(found[layer], own) / size
+        return distance(found[layer], own) / size
 
     return part
 
@@ -237,7 +241,12 @@ def _style_part(read, style, style_weights):
         found = read(style)
         grams = {layer: gram_matrix(found[layer]) for layer in style_weights}
     shares = {layer: weight / energy(grams[layer], layer) for layer, weight in style_weights.items()}
-    return lambda features: style_loss(features, grams, shares)
+
+    def part(found):
+        losses = [share * distance(gram(found[layer]), grams[layer]) for layer, share in shares.items()]
+        return torch.stack(losses).sum(0)
+
+    return part
 
 
 def _start(net, how, like, style, has_content):

@@ -66,10 +66,8 @@ def add(images: Tensor, difference: Tensor) -> Tensor:
     Errors: ValueError for images, and a difference that does not fit.
     """
     images = check_images(images, range01=True, channels="any")
-    fits = isinstance(difference, Tensor) and difference.ndim == 4 and difference.is_floating_point()
-    if not fits or difference.shape[1:] != images.shape[1:] or len(difference) not in (1, len(images)):
-        what = tuple(difference.shape) if isinstance(difference, Tensor) else type(difference).__name__
+    difference = check_images(difference, channels="any", name="difference")
+    if difference.shape[1:] != images.shape[1:] or len(difference) not in (1, len(images)):
+        what = tuple(difference.shape)
         raise ValueError(f"difference: expected shape (1 or n, 3, h, w) as the images, got {what}")
-    if not torch.isfinite(difference).all():
-        raise ValueError("difference: expected finite values, got NaN or infinity")
     return (images + difference.to(images)).clamp(0, 1)
