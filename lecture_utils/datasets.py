@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from . import store
-from .checks import near_miss
+from .checks import check_choice, check_count
 
 DIGITS_TEST = 500  # of 1,797, the same share of each digit
 SIDE = 32  # px, of the studio
@@ -79,13 +79,11 @@ def load(name: str, root=None, download: bool = False) -> Dataset:
     Errors: KeyError with near misses for another name; FileNotFoundError, saying what to do, for a download that is
     not there or not whole; store.DamagedData for a damaged file of the course.
     """
-    if name == "digits":
+    if check_choice(name, NAMES, "set of pictures") == "digits":
         return _digits()
     if name == "studio":
         return _studio()
-    if name in DOWNLOADS:
-        return _downloaded(name, root, download)
-    raise near_miss(name, NAMES, "set of pictures")
+    return _downloaded(name, root, download)
 
 
 def quantised(pixels: torch.Tensor, levels: int, of: int = 256) -> torch.Tensor:
@@ -95,8 +93,7 @@ def quantised(pixels: torch.Tensor, levels: int, of: int = 256) -> torch.Tensor:
     """
     if pixels.is_floating_point():
         raise ValueError(f"pixels: expected whole numbers in 0 .. {of - 1}, got {pixels.dtype}")
-    if not 2 <= levels <= of:
-        raise ValueError(f"levels: expected 2 to {of}, got {levels}")
+    check_count(levels, "levels", 2, of)
     low, high = int(pixels.min()), int(pixels.max())
     if low < 0 or high >= of:
         raise ValueError(f"pixels: expected 0 .. {of - 1}, got {low} .. {high}")

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from . import models, photographs, store
-from .checks import UnknownName, check_images, check_targets, near_miss
-from .hooks import eval_mode
+from .checks import UnknownName, check_choice, check_count, check_images, check_targets
+from .hooks import copy_to, frozen, in_batches
 from .models import imagenet
 from .world import CLASSES, gallery
 from .world.splits import split_scene
@@ -117,11 +117,10 @@ class Lab:
 
     def logits(self, images: torch.Tensor, batch_size: int | None = None) -> torch.Tensor:
         """Scores before softmax (n, classes), on the images' device. images: (n, 3, h, w) in [0, 1]."""
-        check_images(images, self.net, range01=True)
-        with eval_mode(self.net), torch.no_grad():
-            batches = images.split(batch_size or self.batch_size)
-            parts = [self.net(batch.to(self.device)) for batch in batches]
-        return torch.cat(parts).to(images.device)
+        images = check_images(images, self.net, range01=True)
+        size = check_count(self.batch_size if batch_size is None else batch_size, "batch_size")
+        with frozen(self.net) as net, torch.no_grad():
+            return in_batches(lambda batch: net(copy_to(net, batch)), images, size=size)
 
     def score(self, images: torch.Tensor, targets: int | torch.Tensor) -> torch.Tensor:
         """Probability (n,) of each image's target class, an int or LongTensor (n,)."""
@@ -136,15 +135,11 @@ class Lab:
 
     def label(self, name: str) -> int:
         """The index of a class. KeyError with near misses."""
-        if name not in self.classes:
-            raise near_miss(name, self.classes, "class")
-        return self.classes.index(name)
+        return self.classes.index(check_choice(name, self.classes, "class"))
 
     def layer(self, name: str) -> str:
         """The module name of a layer's short name: "conv3" -> "relu3". KeyError with near misses."""
-        if name not in self.layers:
-            raise near_miss(name, self.layers, "layer")
-        return self.layers[name]
+        return self.layers[check_choice(name, self.layers, "layer")]
 
     def __repr__(self) -> str:
         layers = ", ".join(self.layers)
@@ -227,9 +222,7 @@ def _check_names(kind: str, net: str | None) -> str:
     for other, names in NETS.items():
         if other != kind and net in names:
             raise UnknownName(f"{net} is in the other lab: open_lab({other!r}, net={net!r})")
-    if net not in NETS[kind]:
-        raise near_miss(net, NETS[kind], "net")
-    return net
+    return check_choice(net, NETS[kind], "net")
 
 
 def _read(split: str) -> Gallery:

@@ -16,6 +16,8 @@ from PIL import Image, ImageOps
 from .progress import progress
 
 SIZE = 224  # px, what ImageNet nets were trained on
+FULL = 65535  # white of 16 bits
+FEW = 4  # photographs, below which there is little to compare
 # name: (package, file inside it, what it shows, how far from left and top to crop: 0 to 1)
 SHIPPED = {
     "astronaut": ("skimage", "data/astronaut.png", "Eileen Collins, astronaut", (0.5, 0.5)),
@@ -79,12 +81,13 @@ def shipped_file(name: str) -> Path:
 def from_folder(folder: str | Path) -> Photographs:
     """The images of a folder (not of folders inside it), in the order of their names.
 
-    Files that are no images are skipped; one printed sentence and `.skipped` name them.
+    Files that are no images are skipped; one printed sentence and `.skipped` name them. Another names grey images of
+    more than 8 bits that do not use them all (see `open_image`).
     Errors: FileNotFoundError, NotADirectoryError; ValueError when the folder holds no image.
     """
     folder = _checked(folder)
     paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    images, table, skipped = [], [], []
+    images, table, skipped, dim = [], [], [], []
     for path in progress(paths, "reading photographs"):
         try:
             image = open_image(path)
@@ -93,12 +96,24 @@ def from_folder(folder: str | Path) -> Photographs:
         else:
             images.append(_square(image))
             table.append(_row(path.name, image))
+            if image.info.get("white", FULL) not in (1, FULL):
+                dim.append(f"{path.name} ({image.info['white']:g})")
     if not images:
-        inside = "it is empty" if not paths else f"none of its {len(paths)} files is one ({_some(skipped)})"
+        inside = (
+            "it is empty"
+            if not paths
+            else f"none of its {len(paths)} files is one ({_some(skipped)}){_heic(skipped)}"
+        )
         deeper = "; folders inside it are not searched" if any(p.is_dir() for p in folder.iterdir()) else ""
         raise ValueError(f"images: expected a folder with images, got {str(folder)!r}: {inside}{deeper}")
     if skipped:
-        print(f"Skipped {len(skipped)} of {len(paths)} files that are no images: {_some(skipped)}.")
+        print(
+            f"Skipped {len(skipped)} of {len(paths)} files that are no images: {_some(skipped)}{_heic(skipped)}."
+        )
+    if dim:
+        print(f"Grey images of more than 8 bits, with the value that is taken as white: {_some(dim)}.")
+    if len(images) < FEW:
+        print(f"Only {len(images)} here: what compares photographs needs {FEW} or more, of several classes.")
     return Photographs(torch.stack(images), table, [row["file"] for row in table], skipped)
 
 
@@ -107,7 +122,7 @@ class Files:
 
     `files[n]` is image n, float32 (3, size, size) in [0, 1]: its largest square, from the middle. Only the list of
     names is held in memory, so a folder may be as large as the disk. Files that are no images are left out; `.skipped`
-    names them.
+    names them. What is hidden (its name, or that of a folder above it, begins with a dot) is not looked at.
     Errors: FileNotFoundError, NotADirectoryError; ValueError when there is no image, and when a file turns out to be
     damaged as it is read.
     """
@@ -115,7 +130,8 @@ class Files:
     def __init__(self, folder: str | Path, size: int = SIZE) -> None:
         self.size, self.paths, self.skipped = size, [], []
         folder = _checked(folder)
-        for path in progress(sorted(p for p in folder.rglob("*") if p.is_file()), "looking for images"):
+        found = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)))
+        for path in progress(found, "looking for images"):
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -125,7 +141,9 @@ class Files:
             else:
                 self.paths.append(path)
         if not self.paths:
-            raise ValueError(f"folder: expected one with images in it, got {str(folder)!r}: none is there")
+            raise ValueError(
+                f"folder: expected one with images in it, got {str(folder)!r}: none is there{_heic(self.skipped)}"
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -143,6 +161,8 @@ class Files:
 def open_image(path: str | Path) -> Image.Image:
     """Any image file as RGB of 8 bits: upright, the first frame, what is transparent on white.
 
+    Grey of more than 8 bits is scaled: black is 0, and white the smallest of 255, 4095 and 65535 (of 8, 12 and 16 bits)
+    that no value exceeds, of floating values also 1; which one it was is in `.info["white"]`.
     Errors: OSError or ValueError for what is no image, or only half of one.
     """
     with warnings.catch_warnings():
@@ -163,9 +183,21 @@ def _from_grey(values: np.ndarray, mode: str) -> Image.Image:
     """Grey of 1, 16 or 32 bits, or floating, (h, w), as RGB. Pillow's own conversion cuts at 255 instead of scaling."""
     if not np.isfinite(values).all() or values.min() < 0:
         raise ValueError("values that are no brightness")
-    ranges = {"1": (1,), "F": (1, 255, 65535)}.get(mode, (65535,))
+    ranges = {"1": (1,), "F": (1, 255, 4095, FULL)}.get(mode, (255, 4095, FULL))
     white = next((top for top in ranges if values.max() <= top), values.max())
-    return Image.fromarray((values / white * 255).round().astype(np.uint8)).convert("RGB")
+    image = Image.fromarray((values / white * 255).round().astype(np.uint8)).convert("RGB")
+    image.info["white"] = white
+    return image
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _heic(names: list[str]) -> str:
+    """A phone's format, which Pillow does not read, deserves a word."""
+    phone = any(name.lower().endswith((".heic", ".heif")) for name in names)
+    return "; HEIC, in which phones save photographs, is not read: save them as JPEG" if phone else ""
 
 
 def _checked(folder: str | Path) -> Path:

@@ -14,6 +14,9 @@ from pathlib import Path
 MANIFEST = "MANIFEST.json"
 
 
+ROOT = Path(__file__).resolve().parents[1]  # of the repository
+
+
 class DamagedData(OSError):
     """A file of data/ is missing or is not what MANIFEST.json says."""
 
@@ -21,7 +24,7 @@ class DamagedData(OSError):
 def data_dir() -> Path:
     """The data folder: $INSIDE_CONVNETS_DATA, or data/ beside the package."""
     folder = os.environ.get("INSIDE_CONVNETS_DATA")
-    return Path(folder).expanduser() if folder else Path(__file__).resolve().parents[1] / "data"
+    return Path(folder).expanduser() if folder else ROOT / "data"
 
 
 def cache_dir() -> Path:

@@ -14,7 +14,8 @@ import torch
 
 from experiments import manifest
 from experiments.train import gallery
-from lecture_utils import doctor, models
+from lecture_utils import doctor as notebooks_doctor, models
+from tools import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS = [item for item, *_ in doctor.CHECKS]
@@ -117,6 +118,11 @@ def no_numba(patch, folder):
     spoil_module(patch, "lecture_utils.world", ImportError("No module named 'numba'"))
 
 
+def moved_folder(patch, folder):
+    patch.setattr(doctor, "ROOT", folder.parent)
+    (folder.parent / "pyproject.toml").write_text('[project]\ndependencies = ["numba>=0.61"]')
+
+
 def no_cache(patch, folder):
     (folder.parent / "file").write_text("in the way")
     patch.setenv("NUMBA_CACHE_DIR", str(folder.parent / "file" / "cache"))
@@ -185,6 +191,7 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (missing_package, [1], ["scipy is missing", INSTALL]),
     (other_torch, [1], ["torch is 2.14.1+cpu, expected ==2.15.0", INSTALL]),
     (old_package, [1], ["scikit-learn is 1.5.2, expected >=1.6", INSTALL]),
+    (moved_folder, [1], ["lecture_utils is that of", "moved or copied", INSTALL]),
     (mixed_pair, [2], ["operator torchvision::nms does not exist", "CPU build", "pip uninstall", INSTALL]),
     (broken_operator, [2], ["[7] instead of [0]", INSTALL]),
     (black_renderer, [3], ["draws no elephant", "make test"]),
@@ -194,7 +201,11 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (two_damaged_pictures, [5], ["is damaged", "more: `python -m experiments manifest`"]),
     (no_manifest, [5, 6], ["MANIFEST.json is missing", "git checkout"]),
     (truncated_weights, [5, 6], ["gap.safetensors has 1000 bytes instead of", "git checkout"]),
-    (other_nets_weights, [6], ["'zf' belong to another version", "git checkout", "nets.train zf"]),
+    (
+        other_nets_weights,
+        [6],
+        ["'zf' belong to another version", "git checkout", "experiments classifier zf"],
+    ),
     (weights_that_overflow, [6], ["'alex' give scores that are no numbers", "git checkout"]),
     (no_widgets, [7], ["jupyterlab_widgets is missing", INSTALL]),
     (old_widgets, [7], ["ipywidgets 8 needs jupyterlab_widgets 3", INSTALL]),
@@ -206,7 +217,17 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
 
 def test_all_is_well(healthy, capsys):
     assert doctor.report() is True
-    assert capsys.readouterr().out.splitlines() == [*(f"✓ {item}" for item in ITEMS), "All is well."]
+    said = [*(f"✓ {item}" for item in ITEMS), "All is well."]
+    assert capsys.readouterr().out.splitlines() == said
+
+
+def test_the_notebooks_report_is_that_of_the_tool(tmp_path, monkeypatch):
+    (tmp_path / "doctor.py").write_text("def report():\n    return 'asked'")
+    monkeypatch.setattr(notebooks_doctor, "CHECKS", tmp_path / "doctor.py")
+    assert notebooks_doctor.report() == "asked"
+    monkeypatch.setattr(notebooks_doctor, "CHECKS", tmp_path / "nothing.py")
+    with pytest.raises(FileNotFoundError, match="whole repository"):
+        notebooks_doctor.report()
 
 
 @pytest.mark.parametrize(("plant", "lines", "words"), FAULTS, ids=[plant.__name__ for plant, *_ in FAULTS])
@@ -219,7 +240,7 @@ def test_each_planted_fault_is_found(healthy, monkeypatch, capsys, plant, lines,
         assert findings[line].advice[-1] in ".)" and "\n" not in findings[line].advice
     advice = " ".join(findings[line].advice for line in lines)
     assert all(word in advice for word in words), advice
-    assert doctor.report() is False
+    assert doctor.report() is not any(findings[line].fatal for line in lines)
     said = capsys.readouterr().out
     assert advice.split(". ")[0] in said
     assert ("✗" in said) == any(findings[line].fatal for line in lines)
@@ -255,7 +276,7 @@ def test_it_speaks_when_torch_cannot_be_imported(tmp_path):
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
         "INSIDE_CONVNETS_DATA": str(tmp_path),
     }
-    command = [sys.executable, "-m", "lecture_utils.doctor"]
+    command = [sys.executable, str(ROOT / "tools/doctor.py")]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path
     )
@@ -268,9 +289,9 @@ def test_it_imports_nothing_that_could_be_broken():
     code = textwrap.dedent("""
         import sys
         before = set(sys.modules)
-        import lecture_utils.doctor
+        import tools.doctor, lecture_utils.doctor
         new = {name.split(".")[0] for name in set(sys.modules) - before}
-        assert new <= sys.stdlib_module_names | {"lecture_utils"}, new
+        assert new <= sys.stdlib_module_names | {"lecture_utils", "tools"}, new
     """)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -59,3 +59,47 @@ def test_what_is_wrong_is_said(folder, tmp_path):
         files[0]
     with pytest.raises(IndexError):
         files[1]
+
+
+RAMP = np.indices((40, 60))[0] / 39  # from black above to white below
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "white"),
+    [
+        ("twelve.png", (4095 * RAMP).astype(np.uint16), 4095),
+        ("eight.tif", (255 * RAMP).astype(np.uint16), 255),
+        ("all.png", (65535 * RAMP).astype(np.uint16), 65535),
+        ("unit.tif", RAMP.astype(np.float32), 1),
+        ("levels.tif", (255 * RAMP).astype(np.float32), 255),
+        ("int.tif", (4000 * RAMP).astype(np.int32), 4095),
+    ],
+)
+def test_grey_of_more_than_8_bits_has_one_rule(tmp_path, capsys, name, values, white):
+    Image.fromarray(values).save(tmp_path / name)
+    (image,) = photographs.from_folder(tmp_path).images
+    assert image[:, -1].mean() == pytest.approx(values.max() / white, abs=0.01) and image[:, 0].max() < 0.02
+    assert torch.equal(image, Files(tmp_path)[0])
+    said = [line for line in capsys.readouterr().out.splitlines() if "white" in line]
+    wanted = f"Grey images of more than 8 bits, with the value that is taken as white: {name} ({white})."
+    assert said == ([] if white in (1, 65535) else [wanted])
+
+
+def test_hidden_copies_are_no_images_of_the_folder(folder, tmp_path):
+    for place in (".ipynb_checkpoints", "trash/.old", "seen"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "a.png").write_bytes((folder / "a.png").read_bytes())
+    (tmp_path / ".b.png").write_bytes((folder / "a.png").read_bytes())
+    files = Files(tmp_path)
+    assert files.paths == [tmp_path / "seen/a.png"] and files.skipped == []
+
+
+def test_a_folder_of_heic_names_the_format_and_the_cure(folder, tmp_path, capsys):
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    for read in (photographs.from_folder, Files):
+        with pytest.raises(ValueError, match=r"HEIC.*save them as JPEG"):
+            read(tmp_path)
+    (tmp_path / "a.png").write_bytes((folder / "a.png").read_bytes())
+    photographs.from_folder(tmp_path)
+    said = capsys.readouterr().out
+    assert "IMG_1.HEIC; HEIC" in said and "Only 1 here: what compares photographs needs 4" in said

@@ -509,3 +509,13 @@ def test_folders_without_images_are_refused(tmp_path, monkeypatch):
         open_lab("imagenet", images=tmp_path)
     with pytest.raises(NotADirectoryError, match="expected a folder, got the file"):
         open_lab("imagenet", images=tmp_path / "texts/0.txt")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+def test_a_net_whose_class_is_made_at_run_time_can_be_stored(name, tmp_path):
+    net, images = imagenet.build(name), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.save(net, tmp_path / "net.pt")
+    for again in (torch.load(tmp_path / "net.pt", weights_only=False), copy.deepcopy(net)):
+        assert type(again) is type(net) and type(again).__name__ == type(net).__bases__[1].__name__
+        with torch.no_grad():
+            assert torch.equal(again(images), net(images)) and again.mean.shape == (1, 3, 1, 1)

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "datasets": {"checks", "store"},
     "lab": {"models", "photographs", "world"} | BOTTOM,
     "plots": {"checks", "hooks", "features"},
-    "doctor": {"models", "photographs", "world"} | BOTTOM,
+    "doctor": {"store"},
 }
 EVERYTHING = set(MAY_IMPORT) | METHODS
 MAY_IMPORT |= {
@@ -56,7 +56,7 @@ OUTSIDE = {
     "progress": {"tqdm", "ipywidgets", "IPython"},
     "store": {"numpy"},
     "world": {"numpy", "numba", "PIL"},
-    "doctor": set(),  # it must run where a library is broken, so it imports them inside its checks
+    "doctor": set(),
     "__init__": set(),
     "_lazy": set(),
 }

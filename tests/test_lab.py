@@ -1,5 +1,6 @@
 """The lab: what it opens, what it refuses; and the gallery's files."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -167,3 +168,17 @@ def test_imagefolder_reads_the_shipped_gallery():
 
     found = ImageFolder(store.data_dir() / "toyworld/single")
     assert sorted(CLASSES) == found.classes and len(found) == len(SPLITS["single"])
+
+
+def test_a_lab_and_its_net_can_be_stored(lab, tmp_path):
+    images = lab.gallery.images
+    again = pickle.loads(pickle.dumps(lab))
+    assert torch.equal(again.logits(images), lab.logits(images)) and again.gallery.files == lab.gallery.files
+    torch.save(lab.net, tmp_path / "net.pt")
+    assert torch.equal(torch.load(tmp_path / "net.pt", weights_only=False)(images), lab.net(images))
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, True])
+def test_a_batch_has_images(lab, size):
+    with pytest.raises(ValueError, match="batch_size: expected a whole number of at least 1"):
+        lab.logits(lab.gallery.images, batch_size=size)

@@ -182,6 +182,12 @@ def test_the_lab_asks_no_questions(tmp_path):
     assert settings["theme"] == "kept"
 
 
+def test_where_nothing_can_be_written_the_lab_starts_all_the_same(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    lab.turn_off_news(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
 def test_the_lab_stays_at_home_and_passes_options_on(monkeypatch):
     line = lab.command(["--no-browser", "--port", "8899"])
     assert line[-3:] == ["--no-browser", "--port", "8899"]

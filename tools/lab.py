@@ -5,7 +5,9 @@ python tools/lab.py [options of jupyter lab]
 
 import json
 import os
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import zmq
@@ -18,14 +20,18 @@ ANNOUNCEMENTS = "@jupyterlab/apputils-extension:announcements"
 
 
 def turn_off_news(prefix=sys.prefix):
-    """Disable the announcements extension in this environment, keeping what else is set there."""
+    """Disable the announcements extension in this environment, keeping what else is set there.
+
+    Where the environment is read-only nothing is written, and JupyterLab asks once.
+    """
     config = Path(prefix) / "etc/jupyter/labconfig/page_config.json"
     settings = json.loads(config.read_text()) if config.exists() else {}
     disabled = settings.setdefault("disabledExtensions", {})
     if disabled.get(ANNOUNCEMENTS) is not True:
         disabled[ANNOUNCEMENTS] = True
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(json.dumps(settings, indent=2) + "\n")
+        with suppress(OSError):
+            config.parent.mkdir(parents=True, exist_ok=True)
+            config.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def command(options):
@@ -52,4 +58,6 @@ if __name__ == "__main__":
     print("JupyterLab is starting; Ctrl-C here stops it.", flush=True)
     args = command(sys.argv[1:])
     os.chdir(ROOT)
+    if os.name == "nt":  # there execv does not quote "C:\\Users\\Jane Doe"
+        sys.exit(subprocess.call(args))
     os.execv(args[0], args)

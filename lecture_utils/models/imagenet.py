@@ -11,14 +11,15 @@ import os
 import re
 import urllib.request
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils.checks import near_miss
-from lecture_utils.progress import progress
+from ..checks import check_choice, check_seed
+from ..progress import progress
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
@@ -40,6 +41,11 @@ class Normalised:
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return super().forward((images - self.mean) / self.std)
 
+    def __reduce__(
+        self,
+    ):  # its class is made when the net is; pickle and torch.save are told how to make it again
+        return _blank, (type(self).__bases__,), self.__dict__
+
 
 class NormalisedDenseNet(Normalised):
     """DenseNet with its last ReLU as a module, `relu5`, so that it can be asked for.
@@ -56,7 +62,7 @@ def build(name: str, seed: int = 0) -> nn.Module:
     """An untrained net in eval mode, torchvision's initial weights, the same for the same seed."""
     models = _torchvision(name)
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(check_seed(seed))
         return _normalising(name, models.get_model(name, weights=None))
 
 
@@ -138,8 +144,7 @@ def _block_names(features: nn.Sequential) -> dict[str, str]:
 
 def _torchvision(name: str):
     """torchvision.models, once the name is known to be one of ours."""
-    if name not in NETS:
-        raise near_miss(name, NETS, "net")
+    check_choice(name, NETS, "net")
     from torchvision import models
 
     return models
@@ -156,8 +161,19 @@ def _normalising(name: str, net: nn.Module) -> nn.Module:
         net.relu5 = nn.ReLU()
     net.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
     net.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-    net.__class__ = type(type(net).__name__, (front, type(net)), {})
+    net.__class__ = _class_of((front, type(net)))
     return net.eval()
+
+
+@lru_cache
+def _class_of(bases: tuple[type, type]) -> type:
+    """The class of a net that first normalises."""
+    return type(bases[1].__name__, bases, {})
+
+
+def _blank(bases: tuple[type, type]) -> nn.Module:
+    """A net of that class, still without its parts, which pickle puts in."""
+    return object.__new__(_class_of(bases))
 
 
 # --- the file ---

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .. import store
-from ..checks import check_choice, near_miss
+from ..checks import check_choice, check_count, check_seed, near_miss
 from .architectures import ARCHITECTURES, Net, initialise
 
 NETS = tuple(ARCHITECTURES)
@@ -55,8 +55,7 @@ def build(
     conv1: (kernel, stride) of the first layer of "alex". small_conv1: scale its weights by 0.25.
     Errors: KeyError with near misses for an unknown name; ValueError for a conv1 that is not offered.
     """
-    if name not in ARCHITECTURES:
-        raise near_miss(name, NETS, "net")
+    check_choice(name, NETS, "net"), check_count(classes, "classes"), check_seed(seed)
     if conv1 is not None and name != "alex":
         raise ValueError(f"conv1={conv1}: only 'alex' can have another first layer, not {name!r}")
     options = {} if conv1 is None else {"conv1": conv1}
