@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "results": {"checks", "store"},
     "world": {"progress", "store"},
     "metrics": {"checks"},
-    "features": {"progress", "checks", "hooks"},
+    "features": {"progress", "checks", "hooks", "metrics"},
     "attribution": {"progress", "checks", "hooks", "metrics"},
     "synthesis": {"progress", "checks", "hooks"},
     "generative": {"progress", "checks", "hooks"},

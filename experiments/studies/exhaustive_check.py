@@ -64,7 +64,7 @@ def chi_squared(probabilities, counts, least=5.0):
     Cells that expect fewer than `least` are taken together. A sampler that is right gives a p-value below .001 once in
     a thousand times. Source: Pearson (1900).
     """
-    from scipy.stats import chi2
+    from scipy.stats import chisquare
 
     counts = np.asarray(counts, float)
     expected = np.asarray(probabilities, float) * counts.sum()
@@ -72,8 +72,8 @@ def chi_squared(probabilities, counts, least=5.0):
     seen, wanted = counts[~few], expected[~few]
     if few.any():
         seen, wanted = np.append(seen, counts[few].sum()), np.append(wanted, expected[few].sum())
-    value = float(((seen - wanted) ** 2 / np.maximum(wanted, 1e-300)).sum())
-    return value, len(seen) - 1, float(chi2.sf(value, len(seen) - 1))
+    found = chisquare(seen, wanted)
+    return float(found.statistic), len(seen) - 1, float(found.pvalue)
 
 
 def code(x, levels):

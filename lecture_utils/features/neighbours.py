@@ -2,6 +2,8 @@
 
 import torch
 
+from ..metrics.statistics import bootstrap
+
 
 def nearest(bank, queries, k):
     """Indices (q, k) of the k rows of the bank that lie nearest to each query, the nearest first.
@@ -100,9 +102,7 @@ def mean_interval(values, draws=2000, seed=0, level=0.95):
 
     Source: Efron (1979), the percentile interval.
     """
-    chosen = torch.randint(len(values), (draws, len(values)), generator=torch.Generator().manual_seed(seed))
-    means = values.double().cpu()[chosen].mean(1)
-    return tuple(means.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2]).double()).tolist())
+    return bootstrap(values, seed, draws, level)[1:]
 
 
 def _rows(values, name):

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from ..checks import check_images
+from ..checks import check_count, check_images
 from .localise import _mask
 
 
@@ -34,5 +34,6 @@ def coarse_mask(masks, rows, columns):
     Each cell holds the share of its pixels that lie in the mask. float32 (n, h, w) in [0, 1].
     """
     masks = _mask(masks, "masks").float()[:, None]
+    rows, columns = check_count(rows, "rows"), check_count(columns, "columns")
     cells = F.adaptive_avg_pool2d(masks, (rows, columns))
     return F.interpolate(cells, masks.shape[2:], mode="bilinear", align_corners=False)[:, 0]

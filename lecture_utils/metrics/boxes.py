@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.ndimage import label
 
+from ..checks import check_share
 from .localise import _mask
 
 
@@ -20,8 +21,8 @@ def box_of(heatmaps, share):
         raise ValueError(f"heatmaps: expected a floating tensor (n, h, w), got {shape}")
     if not torch.isfinite(heatmaps).all():
         raise ValueError("heatmaps: expected finite values, got NaN or infinity")
-    if not 0 <= share < 1:
-        raise ValueError(f"share: expected a number in [0, 1), got {share!r}")
+    if check_share(share, "share") == 1:
+        raise ValueError("share: expected a number below 1, got 1")
     top = heatmaps.amax((1, 2), keepdim=True)
     return boxes_of_masks(_largest_region((heatmaps > share * top) & (heatmaps > 0)))
 
@@ -40,9 +41,15 @@ def boxes_of_masks(masks):
 
 def box_iou(boxes_a, boxes_b):
     """Intersection over union (n,) of the n-th box with the n-th box; boxes (n, 4). Two empty boxes score 0."""
-    if boxes_a.shape != boxes_b.shape or boxes_a.ndim != 2 or boxes_a.shape[1] != 4:
+    for name, boxes in (("boxes_a", boxes_a), ("boxes_b", boxes_b)):
+        if not isinstance(boxes, torch.Tensor) or boxes.ndim != 2 or boxes.shape[1] != 4:
+            what = tuple(boxes.shape) if isinstance(boxes, torch.Tensor) else type(boxes).__name__
+            raise ValueError(f"{name}: expected shape (n, 4), got {what}")
+        if boxes.is_complex() or boxes.dtype == torch.bool or not torch.isfinite(boxes).all():
+            raise ValueError(f"{name}: expected finite numbers, got {boxes.dtype}, or NaN or infinity")
+    if boxes_a.shape != boxes_b.shape:
         raise ValueError(
-            f"boxes: expected (n, 4) twice, got {tuple(boxes_a.shape)} and {tuple(boxes_b.shape)}"
+            f"boxes_b: expected shape {tuple(boxes_a.shape)} as boxes_a, got {tuple(boxes_b.shape)}"
         )
     low, high = torch.maximum(boxes_a[:, :2], boxes_b[:, :2]), torch.minimum(boxes_a[:, 2:], boxes_b[:, 2:])
     both = (high - low).clamp(min=0).prod(1).double()

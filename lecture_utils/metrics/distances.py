@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import torch
 
+from ..checks import check_count, check_seed
+
 
 class Estimate(NamedTuple):
     """A value and its standard error."""
@@ -53,12 +55,8 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     real, made = _checked(real, "real"), _checked(made, "made")
     if real.shape[1] != made.shape[1]:
         raise ValueError(f"made: expected {real.shape[1]} features as in real, got {made.shape[1]}")
-    if not isinstance(blocks, int) or blocks < 2 or min(len(real), len(made)) < 2 * blocks:
-        raise ValueError(
-            f"blocks: expected 2 or more blocks of 2 images or more, got {blocks!r} for "
-            f"{len(real)} and {len(made)} images"
-        )
-    draws = torch.Generator().manual_seed(seed)
+    check_count(blocks, "blocks", 2, min(len(real), len(made)) // 2)
+    draws = torch.Generator().manual_seed(check_seed(seed))
     member = [torch.randperm(len(x), generator=draws) % blocks for x in (real, made)]
     member = [torch.nn.functional.one_hot(which, blocks).double() for which in member]  # (n, blocks)
     within = [

@@ -16,6 +16,8 @@ from math import factorial
 
 import torch
 
+from ..checks import check_choice, check_count, check_index, near_miss
+
 QUESTIONS = ("remove", "keep", "shapley")
 REST = "the rest"
 
@@ -31,8 +33,7 @@ def part_effects(score, scene, size=112, question="remove", object=0, parts=None
     one than one scene after the other.
     Errors: ValueError, KeyError. Source: Shapley (1953), here computed exactly over all subsets.
     """
-    if question not in QUESTIONS:
-        raise ValueError(f"question: expected one of {', '.join(map(repr, QUESTIONS))}, got {question!r}")
+    check_choice(question, QUESTIONS, "question")
     thing = _thing(scene, object)
     if parts is None:
         parts = players(scene, size, object) if question == "shapley" else _named(scene, size, object)
@@ -53,7 +54,14 @@ def effects(values, parts, question):
     """The same from scores that are there already.
 
     values: {frozenset of the parts kept: score}. parts: {name: (parts...)}; for "shapley" no part in two of them.
+    Errors: KeyError for another question, or a set of parts without a score; ValueError.
     """
+    check_choice(question, QUESTIONS, "question")
+    if not isinstance(values, dict) or not values:
+        raise ValueError(f"values: expected {{frozenset of parts: score}}, got {type(values).__name__}")
+    lacking = [kept for kept in _needed(parts, max(values, key=len), question) if kept not in values]
+    if lacking:
+        raise KeyError(f"values: no score of the scene with {sorted(lacking[0])} only")
     everything, nothing = max(values, key=len), frozenset()
     members = {name: frozenset(some) for name, some in parts.items()}
     if question == "remove":
@@ -81,6 +89,7 @@ def players(scene, size=112, object=0, most=6, least=12, rendering=None):
     rendering: the scene's masks (.parts, .objects), where they are there already.
     """
     thing = _thing(scene, object)
+    check_count(most, "most"), check_count(least, "least", 0)
     group_of = {part: group for group, some in thing.groups.items() for part in some}
     found = {}
     for part in _present(thing):
@@ -107,8 +116,13 @@ def subsets(parts):
 
 
 def keeping(scene, kept, object=0):
-    """The scene with only these parts of an object."""
-    for part in _present(_thing(scene, object)):
+    """The scene with only these parts of an object. Errors: KeyError for a part that it does not have."""
+    if isinstance(kept, str):
+        raise ValueError(f"kept: expected a collection of parts, got {kept!r}: use [{kept!r}]")
+    thing = _thing(scene, object)
+    for part in kept:
+        check_choice(part, thing.parts, "kept")
+    for part in _present(thing):
         if part not in kept:
             scene = scene.without(part, object=object)
     return scene
@@ -122,12 +136,18 @@ def part_sums(heatmap, parts, names, players=None, density=False, least=1):
     map has the sums of the areas, and no order of densities. The map is summed as it is: signed, positive or absolute
     is for the caller to decide, and to say.
     """
+    check_count(least, "least", 0)
+    for name, given in (("heatmap", heatmap), ("parts", parts)):
+        if not isinstance(given, torch.Tensor):
+            raise ValueError(f"{name}: expected a tensor (h, w), got {type(given).__name__}")
+    if not torch.isfinite(heatmap).all():
+        raise ValueError("heatmap: expected finite values, got NaN or infinity")
     if heatmap.shape != parts.shape or heatmap.ndim != 2:
         raise ValueError(f"heatmap: expected {tuple(parts.shape)} as parts, got {tuple(heatmap.shape)}")
     names, found = list(names), {}
     unknown = {part for some in (players or {}).values() for part in some} - set(names)
     if unknown:
-        raise ValueError(f"players: {sorted(unknown)} are none of the parts {names}")
+        raise near_miss(sorted(unknown)[0], names, "part in players")
     for name, some in (players or {name: (name,) for name in names}).items():
         wanted = torch.tensor([1 + names.index(part) for part in some], device=parts.device)
         mask = torch.isin(parts.long(), wanted)
@@ -138,9 +158,9 @@ def part_sums(heatmap, parts, names, players=None, density=False, least=1):
 
 
 def _thing(scene, object):
-    if not 0 <= object < len(scene.objects):
-        raise ValueError(f"object={object}: this scene has {len(scene.objects)} object(s), counted from 0")
-    return scene.objects[object]
+    if not hasattr(scene, "objects"):
+        raise ValueError(f"scene: expected a scene with .objects, got {type(scene).__name__}")
+    return scene.objects[check_index(object, len(scene.objects), "object")]
 
 
 def _present(thing):
@@ -167,12 +187,12 @@ def _named(scene, size, object, least=12):
 
 def _needed(parts, everything, question):
     """Which sets of parts have to be scored."""
+    if not isinstance(parts, dict) or not parts:
+        raise ValueError(f"parts: expected {{name: (parts...)}}, got {parts!r}")
     members = [frozenset(some) for some in parts.values()]
     unknown = sorted(frozenset().union(*members) - everything)
     if unknown:
-        raise KeyError(
-            f"parts: {', '.join(map(repr, unknown))} not in the scene; there are {sorted(everything)}"
-        )
+        raise near_miss(unknown[0], sorted(everything), "part in parts")
     if question == "remove":
         return list(dict.fromkeys([everything, *(everything - some for some in members)]))
     if question == "keep":

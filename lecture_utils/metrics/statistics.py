@@ -1,10 +1,14 @@
-"""Ranks, intervals, odds."""
+"""Rank correlation, intervals, odds."""
 
 import torch
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from ..checks import check_count, check_number, check_seed, check_targets
 
 
-def rank_agreement(a, b):
-    """Spearman's rank correlation of two lists of numbers, in [-1, 1]: a float.
+def rank_agreement(a, b) -> float:
+    """Spearman's rank correlation of two lists of numbers, in [-1, 1].
 
     a, b: tensors (k,), sequences, or dicts with the same keys; k >= 2. Ties take the mean of their ranks. Where one
     list is constant there is no order to agree with: 0, not NaN, so that no scene drops out of a mean.
@@ -14,42 +18,52 @@ def rank_agreement(a, b):
         if a.keys() != b.keys():
             raise ValueError(f"b: expected the keys {list(a)}, got {list(b)}")
         a, b = list(a.values()), [b[key] for key in a]
-    a, b = (torch.as_tensor(values).detach().double().cpu() for values in (a, b))
-    if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
-        raise ValueError(
-            f"a, b: expected two lists of k >= 2 numbers, got shapes {tuple(a.shape)}, {tuple(b.shape)}"
-        )
-    if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
-        raise ValueError("a, b: expected finite numbers, got NaN or infinity")
-    a, b = (_ranks(values) for values in (a, b))
-    a, b = a - a.mean(), b - b.mean()
-    length = (a.square().sum() * b.square().sum()).sqrt()
-    return float((a * b).sum() / length) if length > 0 else 0.0
+    a, b = _numbers(a, "a", 2), _numbers(b, "b", 2)
+    if len(a) != len(b):
+        raise ValueError(f"b: expected {len(a)} numbers as in a, got {len(b)}")
+    if (a == a[0]).all() or (b == b[0]).all():
+        return 0.0
+    return float(spearmanr(a.numpy(), b.numpy()).statistic)
 
 
-def _ranks(values):
-    """Ranks (k,) from 0; equal values share the mean of their ranks."""
-    below = (values[:, None] > values).sum(1)
-    equal = (values[:, None] == values).sum(1)
-    return below + (equal - 1) / 2
+def _numbers(values, name, least=1):
+    """A list of finite numbers as float64 (k,) on the CPU. Errors: ValueError."""
+    try:
+        values = torch.as_tensor(values).detach().double().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name}: expected a list of numbers, got {type(values).__name__}") from None
+    if values.ndim != 1 or len(values) < least:
+        raise ValueError(f"{name}: expected k >= {least} numbers (k,), got shape {tuple(values.shape)}")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+    return values
 
 
-def bootstrap(values, seed=0, draws=2000, level=0.95):
+def bootstrap(values, seed: int = 0, draws: int = 2000, level: float = 0.95) -> tuple[float, float, float]:
     """(mean, low, high) of values (n,): the mean, and the middle `level` of the means of new samples of them.
 
-    For a comparison give it the paired differences. Source: Efron (1979), the percentile interval.
+    values: n >= 1 finite numbers. level: above 0, at most 1. For a comparison give it the paired differences.
+    Errors: ValueError. Source: Efron (1979), the percentile interval.
+    Differs: its own draws, not scipy.stats.bootstrap's: an interval is the same in every version of the libraries.
     """
-    values = torch.as_tensor(values).detach().double().cpu()
-    if values.ndim != 1 or not len(values) or not torch.isfinite(values).all():
-        raise ValueError(f"values: expected n >= 1 finite numbers (n,), got shape {tuple(values.shape)}")
-    chosen = torch.randint(len(values), (draws, len(values)), generator=torch.Generator().manual_seed(seed))
+    values, draws = _numbers(values, "values"), check_count(draws, "draws")
+    check_number(level, "level", 0, 1, above=True)
+    source = torch.Generator().manual_seed(check_seed(seed))
+    chosen = torch.randint(len(values), (draws, len(values)), generator=source)
     ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = values[chosen].mean(1).quantile(ends).tolist()
     return float(values.mean()), low, high
 
 
-def log_odds(logits, targets):
-    """ln(p / (1 - p)) (n,) of each target class, from logits (n, classes): unlike a logit it sees the other classes."""
-    targets = torch.as_tensor(targets, device=logits.device).expand(len(logits))[:, None]
+def log_odds(logits: Tensor, targets: int | Tensor) -> Tensor:
+    """ln(p / (1 - p)) (n,) of each target class, from logits (n, classes): unlike a logit it sees the other classes.
+
+    Errors: ValueError.
+    """
+    floating = isinstance(logits, Tensor) and logits.is_floating_point()
+    if not floating or logits.ndim != 2 or logits.shape[1] < 2 or not len(logits):
+        what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"logits: expected a floating tensor (n, classes), classes >= 2, got {what}")
+    targets = check_targets(targets, *logits.shape).to(logits.device)[:, None]
     others = logits.scatter(1, targets, -torch.inf).logsumexp(1)
     return logits.gather(1, targets)[:, 0] - others

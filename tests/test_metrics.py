@@ -356,27 +356,44 @@ def test_bad_maps_and_masks(score, message):
         score(*BAD[message])
 
 
+VALUES = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
+SMALL = torch.ones(1, 3, 4, 4)
+
+
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "error", "message"),
     [
-        (lambda: key.part_effects(additive, Paper(), 24, "drop"), "question: expected one of 'remove'"),
-        (lambda: key.part_effects(additive, Paper(), 24, object=1), "this scene has 1 object"),
-        (lambda: key.part_effects(lambda x: x.mean(), Paper(), 24), "score: expected 6 finite numbers"),
+        (lambda: key.part_effects(additive, Paper(), 24, "drop"), KeyError, "unknown question 'drop'"),
+        (lambda: key.effects(VALUES, {"a": ("a",)}, "removed"), KeyError, "did you mean 'remove'"),
+        (lambda: key.effects(VALUES, {"a": ("c",)}, "keep"), KeyError, "unknown part in parts 'c'"),
+        (lambda: key.keeping(Paper(), ["bodi"]), KeyError, "did you mean 'body'"),
+        (lambda: key.keeping(Paper(), "body"), ValueError, "kept: "),
+        (
+            lambda: key.part_effects(additive, Paper(), 24, object=1),
+            ValueError,
+            "object: expected an integer",
+        ),
+        (lambda: key.part_effects(lambda x: x.mean(), Paper(), 24), ValueError, "6 finite numbers"),
         (
             lambda: key.part_effects(additive, Paper(), 24, "shapley", parts={"b": ("body",)}),
+            ValueError,
             "exactly one player",
         ),
-        (lambda: key.box_of(GOOD[0], 1.0), "share: expected a number in"),
-        (lambda: key.rank_agreement([1.0], [2.0]), "k >= 2"),
-        (lambda: key.bootstrap(torch.tensor([torch.nan])), "finite"),
-        (lambda: key.iou(GOOD[1], GOOD[1][:1]), "masks_b: expected shape"),
+        (lambda: key.box_of(GOOD[0], 1.0), ValueError, "share: expected a number below 1"),
+        (lambda: key.rank_agreement([1.0], [2.0]), ValueError, "k >= 2"),
+        (lambda: key.bootstrap([1.0, 2.0], level=-1), ValueError, "level: expected a number above 0"),
+        (lambda: key.bootstrap([1.0, 2.0], draws=0), ValueError, "draws: "),
+        (lambda: key.iou(GOOD[1], GOOD[1][:1]), ValueError, "masks_b: expected shape"),
         (
-            lambda: key.flip_pixels(additive, torch.ones(1, 3, 4, 4), torch.ones(1, 2, 2), 0.0),
-            "heatmaps: expected",
+            lambda: key.flip_pixels(additive, SMALL, SMALL[:, 0], 0.0, steps=255),
+            ValueError,
+            "steps: .*at most 16",
         ),
-        (lambda: key.part_sums(torch.ones(2, 2), torch.ones(3, 3), ["a"]), "heatmap: expected"),
+        (lambda: key.flip_pixels(additive, SMALL, SMALL[:, 0], 2.0), ValueError, "fill: "),
+        (lambda: key.part_sums(torch.ones(2, 2), torch.ones(3, 3), ["a"]), ValueError, "heatmap: expected"),
+        (lambda: key.log_odds(torch.ones(2, 3), 3), ValueError, "targets: "),
     ],
 )
-def test_bad_arguments(call, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_arguments(call, error, message):
+    with pytest.raises(error, match=message):
         call()
