@@ -84,6 +84,68 @@ def check_share(value, name, above=False):
     return check_number(value, name, 0, 1, above)
 
 
+def check_tensor(values, name, shape, kind="floating"):
+    """A dense tensor of a certain shape with finite values, and at least one.
+
+    shape: its sides, each a number, or a word for any; `...` at the end stands for any number of sides.
+    kind: "floating", "integer" (bool not included), "bool", or "any".
+    Errors: ValueError.
+    """
+    if not isinstance(values, torch.Tensor):
+        raise ValueError(f"{name}: expected a torch tensor, got {_short(values)}")
+    if values.layout != torch.strided or values.is_meta:
+        raise ValueError(f"{name}: expected a dense tensor with values, got a sparse or a meta tensor")
+    of_kind = {
+        "floating": values.is_floating_point(),
+        "bool": values.dtype == torch.bool,
+        "any": not values.is_complex(),
+    }
+    of_kind["integer"] = not (of_kind["floating"] or of_kind["bool"] or values.is_complex())
+    open_end = shape[-1] is ...
+    sides = shape[:-1] if open_end else shape
+    fits = values.ndim == len(sides) or (open_end and values.ndim > len(sides))
+    fits = fits and all(
+        isinstance(side, str) or side == n for side, n in zip(sides, values.shape, strict=False)
+    )
+    if not of_kind[kind] or not fits:
+        words = ", ".join("..." if side is ... else str(side) for side in shape) + (
+            "," if len(shape) == 1 else ""
+        )
+        what = "" if kind == "any" else f"{kind} "
+        raise ValueError(
+            f"{name}: expected a {what}tensor of shape ({words}), got {values.dtype} of shape {tuple(values.shape)}"
+        )
+    if values.numel() == 0:
+        raise ValueError(f"{name}: expected at least one value, got shape {tuple(values.shape)}")
+    if values.is_floating_point() and not torch.isfinite(values).all():
+        raise ValueError(f"{name}: expected finite values, got NaN or infinity")
+    return values
+
+
+def check_sides(shape, name, most=None):
+    """Two sides (h, w) in px, as ints. Errors: ValueError."""
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise ValueError(f"{name}: expected two whole numbers (h, w), got {_short(shape)}")
+    return tuple(check_count(side, name, 1, most) for side in shape)
+
+
+def check_place(channel, row, column, shape):
+    """A unit of maps (n, channels, rows, columns) or vectors (n, channels); row and column may both be None.
+
+    Errors: ValueError.
+    """
+    channel = check_index(channel, shape[1], "channel")
+    if row is None and column is None:
+        return channel, None, None
+    if len(shape) == 2:
+        raise ValueError(
+            f"row, column: this layer has no places: leave out row and column; got {row}, {column}"
+        )
+    if row is None or column is None:
+        raise ValueError(f"row, column: give both or neither; got {row}, {column}")
+    return channel, check_index(row, shape[2], "row"), check_index(column, shape[3], "column")
+
+
 def _is_array(value):
     return hasattr(value, "shape") and tuple(value.shape) != ()
 

@@ -75,9 +75,11 @@ def maps_of(output, layer, reshape=None):
     of a vision transformer, or the (n, rows, cols, channels) of Swin.
     Errors: ValueError for what is no such map, or clearly has its channels last.
     """
+    if reshape is not None and not callable(reshape):
+        raise ValueError(f"reshape: expected a function from the layer's output to maps, got {reshape!r}")
     maps = tensor_of(output if reshape is None else reshape(output), layer)
     shape = tuple(maps.shape)
-    last = maps.ndim == 4 and shape[1] == shape[2] != shape[3]
+    last = reshape is None and maps.ndim == 4 and shape[1] == shape[2] != shape[3]
     if maps.ndim != 4 or last:
         cure = (
             "lambda output: output.permute(0, 3, 1, 2)" if last else "a function to (n, channels, rows, cols)"
@@ -217,8 +219,20 @@ def unfitting(error, images):
 
 def score_of(logits, targets):
     """Each image's own score, (n,): column targets[n] of the logits (n, classes). Errors: ValueError."""
-    targets = check_targets(targets, *logits.shape).to(logits.device)
+    targets = check_targets(targets, *logits.shape).to(logits.device).clone()  # perhaps of inference mode
     return logits.gather(1, targets[:, None])[:, 0]
+
+
+def some_targets(targets, which, n):
+    """The targets of some of n images, for a batch. Of targets (n,) only the kind and the number is checked here.
+
+    targets: an int or an integer tensor (n,). which: a slice or indices. Errors: ValueError.
+    """
+    if not isinstance(targets, torch.Tensor) or targets.ndim == 0:
+        return targets
+    if targets.shape != (n,) or targets.layout != torch.strided or targets.is_meta:
+        check_targets(targets, n, 1)  # says what is wrong
+    return targets[which]
 
 
 def gradient_of(scores, leaf, again=False):

@@ -9,10 +9,10 @@ from torch import nn
 
 from lecture_utils import features
 from lecture_utils.attribution import (
-    activation_returned,
     deconvnet,
     neuron_saliency,
     project,
+    reactivation_ratio,
     relu_rule,
     saliency,
     unpool,
@@ -242,18 +242,18 @@ def test_project_says_what_it_does_not_know(module, message):
 
 def test_what_comes_back_by_hand():
     """One filter that answers the red of a pixel; two images whose strongest red is .8 and .4."""
-    net = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     with torch.no_grad():
-        net[0].weight.copy_(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1))
+        net[0].weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]).view(2, 3, 1, 1))
         net[0].bias.zero_()
     images = torch.zeros(2, 3, 2, 2)
     images[0, 0, 1, 1], images[1, 0, 0, 1] = 0.8, 0.4
     projections = deconvnet(net, images, "1", 0)
     assert projections[0, 0, 1, 1] == pytest.approx(0.8) and projections[1, 0, 0, 1] == pytest.approx(0.4)
-    found = activation_returned(net, images, projections, "1", 0)
+    found = reactivation_ratio(net, images, projections, "1", 0)
     assert found.tolist() == pytest.approx([1 / 0.8, 1 / 0.4])  # as a picture both are pure red on grey
-    grey = activation_returned(net, images, torch.zeros_like(images), "1", 0)
+    grey = reactivation_ratio(net, images, torch.zeros_like(images), "1", 0)
     assert grey.tolist() == pytest.approx([0.5 / 0.8, 0.5 / 0.4])
-    assert activation_returned(net, torch.zeros_like(images), images, "1", 0).isnan().all()
-    with pytest.raises(ValueError, match=r"projections: expected shape \(2, 3, 2, 2\)"):
-        activation_returned(net, images, projections[:1], "1", 0)
+    assert reactivation_ratio(net, torch.zeros_like(images), images, "1", 0).isnan().all()
+    with pytest.raises(ValueError, match=r"projections: .* of shape \(2, 3, 2, 2\)"):
+        reactivation_ratio(net, images, projections[:1], "1", 0)

@@ -1,5 +1,6 @@
 """Gradients of a score with respect to the image: by hand, against captum, and by their own laws."""
 
+import sys
 import warnings
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils.attribution import guided_backprop, heat, neuron_saliency, relu_rule, saliency
+from lecture_utils.attribution import deconvnet, guided_backprop, heat, neuron_saliency, relu_rule, saliency
 from tests.attribution_nets import (
     SIDES,
     for_captum,
@@ -18,7 +19,9 @@ from tests.attribution_nets import (
     toy_images,
     unchanged,
     unit_on,
+    used,
 )
+from tools import bench_attribution
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # captum always warns
@@ -67,7 +70,7 @@ def test_two_layers_by_hand():
         def forward(self, images):
             x0, x1 = images[:, 0, 0, 0], images[:, 1, 0, 0]
             hidden = F.relu(torch.stack([x0 - x1, x1 - x0, x0 + x1], 1))
-            return hidden @ torch.tensor([[1.0], [-2.0], [3.0]]) + 0 * images.sum()
+            return hidden @ torch.tensor([[1.0, 0.0], [-2.0, 0.0], [3.0, 0.0]]) + 0 * images.sum()
 
     images = torch.tensor([2.0, 1.0, 0.0]).view(1, 3, 1, 1)
     by_rule = {"plain": [4.0, 2.0, 0.0], "guided": [4.0, 2.0, 0.0], "deconvnet": [4.0, 2.0, 0.0]}
@@ -211,20 +214,6 @@ def test_heat_by_hand():
     assert heat(torch.rand(2, 3, 5, 7)).shape == (2, 5, 7)
 
 
-@pytest.mark.parametrize(
-    ("gradient", "how", "error", "message"),
-    [
-        (torch.rand(3, 4, 4), "absolute", ValueError, r"gradient: expected .* got \(3, 4, 4\)"),
-        ([1.0], "absolute", ValueError, "got list"),
-        (torch.rand(1, 3, 4, 4), "sqared", KeyError, "unknown how 'sqared'; did you mean 'squared'"),
-        (torch.rand(1, 3, 4, 4), None, KeyError, "unknown how None"),
-    ],
-)
-def test_heat_refuses(gradient, how, error, message):
-    with pytest.raises(error, match=message):
-        heat(gradient, how)
-
-
 # --- where and in what ---
 
 
@@ -268,3 +257,43 @@ def test_other_sizes_and_shapes_where_the_net_takes_them():
     for size in ((16, 16), (9, 30), (40, 4)):
         images = torch.rand(1, 3, *size, dtype=torch.float64)
         assert saliency(net, images, 0).shape == images.shape
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"channel": 6}, "channel: expected an integer from 0 to 5, got 6"),
+        ({"channel": -1}, "channel: expected an integer from 0 to 5, got -1"),
+        ({"channel": 1.0}, "channel: expected an integer from 0 to 5, got 1.0"),
+        ({"channel": True}, "channel: expected an integer"),
+        ({"channel": 0, "row": 8, "column": 0}, "row: expected an integer from 0 to 7, got 8"),
+        ({"channel": 0, "row": 0, "column": -1}, "column: expected an integer from 0 to 7, got -1"),
+        ({"channel": 0, "row": 0}, "row, column: give both or neither; got 0, None"),
+        ({"channel": 0, "column": 0}, "row, column: give both or neither; got None, 0"),
+        (
+            {"channel": 0, "row": 0, "column": 0, "layer": "flatten"},
+            "this layer has no places: leave out row and column",
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", [neuron_saliency, deconvnet])
+def test_a_unit_that_is_not_there(method, place, message):
+    net = used(toy())
+    with unchanged(net), pytest.raises(ValueError, match=message):
+        method(net, toy_images(), **({"layer": "relu2"} | place))
+
+
+def test_the_benchmark_says_what_it_needs(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "captum", None)
+    assert list(bench_attribution.rows(quick=True)) == []
+    assert "attribution is compared with captum: pip install captum" in capsys.readouterr().err
+
+
+def test_the_benchmark_compares_in_turns():
+    order = []
+    what, percent, unit, target = bench_attribution.compared(
+        "a", lambda: order.append("ours"), lambda: order.append("theirs"), True, "at most 110"
+    )
+    assert order == ["ours", "theirs"] * 6 and (what, unit, target) == ("a / captum", "%", "at most 110")
+    assert percent > 0

@@ -1,12 +1,14 @@
 """Layers drawn anew: which, how, that the net itself stays, and that a dead net is caught."""
 
+import warnings
+
 import pytest
 import torch
 import torchvision
 from torch import nn
 
+from experiments.randomise import cascade, check_alive, independent, randomised, weight_layers
 from lecture_utils import models
-from lecture_utils.attribution.randomise import cascade, check_alive, independent, randomised, weight_layers
 
 
 def images(n=3, size=112, seed=0):
@@ -115,3 +117,24 @@ def test_bad_names(alex):
 
     with pytest.raises(ValueError, match="no reset_parameters"):
         randomised(nn.Sequential(nn.Conv2d(3, 3, 1), Odd()), ["1"])
+
+
+@pytest.mark.parametrize("how", ["weight_norm", "parametrised", "spectral_norm", "pruned"])
+def test_weights_that_are_computed_anew_are_refused(how):
+    """Their layer would draw a weight that the next pass throws away."""
+    from torch.nn.utils import parametrizations, prune
+
+    conv = nn.Conv2d(3, 4, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the old weight_norm is deprecated
+        {
+            "weight_norm": nn.utils.weight_norm,
+            "parametrised": parametrizations.weight_norm,
+            "spectral_norm": nn.utils.spectral_norm,
+            "pruned": lambda module: prune.l1_unstructured(module, "weight", 0.5),
+        }[how](conv)
+    net = nn.Sequential(conv, nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="layers: '0' computes its weight anew"):
+        randomised(net, ["0"])
+    if how in ("parametrised", "spectral_norm"):  # torch copies no other net of these
+        assert not torch.equal(randomised(net, ["2"])[2].weight, net[2].weight)

@@ -169,9 +169,36 @@ def test_every_relu_of_torchvisions_nets_is_seen():
 
 # --- what is no ReLU ---
 
+BENT = {
+    "ReLU6": nn.ReLU6(),
+    "ReLU6 in place": nn.ReLU6(inplace=True),
+    "Hardtanh": nn.Hardtanh(0, 6, inplace=True),
+    "LeakyReLU": nn.LeakyReLU(0.1),
+    "LeakyReLU in place": nn.LeakyReLU(0.1, inplace=True),
+    "function": lambda x: F.leaky_relu_(x, 0.1),
+}
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_what_is_bent_lets_back_what_is_positive_where_its_slope_is_not_zero(name):
+    """Four values and what arrives at them: by hand."""
+    slopes = [0.1, 0.1, 1, 1, 1] if "eaky" in name or name == "function" else [0, 0, 1, 1, 0]
+    arrives = torch.tensor([1.0, -2.0, 3.0, -4.0, 5.0], dtype=torch.float64)
+    for rule in ("plain", "deconvnet", "guided"):
+        x = torch.tensor([-1.0, -2.0, 2.0, 3.0, 7.0], dtype=torch.float64, requires_grad=True)
+        with relu_rule(rule) as switch:
+            F.relu(x)
+            y = BENT[name](x * 1)
+        assert torch.equal(y, BENT[name](x.detach() * 1)) and switch.count == (1 if rule == "plain" else 2)
+        expected = {
+            "plain": [slope * g for slope, g in zip(slopes, arrives.tolist(), strict=True)],
+            "deconvnet": [1, 0, 3, 0, 5],
+            "guided": [g * (slope != 0) for slope, g in zip(slopes, [1, 0, 3, 0, 5], strict=True)],
+        }[rule]
+        assert torch.autograd.grad(y, x, arrives)[0].tolist() == pytest.approx(expected)
+
+
 OTHERS = {
-    "relu6": nn.ReLU6(),
-    "leaky_relu": nn.LeakyReLU(0.1),
     "elu": nn.ELU(),
     "gelu": nn.GELU(),
     "silu": nn.SiLU(),
@@ -193,7 +220,7 @@ def test_other_non_linearities_keep_their_derivative(function, rule):
     assert found == expected and min(found) < 0
 
 
-@pytest.mark.parametrize("name", ["relu6", "gelu", "silu", "clamp"])
+@pytest.mark.parametrize("name", ["gelu", "silu", "clamp"])
 def test_a_net_without_a_relu_is_refused_and_stays_as_it_was(name):
     class Net(nn.Module):
         def __init__(self):
@@ -204,7 +231,7 @@ def test_a_net_without_a_relu_is_refused_and_stays_as_it_was(name):
             return self.fc(OTHERS[name](images.flatten(1) - 0.5))
 
     net, images = Net(), torch.rand(1, 3, 4, 4, dtype=torch.float64)
-    found = {"relu6": "hardtanh", "clamp": "none"}.get(name, name)
+    found = {"clamp": "none"}.get(name, name)
     with unchanged(net):
         with pytest.raises(ValueError, match=f"no ReLU was called, so the guided rule .* Found: {found}"):
             guided_backprop(net, images, 0)

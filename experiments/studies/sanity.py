@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from experiments.randomise import cascade, check_alive, independent
 from lecture_utils import attribution as at, metrics as key, models
 from lecture_utils.attribution.methods import STEPS, Question
-from lecture_utils.attribution.randomise import cascade, check_alive, independent
 from lecture_utils.lab import open_lab
 from lecture_utils.metrics.map_similarity import correlations
 from lecture_utils.progress import progress

@@ -5,7 +5,9 @@ from .._lazy import lazily
 # Eagerly, as these names are those of modules, too.
 from .cam import cam as cam
 from .deconvnet import deconvnet as deconvnet
+from .integrated_gradients import integrated_gradients as integrated_gradients
 from .occlusion import occlusion as occlusion
+from .smooth_grad import smooth_grad as smooth_grad
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
@@ -20,9 +22,9 @@ __getattr__, __dir__, __all__ = lazily(
             "upsample",
         ),
         "deconvnet": (
-            "activation_returned",
             "deconvnet",
             "project",
+            "reactivation_ratio",
             "unpool",
         ),
         "gradients": (
@@ -37,11 +39,8 @@ __getattr__, __dir__, __all__ = lazily(
             "occlusion_heat",
         ),
         "path_cam": ("path_cams",),
-        "paths": (
-            "completeness_gap",
-            "integrated_gradients",
-            "smooth_grad",
-        ),
+        "integrated_gradients": ("completeness_gap", "integrated_gradients"),
+        "smooth_grad": ("smooth_grad",),
         "relu_rules": ("relu_rule",),
         "segment": ("grabcut_from_heatmap",),
     },

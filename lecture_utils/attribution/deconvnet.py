@@ -12,17 +12,26 @@ So a deconvnet is a gradient times the activation it starts from, but for one ru
 is the algorithm as the paper writes it, and the tests hold one against the other.
 """
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-from ..checks import check_images, check_layer
-from ..hooks import activations, differentiable, gradient_of, logits_of
+from ..checks import check_images, check_index, check_layer, check_tensor
+from ..hooks import activations, copy_to, frozen, gradient_of, leaf_of, logits_of
 from .gradients import unit
 from .relu_rules import relu_rule
 
 
-def deconvnet(net, images, layer, channel, row=None, column=None):
+def deconvnet(
+    net: nn.Module,
+    images: Tensor,
+    layer: str | nn.Module,
+    channel: int,
+    row: int | None = None,
+    column: int | None = None,
+) -> Tensor:
     """What made one unit of a layer fire, projected down to the pixels, signed, (n, 3, h, w).
 
     net: any nn.Module that calls ReLUs. images: (n, 3, h, w). layer, channel, row, column: as in `neuron_saliency`; row
@@ -35,7 +44,9 @@ def deconvnet(net, images, layer, channel, row=None, column=None):
     normalisation inside a net divides by its std once more.
     """
     check_layer(net, layer)
-    with differentiable(net, images) as leaf, activations(net, layer) as found:
+    check_images(images, net)
+    with frozen(net) as net, activations(net, layer) as found:
+        leaf = leaf_of(net, images)
         with relu_rule("deconvnet"):
             logits_of(net, leaf)
         fired = unit(found[layer], channel, row, column)
@@ -43,7 +54,7 @@ def deconvnet(net, images, layer, channel, row=None, column=None):
         return gradient_of(fired * start, leaf).to(images.device)
 
 
-def project(modules, inputs, channel):
+def project(modules: Iterable[nn.Module], inputs: Tensor, channel: int) -> Tensor:
     """The paper's algorithm for a plain chain: forward with switches, then unpool, rectify, filter. Like `inputs`.
 
     modules: Conv2d, ReLU, MaxPool2d, BatchNorm2d (as in evaluation), Dropout, in order; the unit is in the last one's
@@ -53,55 +64,64 @@ def project(modules, inputs, channel):
     >>> below = list(lab.net)[: list(dict(lab.net.named_children())).index("relu5") + 1]
     >>> project(below, (images - lab.net.mean) / lab.net.std, channel)
     """
+    check_images(inputs, channels="any", name="inputs")
     with torch.no_grad():
         maps, seen = inputs, []  # seen: for each module its input's shape, and the switches of a pooling
-        for module in modules:
-            shape, switches = maps.shape, None
-            if isinstance(module, nn.MaxPool2d):
-                maps, switches = F.max_pool2d(
-                    maps,
-                    module.kernel_size,
-                    module.stride,
-                    module.padding,
-                    module.dilation,
-                    module.ceil_mode,
-                    return_indices=True,
-                )
-            else:
-                maps = _forward(module, maps)
+        for module in _chain(modules):
+            shape = maps.shape
+            maps, switches = _forward(module, maps)
             seen.append((module, shape, switches))
-        flat = maps[:, channel].flatten(1)  # (n, rows * cols)
+        flat = maps[:, check_index(channel, maps.shape[1], "channel")].flatten(1)  # (n, rows * cols)
         top, place = flat.max(1, keepdim=True)
         signal = torch.zeros_like(maps)
-        signal[:, channel] = (
-            torch.zeros_like(flat).scatter(1, place, top.clamp(min=0)).view_as(maps[:, channel])
-        )
+        signal[:, channel] = torch.zeros_like(flat).scatter(1, place, top.clamp(min=0)).view(maps[:, 0].shape)
         for module, shape, switches in reversed(seen):
             signal = _backward(module, signal, shape, switches)
         return signal
 
 
-def unpool(signal, switches, shape):
+def unpool(signal: Tensor, switches: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Each value of maps (n, c, rows, cols) back at the place its maximum came from, in zeros of `shape`.
 
     switches: indices of the same shape as the signal, as max_pool2d gives them. Values for one place are added.
     """
+    check_tensor(signal, "signal", ("n", "c", "rows", "cols"))
+    check_tensor(switches, "switches", signal.shape, "integer")
+    if not isinstance(shape, tuple | list) or len(shape) != 4:
+        raise ValueError(f"shape: expected (n, c, rows, cols), got {shape!r}")
+    if switches.min() < 0 or switches.max() >= shape[2] * shape[3]:
+        last = shape[2] * shape[3] - 1
+        raise ValueError(
+            f"switches: expected places 0 .. {last}, got {int(switches.min())} .. {int(switches.max())}"
+        )
     flat = signal.new_zeros(*shape[:2], shape[2] * shape[3])
     return flat.scatter_add_(2, switches.flatten(2), signal.flatten(2)).view(shape)
 
 
+def _chain(modules):
+    """The modules, each of a kind that `project` knows. Errors: ValueError."""
+    known = nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d, nn.Identity
+    modules = list(modules) if isinstance(modules, Iterable) else [modules]
+    odd = [module for module in modules if not isinstance(module, known)]
+    if odd or not modules:
+        what = "empty chain" if not modules else type(odd[0]).__name__
+        raise ValueError(f"modules: project knows no {what}; deconvnet takes any net")
+    return modules
+
+
 def _forward(module, maps):
+    """The module's output, and of a pooling the switches."""
+    if isinstance(module, nn.MaxPool2d):
+        window = module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+        return F.max_pool2d(maps, *window, return_indices=True)
     if isinstance(module, nn.Conv2d):
-        return module(maps)
+        maps = module(maps)
     if isinstance(module, nn.ReLU):
-        return maps.clamp(min=0)
+        maps = maps.clamp(min=0)
     if isinstance(module, nn.BatchNorm2d):
-        return F.batch_norm(
-            maps, module.running_mean, module.running_var, module.weight, module.bias, eps=module.eps
-        )
-    if isinstance(module, nn.Dropout | nn.Dropout2d | nn.Identity):
-        return maps
-    raise ValueError(f"modules: project knows no {type(module).__name__}; deconvnet takes any net")
+        statistics = module.running_mean, module.running_var, module.weight, module.bias
+        maps = F.batch_norm(maps, *statistics, eps=module.eps)
+    return maps, None
 
 
 def _backward(module, signal, shape, switches):
@@ -135,23 +155,25 @@ def _transposed(conv, signal, shape):
     return F.conv_transpose2d(signal, conv.weight, None, strides, pads, rest, conv.groups, conv.dilation)
 
 
-def activation_returned(net, images, projections, layer, channel):
-    """Seen again as a picture, how much of the activation does a projection bring back? A share (n,).
+def reactivation_ratio(
+    net: nn.Module, images: Tensor, projections: Tensor, layer: str | nn.Module, channel: int
+) -> Tensor:
+    """Seen again as an image, how much of the activation does a projection bring back? A share (n,).
 
-    images: (n, 3, h, w) in [0, 1]. projections: the same shape, of these images. Each becomes the picture that one
+    images: (n, 3, h, w) in [0, 1]. projections: the same shape, of these images. Each becomes the image that one
     looks at: grey .5 is zero, the largest |value| is black or white. The share is the channel's strongest activation
-    on that picture over its strongest on the image; NaN where the channel is silent on the image.
+    on that image over its strongest on the original; NaN where the channel is inactive on the original.
     """
-    check_images(images, net=net)
+    check_images(images, net)
     check_layer(net, layer)
-    if getattr(projections, "shape", None) != images.shape:
-        raise ValueError(f"projections: expected shape {tuple(images.shape)}, as the images")
+    check_tensor(projections, "projections", images.shape)
     peaks = []
-    for batch in (images, _pictures(projections)):
-        with differentiable(net, batch) as leaf, activations(net, layer) as found, torch.no_grad():
-            logits_of(net, leaf)
-            peaks.append(unit(found[layer], channel))
-    before, after = (peak.to(images.device) for peak in peaks)
+    with frozen(net) as net, torch.no_grad():
+        for batch in (images, _pictures(projections)):
+            with activations(net, layer) as found:
+                logits_of(net, copy_to(net, batch))
+            peaks.append(unit(found[layer], channel).to(images.device))
+    before, after = peaks
     return torch.where(before > 0, after / before, torch.nan)
 
 

@@ -3,15 +3,17 @@
 from contextlib import nullcontext
 
 import torch
+from torch import Tensor, nn
 
-from ..checks import check_layer, near_miss
-from ..hooks import activations, differentiable, gradient_of, logits_of, score_of
+from ..checks import check_choice, check_images, check_layer, check_place, check_tensor
+from ..hooks import activations, frozen, gradient_of, leaf_of, logits_of, score_of, some_targets
 from .relu_rules import relu_rule
 
+BATCH = 64  # points in one pass
 HEATS = ("absolute", "squared", "positive", "signed")
 
 
-def saliency(net, images, targets):
+def saliency(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
     """How much each pixel would change the score of the class: the gradient dS_c/dI, signed, (n, 3, h, w).
 
     net: gives logits (n, classes); S_c is the one of the target class, *before* softmax (the probability would also
@@ -25,11 +27,12 @@ def saliency(net, images, targets):
     return _gradient_of_score(net, images, targets, nullcontext())
 
 
-def guided_backprop(net, images, targets):
+def guided_backprop(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
     """Saliency in which each ReLU lets back only positive gradients, and only where it was on. (n, 3, h, w).
 
     Arguments and errors as in `saliency`; besides, ValueError for a net that calls no ReLU. Every ReLU counts,
-    however it is called; other non-linearities keep their own derivative (see `relu_rule`).
+    however it is called, and so do ReLU6, Hardtanh and LeakyReLU; other non-linearities keep their own derivative (see
+    `relu_rule`).
     Source: Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
     Differs: the paper shows single units of a layer; this starts from the score of a class. For a unit write
     `with relu_rule("guided"): neuron_saliency(...)`.
@@ -38,13 +41,22 @@ def guided_backprop(net, images, targets):
 
 
 def _gradient_of_score(net, images, targets, rule):
-    with differentiable(net, images) as leaf:
+    check_images(images, net)
+    with frozen(net) as net:
+        leaf = leaf_of(net, images)
         with rule:
             logits = logits_of(net, leaf)
         return gradient_of(score_of(logits, targets), leaf).to(images.device)
 
 
-def neuron_saliency(net, images, layer, channel, row=None, column=None):
+def neuron_saliency(
+    net: nn.Module,
+    images: Tensor,
+    layer: str | nn.Module,
+    channel: int,
+    row: int | None = None,
+    column: int | None = None,
+) -> Tensor:
     """The gradient of one unit inside the net with respect to the image, signed, (n, 3, h, w).
 
     layer: a name from dict(net.named_modules()) that gives maps (n, channels, rows, cols), or vectors (n, channels)
@@ -54,7 +66,9 @@ def neuron_saliency(net, images, layer, channel, row=None, column=None):
     Source: Simonyan, Vedaldi, Zisserman (2014), section 3, with a unit instead of a class.
     """
     check_layer(net, layer)
-    with differentiable(net, images) as leaf, activations(net, layer) as found:
+    check_images(images, net)
+    with frozen(net) as net, activations(net, layer) as found:
+        leaf = leaf_of(net, images)
         logits_of(net, leaf)
         return gradient_of(unit(found[layer], channel, row, column), leaf).to(images.device)
 
@@ -65,29 +79,16 @@ def unit(maps, channel, row=None, column=None):
     row, column: both None takes the strongest of the channel, the first where several are equal. Errors: ValueError.
     """
     if maps.ndim not in (2, 4):
-        raise ValueError(
-            f"layer: expected maps (n, channels, rows, cols) or vectors, got {tuple(maps.shape)}"
-        )
-    _inside("channel", channel, maps.shape[1])
+        shape = tuple(maps.shape)
+        raise ValueError(f"layer: expected maps (n, channels, rows, cols) or vectors, got {shape}")
+    channel, row, column = check_place(channel, row, column, maps.shape)
+    if row is not None:
+        return maps[:, channel, row, column]
     flat = maps[:, channel].reshape(len(maps), -1)  # (n, rows * cols), a vector has one place
-    if row is None and column is None:
-        return flat.gather(1, flat.argmax(1, keepdim=True))[:, 0]
-    if maps.ndim == 2 or row is None or column is None:
-        what = (
-            "this layer has no places: leave out row and column" if maps.ndim == 2 else "give both or neither"
-        )
-        raise ValueError(f"row, column: {what}; got {row}, {column}")
-    _inside("row", row, maps.shape[2])
-    _inside("column", column, maps.shape[3])
-    return maps[:, channel, row, column]
+    return flat.gather(1, flat.argmax(1, keepdim=True))[:, 0]
 
 
-def _inside(name, index, size):
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < size:
-        raise ValueError(f"{name}: expected an integer from 0 to {size - 1}, got {index!r}")
-
-
-def heat(gradient, how="absolute"):
+def heat(gradient: Tensor, how: str = "absolute") -> Tensor:
     """A heatmap (n, h, w) from a signed gradient (n, 3, h, w): three colours become one number a pixel.
 
     how: "absolute", the largest |g| of the colours (the paper's); "squared", the sum of squares, which brings out
@@ -96,15 +97,29 @@ def heat(gradient, how="absolute"):
     Errors: ValueError for the shape; KeyError for an unknown `how`.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 3.1 ("absolute").
     """
-    if not isinstance(gradient, torch.Tensor) or gradient.ndim != 4:
-        what = tuple(gradient.shape) if isinstance(gradient, torch.Tensor) else type(gradient).__name__
-        raise ValueError(f"gradient: expected a tensor of shape (n, 3, h, w), got {what}")
+    check_tensor(gradient, "gradient", ("n", "channels", "h", "w"))
+    check_choice(how, HEATS, "how")
     if how == "absolute":
         return gradient.abs().amax(1)
     if how == "squared":
         return gradient.square().sum(1)
     if how == "positive":
         return gradient.clamp(min=0).sum(1)
-    if how == "signed":
-        return gradient.sum(1)
-    raise near_miss(how, HEATS, "how")
+    return gradient.sum(1)
+
+
+def saliency_at(net, targets, point, n, count, combine):
+    """combine(gradients (count, 3, h, w)) for each of n images, at `count` points each: (n, 3, h, w).
+
+    point: from indices of images and of points, each (b,), to such points (b, 3, h, w). At most BATCH of them are in
+    memory beside those of one image.
+    """
+    found, waiting = [], []
+    for number in torch.arange(n * count).split(BATCH):
+        image, place = number // count, number % count
+        waiting.append(saliency(net, point(image, place), some_targets(targets, image, n)))
+        if sum(map(len, waiting)) >= count or number[-1] == n * count - 1:
+            *whole, rest = torch.cat(waiting).split(count)
+            whole, waiting = (whole, [rest]) if len(rest) < count else ([*whole, rest], [])
+            found += [combine(gradients) for gradients in whole]
+    return torch.stack(found)

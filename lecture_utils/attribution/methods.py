@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from .. import attribution as at, metrics as key
 from ..hooks import activations, eval_mode
-from .paths import integrated_gradients, smooth_grad
+from .integrated_gradients import integrated_gradients
+from .smooth_grad import smooth_grad
 
 STEPS, SAMPLES = 16, 16  # of integrated gradients, of SmoothGrad
 SQUARE, STRIDE = 16, 8  # px, of occlusion

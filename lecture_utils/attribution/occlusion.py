@@ -3,13 +3,22 @@
 from math import ceil
 
 import torch
+from torch import Tensor, nn
 
-from ..checks import check_images, check_targets
-from ..hooks import eval_mode, logits_of
+from ..checks import check_count, check_images, check_number, check_sides, check_targets, check_tensor
+from ..hooks import copy_to, frozen, logits_of
 from .window import first_layers_on_a_window
 
 
-def occlusion(net, images, targets, size=16, stride=4, fill=0.5, batch_size=64):
+def occlusion(
+    net: nn.Module,
+    images: Tensor,
+    targets: int | Tensor,
+    size: int = 16,
+    stride: int = 4,
+    fill: float | Tensor = 0.5,
+    batch_size: int = 64,
+) -> Tensor:
     """Probability of the target class at each position of the mask, (n, rows, cols): low where it hides evidence.
 
     images: (n, 3, h, w) in [0, 1]. targets: int or LongTensor (n,).
@@ -21,22 +30,31 @@ def occlusion(net, images, targets, size=16, stride=4, fill=0.5, batch_size=64):
     Differs: where the net begins with convolution, ReLU and pooling, these are computed again only on the window
     that the square touches (see `window`). The probabilities are the same.
     """
-    _check(net, images, size, stride, batch_size)
-    targets = check_targets(targets, len(images), _classes(net, images))
-    device = next(net.parameters(), images).device
-    colour = _colour(fill, images.dtype, device)
-    pictures, squares = images.to(device), mask_squares(images.shape[-2:], size, stride)
-    # All images in one queue, so that batches are full.
-    jobs = [(n, square) for n in range(len(images)) for square in squares]
-    found = []
-    with torch.no_grad(), eval_mode(net):
-        answer = first_layers_on_a_window(net, pictures, colour, squares)
-        answer = answer or (lambda some: net(occluded(pictures, colour, some)))
+    check_images(images, net)
+    check_window(images.shape[-2:], size, stride)
+    check_count(batch_size, "batch_size")
+    shape, squares = images.shape[-2:], mask_squares(images.shape[-2:], size, stride)
+    jobs = [
+        (n, square) for n in range(len(images)) for square in squares
+    ]  # one queue, so that batches are full
+    with frozen(net) as net, torch.no_grad():
+        pictures = copy_to(net, images)
+        targets = check_targets(targets, len(images), logits_of(net, pictures[:1]).shape[1])
+        colour = _colour(fill, pictures)
+        logits = first_layers_on_a_window(net, pictures, colour, squares)
+        logits = logits or (lambda some: net(occluded(pictures, colour, some)))
+        found = []
         for start in range(0, len(jobs), batch_size):
             some = jobs[start : start + batch_size]
-            wanted = targets[[n for n, _ in some]].to(device)
-            found.append(answer(some).softmax(1).gather(1, wanted[:, None])[:, 0])
-    return torch.cat(found).view(len(images), *grid_shape(images.shape[-2:], size, stride)).to(images.device)
+            wanted = targets[[n for n, _ in some]].to(pictures.device)
+            found.append(logits(some).softmax(1).gather(1, wanted[:, None])[:, 0])
+    return torch.cat(found).view(len(images), *grid_shape(shape, size, stride)).to(images.device)
+
+
+def check_window(shape, size, stride):
+    """A square that fits into images of `shape` (h, w), and whose steps leave no pixel out. Errors: ValueError."""
+    check_count(size, "size", 1, min(shape))
+    check_count(stride, "stride", 1, size)
 
 
 def occluded(images, colour, jobs):
@@ -52,19 +70,34 @@ def grid_shape(shape, size, stride):
     return tuple(ceil((side - size) / stride) + 1 for side in shape)
 
 
-def mask_squares(shape, size, stride):
+def mask_squares(shape: tuple[int, int], size: int, stride: int) -> list[tuple[int, int, int, int]]:
     """All squares (top, left, bottom, right) in px, row by row; the last ones clipped at the border."""
+    shape = check_sides(shape, "shape")
+    check_count(size, "size", 1, min(shape))
+    check_count(stride, "stride")
     (h, w), (rows, cols) = shape, grid_shape(shape, size, stride)
     corners = [(row * stride, col * stride) for row in range(rows) for col in range(cols)]
     return [(top, left, min(top + size, h), min(left + size, w)) for top, left in corners]
 
 
-def occlusion_heat(probabilities, before, shape, size, stride):
+def occlusion_heat(
+    probabilities: Tensor, before: Tensor, shape: tuple[int, int], size: int, stride: int
+) -> Tensor:
     """What each pixel is worth (n, h, w): the mean drop of probability over all squares that cover it.
 
     probabilities: (n, rows, cols) from `occlusion`. before: (n,), those of the whole images. shape: (h, w).
     Above zero where hiding it makes the net less sure.
+    Errors: ValueError, also for probabilities of another grid than this size and stride give.
     """
+    shape = check_sides(shape, "shape")
+    check_window(shape, size, stride)
+    check_tensor(probabilities, "probabilities", ("n", "rows", "cols"))
+    check_tensor(before, "before", (len(probabilities),))
+    if (grid := tuple(probabilities.shape[1:])) != grid_shape(shape, size, stride):
+        rows, cols = grid_shape(shape, size, stride)
+        raise ValueError(
+            f"probabilities: expected a grid of {rows} x {cols}, as size {size} and stride {stride} give, got {grid}"
+        )
     drop = before.to(probabilities)[:, None] - probabilities.flatten(1)  # (n, positions)
     heat, covered = probabilities.new_zeros(len(drop), *shape), probabilities.new_zeros(shape)
     for number, (top, left, bottom, right) in enumerate(mask_squares(shape, size, stride)):
@@ -73,26 +106,12 @@ def occlusion_heat(probabilities, before, shape, size, stride):
     return heat / covered.clamp_min(1)
 
 
-def _colour(fill, dtype, device):
+def _colour(fill, like):
     """(3, 1, 1), or (1, 1, 1) for a number."""
-    colour = torch.as_tensor(fill, dtype=dtype, device=device)
-    if colour.shape not in ((), (3,)) or not torch.isfinite(colour).all():
-        raise ValueError(f"fill: expected a finite number or a colour (3,), got {fill!r}")
+    colours = isinstance(fill, torch.Tensor | list | tuple) and len(torch.as_tensor(fill).shape)
+    if not colours:
+        check_number(fill.item() if isinstance(fill, torch.Tensor) else fill, "fill", -torch.inf)
+    colour = torch.as_tensor(fill, dtype=like.dtype, device=like.device)
+    if colours:
+        check_tensor(colour, "fill", (like.shape[1],))
     return colour.reshape(-1, 1, 1)
-
-
-def _classes(net, images):
-    """How many scores the net gives."""
-    with torch.no_grad(), eval_mode(net):
-        return logits_of(net, images[:1].to(next(net.parameters(), images).device)).shape[1]
-
-
-def _check(net, images, size, stride, batch_size):
-    check_images(images, net=net)
-    side = min(images.shape[-2:])
-    numbers = {"size": (size, side), "stride": (stride, size), "batch_size": (batch_size, None)}
-    for name, (value, most) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most and value > most):
-            why = {"size": ", the side of the images", "stride": ", the size of the square"}.get(name, "")
-            wanted = f"from 1 to {most}{why}" if most else "of at least 1"
-            raise ValueError(f"{name}: expected a whole number {wanted}, got {value!r}")

@@ -8,13 +8,14 @@ Forward every rule computes y = max(x, 0). They differ in what they let back, gi
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from ..checks import near_miss
+from ..checks import check_choice
 
 aten = torch.ops.aten
 # gradient: what arrives from above. output: what the ReLU gave, above 0 exactly where its input was.
@@ -27,6 +28,8 @@ RULES = {
 
 RELUS = {F.relu, torch.relu, torch.Tensor.relu, aten.relu, aten.relu.default}  # nn.ReLU calls F.relu
 RELUS_IN_PLACE = {torch.relu_, torch.Tensor.relu_, aten.relu_, aten.relu_.default}  # F.relu_ is torch.relu_
+# Others with a flat part or a kink, and where their argument "inplace" stands.
+BENT = {"relu6": 1, "hardtanh": 3, "leaky_relu": 2}
 THRESHOLDS = {F.threshold: False, torch.threshold: False, torch.threshold_: True}  # True: in place
 OTHERS = {
     "celu",
@@ -34,11 +37,8 @@ OTHERS = {
     "gelu",
     "hardsigmoid",
     "hardswish",
-    "hardtanh",
-    "leaky_relu",
     "mish",
     "prelu",
-    "relu6",
     "rrelu",
     "selu",
     "sigmoid",
@@ -66,6 +66,37 @@ class ReLU(torch.autograd.Function):
         return RULES[ctx.rule](gradient, output), None, None
 
 
+class Bent(torch.autograd.Function):
+    """`output`, on the way back what is positive and `on`: for ReLU6, Hardtanh and LeakyReLU."""
+
+    @staticmethod
+    def forward(ctx, x, output, on, in_place):
+        ctx.save_for_backward(on)
+        if in_place:
+            ctx.mark_dirty(x)
+        return x.copy_(output) if in_place else output.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (on,) = ctx.saved_tensors
+        return gradient.clamp(min=0) * on, None, None, None
+
+
+def _bent(rule, function, x, args, kwargs):
+    """Such a function's value, with the deconvnet or the guided rule on the way back."""
+    name = function.__name__
+    in_place = name.endswith("_") or bool(
+        kwargs.get("inplace") or args[BENT[name.strip("_")] - 1 :][:1] == (True,)
+    )
+    with torch.enable_grad():
+        leaf = x.detach().clone().requires_grad_()
+        output = function(leaf.clone(), *args, **kwargs)
+    (slope,) = torch.autograd.grad(output.sum(), leaf)
+    return Bent.apply(
+        x, output.detach(), slope != 0 if rule == "guided" else torch.ones_like(slope), in_place
+    )
+
+
 class _Switch(TorchFunctionMode):
     """Sees each call of torch made from Python. It answers those of ReLU itself, and counts."""
 
@@ -74,11 +105,16 @@ class _Switch(TorchFunctionMode):
         self.rule, self.count, self.others = rule, 0, Counter()
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
         in_place = _relu_in_place(function, args, kwargs)
         if in_place is None:
-            name = getattr(function, "__name__", "").strip("_")
-            if name in OTHERS:
+            name = getattr(function, "__name__", "")
+            bare = name.strip("_")
+            if bare in BENT and self.rule != "plain":
+                self.count += 1
+                x, rest = (args[0], args[1:]) if args else (kwargs.pop("input"), ())
+                return _bent(self.rule, function, x, rest, kwargs)
+            if (name := bare) in OTHERS:
                 self.others[name] += 1
             return function(*args, **kwargs)
         self.count += 1
@@ -99,7 +135,7 @@ def _relu_in_place(function, args, kwargs):
 
 
 @contextmanager
-def relu_rule(rule):
+def relu_rule(rule: str) -> Iterator["_Switch"]:
     """Inside the block, every ReLU of every net uses this backward rule: "plain", "deconvnet" or "guided".
 
     A forward pass made inside keeps its rule also when its backward pass comes later. Modules, functions and methods
@@ -107,17 +143,18 @@ def relu_rule(rule):
     F.threshold(x, 0, 0). No hook is set and no net is changed. Of two blocks, one in the other, the inner one holds.
     Yields an object with `.count`, the ReLUs called so far, and `.others`, {name: count} of other non-linearities.
 
-    Other non-linearities (ReLU6, LeakyReLU, GELU, SiLU, Hardswish, sigmoid ...) keep their own derivative: the rules
-    were never defined for them. So does a ReLU that is spelled clamp(min=0) or maximum(x, 0).
+    ReLU6, Hardtanh and LeakyReLU count, too: "deconvnet" lets back what is positive, "guided" what is positive where
+    their derivative is not zero. Other non-linearities (GELU, SiLU, Hardswish, sigmoid ...) keep their own derivative:
+    the rules were never defined for them. So does a ReLU that is spelled clamp(min=0) or maximum(x, 0).
     Errors: KeyError for an unknown rule; ValueError at the end of a "deconvnet" or "guided" block in which no ReLU
     was called, so that the rule changed nothing (a scripted net hides its ReLUs).
     Source: Zeiler, Fergus (2014), section 2.1; Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
+    Differs: the papers know ReLUs only; for LeakyReLU, whose derivative is never zero, both rules are the same.
 
     >>> with relu_rule("guided"):
     ...     gradient = saliency(net, images, targets)  # this is guided backprop
     """
-    if rule not in RULES:
-        raise near_miss(rule, RULES, "rule")
+    check_choice(rule, RULES, "rule")
     switch = _Switch(rule)
     with switch:
         yield switch

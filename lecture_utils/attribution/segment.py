@@ -5,11 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..checks import check_images
+from ..checks import check_count, check_images, check_number, check_share, check_tensor
 
 
-def grabcut_from_heatmap(images, heatmaps, foreground=0.95, background=0.3, smooth=0.0, iterations=5):
+def grabcut_from_heatmap(
+    images: Tensor,
+    heatmaps: Tensor,
+    foreground: float = 0.95,
+    background: float = 0.3,
+    smooth: float = 0.0,
+    iterations: int = 5,
+) -> Tensor:
     """Masks bool (n, h, w): the object that a heatmap points at, cut out along the image's colours.
 
     images: (n, 3, h, w) in [0, 1]. heatmaps: (n, h, w), absolute: large where the object is thought to be.
@@ -25,7 +33,15 @@ def grabcut_from_heatmap(images, heatmaps, foreground=0.95, background=0.3, smoo
     default quantiles are the paper's, as reported in notes on it.
     """
     check_images(images, range01=True)
-    _check(images, heatmaps, foreground, background, smooth, iterations)
+    check_tensor(heatmaps, "heatmaps", (len(images), *images.shape[2:]))
+    if heatmaps.min() < 0:
+        low = heatmaps.min()
+        raise ValueError(f"heatmaps: expected values of at least 0, got {low:.3g}: take heat(...) first")
+    if not 0 < check_share(background, "background") < check_share(foreground, "foreground") < 1:
+        found = f"{foreground}, {background}"
+        raise ValueError(f"foreground, background: expected 0 < background < foreground < 1, got {found}")
+    check_number(smooth, "smooth")
+    check_count(iterations, "iterations")
     pixels = (images.detach().cpu().permute(0, 2, 3, 1) * 255).round().byte().numpy()
     heat = heatmaps.detach().cpu().double().numpy()
     with ThreadPoolExecutor() as pool:  # GrabCut lets other threads work, and each has its own random state
@@ -54,24 +70,3 @@ def _cut(pixels, heat, foreground, background, smooth, iterations):
     cv2.setRNGSeed(0)  # its mixtures start at random
     cv2.grabCut(pixels, labels, None, None, None, iterations, cv2.GC_INIT_WITH_MASK)
     return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
-
-
-def _check(images, heatmaps, foreground, background, smooth, iterations):
-    wanted = (len(images), *images.shape[2:])
-    if not isinstance(heatmaps, torch.Tensor) or tuple(heatmaps.shape) != wanted:
-        got = tuple(heatmaps.shape) if isinstance(heatmaps, torch.Tensor) else type(heatmaps).__name__
-        raise ValueError(f"heatmaps: expected a tensor {wanted}, one map for each image, got {got}")
-    if not torch.isfinite(heatmaps).all():
-        raise ValueError("heatmaps: expected finite values, got NaN or infinity")
-    if heatmaps.min() < 0:
-        raise ValueError(
-            f"heatmaps: expected values of at least 0, got {heatmaps.min():.3g}: take heat(...) first"
-        )
-    if not 0 < background < foreground < 1:
-        raise ValueError(
-            f"foreground, background: expected 0 < background < foreground < 1, got {foreground}, {background}"
-        )
-    if smooth < 0:
-        raise ValueError(f"smooth: expected a width in px of at least 0, got {smooth}")
-    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
-        raise ValueError(f"iterations: expected a whole number of at least 1, got {iterations!r}")

@@ -25,17 +25,21 @@ def first_layers_on_a_window(net, images, colour, squares):
 
     net: in eval mode. images: (n, 3, h, w) on its device. colour: what squares are painted with, (3, 1, 1).
     squares: all that will be asked for, (top, left, bottom, right) in px.
-    The result is tried on two squares first: where it differs from a whole pass, the answer is None, too.
+    The result is tried on three squares first: where it differs from a whole pass, the answer is None, too.
     """
     layers = first_layers(net, images[:1])
     if layers is None:
         return None
-    shortcut = Shortcut(net, layers, images, colour, squares)
-    tried = [(0, squares[0]), (0, squares[len(squares) // 2])]
-    whole = images[[0, 0]]
+    tried = [(0, squares[0]), (0, squares[len(squares) // 2]), (len(images) - 1, squares[-1])]
+    whole = images[[n for n, _ in tried]]
     for copy, (_, (top, left, bottom, right)) in zip(whole, tried, strict=True):
         copy[:, top:bottom, left:right] = colour
-    expected, got = net(whole), shortcut(tried)
+    try:
+        shortcut = Shortcut(net, layers, images, colour, squares)
+        got = shortcut(tried)
+    except RuntimeError:  # what is above the pooling asks for the size of the batch, or for what lies below
+        return None
+    expected = net(whole)
     same = got.shape == expected.shape and torch.allclose(got, expected, rtol=1e-4, atol=1e-4)
     return shortcut if same and shortcut.pays else None
 
@@ -54,7 +58,7 @@ def first_layers(net, image):
         for module in net.modules():
             if not list(module.children()):
                 stack.callback(module.register_forward_hook(keep).remove)
-        net(image)
+        net(image.clone())  # a net may write into its input
     chain = []
     for module, taken, given in ran:
         if chain and taken is not chain[-1][1]:
@@ -154,13 +158,13 @@ class Shortcut:
             )
             stack.callback(self.pool.register_forward_hook(lambda _, inputs, out: given.append(out)).remove)
             for batch in images.split(64):
-                self.net(batch)
+                self.net(batch.clone())
         return torch.cat(taken), torch.cat(given)
 
     def _rest(self, maps):
         """Logits (jobs, classes): the net runs on one image, and after the pooling goes on with these maps."""
         hook = self.pool.register_forward_hook(lambda module, inputs, out: maps)
         try:
-            return self.net(self.one)
+            return self.net(self.one.clone())
         finally:
             hook.remove()

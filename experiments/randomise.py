@@ -10,9 +10,9 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from ..checks import check_images, near_miss
-from ..hooks import differentiable, logits_of
-from .gradients import saliency
+from lecture_utils.attribution import saliency
+from lecture_utils.checks import check_choice, check_images, check_seed
+from lecture_utils.hooks import copy_to, frozen, logits_of
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 
@@ -46,13 +46,18 @@ def randomised(net, layers, seed=0, fresh=None):
     """
     known = weight_layers(net)
     for layer in layers:
-        if layer not in known:
-            raise near_miss(layer, known, "layer")
+        check_choice(layer, known, "layer")
+        for name in known[layer] if fresh is None else ():
+            if not isinstance(getattr(net.get_submodule(name), "weight", None), nn.Parameter | None):
+                raise ValueError(
+                    f"layers: {name!r} computes its weight anew in each pass (weight_norm, spectral_norm, pruning), so "
+                    "drawing it would change nothing; give fresh="
+                )
     copy = deepcopy(net)
     modules = dict(copy.named_modules())
     new = dict(fresh.named_modules()) if fresh is not None else {}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(check_seed(seed))
         for name in (name for layer in layers for name in known[layer]):
             if fresh is not None:
                 modules[name].load_state_dict(new[name].state_dict())
@@ -88,8 +93,8 @@ def check_alive(net, images):
     check_images(images, net=net)
     if len(images) < 2:
         raise ValueError(f"images: expected at least 2, to see whether the scores differ, got {len(images)}")
-    with differentiable(net, images) as leaf, torch.no_grad():
-        logits = logits_of(net, leaf)
+    with frozen(net) as net, torch.no_grad():
+        logits = logits_of(net, copy_to(net, images))
     if not torch.isfinite(logits).all():
         raise ValueError("net: its scores are NaN or infinite")
     spread = logits.std(0).max()
