@@ -436,7 +436,7 @@ SKIP = {  # not functions of values, or shown elsewhere
     "features": {"Detectors", "Dissection", "Field", "Names", "Patches", "TopUnits", "kept_units"},
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": set(),
-    "attribution": set(),
+    "attribution": {"path_cams"},
     "synthesis": {"Recipe"},
 }
 
