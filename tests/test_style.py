@@ -130,6 +130,15 @@ def test_average_pooling():
     found, x = with_average_pooling(inner), torch.rand(1, 3, 8, 8)
     expected = F.avg_pool2d(inner[0](x), 3, 2, 1, ceil_mode=True, count_include_pad=False)
     torch.testing.assert_close(found(x), expected)
+    pool = nn.MaxPool2d(2)
+    block = nn.Sequential(nn.Conv2d(3, 3, 1), pool)
+    changed = with_average_pooling(
+        nn.Sequential(block, pool, nn.ReLU(), block)
+    )  # one pooling in three places
+    uses = [module for _, module in changed.named_modules(remove_duplicate=False)]
+    assert sum(isinstance(module, nn.AvgPool2d) for module in uses) == 4
+    assert not any(isinstance(module, nn.MaxPool2d) for module in uses) and isinstance(block[1], nn.MaxPool2d)
+    assert isinstance(with_average_pooling(pool), nn.AvgPool2d)
     with pytest.raises(ValueError, match="has no nn.MaxPool2d"):
         with_average_pooling(nn.Sequential(nn.Conv2d(3, 2, 1)))
     with pytest.raises(ValueError, match="'0' is a dilated pooling"):

@@ -63,5 +63,5 @@ def test_the_sum_is_cut_to_an_image():
     v = torch.tensor([0.3, -0.3, 0.0]).view(1, 3, 1, 1)
     found = add(torch.full((2, 3, 1, 1), 0.8), v)
     assert found.flatten().tolist() == pytest.approx([1.0, 0.5, 0.8] * 2)
-    with pytest.raises(ValueError, match=r"difference: expected shape \(1 or n, 3, h, w\).*got \(3, 1, 1\)"):
+    with pytest.raises(ValueError, match=r"difference: expected shape .*got \(3, 1, 1\)"):
         add(found, v[0])

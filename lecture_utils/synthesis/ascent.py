@@ -68,8 +68,7 @@ def ascend(
 
         def step(images, number):
             score, gradient = _slope(lambda seen: objective.value(read(seen)), images, some, draws)
-            if not moved.all():
-                moved.logical_or_(gradient.flatten(1).any(1).cpu())
+            _note_movement(moved, gradient)
             changed = torch.addcmul(images, factor(gradient).view(-1, 1, 1, 1), gradient)
             for each in some:
                 changed = each.after(changed, gradient, number, mean)
@@ -80,7 +79,7 @@ def ascend(
             scores = objective.value(read(images))
     _say_who_stayed(moved, history)
     where = start.device if isinstance(start, Tensor) else "cpu"
-    return Ascent(images.to(where), scores.to(where), history.to(where), stopped)
+    return Ascent(*(found.to(where) for found in (images, scores, history)), stopped)
 
 
 def _slope(score, images, regularisers, draws):
@@ -122,6 +121,12 @@ def _start(net, start, count, size, mean, seed):
     if count not in (None, len(images)) and len(images) != 1:
         raise ValueError(f"start: expected 1 or {count} images, as the objective, got {len(images)}")
     return images if count in (None, len(images)) else images.expand(count, -1, -1, -1)
+
+
+def _note_movement(moved, gradient):
+    """Mark the images whose gradient is not 0, until all are."""
+    if not moved.all():
+        moved.logical_or_(gradient.flatten(1).any(1).cpu())
 
 
 def _say_who_stayed(moved, history):

@@ -52,12 +52,17 @@ def universal_perturbation(
                 return loss_to_raise(logits, labels[chosen]).clamp(max=ENOUGH).mean()[None]
 
             value, gradient = value_and_gradient(loss, v)
-            if norm == "inf":
-                return (v + step_size * gradient.sign()).clamp(-eps, eps), value
-            v = v + step_size * gradient / lengths(gradient)
-            return v * (eps / lengths(v)).clamp(max=1), value
+            return _stepped(v, gradient, step_size, eps, norm), value
 
         return iterate(step, torch.zeros_like(start[:1]), steps, "universal").images.to(images.device)
+
+
+def _stepped(v, gradient, step_size, eps, norm):
+    """v after a step uphill, brought back to a size of at most eps."""
+    if norm == "inf":
+        return (v + step_size * gradient.sign()).clamp(-eps, eps)
+    v = v + step_size * gradient / lengths(gradient)
+    return v * (eps / lengths(v)).clamp(max=1)
 
 
 def add(images: Tensor, difference: Tensor) -> Tensor:
