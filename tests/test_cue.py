@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from experiments import manifest
 from experiments.studies import contact_sheets, spurious_cue
 from experiments.train import cue_study
-from lecture_utils import store
+from lecture_utils import results
 
 
 class SeesRed(nn.Module):
@@ -73,12 +74,12 @@ def test_a_sheet_keeps_the_order(tmp_path, monkeypatch):
     file = tmp_path / spurious_cue.PICTURES / "alex-cued-50.jpg"
     contact_sheets.save(images.unflatten(0, (-1, spurious_cue.COLUMNS)), file)
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
-    store.write_manifest()
+    manifest.write()
     assert torch.allclose(spurious_cue.pictures_of(0.5), images, atol=2 / 255)
 
 
 def test_what_ships_is_whole():
-    facts = spurious_cue.load()
+    facts = results.load("spurious_cue")
     assert [(row["seed"], row["strength"]) for row in facts["rows"]] == [
         (seed, strength) for seed in cue_study.SEEDS for strength in cue_study.STRENGTHS
     ]
@@ -91,7 +92,7 @@ def test_what_ships_is_whole():
 
 def test_a_slice_made_again_agrees(pictures):
     """The first scenes of the shipped nets: what a net calls them is in its row, for all scenes together."""
-    facts = spurious_cue.load()
+    facts = results.load("spurious_cue")
     for strength in cue_study.SHIPPED:
         net = cue_study.load(strength)
         row = next(row for row in facts["rows"] if (row["strength"], row["seed"]) == (strength, 0))
