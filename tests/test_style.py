@@ -132,9 +132,7 @@ def test_average_pooling():
     torch.testing.assert_close(found(x), expected)
     pool = nn.MaxPool2d(2)
     block = nn.Sequential(nn.Conv2d(3, 3, 1), pool)
-    changed = with_average_pooling(
-        nn.Sequential(block, pool, nn.ReLU(), block)
-    )  # one pooling in three places
+    changed = with_average_pooling(nn.Sequential(block, pool, nn.ReLU(), pool, block))  # in four places
     uses = [module for _, module in changed.named_modules(remove_duplicate=False)]
     assert sum(isinstance(module, nn.AvgPool2d) for module in uses) == 4
     assert not any(isinstance(module, nn.MaxPool2d) for module in uses) and isinstance(block[1], nn.MaxPool2d)
