@@ -1,4 +1,6 @@
-"""The one progress bar: a widget in a notebook, plain tqdm in a terminal.
+"""How far work has come: the one progress bar, a figure that improves, and how long something takes.
+
+The bar is a widget in a notebook, plain tqdm in a terminal.
 
 A bar disappears when the work is done. In a notebook it writes nothing to stderr and leaves nothing behind:
 a stored notebook must not change from run to run because one run took longer.
@@ -7,8 +9,10 @@ a stored notebook must not change from run to run because one run took longer.
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
+from statistics import median
+from time import perf_counter
 
-__all__ = ["progress", "silenced"]
+__all__ = ["Live", "milliseconds", "progress", "silenced"]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SILENT = ContextVar("SILENT", default=False)
@@ -147,3 +151,34 @@ class _NotebookBar(_Bar):
         for widget in (self.box, *self.box.children):
             widget.close()
         self.handle.update({}, raw=True)  # an empty output; `make notebooks` removes it
+
+
+class Live:
+    """A figure that improves: `live(picture)` shows it, and at the next call the next one in the same place.
+
+    Outside a notebook it only counts. `shown` is how many there were, `last` the last one.
+    """
+
+    def __init__(self):
+        self.shown, self.last, self._handle = 0, None, None
+
+    def __call__(self, picture):
+        """Show `picture` instead of the one before, and return it."""
+        self.shown, self.last = self.shown + 1, picture
+        if _in_notebook():
+            ipython = sys.modules["IPython"]
+            if self._handle is None:
+                self._handle = ipython.display.display(picture, display_id=True)
+            else:
+                self._handle.update(picture)
+        return picture
+
+
+def milliseconds(work, times=5):
+    """Median time of `work()`, ms: for figures, since it differs from machine to machine."""
+    found = []
+    for _ in range(times):
+        began = perf_counter()
+        work()
+        found.append(perf_counter() - began)
+    return 1e3 * median(found)

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
+from tests import fuzz_plots
+
 
 class Tiny(nn.Module):
     """Two convolutions and global average pooling; it first takes half from the images, as `Writer` does in place."""
@@ -79,9 +81,7 @@ def values():
     subsets = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
     vae = generative.VAE((4, 4), 2, levels=4, hidden=8)
     code = torch.randn(6, 2, generator=draws(7))
-    grid = torch.rand(4, 4, generator=draws(9))
     labels = torch.arange(12) % 3
-    pictures = [image.numpy() for image in images]
     table = {
         "net": ("net", net),
         "images": ("images", images),
@@ -351,88 +351,12 @@ def values():
         "generative.nats.model": ("model", generative.PixelCNN(4, (4, 4), layers=1, width=4, first=3)),
         "generative.images": ("tensor", levels),
         "components_": ("free", None),
-        # plots
-        "kinds": ("dict", {"r": "method"}),
-        "plots.score_table.rows": ("dict", {"r": {"c": 0.5}}),
-        "plots.score_table.columns": ("dict", {"c": ("c", "{:.2f}", (0, 1))}),
-        "plots.images": ("images", images),
-        "plots.image": ("tensor", images[0]),
-        "blocks": ("dict", {"conv1": (images, images)}),
-        "plots.nines.rows": ("names", ["patches", "projections"]),
-        "plots.maps": ("tensor", heat),
-        "plots.activation_maps.maps": ("tensor", maps[0]),
-        "chosen": ("free", [0, 1]),
-        "plots.heat_columns.maps": ("dict", {"a": heat}),
-        "plots.values": ("dict", {"a": 1.0, "b": 2.0}),
-        "xlabel": ("free", "x"),
-        "ylabel": ("free", "y"),
-        "intervals": ("free", None),
-        "line": ("free", None),
-        "line_label": ("free", "l"),
-        "form": ("free", "{:.2f}"),
-        "xlim": ("free", None),
-        "ylim": ("free", None),
-        "plots.height": ("positive", 3.0),
-        "plots.x": ("tensor", torch.arange(5.0)),
-        "lines": ("dict", {"a": torch.arange(5.0)}),
-        "cuts": ("dict", {"a": heat > 0.5}),
-        "true": ("free", None),
-        "plots.scores": ("free", None),
-        "boxes": ("dict", {"a": (1, 1, 5, 5)}),
-        "plots.energy": ("free", None),
-        "dashed": ("free", ()),
-        "columns": ("free", 2),
-        "plots.tile": ("free", 3.0),
-        "plots.filters": ("images", torch.rand(4, 3, 5, 5, generator=draws())),
-        "panels": ("free", None),
-        "gradients": ("tensor", images - 0.5),
-        "quantile": ("share", 0.99),
-        "weights_": ("free", None),
-        "plots.weights": ("tensor", filters),
-        "plots.kind": ("choice", "absolute"),
-        "plots.tiles": ("free", images.permute(0, 2, 3, 1).numpy()),
-        "plots.mosaic.columns": ("count", 2),
-        "zoom": ("count", 1),
-        "gap": ("least0", 2),
-        "ground": ("share", 1.0),
-        "plots.part_overlay.parts": ("tensor", stripes),
-        "plots.groups": ("dict", {"g": {"a": images}}),
-        "plots.strip.pictures": ("free", pictures),
-        "plots.strip.height": ("count", 24),
-        "plots.table.columns": ("names", ["a", "b"]),
-        "plots.table.rows": ("free", [(1, 2)]),
-        "plots.probabilities": ("tensor", grid),
-        "plots.two_legends.before": ("share", 0.5),
-        "plots.size": ("count", 4),
-        "activation": ("tensor", grid),
-        "plots.projections": ("free", images - 0.5),
-        "best": ("tensor", (grid * 3).long()),
-        "plots.classes": ("free", ["a", "b", "c", "d"]),
-        "plots.limit": ("positive", 1.0),
-        "plots.signed_colours.values": ("tensor", heat[0]),
-        "factors": ("dict", {"f": (["a", "b"], {"s": [0.5, 0.5]})}),
-        "plots.masks": ("tensor", heat > 0.5),
-        "truth": ("free", None),
-        "plots.labels": ("free", None),
-        "name": ("free", "channel"),
     }
-    return table
+    return table | fuzz_plots.values()
 
 
 SKIP = {  # not functions of values, or shown elsewhere
-    "plots": {
-        "Live",
-        "Picture",
-        "Tiles",
-        "Sheet",
-        "Table",
-        "rgb",
-        "as_array",
-        "as_images",
-        "few_colours",
-        "vivid",
-        "zfnet_panels",
-    },
+    "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},
     "features": {"Detectors", "Dissection", "Field", "Names", "Patches", "TopUnits", "kept_units"},
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": set(),

@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils import datasets
+from lecture_utils import datasets, plots
 from lecture_utils.explorers import GanHistory, GanWalk, readings
 from lecture_utils.explorers.gan_history import GAP, HEAD, SECOND, TILE, WIDTH
 from lecture_utils.explorers.gan_walk import STEPS, WAYS
 from lecture_utils.generative import walks
 from lecture_utils.models import studio_factors
-from lecture_utils.plots import gan
 
 ARC, LINE = WAYS
 
@@ -148,7 +147,7 @@ def test_what_comes_later_is_pale():
 def test_the_colours_are_those_of_the_charts():
     log, names = history(), ("discriminator", "generator", "on_real", "on_fake")
     lines = {name: log[name] for name in names}
-    chart = gan.panels({"all": {"x": torch.arange(10), "lines": lines, "xlabel": "", "ylabel": ""}})
+    chart = plots.curve_panels({"all": {"x": torch.arange(10), "lines": lines, "xlabel": "", "ylabel": ""}})
     expected, shown = (
         [(line.get_color(), line.get_linestyle()) for axes in picture.figure.axes for line in axes.lines]
         for picture in (chart, GanHistory(log).filmstrip())

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "photographs": {"progress"},
     "datasets": {"checks", "store"},
     "lab": {"models", "photographs", "world"} | BOTTOM,
-    "plots": {"checks", "hooks", "features"},
+    "plots": {"checks", "hooks", "features", "progress"},
     "doctor": {"store"},
 }
 EVERYTHING = set(MAY_IMPORT) | METHODS

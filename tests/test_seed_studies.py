@@ -35,12 +35,12 @@ def test_trains_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(studio_seeds, "cache_dir", lambda: tmp_path)
     trainings = []
 
-    def train(out, recipe, folder):
+    def train(recipe, out, folder):
         trainings.append((recipe.seed, out == folder == studio_seeds.home("VAE", recipe.seed)))
         facts = studio_vae._ship(
             recipe, studio_vae.build(recipe), datasets.load("studio").test.pixels[:4], [], out
         )
-        assert (out / "weights/studio-vae.json").exists()
+        assert (out / "studio-vae.json").exists()
         return facts
 
     monkeypatch.setattr(studio_vae, "train", train)
@@ -111,7 +111,7 @@ def test_what_is_given_whole_stays_what_it_is(monkeypatch):
         borders.append(rows)
         yield given, None
 
-    monkeypatch.setattr(class_commitment, "complete", complete)
+    monkeypatch.setattr(class_commitment.completions, "complete", complete)
     found = class_commitment.said(studio_pixelcnn.build(), rows=(0, 4), each=3)
     assert found["each"] == 3 and torch.equal(borders[0] + 4, borders[1])
     assert found["said"] == [(3 * torch.eye(6).int()).tolist()] * 2

@@ -19,7 +19,6 @@ from lecture_utils.metrics.map_similarity import correlations
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
-from ..checkpoint import stored
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
 
@@ -206,7 +205,7 @@ def trained_otherwise():
         path = cache_dir() / "runs" / f"{NET}-seed{seed}" / "checkpoint.pt"
         if path.exists():
             net = models.build(NET)
-            net.load_state_dict(stored(path)["parts"]["net"])
+            net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["net"])
             found[seed] = net.eval()
     return found
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 
 from .. import features, plots
-from ..plots.maps import spotlight
+from ..plots.pixels import spotlight
 from .base import OfImages, Slider
 from .board import Board, Film, mapped
 
@@ -137,4 +137,4 @@ class Channels(OfImages):
             for k, panel in enumerate(self.panels(**values)):
                 words = "" if k else title + name
                 film.tile(panel, x + k * (tile + space), y, tile, words, size=plots.TEXT, loc="left")
-        return plots.Tiles(film.figure, film.alt)
+        return film.picture(256)

@@ -10,7 +10,7 @@ import torch
 
 from .. import metrics, plots
 from ..attribution.methods import Question, usable
-from ..plots.scores import heat_colours
+from ..plots.pixels import heat_colours
 from ..progress import progress
 from ..world import CLASSES, render_many
 from .base import Choice, Explorer, Slider

@@ -191,4 +191,4 @@ class Occluder(OfImages):
             axes.plot(x, y, "w+", ms=11, mew=3.5)
             axes.plot(x, y, "k+", ms=10, mew=1.5)
         film.colour_bar(across * wide - gap + 0.15, above, tile, Normalize(0, 1), "viridis", "probability")
-        return plots.Tiles(film.figure, film.alt)
+        return film.picture(256)

@@ -1,261 +1,272 @@
-"""Heatmaps: beside their images, as colours, as outlines; and the panels of ZFNet's occlusion figure."""
+"""Heatmaps: beside their images, over them, with boxes and masks; ZFNet's panels; numbers as colours."""
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
 
-from .images import Tiles
-from .sheet import (
-    COLOURS,
-    INK,
-    LUMINANCE,
-    MANY,
-    SMALL,
-    TEXT,
-    WIDTH,
-    Sheet,
-    as_array,
-    as_images,
-    check_titles,
-    draw,
-)
+from . import given
+from .given import Array, Named, figure
+from .look import COLOURS, INK, LUMINANCE, MUTED, SMALL, TEXT, WIDTH, heads, titled, write
+from .pixels import heat_colours, in_levels
+from .sheet import Picture, Sheet, grid_sheet
 
-LEVELS = 12  # of a map or gradient, from zero to its end
+TRUE, FOUND = COLOURS[6], COLOURS[5]  # sky blue and orange: the true box, and the one made from a heatmap
+SIGNED, ABSOLUTE = "coolwarm", "magma"  # blue below zero and red above; dark to bright
 
 
-def heat_columns(
-    images, maps, kind="absolute", masks=None, titles=None, title="", caption="", alt=None, tile=None
-):
-    """One row for each image: the image, then each method's raw map, without any smoothing or overlay.
+def _limit(values, quantile=1.0):
+    """The size of the largest values, or what so many of them do not exceed; never 0."""
+    size = np.abs(values)
+    return max(np.quantile(size, quantile) or size.max(), 1e-12)
 
-    images: (n, 3, h, w). maps: {method: (n, rows, cols)}. kind: "absolute" (0 is black) or "signed" (0 is white; blue
-    below, red above). Methods have different units, and images different strengths, so each map has its own scale; it
-    ends at the 99.5% quantile of the map's absolute values, as the bar says. masks: bool (n, h, w), whose outline is
-    drawn on the image. titles: a label for each row.
+
+def _over(sheet, place, image, heat, top=None, **words) -> Axes:
+    """Heat >= 0 on the grey image, from dark and clear to bright; it ends at `top`, its maximum unless given."""
+    axes = sheet.tile(*place, image @ LUMINANCE, **words, cmap="gray", vmin=0, vmax=1)
+    norm = Normalize(0, max(heat.max() if top is None else top, 1e-12))
+    colour = colormaps[ABSOLUTE](norm(heat))
+    colour[..., 3] = 0.3 + 0.6 * norm(heat).data.clip(0, 1)
+    axes.imshow(colour, interpolation="nearest", aspect="auto")
+    return axes
+
+
+def _raw(sheet, place, values, **words) -> Normalize:
+    """A signed map as its own cells, blue below zero, red above; returns its scale."""
+    norm = Normalize(-_limit(values), _limit(values))
+    sheet.tile(*place, values, **words, cmap=SIGNED, norm=norm, interpolation="nearest")
+    return norm
+
+
+@figure
+def signed_grid(maps: Array, titles=None, title="", caption="", label="value") -> Picture:
+    """Signed maps (n, h, w): blue below zero, red above; one shared symmetric range, with a colour bar."""
+    maps = given.array(maps, "maps", (3,))
+    norm = Normalize(-_limit(maps), _limit(maps))
+    sheet, places, (wide, high, above) = grid_sheet(
+        len(maps), maps.shape[1:], titles, None, title, caption, right=1.1
+    )
+    for (place, words), values in zip(places, maps, strict=True):
+        sheet.tile(*place, values, *words, cmap=SIGNED, norm=norm)
+    sheet.colour_bar(wide + 0.2, above, high, norm, SIGNED, label)
+    return sheet.picture()
+
+
+@figure
+def heat_over_image(
+    images: Array,
+    heatmaps: Array,
+    titles=None,
+    title="",
+    caption="",
+    found=None,
+    true=None,
+    columns=4,
+    tile=2.2,
+) -> Picture:
+    """Heatmaps >= 0 (n, h, w) over the grey images (n, 3, h, w), each on its own scale from 0 to its maximum.
+
+    found, true: None, or boxes x0 y0 x1 y1 in px (n, 4): dashed orange, and solid blue. Errors: ValueError.
     """
-    if kind not in ("signed", "absolute"):
-        raise ValueError(f'kind: expected "signed" or "absolute", got {kind!r}')
-    images, titles = as_images(images), check_titles(titles, len(images))
-    columns = {name: as_array(values, name, (3,)) for name, values in maps.items()}
-    for name, values in columns.items():
-        if len(values) != len(images):
-            raise ValueError(
-                f"maps: expected {len(images)} of {name!r}, one for each image, got {len(values)}"
-            )
+    images = given.images(images)
+    heat = given.sets({"heatmaps": heatmaps}, "heatmaps", (3,), len(images))["heatmaps"]
+    drawn = [(true, "true", TRUE, "-"), (found, "found", FOUND, "--")]
+    drawn = [(given.array(b, name, (2,)), *style) for b, name, *style in drawn if b is not None]
+    titles, gap = given.titles(titles, len(images)), 0.1
+    above, columns = heads(titles, 0.2), min(columns, len(images))
+    high, rows = tile * images.shape[1] / images.shape[2], -(-len(images) // columns)
+    sheet = Sheet(columns * (tile + gap) - gap, rows * (high + above + gap) - gap, title, caption)
+    for n, (image, values, text) in enumerate(zip(images, heat, titles, strict=True)):
+        row, column = divmod(n, columns)
+        place = column * (tile + gap), above + row * (high + above + gap), tile, high
+        axes = _over(sheet, place, image, values, title=text)
+        for boxes, colour, dash in drawn:
+            x0, y0, x1, y1 = (int(edge) for edge in boxes[n])
+            for width, shade, style in ((5, "black", "-"), (2.6, colour, dash)):
+                frame = {"fill": False, "ec": shade, "lw": width, "ls": style}
+                axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **frame))
+    return sheet.picture()
+
+
+@figure
+def heat_columns(
+    images: Array, maps: Named, masks=None, titles=None, title="", caption="", tile=None
+) -> Picture:
+    """One row for each image: the image, then each method's raw map, dark to bright, without smoothing or overlay.
+
+    images: (n, 3, h, w). maps: {method: (n, rows, cols)}, of which the absolute values are drawn. Methods have
+    different units, and images different strengths, so each map has its own scale; it ends at its 99.5% quantile, as
+    the bar says. masks: bool (n, h, w), whose outline is drawn on the image. titles: a label for each row.
+    """
+    images = given.images(images)
+    columns, titles = given.sets(maps, "maps", (3,), len(images)), given.titles(titles, len(images))
+    masks = None if masks is None else given.masks(masks, "masks", images.shape[:3])
     left, right, gap, above = 0.95 if any(titles) else 0.0, 1.0, 0.08, 0.32
     n, across = len(images), 1 + len(columns)
     tile = tile or min(2.24, (WIDTH - left - right - gap * (across - 1)) / across)
-    sheet = Sheet(left + across * (tile + gap) + right, above + n * (tile + gap), title, caption, alt)
-    cmap, low = ("coolwarm", -1) if kind == "signed" else ("magma", 0)
-    for row in range(n):
+    sheet = Sheet(left + across * (tile + gap) + right, above + n * (tile + gap), title, caption)
+    for row, image in enumerate(images):
         y = above + row * (tile + gap)
-        axes = sheet.axes(left, y, tile, tile)
-        axes.imshow(images[row], aspect="auto", extent=(0, images.shape[2], images.shape[1], 0))
-        axes.text(-6, images.shape[1] / 2, titles[row], fontsize=SMALL, color=INK, ha="right", va="center")
+        axes = sheet.tile(left, y, tile, tile, image, extent=(0, image.shape[1], image.shape[0], 0))
+        axes.text(-6, image.shape[0] / 2, titles[row], fontsize=SMALL, color=INK, ha="right", va="center")
         if masks is not None:
-            _outline(axes, np.asarray(masks[row]), "white", "black")
+            outline(axes, masks[row], "white", "black")
         for column, (name, values) in enumerate(columns.items(), 1):
-            axes = sheet.axes(left + column * (tile + gap), y, tile, tile)
-            size = np.abs(values[row])
-            limit = max(np.quantile(size, 0.995) or size.max(), 1e-30)
-            shown = values[row] / limit if kind == "signed" else size / limit
-            draw(axes, np.round(shown.clip(low, 1) * 2 * LEVELS) / (2 * LEVELS), cmap=cmap, vmin=low, vmax=1)
-            if row == 0:
-                axes.set_title(name, fontsize=SMALL, color=INK, pad=4)
-    bar = left + across * (tile + gap) + 0.05
-    height, words = min(n * (tile + gap) - gap, 3.2), f"{kind}; 1 = the map's 99.5% quantile"
-    sheet.colour_bar(bar, above, height, Normalize(low, 1), cmap, words if height > 2.4 else kind)
-    return Tiles(sheet.figure, sheet.alt)
+            shown = in_levels((np.abs(values[row]) / _limit(values[row], 0.995)).clip(0, 1))
+            place = left + column * (tile + gap), y, tile, tile
+            sheet.tile(*place, shown, "" if row else name, cmap=ABSOLUTE, vmin=0, vmax=1)
+    height = min(n * (tile + gap) - gap, 3.2)
+    words = "absolute; 1 = the map's 99.5% quantile" if height > 2.4 else "absolute"
+    sheet.colour_bar(left + across * (tile + gap) + 0.05, above, height, Normalize(0, 1), ABSOLUTE, words)
+    return sheet.picture(256)
 
 
-def gradient_pictures(gradients, quantile=0.995):
-    """Signed gradients (n, 3, h, w) as pictures in [0, 1]: zero is mid-grey, colours are the colours that would help.
-
-    Each one is scaled by the quantile of its own absolute values; the few that are larger are cut off. 12 levels each
-    way: more are not seen in noise, and cost a stored notebook its room.
-    """
-    values = as_array(gradients, "gradients", (4,))
-    limit = np.quantile(np.abs(values), quantile, axis=(1, 2, 3), keepdims=True)
-    largest = np.abs(values).max((1, 2, 3), keepdims=True)
-    limit = np.where(limit > 0, limit, np.maximum(largest, 1e-30))
-    return np.round((0.5 + values / (2 * limit)).clip(0, 1) * 2 * LEVELS) / (2 * LEVELS)
+def outline(axes, mask, colour, under=None):
+    """The border of a mask as a line, with a wider one under it."""
+    for shade, width in ((under, 2.2), (colour, 1.1)):
+        if shade and mask.any() and not mask.all():
+            where = np.arange(mask.shape[1]) + 0.5, np.arange(mask.shape[0]) + 0.5
+            axes.contour(*where, mask.astype(float), [0.5], colors=[shade], linewidths=width)
 
 
-def few_colours(picture, colours=256):
-    """The same picture, stored in so many colours: for photographs and noise less than half the bytes."""
-    tiles = Tiles(picture.figure, picture.alt)
-    tiles.colours = colours
-    return tiles
-
-
-def two_legends(image, probabilities, before, size, stride, title="", caption="", alt=None):
+@figure
+def two_legends(
+    image: Array, probabilities: Array, before: float, size: int, stride: int, title="", caption=""
+) -> Picture:
     """One occlusion map under the two legends in use: red where little probability remains, dark where it drops.
 
     image: (3, h, w). probabilities: (rows, cols), at each place of a square of `size` px that moves by `stride`.
     before: the probability of the whole image.
     """
-    image, remains = as_images(image, "image")[0], as_array(probabilities, "probabilities", (2,))
-    drop, tile, gap = float(before) - remains, 2.24, 0.95
-    sheet = Sheet(3 * tile + 2 * gap + 0.15, 0.32 + tile, title, caption, alt)
-    axes = sheet.axes(0, 0.32, tile, tile)
-    axes.imshow(image, aspect="auto")
-    axes.add_patch(Rectangle((0, 0), size, size, color="#808080"))
-    axes.set_title(f"the square: {size} px", fontsize=TEXT, color=INK, pad=4)
+    image, remains = given.image(image), given.array(probabilities, "probabilities", (2,))
+    drop, side, gap = float(before) - remains, 2.24, 0.95
+    sheet = Sheet(3 * side + 2 * gap + 0.15, 0.32 + side, title, caption)
+    with_square(sheet, (0, 0.32, side, side), image, size, f"the square: {size} px", TEXT)
     limit = max(np.abs(drop).max(), 1e-6)
     panels = [
         ("red = little remains", remains, "coolwarm_r", Normalize(0, 1), "probability that remains"),
         ("dark = it drops", drop, "magma_r", Normalize(min(0, drop.min()), limit), "drop of probability"),
     ]
     for i, (words, values, cmap, norm, label) in enumerate(panels):
-        x = tile + 0.15 + i * (tile + gap)
-        _at_middles(sheet.axes(x, 0.32, tile, tile), image, values, size, stride, cmap, norm, words)
-        sheet.colour_bar(x + tile + 0.08, 0.32, tile, norm, cmap, label)
-    return Tiles(sheet.figure, sheet.alt)
+        x = side + 0.15 + i * (side + gap)
+        at_middles(sheet, (x, 0.32, side, side), image, values, size, stride, cmap, norm, words)
+        sheet.colour_bar(x + side + 0.08, 0.32, side, norm, cmap, label)
+    return sheet.picture(256)
 
 
-def zfnet_panels(
-    image,
-    size,
-    stride,
-    activation,
-    projections,
-    probabilities,
-    best,
-    classes,
-    names,
-    title="",
-    caption="",
-    alt=None,
-):
-    """The panels of ZFNet's figure 7 for one image.
-
-    image: (3, h, w), panel a, with a square of `size` px in its corner. activation: (rows, cols), panel b: the summed
-    strength of one map, for each place of the square. projections: signed (k, 3, h, w), panel c: that map projected
-    down to pixels, first of this image, then of others; names: k titles. probabilities: (rows, cols), panel d.
-    best: integers (rows, cols), panel e: the index of the most probable class, in `classes`.
-    """
-    image = as_images(image, "image")[0]
-    activation, down = as_array(activation, "activation", (2,)), gradient_pictures(projections)
-    names, tile, gap, bar = check_titles(names, len(down)), 1.6, 0.12, 0.62
-    small = (tile - gap) / 2
-    sheet = Sheet(5 * tile + 2 * gap + 2 * bar + 1.05, 0.32 + tile, title, caption, alt)
-    x, y = 0.0, 0.32
-    axes = sheet.axes(x, y, tile, tile)
-    axes.imshow(image, aspect="auto")
-    axes.add_patch(Rectangle((0, 0), size, size, color="#808080"))
-    axes.set_title("a · image, square", fontsize=SMALL, color=INK, pad=4)
-    x += tile + gap
-    norm = Normalize(0, max(activation.max(), 1e-12))
-    _at_middles(
-        sheet.axes(x, y, tile, tile), image, activation, size, stride, "viridis", norm, "b · strongest map"
-    )
-    sheet.colour_bar(x + tile + 0.06, y, tile, norm, "viridis", "")
-    x += tile + bar
-    for k, (picture, name) in enumerate(zip(down[:4], names, strict=False)):
-        axes = sheet.axes(x + k % 2 * (small + gap), y + k // 2 * (small + gap), small, small)
-        axes.imshow(picture.transpose(1, 2, 0), aspect="auto")
-        axes.text(
-            3,
-            14,
-            name,
-            fontsize=8.5,
-            color="black",
-            bbox={"fc": "white", "ec": "none", "pad": 1, "alpha": 0.8},
-        )
-        if k == 0:
-            axes.set_title("c · it, projected down", fontsize=SMALL, color=INK, pad=4, loc="left")
-    x += tile + gap
-    norm = Normalize(0, 1)
-    _at_middles(
-        sheet.axes(x, y, tile, tile),
-        image,
-        probabilities,
-        size,
-        stride,
-        "viridis",
-        norm,
-        "d · p of its class",
-    )
-    sheet.colour_bar(x + tile + 0.06, y, tile, norm, "viridis", "")
-    x += tile + bar
-    best = np.asarray(best.cpu() if hasattr(best, "cpu") else best)
-    found = sorted(np.unique(best).tolist(), key=lambda k: -(best == k).sum())
-    palette = [COLOURS[6], *MANY[:1], *COLOURS[2:6], *MANY][: max(len(found), 1)]
-    palette += ["#999999"] * (len(found) - len(palette))
-    order = np.vectorize({value: place for place, value in enumerate(found)}.get)(best)
-    norm = Normalize(-0.5, len(found) - 0.5)
-    axes = sheet.axes(x, y, tile, tile)
-    _at_middles(axes, image, order, size, stride, ListedColormap(palette), norm, "e · likeliest class", 0.8)
-    handles = [Patch(color=palette[k], label=classes[value]) for k, value in enumerate(found[:9])]
-    axes.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.03),
-        fontsize=SMALL - 1,
-        frameon=False,
-        handlelength=1,
-    )
-    return Tiles(sheet.figure, sheet.alt)
+def with_square(sheet, place, image, size, words, font):
+    """The image with a grey square of `size` px in its corner."""
+    sheet.tile(*place, image, words, font).add_patch(Rectangle((0, 0), size, size, color="#808080"))
 
 
-def cut_outs(images, cuts, true=None, scores=None, title="", caption="", alt=None, tile=None):
-    """One row for each image, one column for each way to cut the object out: what was cut out in colour, the rest pale.
-
-    images: (n, 3, h, w). cuts: {way: bool (n, h, w)}. true: bool (n, h, w), drawn as a thin outline. scores: {way:
-    (n,)}, the intersection over union that stands in each picture.
-    """
-    images = as_images(images)
-    gap, n, across = 0.08, len(images), 1 + len(cuts)
-    above = 0.15 + 0.2 * max(name.count("\n") + 1 for name in cuts)
-    tile = tile or min(1.75, (WIDTH - gap * (across - 1)) / across)
-    sheet = Sheet(across * (tile + gap) - gap, above + n * (tile + gap), title, caption, alt)
-    for row, image in enumerate(images):
-        for column, name in enumerate(("image", *cuts)):
-            axes = sheet.axes(column * (tile + gap), above + row * (tile + gap), tile, tile)
-            shown = image
-            if column:
-                mask = np.asarray(cuts[name][row], bool)[..., None]
-                pale = 0.25 * (image @ LUMINANCE)[..., None] + 0.72
-                shown = np.where(mask, image, pale)
-            axes.imshow(shown, aspect="auto", extent=(0, image.shape[1], image.shape[0], 0))
-            if column and true is not None:
-                _outline(axes, np.asarray(true[row]), COLOURS[1])
-            if column and scores is not None:
-                axes.text(
-                    0.03,
-                    0.04,
-                    f"{float(scores[name][row]):.2f}",
-                    transform=axes.transAxes,
-                    fontsize=SMALL,
-                    color=INK,
-                    bbox={"fc": "white", "ec": "none", "pad": 1.5, "alpha": 0.85},
-                )
-            if row == 0:
-                axes.set_title(name, fontsize=SMALL, color=INK, pad=4)
-    return Tiles(sheet.figure, sheet.alt)
-
-
-def _at_middles(axes, image, values, size, stride, cmap, norm, words, alpha=1.0):
+def at_middles(sheet, place, image, values, size, stride, cmap, norm, words, alpha=1.0) -> Axes:
     """A map on the image's own frame: each value a square of `stride` px around the middle of its occluder."""
-    h, w = image.shape[:2]
-    values, start = np.asarray(values, float), (size - stride) / 2
-    axes.imshow(
-        image @ LUMINANCE, cmap="gray", vmin=0, vmax=1, aspect="auto", extent=(0, w, h, 0), alpha=0.35
-    )
-    extent = (start, start + stride * values.shape[1], start + stride * values.shape[0], start)
-    cmap = colormaps[cmap] if isinstance(cmap, str) else cmap
-    axes.imshow(
-        values, cmap=cmap, norm=norm, aspect="auto", extent=extent, interpolation="nearest", alpha=alpha
-    )
+    (h, w), (rows, cols), start = image.shape[:2], values.shape, (size - stride) / 2
+    grey = {"cmap": "gray", "vmin": 0, "vmax": 1, "extent": (0, w, h, 0), "alpha": 0.35}
+    axes = sheet.tile(*place, image @ LUMINANCE, words, **grey)
+    cells = {"extent": (start, start + stride * cols, start + stride * rows, start), "alpha": alpha}
+    axes.imshow(values, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest", **cells)
     axes.set_xlim(0, w)
     axes.set_ylim(h, 0)
-    axes.set_title(words, fontsize=SMALL, color=INK, pad=4)
+    return axes
 
 
-def _outline(axes, mask, colour, under=None):
-    """The border of a mask as a line, with a wider one under it."""
-    for shade, width in ((under, 2.2), (colour, 1.1)):
-        if shade and mask.any() and not mask.all():
-            where = np.arange(mask.shape[1]) + 0.5, np.arange(mask.shape[0]) + 0.5
-            axes.contour(*where, mask.astype(float), [0.5], colors=[shade], linewidths=width)
+@figure
+def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -> Picture:
+    """An image (3, h, w), the raw map (rows, cols) on it as its own cells, and the heat (h, w) made of it.
+
+    raw: signed, blue below zero, red above, with a colour bar. heat: >= 0, dark to bright, with its own.
+    """
+    image, raw, heat = given.image(image), given.array(raw, "raw", (2,)), given.array(heat, "heat", (2,))
+    tile, bar, gap, top = 2.35, 1.25, 0.12, 0.32
+    high = tile * image.shape[0] / image.shape[1]
+    sheet = Sheet(3 * tile + 2 * bar + gap, high + top, title, caption)
+    middle, right = tile + gap, 2 * tile + bar + gap
+    sheet.tile(0, top, tile, high, image, "image", TEXT)
+    signed = _raw(
+        sheet, (middle, top, tile, high), raw, title="raw map: {} x {}".format(*raw.shape), size=TEXT
+    )
+    _over(sheet, (right, top, tile, high), image, heat, title="enlarged, below zero cut", size=TEXT)
+    absolute = Normalize(0, max(heat.max(), 1e-12))
+    for x, norm, cmap, label in (
+        (middle, signed, SIGNED, "evidence, signed"),
+        (right, absolute, ABSOLUTE, "evidence for, absolute"),
+    ):
+        axes = sheet.colour_bar(x + tile + 0.08, top, high, norm, cmap, label)
+        axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # no 1e-5 on top
+    return sheet.picture()
+
+
+@figure
+def layer_sweep(image: Array, maps: Named, heats: Named, title="", caption="") -> Picture:
+    """Below each other, for each layer: the raw map {layer: (rows, cols)}, signed, and the heat {layer: (h, w)} on the
+    image (3, h, w). Each map has its own scale: its size and range stand above it.
+    """
+    image, gap, side = given.image(image), 0.12, 1.0
+    maps, heats = given.sets(maps, "maps", (2,)), given.sets(heats, "heats", (2,))
+    tile = (WIDTH - side - gap * (len(maps) - 1)) / len(maps)
+    high, head = tile * image.shape[0] / image.shape[1], 0.75
+    sheet = Sheet(WIDTH, head + 2 * high + gap, title, caption)
+    for text, y in (("raw map", head + high / 2), ("cut at zero,\nenlarged", head + 1.5 * high + gap)):
+        write(sheet.axes(0, y - 0.2, side, 0.4), 0, 0.5, text, va="center")
+    for n, (layer, raw) in enumerate(maps.items()):
+        x, words = side + n * (tile + gap), "{}\n{} x {}".format(layer, *raw.shape)
+        _raw(sheet, (x, head, tile, high), raw)
+        axes = titled(sheet.figure.axes[-1], words, TEXT, 22, linespacing=1.1)
+        ends = f"{raw.min():.2g} to {raw.max():.2g}".replace("-", "\N{MINUS SIGN}")
+        write(axes, 0.5, 1.03, ends, ink=MUTED, ha="center", va="bottom")
+        _over(sheet, (x, head + high + gap, tile, high), image, heats[layer])
+    return sheet.picture()
+
+
+@figure
+def asked_twice(images: Array, rows: Named, titles: list, title="", caption="", tile=1.62) -> Picture:
+    """A row for each image (n, 3, h, w): the image, and one heatmap for each question.
+
+    rows: {name: (heat (n, h, w), heat (n, h, w))}, the same map asked for the first class and for the second.
+    titles: [(first class, second class)] of each image. Each map has its own scale, which ends at its 99.5% quantile.
+    """
+    images, gap, space = given.images(images), 0.06, 0.2
+    rows = {
+        name: [given.array(heat, name, (3,)) for heat in given.listed(pair, "rows", 2)]
+        for name, pair in rows.items()
+    }
+    titles = [given.names(pair, "titles", 2) for pair in given.listed(titles, "titles", len(images))]
+    across = tile + len(rows) * (space + 2 * tile + gap)
+    high, head = tile * images.shape[1] / images.shape[2], 0.55
+    sheet = Sheet(across, head + len(images) * (high + 0.3) - 0.3, title, caption)
+    for i, image in enumerate(images):
+        y = head + i * (high + 0.3)
+        sheet.tile(0, y, tile, high, image)
+        for k, (name, pair) in enumerate(rows.items()):
+            left = tile + space + k * (space + 2 * tile + gap)
+            for j, heat in enumerate(heats[i] for heats in pair):
+                place, words = (
+                    (left + j * (tile + gap), y, tile, high),
+                    {"title": f"{titles[i][j]}?", "pad": 3},
+                )
+                axes = _over(sheet, place, image, heat, np.quantile(heat, 0.995), **words)
+                if i == 0 and j == 0:
+                    write(axes, 0, 1.19, name, TEXT, weight="bold")
+    return sheet.picture()
+
+
+@figure
+def method_maps(image: Array, maps: Named, title="", caption="", columns=5) -> Picture:
+    """One image (3, h, w), and over it each method's map {name: (heat (h, w), signed)}, each on its own scale.
+
+    Methods have different units, so their colours cannot be compared, only their places.
+    """
+    image = given.image(image)
+    tiles = {"the picture": image}
+    for name, (heat, signed) in maps.items():
+        tiles[name] = heat_colours(image, given.array(heat, name, (2,)), signed)
+    titles = [name.replace(", ", ",\n") for name in tiles]
+    lines = max(text.count("\n") for text in titles)
+    titles = ["\n" * (lines - text.count("\n")) + text for text in titles]  # all stand at the same height
+    wide = (WIDTH - 1.6) / columns
+    sheet, places, _ = grid_sheet(len(tiles), image.shape, titles, columns, title, caption, tile=wide)
+    for (place, words), tile in zip(places, tiles.values(), strict=True):
+        sheet.tile(*place, tile.clip(0, 1), *words)
+    return sheet.picture()

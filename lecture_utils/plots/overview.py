@@ -1,114 +1,125 @@
-"""The big pictures of notebook 00: the tasks of vision on one scene, the map of the methods, pointers that fool."""
+"""The big figures: the tasks of vision on one scene, pointers that fool, masks of parts, and two maps of methods."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib import colormaps
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
-from .. import plots
-from ..features import extract, first_layer_filters
-from ..hooks import preserved
+from ..checks import check_choice
+from ..hooks import frozen, gradient_of, leaf_of
+from . import given
+from .given import Array, Named, Names, figure
+from .look import (
+    COLOURS,
+    INK,
+    LUMINANCE,
+    MARKERS,
+    MUTED,
+    SMALL,
+    TEXT,
+    TITLE,
+    WIDTH,
+    legend,
+    rgb,
+    titled,
+    write,
+)
+from .pixels import as_rgb, mosaic
+from .sheet import Picture, Sheet
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+TASKS = {  # of vision, and what answers each
+    "Classification": '"{main}"',
+    "Localisation": '"{main}", and one box',
+    "Detection": "a class and a box for each of {n}",
+    "Semantic segmentation": "a class for each pixel: {kinds} or none",
+    "Instance segmentation": "which object is each pixel?",
+    "Part segmentation": "which part of which object?",
+}
 
 
-# --- the tasks of vision ---
-
-
-def boxes(objects):
+def boxes(objects: Array) -> dict[int, tuple[int, int, int, int]]:
     """The tight box of each object, {number: (x0, y0, x1, y1)} in px; x1 and y1 lie just outside.
 
     objects: integer mask (h, w), 0 = background, 1, 2, ... = objects. One that is wholly hidden has no box.
     """
-    found = {}
+    objects, found = given.integers(objects, "objects"), {}
     for number in np.unique(objects[objects > 0]).tolist():
         rows, columns = np.nonzero(objects == number)
         found[number] = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     return found
 
 
-def tasks(image, objects, parts, classes, part_names, caption="", title="Six questions about one picture"):
-    """The tasks of vision on one scene, all answered from its key, as one picture.
+def _hue(n):
+    return COLOURS[1 + n % (len(COLOURS) - 1)]
+
+
+@figure
+def tasks(
+    image: Array,
+    objects: Array,
+    parts: Array,
+    classes: Names,
+    part_names: Named,
+    caption="",
+    title="",
+) -> Picture:
+    """The tasks of vision on one scene, all answered from its answer key, as one figure.
 
     image: (3, h, w) in [0, 1]. objects, parts: integer masks (h, w), as `render` gives them.
     classes: the class of each object, in order. part_names: {class: names}, mask value = 1 + index.
     Errors: ValueError for masks of another shape than the image.
     """
-    image, objects, parts = np.asarray(image), np.asarray(objects), np.asarray(parts)
-    for name, mask in (("objects", objects), ("parts", parts)):
-        if mask.shape != image.shape[1:]:
-            raise ValueError(f"{name}: expected shape {image.shape[1:]}, got {mask.shape}")
-    found, main = boxes(objects), 1 + int(np.argmax(np.bincount(objects.ravel())[1:]))
-    tile, gap, above = 3.2, 0.2, 0.75
-    sheet = plots.Sheet(3 * tile + 2 * gap, 2 * (tile + above) + 0.15, title, caption)
-    panels = []
-    for n, (name, answer) in enumerate(_answers(classes, main)):
-        row, column = divmod(n, 3)
-        axes = sheet.axes(column * (tile + gap), above + row * (tile + above + 0.15), tile, tile)
-        axes.imshow(image.transpose(1, 2, 0), aspect="auto", interpolation="antialiased")
-        axes.set_title(name, fontsize=plots.TEXT + 1, color=plots.INK, weight="bold", loc="left", pad=24)
-        axes.text(0, 1.025, answer, fontsize=plots.TEXT, color=plots.INK, transform=axes.transAxes)
-        panels.append(axes)
-    _frame(panels[1], found[main], classes[main - 1], plots.COLOURS[1])
-    names = sorted(set(classes))
-    for number, box in found.items():
-        _frame(panels[2], box, classes[number - 1], _hue(names.index(classes[number - 1])))
+    image = given.image(image)
+    objects, parts = (
+        given.integers(m, n, image.shape[:2]) for m, n in ((objects, "objects"), (parts, "parts"))
+    )
+    found, main = boxes(objects), int(np.argmax(np.bincount(objects.ravel())[1:]))
+    kinds, tile, gap, above, panels = sorted(set(classes)), 3.2, 0.2, 0.75, []
     by_class = np.zeros_like(objects)
     for number, name in enumerate(classes, start=1):
-        by_class[objects == number] = 1 + names.index(name)
-    grey = 0.35 + 0.45 * np.tensordot(plots.LUMINANCE, image, 1)
-    _paint(panels[3], grey, by_class, [_hue(n) for n in range(len(names))])
-    _paint(panels[4], grey, objects, [_hue(n) for n in range(len(classes))])
-    _paint(panels[5], grey, *_part_colours(objects, parts, classes, part_names))
+        by_class[objects == number] = 1 + kinds.index(name)
+    grey = as_rgb(0.35 + 0.45 * image @ LUMINANCE)
+    shown = [image] * 3 + [
+        _painted(grey, by_class, map(_hue, range(len(kinds)))),
+        _painted(grey, objects, map(_hue, range(len(classes)))),
+        _painted(grey, *_part_colours(objects, parts, classes, part_names)),
+    ]
+    title = title or "Six questions about one picture"
+    sheet = Sheet(3 * tile + 2 * gap, 2 * (tile + above) + 0.15, title, caption)
+    for n, (name, answer) in enumerate(TASKS.items()):
+        row, column = divmod(n, 3)
+        place = column * (tile + gap), above + row * (tile + above + 0.15), tile, tile
+        panels.append(sheet.tile(*place, shown[n], interpolation="antialiased" if n < 3 else "nearest"))
+        titled(panels[n], name, TEXT + 1, 24, "left", weight="bold")
+        answer = answer.format(main=classes[main], n=len(classes), kinds=", ".join(kinds))
+        write(panels[n], 0, 1.025, answer, TEXT)
+    _framed(panels[1], found[main + 1], classes[main], COLOURS[1])
+    for number, box in found.items():
+        _framed(panels[2], box, classes[number - 1], _hue(kinds.index(classes[number - 1])))
     return sheet.picture()
 
 
-def _answers(classes, main):
-    kinds = sorted(set(classes))
-    yield "Classification", f'"{classes[main - 1]}"'
-    yield "Localisation", f'"{classes[main - 1]}", and one box'
-    yield "Detection", f"a class and a box for each of {len(classes)}"
-    yield "Semantic segmentation", f"a class for each pixel: {', '.join(kinds)} or none"
-    yield "Instance segmentation", "which object is each pixel?"
-    yield "Part segmentation", "which part of which object?"
-
-
-def _hue(n):
-    return plots.COLOURS[1:][n % (len(plots.COLOURS) - 1)]
-
-
-def _frame(axes, box, word, colour):
+def _framed(axes: Axes, box, word, colour):
+    """A box, x0 y0 x1 y1 in px, with a word above it, or in it where there is no room above."""
     x0, y0, x1, y1 = box
-    size = axes.images[0].get_size()
-    axes.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=5))
-    axes.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec=colour, lw=3))
-    inside = y0 < 0.12 * size[0]  # no room above the box
-    axes.text(
-        x0 + (1.5 if inside else 0),
-        y0 + (1.5 if inside else -1.5),
-        word,
-        color="white",
-        fontsize=plots.TEXT,
-        va="top" if inside else "bottom",
-        bbox={"fc": colour, "ec": "none", "pad": 1.5},
-    )
+    for style in ({"ec": "white", "lw": 5}, {"ec": colour, "lw": 3}):
+        axes.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, **style))
+    inside = y0 < 0.12 * axes.images[0].get_size()[0]
+    style = {"color": "white", "fontsize": TEXT, "bbox": {"fc": colour, "ec": "none", "pad": 1.5}}
+    place = (x0 + 1.5, y0 + 1.5) if inside else (x0, y0 - 1.5)
+    axes.text(*place, word, va="top" if inside else "bottom", **style)
 
 
-def _paint(axes, grey, mask, colours):
-    """Grey outside the mask, flat colours inside, value v in colours[v - 1]."""
-    over = np.repeat(grey[..., None], 3, -1)
+def _painted(grey, mask, colours):
+    """Grey (h, w, 3) outside the mask, flat colours inside, value v in colours[v - 1]."""
+    over = grey.copy()
     for value, colour in enumerate(colours, start=1):
-        over[mask == value] = 0.8 * np.array(plots.rgb(colour)) + 0.2 * over[mask == value]
-    axes.images[0].remove()
-    axes.imshow(
-        over,
-        aspect="auto",
-        interpolation="nearest",
-        extent=(-0.5, mask.shape[1] - 0.5, mask.shape[0] - 0.5, -0.5),
-    )
+        over[mask == value] = 0.8 * np.array(rgb(colour)) + 0.2 * over[mask == value]
+    return over
 
 
 def _part_colours(objects, parts, classes, part_names):
@@ -121,269 +132,225 @@ def _part_colours(objects, parts, classes, part_names):
     return mask, colours
 
 
+@figure
+def pointers(images: Array, objects: Array, points: Named, title="", caption="") -> Picture:
+    """Images with the outline of their object and one marker for each pointer, and whether it hits.
+
+    images: (n, 3, h, w) in [0, 1]. objects: masks (n, h, w). points: {name: (n, 2) of row, column in px}.
+    """
+    images, points = given.images(images), given.sets(points, "points", (2,), len(images))
+    objects = given.array(objects, "objects", (3,))
+    above, gap, columns = 0.38, 0.1, min(len(images), 6)
+    tile = (WIDTH - gap * (columns - 1)) / columns
+    sheet = Sheet(WIDTH, above + -(-len(images) // columns) * (tile + gap) - gap, title, caption)
+    for n, (image, mask) in enumerate(zip(images, objects, strict=True)):
+        row, column = divmod(n, columns)
+        axes = sheet.tile(column * (tile + gap), above + row * (tile + gap), tile, tile, image)
+        axes.contour(mask > 0, levels=[0.5], colors=["white"], linewidths=1.6)
+        for k, where in enumerate(points.values()):
+            (y, x), style = where[n], {"color": _hue(k), "marker": MARKERS[k], "ms": 11, "mew": 2.2}
+            axes.plot(x, y, mec="black" if mask[int(y), int(x)] > 0 else "white", **style)
+        axes.set_xlim(-0.5, mask.shape[1] - 0.5)
+        axes.set_ylim(mask.shape[0] - 0.5, -0.5)
+    key = sheet.axes(0, 0, WIDTH, above)
+    marks = {"ms": 11, "mec": INK}
+    handles = [
+        key.plot([], [], MARKERS[k], color=_hue(k), label=name, **marks)[0] for k, name in enumerate(points)
+    ]
+    handles.append(Patch(fc="none", ec=MUTED, label="white outline: the object"))
+    legend(key, (-0.01, 1.2), "upper left", TEXT, handles=handles, ncols=4, handletextpad=0.4)
+    return sheet.picture()
+
+
 # --- the map of the methods ---
 
-
-@dataclass(frozen=True)
-class Method:
-    """A card of the map: the notebook's number, the name, and the key of its thumbnail, if it has one."""
-
-    number: str
-    name: str
-    thumbnail: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    question: str
-    methods: tuple
-
-
-MAP = (
-    Row(
-        "Analysing\nthe model",
-        "What has it learned,\nwhatever we show it?",
-        (
-            Method("01", "Filters of the\nfirst layer", "filters"),
-            Method("02", "Last layer:\nneighbours,\nembeddings", "neighbours"),
-            Method("03", "Activations and\nbest patches", "activation"),
-            Method("07", "Class images by\ngradient ascent"),
-        ),
+MAP = {  # (name, question, colour) of a row: its cards, with the notebook's number and the key of a thumbnail
+    ("Analysing\nthe model", "What has it learned,\nwhatever we show it?", "#0072B2"): (
+        ("01", "Filters of the\nfirst layer", "filters"),
+        ("02", "Last layer:\nneighbours,\nembeddings", "neighbours"),
+        ("03", "Activations and\nbest patches", "activation"),
+        ("07", "Class images by\ngradient ascent", ""),
     ),
-    Row(
-        "Explaining\none decision",
-        "Why this answer\nto this picture?",
-        (
-            Method("04", "Occlusion", "occlusion"),
-            Method("04", "Saliency,\nguided backprop,\ndeconvnet", "saliency"),
-            Method("05", "CAM and\nGrad-CAM"),
-            Method("06", "Which heatmap\nis right?"),
-        ),
+    ("Explaining\none decision", "Why this answer\nto this picture?", "#B34E00"): (
+        ("04", "Occlusion", "occlusion"),
+        ("04", "Saliency,\nguided backprop,\ndeconvnet", "saliency"),
+        ("05", "CAM and\nGrad-CAM", ""),
+        ("06", "Which heatmap\nis right?", ""),
     ),
-    Row(
-        "Changing\nthe picture",
-        "What do gradients\ndo to pixels?",
-        (
-            Method("07", "DeepDream"),
-            Method("08", "Inversion: picture\nfrom features"),
-            Method("08", "Texture and style"),
-            Method("09", "Adversarial\nexamples"),
-        ),
+    ("Changing\nthe picture", "What do gradients\ndo to pixels?", "#00795A"): (
+        ("07", "DeepDream", ""),
+        ("08", "Inversion: picture\nfrom features", ""),
+        ("08", "Texture and style", ""),
+        ("09", "Adversarial\nexamples", ""),
     ),
-    Row(
-        "Making\npictures",
-        "Can a net draw\nwhat it has seen?",
-        (
-            Method("10", "PixelRNN, PixelCNN"),
-            Method("11", "Autoencoders, VAE"),
-            Method("12", "GAN"),
-        ),
+    ("Making\npictures", "Can a net draw\nwhat it has seen?", "#9C4F80"): (
+        ("10", "PixelRNN, PixelCNN", ""),
+        ("11", "Autoencoders, VAE", ""),
+        ("12", "GAN", ""),
     ),
-    Row(
-        "Later",
-        "",
-        (
-            Method("13", "ZFNet's\nexperiments"),
-            Method("14", "Detection", "detection"),
-            Method("15", "Clinic: nets with\nplanted faults"),
-        ),
+    ("Later", "", MUTED): (
+        ("13", "ZFNet's\nexperiments", ""),
+        ("14", "Detection", "detection"),
+        ("15", "Clinic: nets with\nplanted faults", ""),
     ),
-)
+}
 
 
-def written(folder=NOTEBOOKS):
+def written(folder: Path = NOTEBOOKS) -> set[str]:
     """The numbers of the notebooks that exist, such as {"00", "01"}."""
     return {path.name[:2] for path in Path(folder).glob("[0-9][0-9]_*.ipynb")}
 
 
-def methods_map(thumbnails=None, numbers=None, title="The map: what one can ask of a net", caption=""):
-    """The methods of the course in one picture; those not written yet have a dashed edge and say "coming".
+@figure
+def methods_map(
+    thumbnails=None, numbers=None, title="The map: what one can ask of a net", caption=""
+) -> Picture:
+    """The methods of the course in one figure; those not written yet have a dashed edge and say "coming".
 
-    thumbnails: {key of a Method: image (3, h, w) in [0, 1]}; cards without one show none.
+    thumbnails: {key of a card: image (3, h, w) in [0, 1]}; cards without one show none.
     numbers: the notebooks that exist, such as {"00", "01"}; None looks into notebooks/.
     Errors: KeyError for a thumbnail that no card has.
     """
-    thumbnails, numbers = dict(thumbnails or {}), written() if numbers is None else set(numbers)
-    known = {method.thumbnail for row in MAP for method in row.methods} - {""}
-    if unknown := set(thumbnails) - known:
-        raise KeyError(f"thumbnails: no card has {sorted(unknown)}; known: {sorted(known)}")
-    left, card, gap = 1.8, 1.97, 0.1
-    heights = [_height(row, thumbnails) for row in MAP]
-    alt = " ".join([f"{title}.", *(_in_words(row, numbers) for row in MAP), caption]).strip()
-    sheet = plots.Sheet(
-        left + 4 * (card + gap) - gap, sum(heights) + gap * (len(MAP) - 1), title, caption, alt
-    )
+    numbers = written() if numbers is None else set(numbers)
+    keys = {key for cards in MAP.values() for _, _, key in cards} - {""}
+    images = {
+        check_choice(key, keys, "thumbnails"): given.image(image, key)
+        for key, image in (thumbnails or {}).items()
+    }
+    left, wide, gap = 1.8, 1.97, 0.1
+    heights = [_height(cards, images) for cards in MAP.values()]
+    alt = " ".join(
+        [f"{title}.", *(_in_words(row[0], cards, numbers) for row, cards in MAP.items()), caption or ""]
+    ).strip()
+    sheet = Sheet(left + 4 * (wide + gap) - gap, sum(heights) + gap * (len(MAP) - 1), title, caption, alt)
     y = 0.0
-    for n, (row, high) in enumerate(zip(MAP, heights, strict=True)):
-        _row_head(sheet.axes(0, y, left - gap, high), row, _MAP_HUES[n], high)
-        for k, method in enumerate(row.methods):
-            axes = sheet.axes(left + k * (card + gap), y, card, high)
-            axes.set_xlim(0, card), axes.set_ylim(high, 0)  # in inches from the top left
-            _card(axes, method, thumbnails.get(method.thumbnail), method.number in numbers, _MAP_HUES[n])
+    for ((name, question, colour), cards), high in zip(MAP.items(), heights, strict=True):
+        head = sheet.axes(0, y, left - gap, high)
+        head.add_patch(Rectangle((0, 0), 1, 1, fc=colour, transform=head.transAxes))
+        write(head, 0.06, 1 - 0.09 / high, name, TEXT, "white", weight="bold", va="top", linespacing=1.15)
+        if high > 1:  # room for the question
+            write(head, 0.06, 0.1 / high, question, SMALL - 1.5, "white", va="bottom", linespacing=1.25)
+        for k, (number, method, key) in enumerate(cards):
+            axes = sheet.axes(left + k * (wide + gap), y, wide, high)
+            axes.set_xlim(0, wide)
+            axes.set_ylim(high, 0)  # in inches from the top left
+            _card(axes, wide, high, number, method, images.get(key), number in numbers, colour)
         y += high + gap
     return sheet.picture()
 
 
-_MAP_HUES = ("#0072B2", "#B34E00", "#00795A", "#9C4F80", "#4d4d4d")  # the palette, dark enough for white text
+def _height(cards, images):
+    """Inches: room for thumbnails, else for the longest name and the word "coming" below it."""
+    lines = max(name.count("\n") for _, name, _ in cards) + 1
+    return 1.9 if any(key in images for _, _, key in cards) else 0.38 + 0.18 * max(lines, 2)
 
 
-def thumbnails(lab, scene):
-    """Small real pictures for the map, each by the plainest form of its method, of one scene and the lab's net.
+def _in_words(name, cards, numbers):
+    def words(text):
+        return text.replace("\n", " ")
 
-    Result: {key: image (3, h, w) in [0, 1]} for `methods_map`: filters of conv1; the scene beside its nearest
-    neighbour in fc7, its strongest channel of conv5, and the size of the score's gradient; and a grey square on it
-    beside the probability that remains for each place of the square.
+    ready = {n: f"notebook {n}" + ("" if n in numbers else ", coming") for n, _, _ in cards}
+    return f"{words(name)}: {', '.join(f'{words(method)} ({ready[n]})' for n, method, _ in cards)}."
+
+
+def _card(axes: Axes, wide, high, number, name, image, ready, colour):
+    edge = {"ec": colour, "lw": 2.2} if ready else {"ec": "#8c8c8c", "lw": 1.3, "ls": (0, (4, 3))}
+    axes.add_patch(Rectangle((0.02, 0.02), wide - 0.04, high - 0.04, fc="none", **edge))
+    axes.text(0.09, 0.1, number, fontsize=TITLE, color=colour, weight="bold", va="top")
+    style = {"fontsize": SMALL - 1, "va": "top", "linespacing": 1.2}
+    axes.text(0.48, 0.11, name, color=INK if ready else MUTED, **style)
+    if not ready:
+        style = {"fontsize": 9.5, "color": MUTED, "va": "bottom", "ha": "right", "style": "italic"}
+        axes.text(wide - 0.09, high - 0.07, "coming", **style)
+    if image is not None:
+        shape, top, bottom = image.shape, 0.74, high - 0.28
+        tall = min(bottom - top, (wide - 0.2) * shape[0] / shape[1])
+        extent = (0.1, 0.1 + tall * shape[1] / shape[0], top + tall, top)
+        smooth = "nearest" if max(shape[:2]) < 64 else "antialiased"
+        axes.imshow(image, extent=extent, aspect="auto", interpolation=smooth)
+        axes.set_xlim(0, wide)
+        axes.set_ylim(high, 0)
+
+
+def thumbnails(lab, scene) -> dict[str, np.ndarray]:
+    """Small real images for the map, each by the plainest form of its method, of one scene and the lab's net.
+
+    Result: {key: image (3, h, w)} for `methods_map`: filters of conv1; the scene beside its nearest neighbour in fc7,
+    its strongest channel of conv5, and the size of the score's gradient; and a grey square on it beside the
+    probability that remains for each position of the square.
     """
-    image = torch.from_numpy(scene.render().image)[None]
-    target = lab.label(scene.classes[0])
+    from ..features import extract, first_layer_filters  # here only: no figure needs a method
+
+    image, target = torch.from_numpy(scene.render().image)[None], lab.label(scene.classes[0])
     bank = extract(lab.net, lab.gallery.images[:320], lab.layer("fc7"))
     nearest = (bank - extract(lab.net, image, lab.layer("fc7"))).norm(dim=1).argmin()
     maps = extract(lab.net, image, lab.layer("conv5"))[0]
-    strongest = maps[maps.flatten(1).amax(1).argmax()].numpy()
     places = torch.arange(0, 85, 12)  # corners of a grey square of 28 px
     hidden = image.repeat(len(places) ** 2, 1, 1, 1)
     for k, (y, x) in enumerate(torch.cartesian_prod(places, places).tolist()):
         hidden[k, :, y : y + 28, x : x + 28] = 0.5
     remains = lab.score(hidden, target).view(len(places), -1).numpy()
-    with preserved(lab.net), torch.enable_grad():
-        asked = image.clone().to(lab.device).requires_grad_()
-        (gradient,) = torch.autograd.grad(lab.net(asked)[0, target], asked)
+    with frozen(lab.net) as net:
+        leaf = leaf_of(net, image)
+        slope = gradient_of(net(leaf)[:, target], leaf)[0].abs().amax(0).cpu().numpy()
     tiles = first_layer_filters(lab.net)[:32].permute(0, 2, 3, 1).cpu().numpy()
-    slope = gradient[0].abs().amax(0).cpu().numpy()
-    picture = image[0].numpy()
-    return {
-        "filters": plots.mosaic(tiles, 8, 3).transpose(2, 0, 1),
-        "neighbours": np.concatenate([picture, lab.gallery.images[nearest].numpy()], 2),
-        "activation": np.concatenate([picture, _coloured(strongest, "viridis")], 2),
-        "occlusion": np.concatenate([hidden[len(hidden) // 2].numpy(), _coloured(remains, "viridis")], 2),
-        "saliency": np.concatenate(
-            [picture, _coloured(np.minimum(slope, np.quantile(slope, 0.99)), "magma")], 2
-        ),
+    strongest = _coloured(maps[maps.flatten(1).amax(1).argmax()].numpy(), "viridis")
+    pairs = {
+        "neighbours": (image[0].numpy(), lab.gallery.images[nearest].numpy()),
+        "activation": (image[0].numpy(), strongest),
+        "occlusion": (hidden[len(hidden) // 2].numpy(), _coloured(remains, "viridis")),
+        "saliency": (image[0].numpy(), _coloured(np.minimum(slope, np.quantile(slope, 0.99)), "magma")),
     }
+    filters = {"filters": mosaic(tiles, 8, 3).transpose(2, 0, 1)}
+    return filters | {key: np.concatenate(pair, 2) for key, pair in pairs.items()}
 
 
 def _coloured(values, cmap, size=112):
-    """A map (h, w) as a picture (3, size, size), its largest value brightest."""
+    """A map (h, w) as an image (3, size, size), its largest value brightest."""
     rows, columns = (np.arange(size) * n // size for n in values.shape)
     colours = colormaps[cmap](values / max(values.max(), 1e-12))[..., :3]
     return colours[rows][:, columns].transpose(2, 0, 1)
 
 
-def _height(row, thumbnails):
-    """Inches: room for thumbnails, else for the longest name and the word "coming" below it."""
-    lines = max(method.name.count("\n") for method in row.methods) + 1
-    return (
-        1.9 if any(method.thumbnail in thumbnails for method in row.methods) else 0.38 + 0.18 * max(lines, 2)
-    )
+# --- the map of learning from images ---
+
+BRANCHES = {  # where a leaf hangs: its colour, and the question that its models answer
+    "with labels": ("#c9c9c9", "Which class is this?"),
+    "a code": ("#56B4E9", "This picture in few numbers?"),
+    "a density": ("#E69F00", "How probable is this picture?"),
+    "only draws": ("#40b595", "Another such picture?"),
+}
 
 
-def _in_words(row, numbers):
-    cards = (
-        f"{method.name.replace(chr(10), ' ').replace('- ', '')} (notebook {method.number}"
-        f"{'' if method.number in numbers else ', coming'})"
-        for method in row.methods
-    )
-    return f"{row.name.replace(chr(10), ' ')}: {', '.join(cards)}."
+@figure
+def taxonomy(leaves: Named, title="", caption="") -> Picture:
+    """The map of learning from images.
 
-
-def _row_head(axes, row, colour, high):
-    axes.add_patch(Rectangle((0, 0), 1, 1, fc=colour, transform=axes.transAxes))
-    axes.text(
-        0.06,
-        1 - 0.09 / high,
-        row.name,
-        fontsize=plots.TEXT,
-        color="white",
-        weight="bold",
-        va="top",
-        linespacing=1.15,
-        transform=axes.transAxes,
-    )
-    if high > 1:  # room for the question
-        axes.text(
-            0.06,
-            0.1 / high,
-            row.question,
-            fontsize=plots.SMALL - 1.5,
-            color="white",
-            va="bottom",
-            linespacing=1.25,
-            transform=axes.transAxes,
-        )
-
-
-def _card(axes, method, thumbnail, ready, colour):
-    (_, wide), (high, _) = axes.get_xlim(), axes.get_ylim()
-    edge = {"ec": colour, "lw": 2.2} if ready else {"ec": "#8c8c8c", "lw": 1.3, "ls": (0, (4, 3))}
-    axes.add_patch(Rectangle((0.02, 0.02), wide - 0.04, high - 0.04, fc="none", **edge))
-    ink = plots.INK if ready else plots.MUTED
-    axes.text(0.09, 0.1, method.number, fontsize=plots.TITLE, color=colour, weight="bold", va="top")
-    axes.text(0.48, 0.11, method.name, fontsize=plots.SMALL - 1, color=ink, va="top", linespacing=1.2)
-    if not ready:
-        axes.text(
-            wide - 0.09,
-            high - 0.07,
-            "coming",
-            fontsize=9.5,
-            color=plots.MUTED,
-            va="bottom",
-            ha="right",
-            style="italic",
-        )
-    if thumbnail is None:
-        return
-    image = plots.as_images(thumbnail)[0]
-    top, bottom = 0.74, high - 0.28
-    tall = min(bottom - top, (wide - 0.2) * image.shape[0] / image.shape[1])
-    broad = tall * image.shape[1] / image.shape[0]
-    axes.imshow(
-        image,
-        extent=(0.1, 0.1 + broad, top + tall, top),
-        aspect="auto",
-        interpolation="nearest" if max(image.shape[:2]) < 64 else "antialiased",
-    )
-    axes.set_xlim(0, wide), axes.set_ylim(high, 0)
-
-
-# --- pointers that fool ---
-
-
-def pointers(images, objects, points, title="", caption=""):
-    """Images with the outline of their object and one marker for each pointer, and whether it hits.
-
-    images: (n, 3, h, w) in [0, 1]. objects: masks (n, h, w). points: {name: (n, 2) of row, column in px}.
+    leaves: {branch of BRANCHES: [(name, text, images (k, h, w) or (k, 3, h, w))]}; a leaf's images stand in a
+    row. Errors: KeyError for a branch that is not on the map.
     """
-    images, objects = plots.as_images(images), np.asarray(objects)
-    points = {name: np.asarray(where) for name, where in points.items()}
-    above = 0.38
-    columns, gap = min(len(images), 6), 0.1
-    tile = (plots.WIDTH - gap * (columns - 1)) / columns
-    rows = -(-len(images) // columns)
-    sheet = plots.Sheet(plots.WIDTH, above + rows * (tile + gap) - gap, title, caption)
-    for n, (image, mask) in enumerate(zip(images, objects, strict=True)):
-        row, column = divmod(n, columns)
-        axes = sheet.axes(column * (tile + gap), above + row * (tile + gap), tile, tile)
-        axes.imshow(image, aspect="auto", interpolation="antialiased")
-        axes.contour(mask > 0, levels=[0.5], colors=["white"], linewidths=1.6)
-        for k, where in enumerate(points.values()):
-            y, x = where[n]
-            hit = mask[int(y), int(x)] > 0
-            style = {"marker": plots.MARKERS[k], "ms": 11, "mew": 2.2, "mec": "black" if hit else "white"}
-            axes.plot(x, y, color=_hue(k), **style)
-        axes.set_xlim(-0.5, mask.shape[1] - 0.5), axes.set_ylim(mask.shape[0] - 0.5, -0.5)
-    key = sheet.axes(0, 0, plots.WIDTH, above)
-    marks = [
-        key.plot([], [], plots.MARKERS[k], color=_hue(k), ms=11, mec=plots.INK, label=name)[0]
-        for k, name in enumerate(points)
-    ]
-    key.legend(
-        handles=[*marks, Patch(fc="none", ec=plots.MUTED, label="white outline: the object")],
-        ncols=4,
-        loc="upper left",
-        bbox_to_anchor=(-0.01, 1.2),
-        fontsize=plots.TEXT,
-        frameon=False,
-        handletextpad=0.4,
+    rows, gap, high, head = max(map(len, leaves.values())), 0.3, 1.32, 1.0  # inches
+    wide = (WIDTH - gap * (len(leaves) - 1)) / len(leaves)
+    sheet, middle = (
+        Sheet(WIDTH, head + rows * (high + 0.12), title, caption),
+        {"ha": "center", "va": "center"},
     )
+    for i, (branch, members) in enumerate(leaves.items()):
+        colour, question = BRANCHES[check_choice(branch, BRANCHES, "leaves")]
+        x = i * (wide + gap)
+        axes = sheet.axes(x, 0, wide, head - 0.15)
+        shape = (0.01, 0.02), 0.98, 0.96, "round,pad=0,rounding_size=.03"
+        axes.add_patch(FancyBboxPatch(*shape, fc=colour, ec="none"))
+        write(axes, 0.5, 0.66, branch, TEXT + 2, weight="bold", **middle)
+        write(axes, 0.5, 0.27, question, SMALL - 2, style="italic", **middle)
+        for j, (name, text, images) in enumerate(members):
+            y = head + j * (high + 0.12)
+            sheet.axes(x, y, 0.06, high).add_patch(Rectangle((0, 0), 1, 1, fc=colour, ec="none"))
+            words = sheet.axes(x + 0.16, y, wide - 0.2, 0.5)
+            write(words, 0, 0.98, name, TEXT, va="top", weight="bold")
+            write(words, 0, 0.36, text, ink=MUTED, va="top")
+            tiles = mosaic(given.small_images(images, "leaves"), len(images), 10)
+            tall = min(0.76, (wide - 0.2) * tiles.shape[0] / tiles.shape[1])
+            place = x + 0.16, y + 0.54, tall * tiles.shape[1] / tiles.shape[0], tall
+            sheet.tile(*place, tiles, interpolation="nearest")
     return sheet.picture()

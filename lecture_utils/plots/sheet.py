@@ -1,4 +1,4 @@
-"""The sheet that every figure is drawn on: title, caption, alt text, and a picture that displays itself."""
+"""What displays itself: pictures, with alt text, and tables; and the sheet that figures are drawn on, in inches."""
 
 import io
 from base64 import b64encode
@@ -6,43 +6,46 @@ from html import escape
 from math import ceil
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-DPI = 100
-WIDTH = 10.0  # inches of the widest picture
-TITLE, TEXT, SMALL = 17, 13, 11.5  # pt
-INK, MUTED = "#1a1a1a", "#4d4d4d"
-# Okabe and Ito: told apart by colour-blind readers too; black first, for the thing itself.
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a7a00")
-# Nine that stay apart for colour-blind readers: Paul Tol's "muted" scheme.
-MANY = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499")
-MARKERS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
-LUMINANCE = np.array([0.299, 0.587, 0.114])
+from ..checks import check_count
+from . import given
+from .given import Names, figure
+from .look import DPI, INK, MUTED, SMALL, TEXT, TITLE, WIDTH, heads, titled
 
 
 class Picture:
     """A figure that displays itself as PNG, with its alt text for those who cannot see it.
 
-    figure: matplotlib.figure.Figure. alt: what it shows, in a sentence. `.png()` gives the bytes,
-    `.save(path)` writes them.
+    figure: matplotlib.figure.Figure. alt: what it shows, in a sentence. colours: of the stored file, None for all, or
+    at most 256. fitted: their palette is fitted to the picture, so that small bright things, soft skies and faces keep
+    their colours. `.png()` gives the bytes, `.save(path)` writes them.
     """
 
-    def __init__(self, figure, alt):
-        self.figure, self.alt = figure, alt
+    def __init__(self, figure: Figure, alt: str, colours: int | None = None, fitted: bool = False):
+        self.figure, self.alt, self.colours, self.fitted = figure, alt, colours, fitted
 
-    def png(self):
+    def png(self) -> bytes:
         """PNG bytes; the same figure gives the same bytes.
 
-        At most 256 colours become a palette; more are rounded to steps of 5 of 255, which nobody sees and which
-        makes the file a third smaller (black and white stay exact).
+        With all colours: at most 256 become a palette; more are rounded to steps of 5 of 255, which nobody sees and
+        which makes the file a third smaller (black and white stay exact).
         """
         canvas = FigureCanvasAgg(self.figure)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        if image.getcolors(256):
+        if self.colours and self.fitted:
+            palette = Image.new("P", (1, 1))
+            palette.putpalette(_palette(image, self.colours).tobytes())
+            image = image.quantize(palette=palette, dither=Image.Dither.NONE)
+        elif self.colours:
+            image = image.quantize(self.colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        elif image.getcolors(256):
             image = image.quantize(256, dither=Image.Dither.NONE)
         else:
             image = Image.fromarray((np.round(np.asarray(image) / 5.0) * 5).astype(np.uint8))
@@ -63,12 +66,46 @@ class Picture:
         return data, {"image/png": {"alt": self.alt}}
 
 
+def few_colours(picture: Picture, colours: int = 256) -> Picture:
+    """The same picture stored in so many colours, 2 to 256: for images and noise less than half the bytes."""
+    return _stored(picture, colours, False)
+
+
+def vivid(picture: Picture, colours: int = 256) -> Picture:
+    """The same, with colours that are fitted to the picture: small bright things keep theirs. Errors: ValueError."""
+    return _stored(picture, colours, True)
+
+
+def _stored(picture, colours, fitted):
+    if not isinstance(picture, Picture):
+        raise ValueError(f"picture: expected what a function of plots returns, got {type(picture).__name__}")
+    return Picture(picture.figure, picture.alt, check_count(colours, "colours", 2, 256), fitted)
+
+
+def _palette(image, colours, pixels=6000, rounds=6):
+    """uint8 (colours, 3): rounds of k-means on evenly spaced pixels. A quarter of the colours begin far apart from each
+    other, which saves the rare ones; the rest begins where the pixels are.
+    """
+    every = np.asarray(image).reshape(-1, 3)
+    some = every[:: max(1, len(every) // pixels)].astype(np.float32)
+    row, apart = Image.fromarray(some[None].astype(np.uint8)), colours // 4
+    starts = ((Image.Quantize.MAXCOVERAGE, apart), (Image.Quantize.MEDIANCUT, colours - apart))
+    found = [row.quantize(count, way).getpalette()[: 3 * count] for way, count in starts if count]
+    centres = np.array(sum(found, []), np.float32).reshape(-1, 3)
+    for _ in range(rounds):
+        nearest = ((centres**2).sum(1) - 2 * some @ centres.T).argmin(1)
+        count = np.bincount(nearest, minlength=len(centres))[:, None]
+        sums = np.stack([np.bincount(nearest, some[:, c], len(centres)) for c in range(3)], 1)
+        centres = np.where(count > 0, sums / np.maximum(count, 1), centres).astype(np.float32)
+    return np.round(centres).astype(np.uint8)
+
+
 class Table:
     """A small table that displays itself as HTML, and as aligned text where there is none."""
 
-    def __init__(self, columns, rows, title=""):
-        self.columns, self.title = [str(c) for c in columns], title
-        self.rows = [[str(cell) for cell in row] for row in rows]
+    def __init__(self, columns: Names, rows: list, title: str = ""):
+        self.columns, self.title = given.names(columns, "columns"), title
+        self.rows = [given.names(row, "rows") for row in given.listed(rows, "rows")]
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"rows: expected {len(self.columns)} cells in each, got {len(row)}: {row}")
@@ -76,9 +113,7 @@ class Table:
     def __repr__(self):
         widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
         lines = [self.columns, ["-" * w for w in widths], *self.rows]
-        text = [
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines
-        ]
+        text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
         return "\n".join([self.title, *text] if self.title else text)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -92,59 +127,10 @@ class Table:
         return {"text/html": html, "text/plain": repr(self)}
 
 
-def table(columns, rows, title=""):
+@figure
+def table(columns: Names, rows: list, title="") -> Table:
     """A table: column names, and rows of cells (anything that prints), one cell a column."""
     return Table(columns, rows, title)
-
-
-# --- arrays ---
-
-
-def as_array(values, name, ndim):
-    """numpy float array of one of the dimensions `ndim`, finite; tensors are brought over."""
-    values = values.detach().cpu().float().numpy() if hasattr(values, "detach") else np.asarray(values, float)
-    if values.ndim not in ndim or not values.size:
-        wanted = " or ".join(f"{n} dimensions" for n in ndim)
-        raise ValueError(f"{name}: expected {wanted} and at least one value, got shape {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name}: expected finite values, got NaN or infinity")
-    return values
-
-
-def as_images(images, name="images"):
-    """(n, 3, h, w) or grey (n, h, w), or one of them, as (n, h, w, 3) in [0, 1]."""
-    images = as_array(images, name, (2, 3, 4))
-    if images.ndim == 2 or (images.ndim == 3 and images.shape[0] == 3 and images.shape[1] > 3):
-        images = images[None]
-    if images.ndim == 3:
-        images = np.repeat(images[:, None], 3, 1)
-    if images.shape[1] != 3:
-        hint = ": looks like channels last: permute(0, 3, 1, 2)" if images.shape[3] == 3 else ""
-        raise ValueError(f"{name}: expected shape (n, 3, h, w), got {images.shape}{hint}")
-    low, high = images.min(), images.max()
-    if low < -1e-6 or high > 1 + 1e-6:
-        hint = ": looks like 0-255: divide by 255" if low >= 0 and high > 20 else ""
-        raise ValueError(f"{name}: expected values in [0, 1], got [{low:.3g}, {high:.3g}]{hint}")
-    return images.clip(0, 1).transpose(0, 2, 3, 1)
-
-
-def check_titles(titles, n):
-    titles = [""] * n if titles is None else [str(t) for t in titles]
-    if len(titles) != n:
-        raise ValueError(f"titles: expected {n}, one for each image, got {len(titles)}")
-    return titles
-
-
-def _wrap(text, width, size, weight):
-    """Lines of a text, none wider than `width` inches."""
-    font, renderer, lines = FontProperties(size=size, weight=weight), RendererAgg(1, 1, DPI), []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and renderer.get_text_width_height_descent(longer, font, False)[0] <= width * DPI:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
 
 
 # --- the sheet of paper: title above, caption below, everything in inches ---
@@ -153,7 +139,10 @@ def _wrap(text, width, size, weight):
 class Sheet:
     """A figure with a title above and a caption below; axes are placed in inches from its top left."""
 
-    def __init__(self, width, height, title, caption, alt=None):
+    def __init__(
+        self, width: float, height: float, title: str | None, caption: str | None, alt: str | None = None
+    ):
+        title, caption = title or "", caption or ""
         self.width = max(width, 5.0)
         self.left = 0.25 + (self.width - width) / 2
         caption_lines = _wrap(caption, self.width, TEXT, "normal")
@@ -170,28 +159,15 @@ class Sheet:
 
     def _write(self, lines, y, size, colour, weight):
         if lines:
-            self.figure.text(
-                0.25 / self.size[0],
-                y / self.size[1],
-                "\n".join(lines),
-                fontsize=size,
-                color=colour,
-                weight=weight,
-                va="top",
-                ha="left",
-                linespacing=1.25,
-            )
+            place = 0.25 / self.size[0], y / self.size[1]
+            style = {"fontsize": size, "color": colour, "weight": weight, "linespacing": 1.25}
+            self.figure.text(*place, "\n".join(lines), va="top", ha="left", **style)
 
-    def axes(self, x, y, width, height, bare=True):
-        """Axes whose top left corner lies x, y inches from the content's top left."""
+    def axes(self, x: float, y: float, width: float, height: float, bare: bool = True) -> Axes:
+        """Axes whose top left corner lies x, y inches from the content's top left; bare ones have no ticks."""
         left, top = round((self.left + x) * DPI) / DPI, round((self.above + y) * DPI) / DPI
-        box = [
-            left / self.size[0],
-            1 - (top + height) / self.size[1],
-            width / self.size[0],
-            height / self.size[1],
-        ]
-        axes = self.figure.add_axes(box)
+        wide, high = self.size
+        axes = self.figure.add_axes([left / wide, 1 - (top + height) / high, width / wide, height / high])
         if bare:
             axes.set_axis_off()
         else:
@@ -199,51 +175,87 @@ class Sheet:
             axes.tick_params(labelsize=SMALL, colors=INK)
         return axes
 
-    def colour_bar(self, x, y, height, norm, cmap, label):
-        axes = self.axes(x, y, 0.16, height, bare=False)
-        ramp = np.linspace(norm.vmin, norm.vmax, 256)[:, None]
-        axes.imshow(
-            ramp, cmap=cmap, norm=norm, aspect="auto", origin="lower", extent=(0, 1, norm.vmin, norm.vmax)
-        )
+    def tile(self, x, y, width, height, pixels, title="", size=SMALL, pad=4, loc="center", **options) -> Axes:
+        """Bare axes with an image (h, w) or (h, w, 3), and its title; of small ones each pixel is a square."""
+        axes = self.axes(x, y, width, height)
+        smooth = "nearest" if max(pixels.shape[:2]) < 64 else "antialiased"
+        axes.imshow(pixels, **{"interpolation": smooth, "aspect": "auto"} | options)
+        return titled(axes, title, size, pad, loc)
+
+    def chart(
+        self, x, y, width, height, title="", xlabel="", ylabel="", grid="both", pad=6, loc="center"
+    ) -> Axes:
+        """Axes with ticks, labels and a grid: "both", "x", "y" or "" for none."""
+        axes = titled(self.axes(x, y, width, height, bare=False), title, TEXT, pad, loc)
+        axes.set_xlabel(xlabel, fontsize=TEXT)
+        axes.set_ylabel(ylabel, fontsize=TEXT)
+        if grid:
+            axes.grid(color="#dddddd", lw=0.8, axis=grid)
+        return axes
+
+    def colour_bar(self, x: float, y: float, height: float, norm: Normalize, cmap, label: str) -> Axes:
+        """A colour bar with its ticks and its label at the right."""
+        axes, ends = self.axes(x, y, 0.16, height, bare=False), (norm.vmin, norm.vmax)
+        ramp = np.linspace(*ends, 256)[:, None]
+        axes.imshow(ramp, cmap=cmap, norm=norm, aspect="auto", origin="lower", extent=(0, 1, *ends))
         axes.spines[:].set_visible(False)
         axes.set_xticks([])
         axes.yaxis.tick_right()
         axes.yaxis.set_label_position("right")
         axes.locator_params(axis="y", nbins=5)
         axes.set_ylabel(label, fontsize=SMALL, color=INK)
+        return axes
 
-    def picture(self):
-        return Picture(self.figure, self.alt)
+    def legend(self, handles: dict, **options):
+        """One legend for all axes, above them: {label: what was drawn}."""
+        place = 0.25 / self.size[0], 1 - self.above / self.size[1] + 0.012
+        style = {"loc": "upper left", "frameon": False, "fontsize": TEXT, "ncols": len(handles)} | options
+        self.figure.legend(handles.values(), handles.keys(), bbox_to_anchor=place, **style)
+
+    def picture(self, colours: int | None = None, fitted: bool = False) -> Picture:
+        """The finished figure; colours, fitted: see `Picture`."""
+        return Picture(self.figure, self.alt, colours, fitted)
 
 
-def grid_sheet(n, shape, titles, columns, title, caption, alt, right=0.0, tile=None):
-    """A sheet and n bare axes for images of `shape` (h, w), titles above; `right` inches stay free."""
-    titles = check_titles(titles, n)
+def _wrap(text, width, size, weight):
+    """Lines of a text, none wider than `width` inches."""
+    font, renderer, lines = FontProperties(size=size, weight=weight), RendererAgg(1, 1, DPI), []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and renderer.get_text_width_height_descent(longer, font, False)[0] <= width * DPI:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+# --- many charts, or tiles of one shape ---
+
+
+def panel_sheet(n, left, gap, above, height, below, title, caption):
+    """A sheet and the places (x, y, width, height) of n charts side by side, `gap` apart; all in inches."""
+    wide = (WIDTH - left - gap * (n - 1)) / n
+    sheet = Sheet(WIDTH, above + height + below, title, caption)
+    return sheet, [(left + i * (wide + gap), above, wide, height) for i in range(n)]
+
+
+def grid_sheet(n, shape, titles, columns, title, caption, alt=None, right=0.0, tile=None):
+    """A sheet and the places of n tiles for images of `shape` (h, w), titles above; `right` inches stay free.
+
+    Returns the sheet; for each tile its place (x, y, width, height) and its (title, size), as `Sheet.tile` takes them;
+    and the width, height and top of them all.
+    """
+    titles = given.titles(titles, n)
     columns = min(n, columns or min(n, 6))
-    gap, above = 0.1, (0.1 + 0.21 * max(t.count("\n") + 1 for t in titles)) if any(titles) else 0.0
+    gap, above = 0.1, heads(titles)
     width = tile or min(2.6, (WIDTH - right - gap * (columns - 1)) / columns)
     height, rows = width * shape[0] / shape[1], ceil(n / columns)
     total = columns * width + (columns - 1) * gap
     sheet = Sheet(total + right, rows * (height + above + gap) - gap, title, caption, alt)
-    boxes = []
+    size = TEXT if width > 1.4 else SMALL
+    places = []
     for i, text in enumerate(titles):
         row, column = divmod(i, columns)
-        axes = sheet.axes(column * (width + gap), above + row * (height + above + gap), width, height)
-        axes.set_title(text, fontsize=TEXT if width > 1.4 else SMALL, color=INK, pad=4)
-        boxes.append(axes)
-    return sheet, boxes, (total, rows * (height + above + gap) - gap - above, above)
-
-
-def draw(axes, image, **options):
-    small = max(image.shape[:2]) < 64
-    axes.imshow(image, interpolation="nearest" if small else "antialiased", aspect="auto", **options)
-
-
-# --- images and filters ---
-
-
-def rgb(colour):
-    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-
-
-# --- for sliders: bytes in milliseconds, without a figure ---
+        y = above + row * (height + above + gap)
+        places.append(((column * (width + gap), y, width, height), (text, size)))
+    return sheet, places, (total, rows * (height + above + gap) - gap - above, above)

@@ -1,0 +1,200 @@
+"""Points in the plane: embeddings, samples, latent codes, decision boundaries; and numbers as coloured fields."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Patch
+
+from ..checks import check_index
+from . import given
+from .given import Array, Named, Names, figure
+from .look import COLOURS, INK, MANY, MARKERS, MUTED, SMALL, TEXT, WIDTH, heads, legend, titled
+from .pixels import as_rgb, mosaic
+from .sheet import Picture, Sheet
+
+FIRST = "#cfcfcf"  # the class that the net saw at first, wherever classes have colours
+PLANE = (*MANY[:5], "#E69F00", *MANY[6:], INK)  # of ten classes: sand would be too near the olive before it
+SQUARE = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])  # its corners, the first one twice
+
+
+def _framed(sheet, x, y, side, title, pad, loc) -> Axes:
+    """A square with a grey frame and no ticks."""
+    axes = titled(sheet.axes(x, y, side, side, bare=False), title, TEXT, pad, loc)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color("#bbbbbb")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return axes
+
+
+@figure
+def point_clouds(points: Named, middles=None, title="", caption="") -> Picture:
+    """Sets of points {heading: (n, 2)} side by side, all with the same axes, -2.6 to 2.6.
+
+    middles: (k, 2), the modes, as circles of radius 0.15.
+    """
+    points, gap, reach = given.sets(points, "points", (2,)), 0.15, 2.6
+    middles = () if middles is None else given.array(middles, "middles", (2,))
+    wide = min(2.6, (WIDTH - gap * (len(points) - 1)) / len(points))
+    above = heads(points, 0.23, 0.12)
+    sheet = Sheet(len(points) * wide + gap * (len(points) - 1), above + wide, title, caption)
+    for i, (heading, some) in enumerate(points.items()):
+        axes = _framed(sheet, i * (wide + gap), above, wide, heading, 6, "center")
+        for middle in middles:
+            axes.add_patch(Circle(middle, 0.15, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
+        axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
+        axes.set_xlim(-reach, reach)
+        axes.set_ylim(-reach, reach)
+    return sheet.picture()
+
+
+@figure
+def embeddings(arrangements: Named, labels: Array, names: Names, title="", caption="") -> Picture:
+    """Arrangements {name: positions (n, 2)} as clouds of points, coloured and shaped by class, the class named in it.
+
+    labels: (n,) integers; names: of the classes, written where the median point of each lies. Errors: ValueError.
+    """
+    arrangements = given.sets(arrangements, "arrangements", (2,))
+    first = next(iter(arrangements.values()))
+    labels, names, gap = given.integers(labels, "labels", (len(first),)), given.names(names, "names"), 0.2
+    columns = min(3, len(arrangements))
+    side = min(4.6, (WIDTH - gap * (columns - 1)) / columns)
+    rows = -(-len(arrangements) // columns)
+    sheet = Sheet(columns * (side + gap) - gap, rows * (side + 0.32), title, caption)
+    for number, (name, points) in enumerate(arrangements.items()):
+        if points.shape != (len(labels), 2):
+            raise ValueError(f"{name}: expected positions ({len(labels)}, 2), got {points.shape}")
+        row, column = divmod(number, columns)
+        axes = _framed(sheet, column * (side + gap), row * (side + 0.32) + 0.3, side, name, 5, "left")
+        for label in range(len(names)):
+            style = {"color": COLOURS[label % len(COLOURS)], "ms": 3.6, "mew": 0, "alpha": 0.75}
+            axes.plot(*points[labels == label].T, "o^sD"[label // len(COLOURS) % 4], **style)
+        _words(
+            axes, {w: np.median(points[labels == i], 0) for i, w in enumerate(names) if (labels == i).any()}
+        )
+    return sheet.picture(256)
+
+
+def _words(axes: Axes, words: dict):
+    """Write each word at its point (x, y), unless it would lie over one already written."""
+    axes.margins(0.1)  # room for the words at the border
+    axes.autoscale_view()
+    taken, style = [], {"fontsize": SMALL - 1, "color": INK, "ha": "center", "va": "bottom", "weight": "bold"}
+    style["bbox"] = {"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.8}
+    for word, point in words.items():
+        x, y = axes.transData.transform(point)  # px
+        if any(abs(x - u) < 4.2 * (len(word) + len(other)) and abs(y - v) < 15 for u, v, other in taken):
+            continue
+        taken.append((x, y, word))
+        axes.annotate(word, point, (0, 5), textcoords="offset points", **style)
+
+
+@figure
+def latent_plane(
+    images: Array, reach: float, codes=None, labels=None, classes=(), title="", caption=""
+) -> Picture:
+    """What the decoder draws over a square of two-dimensional codes, and beside it where real images have theirs.
+
+    images: (rows, columns, h, w) grey or (rows, columns, 3, h, w), in [0, 1]; the first row is the top, second axis
+    at +reach; the first column is the left, first axis at -reach. codes: (n, 2), all shown; where some lie beyond the
+    reach, a dashed square says how much of their plane is drawn on the left. labels: (n,) into classes.
+    """
+    images, side = given.array(images, "images", (4, 5)).clip(0, 1), 4.7
+    tiles = images.reshape(-1, *images.shape[2:])
+    tiles = as_rgb(tiles) if tiles.ndim == 3 else tiles.transpose(0, 2, 3, 1)
+    sheet = Sheet(WIDTH if codes is not None else side + 0.5, side + 0.45, title, caption)
+    axes = sheet.chart(0.45, 0, side, side, "", "first number of the code", grid="")
+    ground = mosaic(tiles, images.shape[1], 4, gap=4, ground=0.45)
+    axes.imshow(ground, extent=(-reach, reach) * 2, interpolation="nearest")
+    axes.set_ylabel("second number", fontsize=TEXT, labelpad=1)
+    if codes is not None:
+        place = 0.45 + side + 0.55, 0, WIDTH - side - 2.0, side
+        right = sheet.chart(*place, "", "first number of the code", grid="")
+        codes, labels = given.array(codes, "codes", (2,)), given.integers(labels, "labels", (len(codes),))
+        classes = given.names(classes, "classes")
+        for k, name in enumerate(classes):
+            marker = (*MARKERS, "<", ">", "h")[k % 10]
+            style = {"color": PLANE[k % 10], "marker": marker, "ls": "none", "ms": 5, "alpha": 0.8}
+            right.plot(*codes[labels == k].T, label=name, **style)
+        far = 1.05 * float(np.abs(codes).max())
+        if far > reach:
+            right.plot(*reach * SQUARE, color=MUTED, lw=1.4, ls="--")
+        right.set_xlim(-max(reach, far), max(reach, far))
+        right.set_ylim(-max(reach, far), max(reach, far))
+        legend(right, (1.0, 1.02), "upper left", handletextpad=0.1)
+    return sheet.picture(96, fitted=True)
+
+
+@figure
+def decision_boundaries(
+    panels: dict, classes: Names, first: int, reach: float, title="", caption=""
+) -> Picture:
+    """What the net says on planes through one image: {(name of the x axis, of the y axis): classes (rows, cols)}.
+
+    The image is in the middle. Each axis goes from -reach to reach levels of 255; the first row is -reach. classes:
+    all names. first: what the net says of the image itself, grey.
+    """
+    grids = {names: given.integers(grid, "panels") for names, grid in panels.items()}
+    if max(grid.max() for grid in grids.values()) >= len(classes):
+        raise ValueError(f"classes: expected a name for each class in panels, got {len(classes)}")
+    first = check_index(first, len(classes), "first")
+    others = [c for c in np.unique(np.concatenate([g.ravel() for g in grids.values()])) if c != first]
+    others.sort(key=lambda c: -sum((grid == c).sum() for grid in grids.values()))  # the largest areas first
+    shown = [first, *others[: len(MANY)]]
+    palette = ListedColormap([FIRST, *MANY[: len(shown) - 1], "white"])
+    gap, key = 0.85, 1.75
+    wide = min(3.6, (WIDTH - key - gap * len(grids)) / len(grids))
+    sheet = Sheet(WIDTH, wide + 0.6, title, caption)
+    look = {"cmap": palette, "vmin": 0, "vmax": len(shown), "interpolation": "nearest", "origin": "lower"}
+    dot = {"marker": "o", "ls": "", "ms": 8, "mfc": "white", "mec": INK, "mew": 1.8}
+    for i, ((across, up), grid) in enumerate(grids.items()):
+        axes = sheet.chart(gap + i * (wide + gap), 0.05, wide, wide, "", across, grid="")
+        numbers = np.full(grid.shape, len(shown))
+        for number, one in enumerate(shown):
+            numbers[grid == one] = number
+        axes.imshow(numbers, aspect="auto", extent=(-reach, reach) * 2, **look)
+        axes.plot(0, 0, **dot)
+        axes.set_ylabel(up, fontsize=TEXT, labelpad=2)
+        axes.locator_params(nbins=5)
+    handles = [Line2D([], [], label="the picture", **dot)]
+    handles += [Patch(color=palette(n), label=classes[c]) for n, c in enumerate(shown)]
+    legend(axes, (1.03, 1.02), "upper left", handles=handles)
+    return sheet.picture()
+
+
+@figure
+def number_matrix(
+    values: Array, rows: Names, columns: Names, title="", caption="", label="", height=0.34, top=None
+) -> Picture:
+    """Numbers (rows, columns) from 0 up, each in a field as bright as it is large, with a colour bar.
+
+    height: of a row, inches. top: where the colours end; at the largest number unless given.
+    """
+    values = given.array(values, "values", (2,))
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(f"values: expected shape ({len(rows)}, {len(columns)}), got {values.shape}")
+    left, above = 0.3 + 0.1 * max(map(len, rows)), 0.3
+    wide, high = min(1.1, (WIDTH - left - 1.2) / len(columns)) * len(columns), height * len(rows)
+    sheet = Sheet(left + wide + 1.2, above + high, title, caption)
+    norm = Normalize(0, top or max(values.max(), 1e-12))
+    axes = fields(sheet, (left, above, wide, high), values, norm, rows)
+    for (y, x), value in np.ndenumerate(values):
+        light = np.dot(colormaps["viridis"](norm(value))[:3], (0.3, 0.6, 0.1)) > 0.5
+        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": INK if light else "white"}
+        axes.text(x, y, f"{value:.2f}", **style)
+    axes.set_xticks(range(len(columns)), labels=columns, fontsize=SMALL)
+    axes.xaxis.tick_top()
+    sheet.colour_bar(left + wide + 0.2, above, high, norm, "viridis", label)
+    return sheet.picture()
+
+
+def fields(sheet, place, values, norm, rows) -> Axes:
+    """Values as coloured fields, the names of the rows at the left."""
+    axes = sheet.axes(*place, bare=False)
+    axes.imshow(values, cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(rows)), labels=rows, fontsize=SMALL)
+    axes.tick_params(length=0, labelsize=SMALL)
+    axes.spines[:].set_visible(False)
+    return axes

@@ -1,0 +1,316 @@
+"""Every figure displays itself, says what it shows, stays on its sheet, touches no global state, refuses bad input."""
+
+import base64
+import functools
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from experiments import figures
+from lecture_utils import photographs, plots
+from lecture_utils.plots import overview
+
+DRAWS = np.random.default_rng(0)
+IMAGES = DRAWS.random((3, 3, 20, 24))
+SQUARES = DRAWS.random((4, 3, 24, 24))
+HEAT = DRAWS.random((3, 20, 24))
+MAPS, WEIGHTS = DRAWS.random((30, 5, 6)), DRAWS.normal(size=(2, 6, 3, 3))
+MASK = np.zeros((20, 24), bool)
+MASK[5:12, 6:15] = True
+LARGE = torch.rand(7, 3, 80, 80, generator=torch.Generator().manual_seed(0))
+GRID = DRAWS.random((5, 5))
+ROWS = {"a": [0.1, 0.5, 0.3], "b": [0.2, 0.4, 0.9]}
+TRIPLES = {name: [(v, v - 0.1, v + 0.1) for v in values] for name, values in ROWS.items()}
+PANEL = {"x": [0, 1, 2], "lines": ROWS, "xlabel": "x", "ylabel": "y"}
+CLASSES = ["dog", "mug", "duck", "car"]
+SCORES = {"edges": {"mass": (0.2, 0.18, 0.22)}, "true mask": {"mass": (0.9, 0.9, 0.9)}}
+KINDS = {"edges": "floor", "true mask": "ceiling"}
+
+FIGURES = {}
+
+
+def function(name):
+    """The figure that a name begins with."""
+    name = re.match(r"\w+", name).group()
+    return next(getattr(home, name) for home in (plots, figures, overview) if hasattr(home, name))
+
+
+def add(name, *args, **kwargs):
+    FIGURES[name] = functools.partial(function(name), *args, **kwargs)
+
+
+add("activation_maps", IMAGES[0], MAPS, 7)
+add("against_epsilon", [0.5, 1, 2], {"alex": TRIPLES}, "share")
+add("asked_twice", IMAGES, {"CAM": (HEAT, HEAT)}, [("a", "b")] * 3)
+add("bars", {"a": 0.5, "b": [0.2, 0.3]}, "x", line=0.8, intervals={"a": (0.4, 0.6)})
+add("bars in series", {"a": {"s": 0.5, "t": [0.1, 0.2]}, "b": {"s": 1}}, "x")
+add("class_matrix", np.eye(3), "abc", "abc", "r", "c", "s", numbers=True)
+add("climb", range(30), {1: IMAGES[0]}, 2.5, "the best real one")
+add("conditionals", GRID, [(0, 0), (3, 1)], np.full((2, 5), 0.2))
+add("costs", {"GAN": {"a sample": 2.0, "a step": 9.0}})
+add("curve_panels", {"left": PANEL, "right": PANEL})
+add("curves", [0, 1, 2], ROWS, "x (px)", "y", intervals={"a": ROWS.values()})
+add(
+    "curves, long labels",
+    np.arange(20),
+    {f"a label of a curve of {i}": np.arange(20) for i in range(5)},
+    "x (px)",
+    "y",
+)
+add("curves, logarithmic", [1, 10, 100], ROWS, "x", "y", log="xy", level=(0.3, "c"))
+add("cut_outs", IMAGES, {"w": [MASK] * 3}, [MASK] * 3, {"w": [0.5, 1, 0]})
+add("decision_boundaries", {("x", "y"): np.eye(5, dtype=int)}, CLASSES, 0, 3)
+add("dependence_maps", {"net": HEAT}, (2, 2), "abc")
+add("dot_table", SCORES, {"mass": ("mass", (0, 1), 0.2)}, KINDS)
+add("effect_bars", {"remove": {"ear": 1.0, "leg": -2.0}}, xlabel="logit")
+add("effort", {30: 3.0, 10: 1.0}, {30: 0.5, 10: 2.0}, (0.01, 0.7))
+add("embeddings", {"one": GRID[:, :2]}, np.arange(5) % 2, ["mug", "car"])
+add("fields_over_image", IMAGES[0], {"a": (2, 2, 9, 9), "b": (-3, 1, 30, 12)}, HEAT[0])
+add("filter_grid", {"one": IMAGES, "two": IMAGES[:2]}, panels=1)
+add("filter_masks", {"A": np.eye(3)})
+add("grey_tiles", WEIGHTS, titles=["a", "b"])
+add("growing_rows", {"in": IMAGES, "out": IMAGES[:, :1]}, 2)
+add("heat_columns", IMAGES, {"m": HEAT}, masks=[MASK] * 3, titles="abc")
+add("heat_over_image", IMAGES, HEAT, "abc", true=[(1, 1, 9, 9)] * 3)
+add("histograms", {"a": HEAT[0, 0] + 1, "b": HEAT[1, 0] + 2}, "nats")
+add("image_grid", IMAGES, titles="abc")
+add("image_grid of tensors", LARGE, columns=3)
+add("image_grid, grey", HEAT)
+add("image_rows", {"first": IMAGES, "second": IMAGES}, list("abc"))
+add("image_table", [IMAGES, IMAGES[:2]], ["dog", "car"], "abc")
+add(
+    "latent_plane",
+    SQUARES[:, 0, :6, :8].reshape(-1)[:96].reshape(2, 3, 4, 4),
+    2.0,
+    [[3, -1], [0, 0]],
+    [0, 1],
+    ["zero", "one"],
+)
+add("layer_panels", "xyz", {"left": ROWS, "right": ROWS}, "skill")
+add("layer_sweep", IMAGES[0], {"conv5": GRID - 0.5}, {"conv5": HEAT[0]})
+add("learning", {"one": ([1, 2], [3.0, 2.0])}, HEAT)
+add("map_and_image", IMAGES[0], GRID - 0.5, HEAT[0])
+add("method_maps", IMAGES[0], {"A": (HEAT[0], False), "B, b": (HEAT[1] - 0.5, True)})
+add("methods_map", numbers={"01"})
+add("neighbour_rows", IMAGES, {"px": IMAGES[:, None]}, labels="abc")
+add("noted_rows", {"a": IMAGES}, list("xyz"), {"a": ["1", "2", "3"]})
+add("number_matrix", GRID, "abcde", "vwxyz", label="share")
+add(
+    "over_depth",
+    ["fc8", "fc7", "fc6"],
+    {"signed": TRIPLES},
+    {"signed": {"a": {"image": 0.3}, "b": {"image": 0.2}}},
+    "r",
+)
+add("painted", IMAGES[0], {"a": SQUARES[0], "b": SQUARES[1]})
+add("part_overlay", IMAGES[0], MASK * 2, ["head", "leg"])
+add("patch_blocks", {"conv1": {"a": IMAGES[:, :, :11, :11], "b": IMAGES[:1]}})
+add("picture_map", IMAGES, [[0, 0], [1, 1], [0, 1]])
+add("point_clouds", {"one": GRID[:, :2], "two\nlines": GRID[:, 2:4]}, np.eye(2))
+add("pointers", IMAGES, [MASK] * 3, {"centre": [[10, 10]] * 3})
+add("score_table", SCORES, {"mass": ("mass", "{:.2f}", (0.1, 1))}, KINDS)
+add("shares", {"class": (["dog", "mug"], {"real": [0.5, 0.5], "GAN": [0.9, 0.1]})})
+add("signed_grid", HEAT - 0.5, label="weight")
+add("single_draws", {"near": GRID[0], "far": 9 * GRID[1]}, 0.5, "gradient")
+add("slopes", ROWS, ["grey", "blurred", "true"], "probability")
+add("spotlights", IMAGES, [MASK] * 3, titles="abc", truth=[MASK[::-1]] * 3)
+add("sum_of_images", IMAGES, "abc", ["dog, 95%", "4", "mug, 90%"])
+add("sums", [SQUARES], ["red mug", "blue mug", "blue car", "= ?"])
+add("taxonomy", {"a code": [("PCA", "axes", HEAT)]})
+add("tiles", HEAT[:, :, :20], 3, labels=["up"])
+add("times", [8, 16, 32], ROWS, "px", "s")
+add("top9_grid", {"a": (SQUARES, SQUARES), "b": (IMAGES, IMAGES)}, ("x", "y"))
+add("two_legends", IMAGES[0], GRID, 0.9, 8, 4)
+add(
+    "zfnet_panels",
+    IMAGES[0],
+    8,
+    4,
+    GRID,
+    SQUARES - 0.5,
+    GRID,
+    np.arange(25).reshape(5, 5) % 3,
+    CLASSES,
+    "abcd",
+)
+
+
+def pixels(picture):
+    return np.asarray(Image.open(io.BytesIO(picture.png())).convert("RGB"))
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_every_figure_displays_itself(make):
+    picture = make(title="The title", caption="Look here.")
+    data, metadata = picture._repr_mimebundle_()
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert image.format == "PNG" and 300 < image.width <= 1150, "it fits a slide"
+    assert np.asarray(image.convert("L")).min() < 90, "something is drawn"
+    assert metadata["image/png"]["alt"] == picture.alt and data["text/plain"] == f"Picture: {picture.alt}"
+    assert "The title." in picture.alt and "Look here." in picture.alt
+    assert [text.get_text() for text in picture.figure.texts][:2] == ["The title", "Look here."]
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_nothing_leaves_the_sheet(make):
+    """Every text lies within the figure, also long titles and captions."""
+    picture = make(title="A title that has to be broken " * 3, caption="Wide Words " * 40)
+    picture.png()  # gives every text its place
+    width, height = picture.figure.bbox.size
+    texts = [*picture.figure.texts]
+    for axes in picture.figure.axes:
+        texts += [axes.title, axes._left_title, *axes.texts]
+        texts += [axes.xaxis.label, axes.yaxis.label] if axes.axison else []
+        texts += axes.get_legend().get_texts() if axes.get_legend() else []
+    for text in texts:
+        if text.get_text():
+            box = text.get_window_extent()
+            assert box.x0 > -2 and box.y0 > -2, text.get_text()[:40]
+            assert box.x1 < width + 2 and box.y1 < height + 2, text.get_text()[:40]
+
+
+def test_every_public_figure_is_above():
+    drawn = {name.split(",")[0].split(" ")[0] for name in FIGURES}
+    here = {n for n in plots.__all__ if getattr(getattr(plots, n), "__wrapped__", None)}
+    there = {
+        n
+        for n, f in vars(figures).items()
+        if getattr(f, "__module__", "") == figures.__name__ and n[0] != "_"
+    }
+    assert here | there <= drawn | {"table"}
+
+
+def test_no_pyplot_no_global_state_and_no_argument_changed():
+    import matplotlib
+
+    before, kept = dict(matplotlib.rcParams), [array.copy() for array in (IMAGES, SQUARES, HEAT, GRID, MASK)]
+    for make in FIGURES.values():
+        make()
+    assert dict(matplotlib.rcParams) == before
+    assert all(map(np.array_equal, kept, (IMAGES, SQUARES, HEAT, GRID, MASK)))
+    code = "import sys, lecture_utils.plots; print('matplotlib.pyplot' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_saved_is_what_is_shown_and_words_may_be_left_out(tmp_path):
+    picture = plots.image_grid(IMAGES, title=None, caption=None)
+    picture.save(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes() == picture.png() == plots.image_grid(IMAGES).png()
+    assert plots.image_grid(IMAGES, alt="Three images.").alt == "Three images."
+
+
+def test_the_palette_is_told_apart_by_colour_blind_readers():
+    """Any two of the first seven colours stay apart, also for eyes without red or green cones."""
+    to_lms = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.02996, 0.18431, 1.46709]])
+    protan = np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])  # Viénot et al. (1999)
+    deutan = np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]])
+    colours = np.array([plots.rgb(c) for c in plots.COLOURS[:7]]) ** 2.2
+    for lost in (protan, deutan):
+        seen = (colours @ (np.linalg.inv(to_lms) @ lost @ to_lms).T).clip(0, 1) ** (1 / 2.2)
+        apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(len(seen))
+        assert apart.min() > 0.1
+
+
+@pytest.mark.parametrize("keep", [plots.few_colours, plots.vivid])
+def test_so_many_colours_are_kept(keep):
+    picture = FIGURES["image_grid of tensors"]()
+    for asked in (256, 12):
+        kept = keep(picture, asked)
+        assert 4 < len(Image.open(io.BytesIO(kept.png())).convert("RGB").getcolors(300)) <= asked
+        assert kept.alt == picture.alt and kept.png() == kept.png()
+    with pytest.raises(ValueError, match="colours: expected a whole number of at least 2"):
+        keep(picture, 1)
+    with pytest.raises(ValueError, match="picture: expected what a function of plots returns"):
+        keep(IMAGES)
+
+
+def test_a_fitted_palette_is_nearer_and_keeps_a_bright_spot():
+    grid = plots.image_grid(photographs.square("china", 200)[None], tile=2.0, title="T")
+    true = pixels(plots.Picture(grid.figure, "")).astype(int)
+    usual, ours = (
+        np.abs(pixels(p) - true).mean() for p in (plots.few_colours(grid, 64), plots.vivid(grid, 64))
+    )
+    assert ours < usual
+    browns = np.linspace(0, 1, 112) * np.ones((3, 112, 1)) * np.array([0.8, 0.6, 0.4])[:, None, None]
+    browns[:, 50:53, 50:53] = np.array([1, 0.9, 0])[:, None, None]
+    spot = pixels(plots.vivid(plots.image_grid(browns[None]), 24)).reshape(-1, 3).astype(int)
+    assert (np.abs(spot - [255, 230, 0]).max(1) < 40).sum() > 10
+
+
+def test_table():
+    table = plots.table(["claim", "ours"], [["a < b", 1], ["c", 0.25]], "Claims")
+    data = table._repr_mimebundle_()
+    assert "a &lt; b" in data["text/html"] and "<th" in data["text/html"]
+    assert data["text/plain"].splitlines() == [
+        "Claims",
+        "claim  ours",
+        "-----  ----",
+        "a < b  1",
+        "c      0.25",
+    ]
+    with pytest.raises(ValueError, match="rows: expected 2 cells in each, got 1"):
+        plots.table(["a", "b"], [["x"]])
+
+
+def test_a_live_figure_counts_outside_a_notebook():
+    live, one = plots.Live(), object()
+    assert live(one) is one and live.shown == 1 and live.last is one
+
+
+BAD = []
+
+
+def refuse(message, name, *args, **kwargs):
+    BAD.append((message, functools.partial(function(name), *args, **kwargs)))
+
+
+refuse("images: .*looks like channels last", "image_grid", IMAGES.transpose(0, 2, 3, 1))
+refuse("images: .*divide by 255", "image_grid", IMAGES * 255)
+refuse(r"images: expected values in \[0, 1\], got \[-0.5", "image_grid", IMAGES - 0.5)
+refuse("images: .*NaN or infinity", "image_grid", IMAGES * np.nan)
+refuse("images: .*at least one value", "image_grid", IMAGES[:0])
+refuse("images: expected an array of numbers", "image_grid", "images")
+refuse("images: expected an array of numbers", "image_grid", torch.rand(2, 3, 8, 8).to_sparse())
+refuse("titles: expected 3", "image_grid", IMAGES, titles=["one"])
+refuse("title: expected a text", "image_grid", IMAGES, title=3)
+refuse("tile: expected a number above 0", "image_grid", IMAGES, tile=-1)
+refuse("columns: expected a whole number", "image_grid", IMAGES, columns=1.5)
+refuse("mask: expected shape", "spotlights", IMAGES[:1], [MASK.T])
+refuse("heatmaps: expected 3", "heat_over_image", IMAGES, HEAT[:2])
+refuse("maps: expected 3", "heat_columns", IMAGES, {"one": HEAT[:2]})
+refuse("maps: expected a dict with at least one entry", "heat_columns", IMAGES, {})
+refuse("chosen: expected an integer from 0 to 2", "activation_maps", IMAGES[0], HEAT, 5)
+refuse("names: expected 2", "part_overlay", IMAGES[0], MASK * 2, ["head"])
+refuse("parts: expected integers", "part_overlay", IMAGES[0], MASK[:4], ["head"])
+refuse("lines: expected 2 values for 'a', got 3", "curves", [1, 2], {"a": [1, 2, 3]})
+refuse(r"ylim: expected \(low, high\)", "curves", [1, 2], {"a": [1, 2]}, ylim=(2, 1))
+refuse("panels.*lines", "curve_panels", {"p": {"x": [1]}})
+refuse("values: expected a dict with at least one entry", "bars", {}, "x")
+refuse("factors: expected 2 values for 'real'", "shares", {"class": (["a", "b"], {"real": [1.0]})})
+refuse("rows: expected equally many", "image_rows", {"a": IMAGES, "b": IMAGES[:2]})
+refuse("rows: expected 1", "image_table", [IMAGES], ["a", "b"], "abc")
+refuse("notes: expected 3", "noted_rows", {"a": IMAGES}, "abc", {"b": ["x"]})
+refuse(r"cells: expected \(3, 2\), all different", "picture_map", IMAGES, [[0, 0], [1, 1], [0, 0]])
+refuse("px: expected 3 rows", "neighbour_rows", IMAGES, {"px": IMAGES[None, :1]})
+refuse(r"labels: expected integers \(5,\)", "embeddings", {"one": GRID[:, :2]}, np.zeros(3, int), ["mug"])
+refuse(r"values: expected shape \(2, 3\)", "number_matrix", GRID, "ab", "abc")
+refuse("blocks: expected 2", "top9_grid", {"a": (IMAGES,)}, ("x", "y"))
+refuse("rows: expected four", "sums", [IMAGES], "abcd")
+refuse("images: expected three", "sum_of_images", SQUARES, "abc", "abc")
+refuse("stills: expected 1 to 4", "climb", [0, 1], {}, 1, "a level")
+refuse("leaves", "taxonomy", {"a guess": []})
+refuse("thumbnails", "methods_map", {"dream": IMAGES[0]})
+refuse("kinds.*floor", "dot_table", SCORES, {"mass": ("mass", (0, 1), None)}, {"edges": "flor"})
+
+
+@pytest.mark.parametrize(("message", "call"), BAD)
+def test_bad_input_is_refused(message, call):
+    with pytest.raises((ValueError, KeyError), match=message):
+        call()
