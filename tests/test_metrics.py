@@ -169,6 +169,11 @@ def test_spearman_against_scipy():
     assert key.rank_agreement([1, 2, 3], [4, 4, 4]) == 0
 
 
+def test_a_mean_and_its_interval_as_text():
+    assert key.with_interval((0.5, 0.25, 0.754)) == "0.50 [0.25, 0.75]"
+    assert key.with_interval([0.5, -0.25, 0.75], "+.0%") == "+50% [-25%, +75%]"
+
+
 def test_bootstrap_of_a_known_mean():
     mean, low, high = key.bootstrap(torch.arange(100) % 2, seed=1)
     assert mean == 0.5 and abs(high - low - 2 * 1.96 * 0.05) < 0.02 and low < mean < high

@@ -187,6 +187,23 @@ def test_shipped_weights_reach_the_accuracy_of_their_card(name):
     assert found == pytest.approx(models.card(name)["accuracy"]["hard"], abs=1.5 / len(images))
 
 
+@pytest.mark.parametrize("name", models.names())
+def test_every_shipped_net_loads_by_its_name(name):
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    net = models.load(name)
+    assert torch.equal(state, torch.get_rng_state()) and not any(m.training for m in net.modules())
+    assert models.card(name)["weights"]["sha256"] in {entry["sha256"] for entry in store.manifest().values()}
+    with pytest.raises(KeyError, match=f"did you mean '{name}'"):
+        models.load(name + "x")
+
+
+def test_the_gan_s_two_nets_come_from_one_file_with_one_card():
+    assert models.card("studio-gan") == models.card("studio-gan-discriminator")
+    made = models.load("studio-gan")(torch.zeros(2, 64))
+    assert models.load("studio-gan-discriminator")(made).shape == (2,)
+
+
 def test_alex_has_its_early_epochs():
     filters = {epoch: models.load("alex", epoch=epoch).conv1.weight for epoch in (0, 1, 2, 4, 8, "last")}
     assert torch.equal(filters[0], models.build("alex").conv1.weight)

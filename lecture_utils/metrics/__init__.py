@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = lazily(
             "bootstrap",
             "log_odds",
             "rank_agreement",
+            "with_interval",
         ),
     },
 )

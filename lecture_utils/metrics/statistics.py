@@ -55,6 +55,16 @@ def bootstrap(values, seed: int = 0, draws: int = 2000, level: float = 0.95) -> 
     return float(values.mean()), low, high
 
 
+def with_interval(found: tuple[float, float, float], form: str = ".2f") -> str:
+    """(mean, low, high), as `bootstrap` gives them, as text.
+
+    >>> with_interval((0.5, 0.25, 0.75), "+.0%")
+    '+50% [+25%, +75%]'
+    """
+    mean, low, high = found[:3]
+    return f"{mean:{form}} [{low:{form}}, {high:{form}}]"
+
+
 def log_odds(logits: Tensor, targets: int | Tensor) -> Tensor:
     """ln(p / (1 - p)) (n,) of each target class, from logits (n, classes): unlike a logit it sees the other classes.
 

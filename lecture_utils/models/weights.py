@@ -69,7 +69,8 @@ def build(
 def names() -> list[str]:
     """Every net that `load` takes: `NETS`, those trained on otherwise such as "alex-cued-100", and the specialists."""
     files = {entry.removeprefix("weights/") for entry in store.manifest() if entry.startswith("weights/")}
-    whole = {file.removesuffix(".json") for file in files if file.replace(".json", ".safetensors") in files}
+    stems = (file.removesuffix(".json") for file in files if file.endswith(".json"))
+    whole = {stem for stem in stems if f"{stem}.safetensors" in files}
     otherwise = {stem for stem in whole if stem.startswith(tuple(f"{name}-" for name in NETS))}
     return [*NETS, *sorted(otherwise), *SPECIALISTS]
 
