@@ -294,3 +294,9 @@ def test_training_makes_the_data_likelier():
         fit(model, x, nats, steps=120, batch=20, lr=2e-2)
         assert model.log_prob(x).mean() > -7.0 * math.log(3) > before  # 6 values to know, 9 without looking
         assert not torch.equal(model.head[0].weight, copied.head[0].weight)
+
+
+def test_without_a_generator_the_global_state_stays():
+    state = torch.get_rng_state()
+    found = [PixelCNN(4, (3, 3), layers=1, width=4).sample(8) for _ in range(2)]
+    assert torch.equal(torch.get_rng_state(), state) and not torch.equal(*found)

@@ -213,3 +213,10 @@ def test_a_pmf_model_refuses_other_pictures(x, message):
 def test_a_density_model_refuses_other_pictures(x, message):
     with pytest.raises(ValueError, match=message):
         VAE(4, 2, "gaussian", hidden=4).elbo(x)
+
+
+def test_a_binomial_has_no_level_below_0():
+    from lecture_utils.generative import Binomial
+
+    with pytest.raises(ValueError, match=r"x: expected levels 0 \.\. 3, got -1 \.\. -1"):
+        Binomial(4).log_prob(torch.zeros(1, 1, 1, 1, 1), torch.tensor([[[[-1]]]]))

@@ -146,3 +146,9 @@ def test_seeds_repeat_and_misuse(model):
         LinearVAE(model.weights, model.bias, 0)
     with pytest.raises(ValueError, match=r"weights \(d, k\) and bias \(d,\)"):
         LinearVAE(model.weights, model.bias[:3], 1.0)
+
+
+@pytest.mark.parametrize("latent", [-1, 0, 4, 1.5])
+def test_no_such_number_of_axes(latent):
+    with pytest.raises(ValueError, match="latent: expected a whole number of at least 1 and at most 3"):
+        LinearVAE.fit(torch.rand(9, 4).double(), latent)

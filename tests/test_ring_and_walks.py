@@ -213,3 +213,10 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
 def test_bad_walks(call, said):
     with pytest.raises(ValueError, match=said):
         call(torch.randn(4, generator=draws(0)))
+
+
+def test_no_arc_from_nowhere():
+    zero, one = torch.zeros(3), torch.ones(3)
+    with pytest.raises(ValueError, match="start: expected a latent vector"):
+        walks.walk(zero, one, 2)
+    assert walks.walk(zero, one, 2, "line")[1].tolist() == [0.5] * 3

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import torch
 
+from lecture_utils.checks import check_count
+
 
 class Normal(NamedTuple):
     """Normal distributions: mean (n, k); covariance (k, k), the same for all, or (n, k, k)."""
@@ -42,6 +44,7 @@ class LinearVAE:
         The directions of PCA, each as long as its variance above the noise; the noise is the mean of the other
         variances. Source: Tipping, Bishop (1999), equations 7 and 8.
         """
+        check_count(latent, "latent", 1, x.shape[1] - 1)  # one variance at least is left for the noise
         bias = x.mean(0)
         variances, directions = torch.linalg.eigh((x - bias).T @ (x - bias) / len(x))  # ascending
         noise = variances[:-latent].mean()

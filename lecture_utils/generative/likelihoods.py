@@ -65,6 +65,9 @@ class Binomial(nn.Module):
 
     def log_prob(self, parameters, x):
         """log p(x) of each value, (n, c, h, w), in nats. parameters: logits (n, 1, c, h, w)."""
+        low, high = (int(level) for level in x.aminmax())
+        if low < 0 or high >= self.levels:
+            raise ValueError(f"x: expected levels 0 .. {self.levels - 1}, got {low} .. {high}")
         logit = parameters[:, 0]
         heads = x * logsigmoid(logit) + (self.levels - 1 - x) * logsigmoid(-logit)
         return heads + self.log_ways.to(logit.dtype)[x]

@@ -32,6 +32,9 @@ def walk(start: torch.Tensor, end: torch.Tensor, steps: int, how: str = "arc") -
     if how == "line":
         return start + share * (end - start)
     lengths = start.norm(), end.norm()
+    for name, length in (("start", lengths[0]), ("end", lengths[1])):
+        if not length > 0:
+            raise ValueError(f"{name}: expected a latent vector that has a direction, got one of norm 0")
     angle = (start / lengths[0] @ (end / lengths[1])).clamp(-1, 1).acos()
     if angle.sin() < 1e-4:  # the same direction, or opposite ones: no arc is singled out
         return start + share * (end - start)
