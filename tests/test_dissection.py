@@ -196,7 +196,7 @@ def test_silenced_channels_are_zero_and_come_back():
     maps[:, [3, 7]] = 0
     torch.testing.assert_close(logits, upper(maps).detach())
     assert torch.equal(features.extract(net, images, "fc8"), before)
-    with pytest.raises(IndexError), silenced(net, "relu5", [128]):
+    with pytest.raises(ValueError), silenced(net, "relu5", [128]):
         net(images)
     with pytest.raises(KeyError, match="relu5"), silenced(net, "relu_5", [0]):
         pass
@@ -241,3 +241,14 @@ def test_the_study_of_rotations_counts_as_the_detectors_do():
         maps = maps * (1 + 0.01 * torch.rand(maps.shape, generator=draws()))  # no ties
         found = detectors(maps, FIELD, parts, 4, tune, share=0.02)
         assert rotations.passing(found, owner) == wanted
+
+
+def test_a_mask_silences_its_own_channels():
+    """A mask read as indices would silence channels 0 and 1."""
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1))
+    images = torch.rand(1, 3, 2, 2)
+    with silenced(net, "0", torch.tensor([False, False, True, True])), torch.no_grad():
+        found = net(images)[0].abs().amax((1, 2)) > 0
+    assert found.tolist() == [True, True, False, False]
+    with pytest.raises(ValueError, match="channels: "), silenced(net, "0", [-1]):
+        pass

@@ -64,7 +64,7 @@ def test_extract_leaves_the_net_as_it_was(context):
         ({"images": torch.rand(0, 3, 8, 8)}, ValueError, "an empty batch"),
         ({"images": torch.full((1, 3, 8, 8), torch.nan)}, ValueError, "NaN"),
         ({"images": np.zeros((1, 3, 8, 8))}, ValueError, "got ndarray"),
-        ({"batch_size": 0}, ValueError, "batch_size: expected an integer of at least 1, got 0"),
+        ({"batch_size": 0}, ValueError, "batch_size: expected a whole number of at least 1, got 0"),
     ],
 )
 def test_extract_refuses(changes, error, message):

@@ -202,11 +202,20 @@ def rotated(maps, seed=0):
 def silenced(net, layer, channels):
     """Inside, these channels of a layer are zero, whatever the net looks at.
 
-    channels: indices. Errors: KeyError (with near misses) for a layer; IndexError for a channel that is not there.
+    channels: indices, or bool (channels,). Errors: KeyError (with near misses) for a layer; ValueError for channels,
+    in the pass for one that the layer does not have.
     """
-    index = torch.as_tensor(channels, dtype=torch.long)
+    chosen = torch.as_tensor(channels) if isinstance(channels, torch.Tensor | list | tuple) else None
+    mask = chosen is not None and chosen.dtype == torch.bool
+    below = chosen is not None and chosen.numel() and not mask and chosen.min() < 0
+    if chosen is None or chosen.ndim > 1 or chosen.is_floating_point() or below:
+        raise ValueError(f"channels: expected whole numbers from 0, or bool (channels,), got {channels!r}")
+    index = chosen.nonzero()[:, 0] if mask else chosen.long()
 
     def hook(module, inputs, output):
+        count = output.shape[1]
+        if (mask and len(chosen) != count) or (index.numel() and index.max() >= count):
+            raise ValueError(f"channels: expected some of the {count} of {layer!r}, got {channels!r}")
         output = output.clone()
         output[:, index.to(output.device)] = 0
         return output

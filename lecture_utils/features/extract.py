@@ -2,8 +2,8 @@
 
 import torch
 
-from ..checks import check_images, check_layer
-from ..hooks import activations, eval_mode
+from ..checks import check_count, check_images, check_layer
+from ..hooks import activations, copy_to, frozen
 
 
 def batches(net, images, layer, batch_size=64):
@@ -13,12 +13,9 @@ def batches(net, images, layer, batch_size=64):
     """
     check_layer(net, layer)
     check_images(images, net=net)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
-    parameter = next(net.parameters(), images)
-    for batch in images.split(batch_size):
-        with torch.no_grad(), eval_mode(net), activations(net, layer) as found:
-            net(batch.to(parameter.device))
+    for batch in images.split(check_count(batch_size, "batch_size")):
+        with frozen(net) as inside, torch.no_grad(), activations(inside, layer) as found:
+            inside(copy_to(inside, batch))
             output = found[layer]
         yield output.to(images.device)
 

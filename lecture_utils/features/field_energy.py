@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checks import check_images, check_layer
-from ..hooks import activations, eval_mode
+from ..checks import check_images, check_index, check_layer
+from ..hooks import activations, frozen, leaf_of
 
 
 def field_energy(net, images, layer, row=None, column=None, channel=None):
@@ -21,9 +21,8 @@ def field_energy(net, images, layer, row=None, column=None, channel=None):
     """
     check_layer(net, layer)
     check_images(images, net=net)
-    parameter = next(net.parameters(), images)
-    with torch.inference_mode(False), torch.enable_grad(), eval_mode(net), activations(net, layer) as found:
-        pixels = images.detach().clone().to(parameter.device).requires_grad_()
+    with frozen(net) as net, activations(net, layer) as found:
+        pixels = leaf_of(net, images)
         net(pixels)
         maps = found[layer]
         if maps.ndim != 4:
@@ -36,7 +35,7 @@ def field_energy(net, images, layer, row=None, column=None, channel=None):
                 f"row, column: expected a unit of {tuple(maps.shape[2:])} places, got {tuple(place)}"
             )
         here = maps[:, :, place[0], place[1]]  # (n, channels)
-        answers = here.amax(1) if channel is None else here[:, channel]
+        answers = here.amax(1) if channel is None else here[:, check_index(channel, here.shape[1], "channel")]
         (gradient,) = torch.autograd.grad(answers.sum(), pixels)
     return gradient.square().sum(1).to(images.device)
 

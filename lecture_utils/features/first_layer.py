@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..hooks import eval_mode
+from ..hooks import frozen
 
 
 def first_conv(net):
@@ -40,7 +40,7 @@ def _first_to_run(net, convs):
     parameter = next(net.parameters())
     image = torch.full((1, 3, 64, 64), 0.5, dtype=parameter.dtype, device=parameter.device)
     try:
-        with eval_mode(net), torch.no_grad():
+        with frozen(net) as net, torch.no_grad():
             net(image)
     except RuntimeError:  # the image may be too small for the upper layers; the first conv has run by then
         pass
@@ -137,8 +137,9 @@ def first_answers(net, image):
             raise _Enough
 
     relus = [module for module in net.modules() if isinstance(module, nn.ReLU)]
-    with ExitStack() as stack, torch.no_grad():
-        stack.enter_context(eval_mode(net))
+    with ExitStack() as stack:
+        net = stack.enter_context(frozen(net))
+        stack.enter_context(torch.no_grad())
         stack.callback(conv.register_forward_hook(after_conv).remove)
         for module in relus:
             stack.callback(module.register_forward_hook(after_relu).remove)

@@ -2,8 +2,8 @@
 
 import torch
 
-from ..checks import check_images, check_layer
-from ..hooks import activations, eval_mode
+from ..checks import check_count, check_images, check_layer
+from ..hooks import activations, copy_to, frozen
 
 
 def extract_layers(net, images, layers, batch_size=64):
@@ -18,11 +18,10 @@ def extract_layers(net, images, layers, batch_size=64):
     for layer in names.values():
         check_layer(net, layer)
     check_images(images, net=net)
-    parameter = next(net.parameters(), images)
     found = {name: [] for name in names}
-    for batch in images.split(batch_size):
-        with torch.no_grad(), eval_mode(net), activations(net, set(names.values())) as outputs:
-            net(batch.to(parameter.device))
+    for batch in images.split(check_count(batch_size, "batch_size")):
+        with frozen(net) as inside, torch.no_grad(), activations(inside, set(names.values())) as outputs:
+            inside(copy_to(inside, batch))
             for name, layer in names.items():
                 found[name].append(outputs[layer].to(images.device))
     return {name: torch.cat(found.pop(name)) for name in names}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from ..checks import check_images, check_layer
-from ..hooks import eval_mode
+from ..hooks import copy_to, frozen
 from ..progress import progress
 from .receptive_field import receptive_field
 
@@ -150,11 +150,10 @@ class _UpTo:
                 output.clone() if isinstance(output, torch.Tensor) else None
             )  # a ReLU above may work in place
 
-        parameter = next(self.net.parameters(), batch)
         handle = check_layer(self.net, self.layer).register_forward_hook(hook)
         try:
-            with torch.no_grad(), eval_mode(self.net), suppress(_Enough):
-                self.net(batch.to(parameter.device))
+            with frozen(self.net) as net, torch.no_grad(), suppress(_Enough):
+                net(copy_to(net, batch))
         finally:
             handle.remove()
         if not isinstance(found, torch.Tensor) or found.ndim != 4:

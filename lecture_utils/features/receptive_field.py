@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..checks import check_layer
-from ..hooks import activations, eval_mode
+from ..checks import check_count, check_layer
+from ..hooks import activations, frozen
 
 WHOLE = (
     "from {!r} on each of its units sees the whole image; ask for a layer before that, with rows and columns"
@@ -72,13 +72,12 @@ def receptive_field(net, layer, image_size=224):
     Source: Araujo, Norris, Sim (2019), "Computing receptive fields of convolutional neural networks".
     """
     check_layer(net, layer)
-    if not isinstance(image_size, int) or isinstance(image_size, bool) or image_size < 1:
-        raise ValueError(f"image_size: expected a whole number of pixels, got {image_size!r}")
+    image_size = check_count(image_size, "image_size")
     channels = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 3)
     like = next((p for p in net.parameters() if p.is_floating_point()), torch.zeros(0))
     image = torch.zeros(1, channels, image_size, image_size, dtype=like.dtype, device=like.device)
     tracer = _Tracer(image)
-    with torch.no_grad(), eval_mode(net), activations(net, layer) as found, tracer:
+    with frozen(net) as net, torch.no_grad(), activations(net, layer) as found, tracer:
         try:
             net(image)
         except Exception as error:  # the upper layers may want another size of image

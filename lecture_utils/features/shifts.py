@@ -2,7 +2,7 @@
 
 import torch
 
-from ..checks import check_images
+from ..checks import check_count, check_images
 from .extract import extract
 
 
@@ -33,6 +33,7 @@ def equivariance_loss(net, images, layer, stride, shifts=None, margin=24):
     check_images(images, net=net)
     if len(images) < 2:
         raise ValueError("images: expected at least 2, to compare different ones, got 1")
+    stride, margin = check_count(stride, "stride"), check_count(margin, "margin", 0)
     units = -(-margin // stride)
     inside = (..., slice(units, -units or None), slice(units, -units or None))
     before = extract(net, images, layer)

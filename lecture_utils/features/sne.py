@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import check_count, check_number
 from .neighbours import _rows
 
 
@@ -71,6 +72,9 @@ def tsne(points, perplexity=30.0, iterations=400, seed=0):
     C weighs only pairs that *were* near: nothing holds distant groups at their true distance.
     iterations: steps of gradient descent with momentum; 0 gives the random start. The start is Gaussian, sd 1e-4.
     """
+    if bool((_rows(points, "points") == points[:1].flatten(1)).all()):
+        raise ValueError("points: expected at least two different points, got equal ones")
+    check_count(iterations, "iterations", 0), check_number(perplexity, "perplexity", 1)
     return descend(joint(points, perplexity), iterations, seed, like=points)
 
 
