@@ -90,18 +90,6 @@ def test_the_bars_have_the_length_of_the_probabilities(attack, lab):
     assert blue == pytest.approx(share * (BARS - NAMES - 64), abs=4)
 
 
-def test_the_net_is_left_as_it_was(lab):
-    before, state = [p.clone() for p in lab.net.parameters()], torch.get_rng_state()
-    flags = [p.requires_grad for p in lab.net.parameters()]
-    explorer = Attack(lab, count=1)
-    explorer.render(**explorer.stop("one step only"))
-    assert all(torch.equal(a, b) for a, b in zip(before, lab.net.parameters(), strict=True))
-    assert flags == [p.requires_grad for p in lab.net.parameters()] and all(
-        p.grad is None for p in lab.net.parameters()
-    )
-    assert torch.equal(state, torch.get_rng_state())
-
-
 class Foreign:
     """A lab of many classes and large pictures, of which nothing is known."""
 

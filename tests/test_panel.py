@@ -46,13 +46,6 @@ def parts(explorer):
     return inputs, *run.children, image, text
 
 
-def test_an_explorer_without_a_live_run_has_no_buttons_for_it():
-    class Still(Counts):
-        live = None
-
-    assert len(Still().widget().children) == 4 and len(Counts().widget().children) == 5
-
-
 def test_without_an_event_loop_a_click_runs_to_the_end():
     explorer = Counts()
     _, run, stop, image, text = parts(explorer)
