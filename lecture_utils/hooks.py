@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from .checks import check_images, check_layer, check_net, check_targets
+from .checks import check_layer, check_net, check_targets
 
 
 class Activations(dict):
@@ -250,72 +250,3 @@ def gradient_of(scores, leaf, again=False):
             f"net: its output does not depend on the images in a way that autograd can follow; {why}"
         )
     return gradient
-
-
-# Older guards, until everything uses `frozen`.
-
-
-@contextmanager
-def eval_mode(net):
-    """Evaluation mode inside; afterwards each submodule has its own mode again (not one mode for all)."""
-    modes = [(module, module.training) for module in net.modules()]
-    try:
-        yield net.eval()
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-@contextmanager
-def preserved(net):
-    """Afterwards gradients, buffers, requires_grad flags, modes, grad mode and the random state are as
-    before.
-
-    Inside, every parameter's `.grad` starts as None, so a backward pass cannot add to the caller's gradients.
-    The random state is that of torch (the CPU and the net's GPUs), numpy and random.
-    Parameters are not copied: whoever trains inside keeps the training.
-    """
-    parameters = [(p, p.grad, p.requires_grad) for p in net.parameters()]
-    buffers = [(b, b.detach().clone()) for b in net.buffers()]
-    modes = [(module, module.training) for module in net.modules()]
-    devices = {p.device.index for p, *_ in parameters if p.device.type == "cuda"}
-    grad_mode, states = torch.is_grad_enabled(), (random.getstate(), np.random.get_state())
-    try:
-        with torch.random.fork_rng(devices):
-            for p, *_ in parameters:
-                p.grad = None
-            yield net
-    finally:
-        torch.set_grad_enabled(grad_mode)
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        for p, grad, flag in parameters:
-            p.grad = grad
-            if p.requires_grad != flag:
-                p.requires_grad_(flag)
-        with torch.no_grad():
-            for buffer, before in buffers:
-                if not torch.equal(buffer, before):
-                    buffer.copy_(before)
-        for module, mode in modes:
-            module.training = mode
-
-
-@contextmanager
-def differentiable(net, images):
-    """Yield the images, checked, on the net's device, and with a gradient; the net is in evaluation mode.
-
-    images: floating (n, 3, h, w). What is yielded is a leaf: `torch.autograd.grad(score, leaf)` reaches it and no
-    parameter. It may share the images' memory: do not write into it. Afterwards the net's modes, buffers, flags and
-    gradients and the random state are as before.
-    Works under torch.no_grad and torch.inference_mode.
-    Errors: ValueError for images.
-    """
-    check_images(images, net=net)
-    with torch.inference_mode(False), preserved(net), torch.enable_grad():
-        net.eval()
-        device = next(net.parameters(), images).device
-        own = (
-            images.clone() if images.is_inference() else images.detach()
-        )  # an inference tensor takes no gradient
-        yield own.to(device).requires_grad_()

@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from lecture_utils.hooks import eval_mode
+from lecture_utils.hooks import frozen
 
 
 def logits(net: nn.Module, images: np.ndarray, batch_size: int = 200) -> torch.Tensor:
     """Logits (n, classes), float32 on the CPU, for uint8 images (n, 3, h, w)."""
     device = next(net.parameters()).device
     found = []
-    with eval_mode(net), torch.inference_mode():
+    with frozen(net), torch.inference_mode():
         for start in range(0, len(images), batch_size):
             batch = torch.from_numpy(images[start : start + batch_size]).to(device)
             found.append(net(batch.float() / 255).cpu())

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from lecture_utils.generative import dcgan, gan_trainer
-from lecture_utils.hooks import eval_mode
+from lecture_utils.hooks import frozen
 from lecture_utils.metrics import distances
 from lecture_utils.models import studio_factors, weights
 from lecture_utils.models.studio import EVERY, SHOWN, SIDE, shown_codes
@@ -122,7 +122,7 @@ def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tens
     """
     judge = judge or weights.load("studio-factors")
     codes = torch.randn(len(tested), generator.latent, generator=torch.Generator().manual_seed(1000))
-    with eval_mode(generator), torch.no_grad():
+    with frozen(generator), torch.no_grad():
         samples = torch.cat([generator(some) for some in codes.split(100)])
     known = studio_factors.features(judge, images.float() / 255)
     sets = {"samples": samples, "tested": tested.float() / 255}
@@ -161,7 +161,7 @@ def _write(recipe, trainer, log, kept, wanted, out, judged):
 
 def _shown(trainer, codes):
     """uint8 (24, 3, 32, 32)."""
-    with eval_mode(trainer.averaged), torch.no_grad():
+    with frozen(trainer.averaged), torch.no_grad():
         return (trainer.averaged(codes) * 255).round().to(torch.uint8)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from .. import attribution as at, metrics as key
-from ..hooks import activations, eval_mode
+from ..hooks import activations, frozen
 from .integrated_gradients import integrated_gradients
 from .smooth_grad import smooth_grad
 
@@ -40,8 +40,8 @@ class Question:
     def last_map(self) -> tuple[str, tuple[int, int]]:
         """The last layer that gives a map, where Grad-CAM looks; its rows and columns."""
         names = list(self.lab.layers.values())
-        with torch.no_grad(), eval_mode(self.lab.net), activations(self.lab.net, names) as found:
-            self.lab.net(self.images[:1].to(self.lab.device))
+        with frozen(self.lab.net) as net, torch.no_grad(), activations(net, names) as found:
+            net(self.images[:1].to(self.lab.device))
         name = [name for name in names if found[name].ndim == 4][-1]
         return name, tuple(found[name].shape[2:])
 
