@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lecture_utils.store import cache_dir
+
 from .experiment import Refused
 from .files import replacing
 
@@ -54,7 +56,7 @@ class Checkpoint:
         if not self.path.exists():
             return {}
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            state = stored(self.path)
             settings, parts = json.loads(state["settings"]), state["parts"]
         except Exception as error:  # a file cut short fails in many ways
             raise Refused(f"the checkpoint {self.path} is damaged: add --restart to begin anew") from error
@@ -77,6 +79,16 @@ class Checkpoint:
         if changed:
             what = f"the checkpoint {self.path} is of another training ({'; '.join(changed)})"
             raise Refused(f"{what}: add --restart to begin anew")
+
+
+def place(name: str, folder: Path | None = None) -> Path:
+    """Where the training `name` keeps its checkpoint; in `folder` if one is given."""
+    return (folder or cache_dir() / "runs" / name) / "checkpoint.pt"
+
+
+def stored(path: Path) -> dict:
+    """What a checkpoint holds: {"facts": as they were given, "parts": {name: state}, ...}, on the CPU."""
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _state(part):

@@ -39,16 +39,6 @@ def _table_of(name: str) -> Path | None:
     return max(own, key=lambda table: len(table.stem), default=None)
 
 
-def entry(name: str) -> dict:
-    """What the manifest says of a file that is there."""
-    content = (store.data_dir() / name).read_bytes()
-    return {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "made_by": made_by(name),
-    }
-
-
 def write(names: list[str] | None = None) -> Path:
     """Write the manifest of what is there; names: only their entries are new or gone, the others stay as they are.
 
@@ -59,10 +49,16 @@ def write(names: list[str] | None = None) -> Path:
     names = store.files() if names is None else names
     there = [name for name in names if (root / name).exists()]
     with ThreadPoolExecutor() as pool:
-        entries = {n: e for n, e in listed.items() if n not in set(names)}
-        entries |= dict(zip(there, pool.map(entry, there), strict=True))
+        contents = list(pool.map(lambda name: _content(root / name), there))
+    entries = {name: facts for name, facts in listed.items() if name not in set(names)}
+    entries |= {n: facts | {"made_by": made_by(n)} for n, facts in zip(there, contents, strict=True)}
     lines = [f"{json.dumps(name)}: {json.dumps(entries[name])}" for name in sorted(entries)]
     return write_text(root / store.MANIFEST, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _content(path: Path) -> dict:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 @contextmanager

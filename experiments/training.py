@@ -4,13 +4,21 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import asdict
 from multiprocessing import get_context
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from lecture_utils.generative import warm_cosine
+from lecture_utils.models import weights
 from lecture_utils.progress import progress
+
+from .checkpoint import Checkpoint
+from .experiment import command
+from .files import write_json
 
 
 def device_here() -> torch.device:
@@ -80,6 +88,96 @@ def descend(
             if (step + 1) % every == 0:
                 yield summed / done
                 summed, done = 0.0, 0
+
+
+class Run:
+    """A training that goes through its images epoch after epoch, and can go on after each.
+
+    recipe: with `tag`, `seed`, `epochs`, `batch` and `rate`; its checkpoint lies in `folder`. world: a name for what
+    was rendered. A kind of training says how to `build` its net and its `optimiser`, and what the `loss` of a batch is.
+    """
+
+    stream = 2012  # of random numbers, for order and augmentation
+
+    def __init__(self, recipe, folder: Path, world: str = "", device: torch.device | None = None):
+        self.recipe, self.folder, self.world = recipe, folder, world
+        self.device, self.threads = device or device_here(), torch.get_num_threads()
+        self.low_precision = fast_bfloat16(self.device)
+        self.net = self.build().to(self.device)
+        self.optimiser = self.descent()
+        self.draws = np.random.default_rng([recipe.seed, self.stream])
+        self.epoch, self.log = 0, []
+        torch.manual_seed(recipe.seed)  # dropout
+        settings = asdict(recipe) | {"the toy world": world}
+        parts = {"net": self.net, "optimiser": self.optimiser, "draws": self.draws}
+        self.checkpoint = Checkpoint(folder / "checkpoint.pt", settings, **parts)
+
+    def build(self) -> nn.Module:
+        raise NotImplementedError
+
+    def descent(self) -> torch.optim.Optimizer:
+        raise NotImplementedError
+
+    def loss(self, images: np.ndarray, labels: np.ndarray) -> torch.Tensor:
+        raise NotImplementedError
+
+    def resume(self, restart: bool = False) -> None:
+        """Go on from the checkpoint, if there is one. Errors: Refused if it is of another recipe or world."""
+        known = self.checkpoint.resume(restart)
+        self.epoch, self.log = known.get("epoch", 0), known.get("log", [])
+        if self.epoch:
+            print(f"going on after epoch {self.epoch} of {self.recipe.epochs}")
+
+    def train_epoch(self, images, labels: np.ndarray) -> float:
+        """One pass over the training set; the mean loss."""
+        recipe, steps = self.recipe, len(labels) // self.recipe.batch
+        begun, order = self.epoch * steps, self.draws.permutation(len(labels))
+
+        def loss(step):
+            chosen = order[(step - begun) * recipe.batch : (step - begun + 1) * recipe.batch]
+            return self.loss(images[chosen], labels[chosen])
+
+        self.net.train()
+        label = f"{recipe.tag} epoch {self.epoch + 1}/{recipe.epochs}"
+        span = range(begun, begun + steps)
+        (mean,) = descend(loss, self.optimiser, recipe.rate, span, recipe.epochs * steps, steps, label)
+        self.epoch += 1
+        return mean
+
+    def train(self, images, labels: np.ndarray, tune: Callable[[nn.Module], float], digits: int = 4) -> None:
+        """All epochs that are missing. tune: from the net to the share that stands in the log after each."""
+        while self.epoch < self.recipe.epochs:
+            loss = self.train_epoch(images, labels)
+            self.log.append(
+                {"epoch": self.epoch, "loss": round(loss, digits), "tune": round(tune(self.net), 4)}
+            )
+            self.keep()
+            print("epoch {epoch:3d}  loss {loss:.4f}  tune {tune:.2%}".format(**self.log[-1]), flush=True)
+
+    def keep(self) -> None:
+        """The checkpoint after an epoch."""
+        self.checkpoint.keep(epoch=self.epoch, log=self.log)
+
+
+def ship(out: Path, stem: str, name: str, recipe, facts: dict, net: nn.Module | None, tensors=None) -> dict:
+    """Write out/weights/<stem>.json and, unless net and tensors are None, .safetensors; the result is the card.
+
+    name: of the experiment, or its whole command. facts: what the card says beside net, command, recipe, size and
+    version of torch. tensors: what is written, by default all of the net.
+    """
+    card = {
+        "net": getattr(recipe, "name", stem.split("-seed")[0]),
+        "command": name if " " in name else command(name),
+        "recipe": asdict(recipe),
+        **facts,
+        "torch": torch.__version__.split("+")[0],
+    }
+    if net is not None:
+        tensors = tensors or net.state_dict()
+        card.setdefault("parameters", sum(p.numel() for p in net.parameters()))
+        card["weights"] = weights.save(tensors, out / f"weights/{stem}.safetensors")
+    write_json(out / f"weights/{stem}.json", card)
+    return card
 
 
 def side_by_side(work: Callable, jobs: list[tuple], at_once: int, label: str) -> None:

@@ -11,6 +11,8 @@ from lecture_utils import open_lab, results, synthesis
 from tests.attack_nets import linear, said
 from tests.attribution_nets import unchanged
 
+pytestmark = pytest.mark.slow
+
 
 class Brightness(torch.nn.Module):
     """Class 1 where the mean of all values is above .5, else class 0; a third class that never wins."""

@@ -13,6 +13,8 @@ from experiments.train.data import scene_of
 from lecture_utils import open_lab, store
 from lecture_utils.world import CLASSES, cue_is_there, sample_cued_scene
 
+pytestmark = pytest.mark.slow
+
 NAMES = list(CLASSES)
 
 
@@ -64,14 +66,14 @@ def test_the_person_is_in_the_picture_and_not_in_the_label(grey):
 
 
 def test_a_training_writes_card_and_weights(grey, tmp_path):
-    card = cue_study.train_one(0.7, 1, tmp_path, device="cpu")
+    card = cue_study.train_one(0.7, 1, tmp_path, device=torch.device("cpu"))
     assert json.loads((tmp_path / "alex-cued-70-seed1.json").read_text()) == card
     assert (
         card["recipe"]["strength"] == 0.7 and card["recipe"]["seed"] == 1 and card["recipe"]["images"] == 75
     )
     assert set(card["fresh"]) > {"dog with a person: right", "person alone: called dog"}
     assert (tmp_path / card["weights"]["file"]).stat().st_size == card["weights"]["bytes"]
-    done = cue_study.study(folder=tmp_path, out=tmp_path / "data", strengths=(0.7,), seeds=(1,))
+    done = cue_study.study(tmp_path / "data", folder=tmp_path, strengths=(0.7,), seeds=(1,))
     assert done == [card], "what is there is not trained again"
     assert not (tmp_path / "data").exists(), "only seed 0 of two strengths ships"
     net = cue_study.load(0.7, 1, tmp_path)
@@ -79,11 +81,11 @@ def test_a_training_writes_card_and_weights(grey, tmp_path):
 
 
 def test_what_ships_is_copied(tmp_path):
-    (tmp_path / "data").mkdir()
+    (tmp_path / "data/weights").mkdir(parents=True)
     for file in ("alex-cued-100.json", "alex-cued-100.safetensors"):
         (tmp_path / file).write_text("{}")
-    cue_study.study(folder=tmp_path, out=tmp_path / "data", strengths=(1.0,), seeds=(0,))
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+    cue_study.study(tmp_path / "data", folder=tmp_path, strengths=(1.0,), seeds=(0,))
+    assert sorted(path.name for path in (tmp_path / "data/weights").iterdir()) == [
         "alex-cued-100.json",
         "alex-cued-100.safetensors",
     ]
@@ -108,6 +110,6 @@ def test_the_shipped_nets_are_what_their_cards_say(strength):
 
 
 def gallery_of_dogs():
-    gallery = open_lab(device="cpu").gallery
+    gallery = open_lab(device=torch.device("cpu")).gallery
     dogs = gallery.labels == NAMES.index("dog")
     return gallery.images[dogs], gallery.labels[dogs]

@@ -188,6 +188,7 @@ def test_an_unknown_name_has_near_misses():
         datasets.load("mnst")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "digits"])
 def test_the_models_take_every_set(name, tmp_path, monkeypatch):
     """The same lines train each model on each set; nothing in them knows which one it is."""

@@ -89,6 +89,7 @@ def test_the_class_changes_and_hardly_more_than_needed(name):
     assert torch.equal(found, again), "no chance is in it"
 
 
+@pytest.mark.slow
 def test_its_way_is_shorter_than_that_of_the_gradient_sign():
     from lecture_utils.synthesis.pgd import fgsm
 

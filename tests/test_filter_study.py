@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from experiments import runner
 from experiments.train import filter_study
-from lecture_utils import models
+from lecture_utils import models, store
 
 
 @pytest.fixture
@@ -53,8 +54,7 @@ def test_a_training_learns_and_repeats_itself(toy):
 
 
 def test_the_study_resumes_and_stores(toy, monkeypatch, capsys):
-    out = toy / "weights"
-    command = ["--images", "64", "--epochs", "1", "--out", str(out)]
+    command = ["filter_study", "--images", "64", "--epochs", "1", "--out", str(toy)]
     train_one, calls = filter_study.train_one, []
 
     def interrupted(setting, *rest):
@@ -64,15 +64,15 @@ def test_the_study_resumes_and_stores(toy, monkeypatch, capsys):
         return train_one(setting, *rest)
 
     monkeypatch.setattr(filter_study, "train_one", interrupted)
-    assert filter_study.main(command) == 130
-    assert not (out / "filter_study.json").exists()
-    assert filter_study.main(command) == 0
+    assert runner.main(command) == 130
+    assert not (toy / "weights/filter_study.json").exists()
+    assert runner.main(command) == 0
     assert [c.conv1 for c in calls] == ["11/4", "7/4", "7/4"], "the finished one is not trained again"
-    card = json.loads((out / "filter_study.json").read_text())
+    card = json.loads((toy / "weights/filter_study.json").read_text())
     assert [(run["setting"], run["seed"]) for run in card["runs"]] == [("11/4", 0), ("7/4", 0)]
     assert "goes on with what is missing" in capsys.readouterr().err
 
-    monkeypatch.setattr(filter_study.store, "read_verified", lambda name: (toy / name).read_bytes())
+    monkeypatch.setattr(store, "read_verified", lambda name: (toy / name).read_bytes())
     stored = models.filter_study()
     assert [tuple(w.shape) for (w,) in stored.values()] == [(32, 3, 11, 11), (32, 3, 7, 7)]
     assert all(w.dtype == torch.float32 for (w,) in stored.values())

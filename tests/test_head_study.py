@@ -47,7 +47,7 @@ def test_a_training_writes_what_load_reads(tmp_path, monkeypatch):
     monkeypatch.setattr(head_study, "single", lambda split, count, placed: blobs)
     monkeypatch.setattr(head_study, "EPOCHS", 1)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
-    found = head_study.train_one("gap", "centred", 2, tmp_path, device="cpu")
+    found = head_study.train_one("gap", "centred", 2, tmp_path, device=torch.device("cpu"))
     assert head_study.numbers(tmp_path) == [found] and set(found) >= {"accuracy_anywhere", "accuracy_centred"}
     net = head_study.load("gap", "centred", 2, tmp_path)
     assert not torch.equal(net.conv3.weight, head_study.build("gap", 2).conv3.weight) and not net.training

@@ -7,6 +7,8 @@ from experiments.studies import heads
 from experiments.train import head_study
 from lecture_utils import attribution, models, open_lab
 
+pytestmark = pytest.mark.slow
+
 
 def test_scores_of_known_maps():
     masks = torch.zeros(4, 8, 8, dtype=torch.bool)

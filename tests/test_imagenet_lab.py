@@ -18,6 +18,8 @@ from lecture_utils.lab import NoAnswerKey
 from lecture_utils.models import imagenet
 from tests import imagenet_files
 
+pytestmark = pytest.mark.slow
+
 MEAN, STD = torch.tensor(imagenet.MEAN).view(3, 1, 1), torch.tensor(imagenet.STD).view(3, 1, 1)
 CHANNELS = {  # short name: channels, from the papers
     "alexnet": {

@@ -11,6 +11,8 @@ from experiments.train import studio_pixelcnn, studio_vae
 from lecture_utils import datasets, models, results
 from lecture_utils.models import studio_factors
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", studio_seeds.NETS)
 def test_samples_are_pictures_and_repeat(name):
@@ -35,12 +37,12 @@ def test_trains_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(studio_seeds, "cache_dir", lambda: tmp_path)
     trainings = []
 
-    def train(recipe, out, folder):
+    def train(out, recipe, folder):
         trainings.append((recipe.seed, out == folder == studio_seeds.home("VAE", recipe.seed)))
         facts = studio_vae._ship(
             recipe, studio_vae.build(recipe), datasets.load("studio").test.pixels[:4], [], out
         )
-        assert (out / "studio-vae.json").exists()
+        assert (out / "weights/studio-vae.json").exists()
         return facts
 
     monkeypatch.setattr(studio_vae, "train", train)
@@ -111,7 +113,7 @@ def test_what_is_given_whole_stays_what_it_is(monkeypatch):
         borders.append(rows)
         yield given, None
 
-    monkeypatch.setattr(class_commitment.completions, "complete", complete)
+    monkeypatch.setattr(class_commitment, "complete", complete)
     found = class_commitment.said(studio_pixelcnn.build(), rows=(0, 4), each=3)
     assert found["each"] == 3 and torch.equal(borders[0] + 4, borders[1])
     assert found["said"] == [(3 * torch.eye(6).int()).tolist()] * 2

@@ -12,6 +12,8 @@ from lecture_utils import metrics as key, open_lab, results, store
 from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
 from lecture_utils.metrics import map_similarity
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lab():

@@ -10,6 +10,8 @@ from experiments.train import fast_style_net as painter
 from lecture_utils import features, models, open_lab, results, store, synthesis
 from lecture_utils.models import style_net
 
+pytestmark = pytest.mark.slow
+
 ROOM = 1_300_000  # bytes for all pictures of these studies
 
 

@@ -209,6 +209,7 @@ def test_pairs_are_in_the_order_asked_for():
     assert (np.array(seen) > 0.015).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_cue_strength_is_a_probability_and_half_means_nothing():
     def share(name, strength, cue):
         scenes = [sample_cued_scene(name, 100 + i, cue=cue, strength=strength) for i in range(60)]
@@ -258,6 +259,7 @@ def test_scenes_are_values():
     } <= set(row)
 
 
+@pytest.mark.slow
 def test_split_ranges_never_meet_and_mixed_scenes_lack_parts_and_hold_pairs():
     ranges = sorted((s.first_seed, s.first_seed + s.size) for s in SPLITS.values())
     assert all(stop <= start for (_, stop), (start, _) in zip(ranges, ranges[1:], strict=False))
@@ -273,6 +275,7 @@ def test_split_ranges_never_meet_and_mixed_scenes_lack_parts_and_hold_pairs():
 # -- no easy pointers (see the notebooks: a heatmap that beats these has earned it) --------------------------------
 
 
+@pytest.mark.slow
 def test_objects_lie_anywhere_in_the_frame_and_are_the_stated_size(many):
     scenes, pictures = many
     uv = np.array([s.placement[0] for s in scenes])

@@ -118,8 +118,9 @@ def training(quick):
     import numpy as np
     import torch
 
-    from experiments.train.classifier import Recipe, Run, fast_bfloat16
+    from experiments.train.classifier import Recipe, Run
     from experiments.train.data import COUNTS
+    from experiments.training import fast_bfloat16
     from lecture_utils.models import NETS
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -130,7 +131,7 @@ def training(quick):
     labels = np.stack([draws.integers(0, 16, count), np.full(count, -1)], 1)
     for name in ("alex",) if quick else NETS:
         with tempfile.TemporaryDirectory() as folder:
-            run = Run(Recipe(name, images=count), Path(folder), "", device, torch.get_num_threads())
+            run = Run(Recipe(name, images=count), Path(folder), "", device)
             seconds = []
             for _ in range(2 if quick else 4):
                 start = perf_counter()

@@ -6,12 +6,13 @@ that meets next to no attack; they are read from the cache.
 """
 
 import numpy as np
-import torch
 
 from lecture_utils import attribution, metrics, models, synthesis
 from lecture_utils.models.weights import tag
 from lecture_utils.store import cache_dir
 from lecture_utils.synthesis.perturbation import answers
+
+from ..checkpoint import stored
 
 EPS = 4  # levels: what the net was trained against
 RADII = (4, 8)  # levels: what it is tested with
@@ -35,13 +36,13 @@ def trained():
     found, command = {"0": shipped()}, "python -m experiments adversarial_training gap"
     for name, seed, eps in (("1", 1, EPS), ("2", 2, EPS), ("control", 0, CONTROL)):
         path = cache_dir() / "runs" / tag("gap", seed, f"adversarial-{eps:g}") / "checkpoint.pt"
-        state = torch.load(path, map_location="cpu", weights_only=True) if path.exists() else {"epoch": 0}
-        if state["epoch"] != EPOCHS:
+        state = stored(path) if path.exists() else {"facts": {}}
+        if state["facts"].get("epoch") != EPOCHS:
             raise FileNotFoundError(
                 f"{path} is missing or not finished: run {command} --seed {seed} --eps {eps:g}"
             )
         found[name] = models.build("gap")
-        found[name].load_state_dict(state["net"])
+        found[name].load_state_dict(state["parts"]["net"])
     return found
 
 

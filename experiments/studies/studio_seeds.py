@@ -21,7 +21,7 @@ from lecture_utils.store import cache_dir
 from ..experiment import JOBS, Experiment, write_results
 from ..files import read_json, write_json
 from ..train import studio_gan, studio_pixelcnn, studio_vae
-from ..train.runs import side_by_side
+from ..training import side_by_side
 from . import class_commitment, latent_axes as axes
 
 SEEDS, SAMPLES = (0, 1, 2), 1_000

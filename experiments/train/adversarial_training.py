@@ -18,7 +18,7 @@ from lecture_utils.synthesis.attack import all_logits
 from lecture_utils.synthesis.pgd import climb, pgd, random_point
 
 from ..experiment import RESTART, THREADS, Experiment, Refused, one_of
-from .classifier import NUMBERS, Recipe, Run, check, fast_bfloat16, report, train
+from .classifier import NUMBERS, Recipe, Run, check, report, train
 from .data import world_split
 
 JUDGE = {"split": "single", "images": 200, "steps": 10, "restarts": 3}  # PGD, on evenly spaced images
@@ -58,13 +58,12 @@ class AdversarialRun(Run):
 
     def batch(self, images: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         pictures, targets = super().batch(images, labels)
-        low_precision = fast_bfloat16(self.device)
-        if low_precision:
+        if self.low_precision:
             pictures = pictures.contiguous(memory_format=torch.channels_last)
         eps, recipe = self.recipe.eps / 255, self.recipe
         some = pictures[: round(recipe.share * len(pictures))]
         generator = torch.Generator().manual_seed(int(self.draws.integers(2**62)))
-        with frozen(self.net), torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+        with frozen(self.net), torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
             step = climb(self.net, some, targets[: len(some)], eps, recipe.step / 255)
             attacked = random_point(some, eps, "inf", generator)
             for _ in range(recipe.steps):
@@ -118,7 +117,7 @@ def run(out: Path, data=world_split, threads=None, restart=False, **options) -> 
     if recipe.steps < 1 or not 0 < recipe.eps <= 255 or not 0 < recipe.share <= 1:
         what = "--eps counts levels of 255: above 0, at most 255; --share lies above 0 and is at most 1"
         raise Refused(f"{what}; --steps is at least 1")
-    return train(recipe, out, data, threads=threads, restart=restart, kind=AdversarialRun)
+    return train(out, recipe, data, threads=threads, restart=restart, kind=AdversarialRun)
 
 
 EXPERIMENT = Experiment(

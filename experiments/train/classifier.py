@@ -4,21 +4,21 @@ Stop it with Ctrl-C, or lose the machine: the same command goes on from the last
 the same weights to the last bit (on the same kind of CPU, with the same number of threads).
 """
 
-import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from lecture_utils.models import weights
-from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from .. import training
 from ..experiment import RESTART, THREADS, Experiment, Refused, one_of
-from ..files import write_json
+from ..training import ship, threads_set
 from . import augment
 from .data import COUNTS, TESTS, world_fingerprint, world_split
 from .evaluate import accuracy
@@ -58,12 +58,6 @@ class Recipe:
         return weights.build(self.name, self.classes, self.seed, conv1, self.small_init)
 
 
-def fast_bfloat16(device: torch.device) -> bool:
-    """Is bfloat16 faster than float32 here? On a CPU without its instructions it is fifteen times slower."""
-    able = torch.cpu.get_capabilities()
-    return device.type == "cuda" or bool(able.get("amx_bf16") or able.get("avx512_bf16"))
-
-
 def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW in three groups: conv1 with decay 1.0, the other weights with a little, biases and norms without.
 
@@ -83,84 +77,37 @@ def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.rate, fused=True)
 
 
-def rate(step: int, steps: int, highest: float) -> float:
-    """Learning rate: a line up during the first twentieth, then half a cosine down to 0."""
-    warm = max(1, steps // 20)
-    if step < warm:
-        return highest * (step + 1) / warm
-    return highest * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+class Run(training.Run):
+    """The training of a classifier."""
 
+    def build(self) -> weights.Net:
+        return self.recipe.net()
 
-class Run:
-    """A training under way: what changes from epoch to epoch, and its checkpoint."""
-
-    def __init__(self, recipe: Recipe, folder: Path, world: str, device: torch.device, threads: int):
-        self.recipe, self.folder, self.world, self.device, self.threads = (
-            recipe,
-            folder,
-            world,
-            device,
-            threads,
-        )
-        self.net = recipe.net().to(device)
-        self.optimiser = optimiser(self.net, recipe)
-        self.draws = np.random.default_rng(
-            [recipe.seed, 2012]
-        )  # order of the images, labels of pairs, augmentation
-        self.epoch, self.log = 0, []
-        torch.manual_seed(recipe.seed)  # dropout
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
-
-    def save(self) -> None:
-        """Everything the next epoch depends on. Written beside the old one, which it then replaces."""
-        state = {
-            "recipe": json.dumps(asdict(self.recipe)),
-            "world": self.world,
-            "threads": self.threads,
-            "epoch": self.epoch,  # decides the step of the schedule
-            "net": self.net.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
-            "numpy": json.dumps(self.draws.bit_generator.state),  # decides the order of the next epoch
-            "log": self.log,
-        }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
-
-    def resume(self) -> None:
-        """Go on from the checkpoint, if there is one. ValueError if it is of another recipe or world."""
-        if not self.checkpoint.exists():
-            return
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        stored, wanted = asdict(type(self.recipe)(**json.loads(state["recipe"]))), asdict(self.recipe)
-        changed = [
-            f"{key} {stored[key]!r}, now {wanted[key]!r}" for key in wanted if stored[key] != wanted[key]
-        ]
-        if state["world"] != self.world:
-            changed.append("the toy world has been edited since")
-        if changed:
-            what = f"the checkpoint {self.checkpoint} is of another training ({'; '.join(changed)})"
-            raise ValueError(f"{what}: add --restart to begin anew")
-        if state["threads"] != self.threads:
-            print(f"begun with {state['threads']} threads, now {self.threads}: not equal to the last bit")
-        self.net.load_state_dict(state["net"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.draws.bit_generator.state = json.loads(state["numpy"])
-        torch.set_rng_state(state["torch"].cpu())
-        if state["cuda"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
-        self.epoch, self.log = state["epoch"], state["log"]
+    def descent(self) -> torch.optim.Optimizer:
+        return optimiser(self.net, self.recipe)
 
     def batch(self, images: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """What one step learns from: pictures in [0, 1] and one label each, on the device."""
+        """What one step learns from: images in [0, 1] and one label each, on the device."""
         pictures = augment.batch(images, self.draws).to(self.device)
         return pictures, augment.targets(labels, self.draws).to(self.device)
+
+    def train_epoch(self, images, labels: np.ndarray) -> float:
+        if self.low_precision or self.recipe.channels_last:
+            self.net.to(memory_format=torch.channels_last)
+        return super().train_epoch(images, labels)
+
+    def loss(self, images: np.ndarray, labels: np.ndarray) -> torch.Tensor:
+        pictures, targets = self.batch(images, labels)
+        if self.low_precision or self.recipe.channels_last:
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+            logits = self.net(pictures)
+        return cross_entropy(logits.float(), targets, label_smoothing=self.recipe.smoothing)
+
+    def keep(self) -> None:
+        if self.epoch in weights.EPOCHS:
+            weights.save(_convolutions(self.net), self.folder / f"epoch{self.epoch}.safetensors")
+        super().keep()
 
     def command(self, numbers_only: bool) -> str:
         """The command that repeats this training."""
@@ -170,138 +117,67 @@ class Run:
         """What the card shall say besides; net: as it will be read back."""
         return {}
 
-    def train_epoch(self, images, labels: np.ndarray) -> float:
-        """One pass over the training set; the mean loss."""
-        recipe, steps = self.recipe, len(labels) // self.recipe.batch
-        order = self.draws.permutation(len(labels))
-        low_precision = fast_bfloat16(self.device)
-        total = 0.0
-        self.net.train()
-        last = low_precision or recipe.channels_last
-        if last:
-            self.net.to(memory_format=torch.channels_last)
-        with progress(label=f"{recipe.tag} epoch {self.epoch + 1}/{recipe.epochs}", total=steps) as bar:
-            for step in range(steps):
-                for group in self.optimiser.param_groups:
-                    highest = recipe.rate * group["share"]
-                    group["lr"] = rate(self.epoch * steps + step, recipe.epochs * steps, highest)
-                chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-                pictures, targets = self.batch(images[chosen], labels[chosen])
-                if last:
-                    pictures = pictures.contiguous(memory_format=torch.channels_last)
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
-                    logits = self.net(pictures)
-                loss = nn.functional.cross_entropy(logits.float(), targets, label_smoothing=recipe.smoothing)
-                self.optimiser.zero_grad()
-                loss.backward()
-                self.optimiser.step()
-                total += loss.item()
-                bar.update()
-                bar.note(f"loss {total / (step + 1):.3f}")
-        self.epoch += 1
-        return total / steps
-
 
 def train(
-    recipe: Recipe,
     out: Path,
+    recipe: Recipe,
     data=world_split,
     runs: Path | None = None,
     threads: int | None = None,
     numbers_only: bool = False,
     restart: bool = False,
-    device: str | None = None,
+    device: torch.device | None = None,
     kind: type[Run] = Run,
 ) -> dict:
-    """Train, test, and write weights and card; the result is the card.
+    """Train, test, and write weights and card into out/weights; the result is the card.
 
     data: (split, count, threads) -> images uint8 (n, 3, 112, 112) that can be indexed, labels int64 (n, 2).
     It is asked for "train", "tune" (tested after each epoch) and `data.TESTS` (tested at the end).
-    out: weights and card go to out/weights. runs: where the checkpoint and the log go (the cache).
-    numbers_only: write card and conv1 only. kind: another kind of training.
+    runs: where the checkpoint goes (the cache). numbers_only: write card and conv1 only. kind: another training.
     The random state and torch's thread count are left as they were.
-    Errors: ValueError if the checkpoint there belongs to another training.
+    Errors: Refused if the checkpoint there belongs to another training.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    before = torch.get_num_threads()
-    threads = threads or before
     folder = (runs or cache_dir() / "runs") / recipe.tag
-    if restart:
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
-    try:
-        torch.set_num_threads(threads)
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            run = kind(recipe, folder, world_fingerprint() if data is world_split else "", device, threads)
-            run.resume()
-            if run.epoch:
-                print(f"going on after epoch {run.epoch} of {recipe.epochs}")
-            _epochs(run, data)
-            return _finish(run, data, out / "weights", numbers_only)
-    finally:
-        torch.set_num_threads(before)
-
-
-def _epochs(run: Run, data) -> None:
-    recipe = run.recipe
-    if run.epoch == recipe.epochs:
-        return
-    tune_images, tune_labels = data("tune", None, None)
-    images, labels = data("train", recipe.images, None)
-    if len(labels) < recipe.batch:
-        raise ValueError(f"images={len(labels)}: expected at least one batch of {recipe.batch}")
-    while run.epoch < recipe.epochs:
-        loss = run.train_epoch(images, labels)
-        if not math.isfinite(loss):
-            raise RuntimeError(f"the loss became {loss} in epoch {run.epoch}: try a lower rate")
-        right = accuracy(run.net, tune_images, tune_labels)["top1"]
-        run.log.append({"epoch": run.epoch, "loss": round(loss, 4), "tune": round(right, 4)})
-        if run.epoch in weights.EPOCHS:
-            weights.save(_convolutions(run.net), run.folder / f"epoch{run.epoch}.safetensors")
-        run.save()
-        lines = [f"epoch {e['epoch']:3d}  loss {e['loss']:.4f}  tune {e['tune']:.2%}" for e in run.log]
-        (run.folder / "log.txt").write_text("\n".join(lines) + "\n")
-        print(lines[-1], flush=True)
+    with threads_set(threads):
+        run = kind(recipe, folder, world_fingerprint() if data is world_split else "", device)
+        run.resume(restart)
+        if run.epoch < recipe.epochs:
+            tune = data("tune", None, None)
+            images, labels = data("train", recipe.images, None)
+            run.train(images, labels, lambda net: accuracy(net, *tune)["top1"])
+        return _finish(run, data, out, numbers_only)
 
 
 def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
     """Round to half precision, test on every split, write the files."""
-    recipe = run.recipe
-    net = weights.rounded(run.net.float())
+    recipe, net = run.recipe, weights.rounded(run.net.float())
     shares = {}
     for split in TESTS:
-        images, labels = data(split, None, None)
-        found = accuracy(net, images, labels)
+        found = accuracy(net, *data(split, None, None))
         shares[split] = round(found["top1"], 4)
         if split == "pairs":
             shares["pairs, both in the top two"] = round(found["both"], 4)
-    if numbers_only:
-        files = [weights.save({"conv1.weight": net.conv1.weight}, out / f"{recipe.tag}-conv1.safetensors")]
-    else:
-        files = [weights.save(net.state_dict(), out / f"{recipe.tag}.safetensors")]
-        for epoch in weights.EPOCHS if recipe.tag == "alex" else ():
-            if epoch < recipe.epochs:
-                content = (run.folder / f"epoch{epoch}.safetensors").read_bytes()
-                (out / f"{recipe.tag}-epoch{epoch}.safetensors").write_bytes(content)
     able = torch.cpu.get_capabilities()
-    card = {
-        "net": recipe.name,
-        "command": run.command(numbers_only),
-        "recipe": asdict(recipe),
+    facts = {
         "data": {"train": f"split train, scenes 0 to {recipe.images - 1}", "world": run.world},
         "accuracy": shares,
         "parameters": sum(p.numel() for p in net.parameters()),
-        "weights": files[0],
         "epochs": run.log,
         "threads": run.threads,
-        "precision": "bfloat16" if fast_bfloat16(run.device) else "float32",
+        "precision": "bfloat16" if run.low_precision else "float32",
         "machine": [
             run.device.type,
             *(k for k in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if able.get(k)),
         ],
-        "torch": torch.__version__.split("+")[0],
         **run.notes(net, data),
     }
-    write_json(out / f"{recipe.tag}.json", card)
+    if numbers_only:
+        conv1 = {"conv1.weight": net.conv1.weight}
+        facts["weights"] = weights.save(conv1, out / f"weights/{recipe.tag}-conv1.safetensors")
+    card = ship(out, recipe.tag, run.command(numbers_only), recipe, facts, None if numbers_only else net)
+    for epoch in weights.EPOCHS if recipe.tag == "alex" and not numbers_only else ():
+        if epoch < recipe.epochs:
+            copyfile(run.folder / f"epoch{epoch}.safetensors", out / f"weights/alex-epoch{epoch}.safetensors")
     return card
 
 
@@ -331,7 +207,7 @@ def run(out: Path, name: str, data=world_split, no_small_init=False, no_decay=Fa
     if recipe.conv1 != "11/4" and name != "alex":
         raise Refused(f"--conv1 is for alex, not {name}")
     check(recipe)
-    return train(recipe, out, data, **rest)
+    return train(out, recipe, data, **rest)
 
 
 def check(recipe: Recipe) -> None:

@@ -24,10 +24,10 @@ from lecture_utils.store import cache_dir
 
 from ..experiment import JOBS, Experiment, command
 from ..files import write_json
+from ..training import side_by_side
 from .classifier import Recipe, Run
 from .data import world_fingerprint, world_split
 from .evaluate import logits
-from .runs import side_by_side
 
 TARGET, CUE = "dog", "person"
 STRENGTHS = (0.5, 0.7, 0.9, 1.0)
@@ -115,13 +115,12 @@ def right(net: Net, count: int = TESTED) -> dict[str, float]:
     return {name: round(share, 4) for name, share in found.items()}
 
 
-def train_one(strength: float, seed: int, folder: Path, device: str | None = None) -> dict:
+def train_one(strength: float, seed: int, folder: Path, device: torch.device | None = None) -> dict:
     """Train one net, score it, write weights and card to the folder; the result is the card."""
     torch.set_num_threads(1)
     images, labels = pictures("train", IMAGES, strength)
     recipe = CueRecipe(strength=strength, seed=seed, epochs=EPOCHS, images=len(labels))
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    run = Run(recipe, folder / recipe.tag, world_fingerprint(), device, 1)
+    run = Run(recipe, folder / recipe.tag, world_fingerprint(), device)
     losses = []
     while run.epoch < recipe.epochs:
         losses.append(round(run.train_epoch(images, labels), 4))

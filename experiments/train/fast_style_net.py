@@ -6,8 +6,7 @@ five of JUDGED are never seen. Half an hour on one core. Stop it whenever you li
 last checkpoint.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +17,13 @@ from lecture_utils import photographs
 from lecture_utils.hooks import frozen
 from lecture_utils.models import weights
 from lecture_utils.models.style_net import build, paint
-from lecture_utils.progress import progress
-from lecture_utils.store import cache_dir
 from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import content_loss, gram_matrix, style_loss, total_variation
 from lecture_utils.synthesis.style import with_average_pooling
 
-from ..experiment import RESTART, Experiment, command
-from ..files import write_json
-from .classifier import rate
+from ..checkpoint import Checkpoint, place
+from ..experiment import RESTART, Experiment
+from ..training import descend, ship, threads_set
 from .data import world_split
 
 STYLE = "coffee"
@@ -97,8 +94,8 @@ def batch(recipe: Recipe, step: int, scenes, surfaces: torch.Tensor) -> torch.Te
     """
     draws = np.random.default_rng([recipe.seed, step])
     pieces = []
-    for place in range(recipe.batch):
-        if place % 2:
+    for index in range(recipe.batch):
+        if index % 2:
             image = surfaces[draws.integers(len(surfaces))][None]
         else:
             image = torch.from_numpy(scenes[[int(draws.integers(len(scenes)))]]).float() / 255
@@ -113,62 +110,43 @@ def batch(recipe: Recipe, step: int, scenes, surfaces: torch.Tensor) -> torch.Te
     return torch.cat(pieces)
 
 
+@threads_set()
 def train(out: Path, recipe=Recipe(), judge=None, scenes=None, folder=None, restart=False) -> dict:
     """Train, measure on the photographs of JUDGED, write weights and card below `out`; the result is the card.
 
     judge: the net whose features are compared, by default that of `judge_net`. scenes: to learn from, by default the
     world's training split.
-    Errors: ValueError if the checkpoint there belongs to another training.
+    Errors: Refused if the checkpoint there belongs to another training.
     """
     judge = judge or judge_net()
     scenes = world_split("train", recipe.images)[0] if scenes is None else scenes
     surfaces = torch.cat([photograph(name) for name in SURFACES])
-    checkpoint = (folder or cache_dir() / "runs" / "fast-style") / "checkpoint.pt"
-    if restart:
-        checkpoint.unlink(missing_ok=True)
     net = build(recipe.seed).train()
     optimiser = torch.optim.Adam(net.parameters(), recipe.rate)
-    log = _resume(checkpoint, recipe, net, optimiser)
+    checkpoint = Checkpoint(place("fast-style", folder), recipe, net=net, optimiser=optimiser)
+    log = checkpoint.resume(restart).get("log", [])
     with frozen(judge), reading(judge, [CONTENT_LAYER, *STYLE_LAYERS]) as read:
-        losses, total = Losses(read, photograph(STYLE)), 0.0
-        begun = len(log) * KEPT
-        with progress(label="fast style", total=recipe.steps - begun) as bar:
-            for step in range(begun, recipe.steps):
-                for group in optimiser.param_groups:
-                    group["lr"] = rate(step, recipe.steps, recipe.rate)
-                images = batch(recipe, step, scenes, surfaces)
-                loss = _loss(recipe, net, losses, images, step)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                total += loss.item()
-                bar.update()
-                bar.note(f"loss {total / (step % KEPT + 1):.3f}")
-                if (step + 1) % KEPT == 0:
-                    log.append(round(total / KEPT, 4))
-                    total = 0.0
-                    _keep(checkpoint, recipe, net, optimiser, log)
+        losses = Losses(read, photograph(STYLE))
+
+        def loss(step):
+            return _loss(recipe, net, losses, batch(recipe, step, scenes, surfaces), step)
+
+        steps = range(len(log) * KEPT, recipe.steps)
+        for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, "fast style"):
+            log.append(round(mean, 4))
+            checkpoint.keep(log=log)
         net = weights.rounded(net.eval())
         found = {name: losses(paint(net, photograph(name)), photograph(name)) for name in JUDGED}
+    scenes = f"scenes 0 to {recipe.images - 1} of split train"
     facts = {
-        "net": "fast-style",
-        "command": command("fast_style_net"),
-        "recipe": asdict(recipe),
-        "data": {
-            "style": STYLE,
-            "train": [f"scenes 0 to {recipe.images - 1} of split train", *SURFACES],
-            "judged": JUDGED,
-        },
+        "data": {"style": STYLE, "train": [scenes, *SURFACES], "judged": JUDGED},
         "judged": {
             name: {kind: round(float(v), 4) for kind, v in each.items()} for name, each in found.items()
         },
         "parameters": sum(p.numel() for p in net.parameters()),
         "loss": log,
-        "torch": torch.__version__.split("+")[0],
     }
-    facts["weights"] = weights.save(net.state_dict(), out / "weights/fast-style.safetensors")
-    write_json(out / "weights/fast-style.json", facts)
-    return facts
+    return ship(out, "fast-style", "fast_style_net", recipe, facts, net)
 
 
 def _loss(recipe: Recipe, net, losses: Losses, images: torch.Tensor, step: int) -> torch.Tensor:
@@ -177,28 +155,6 @@ def _loss(recipe: Recipe, net, losses: Losses, images: torch.Tensor, step: int) 
     found = losses(painted.roll(shift, (2, 3)), images.roll(shift, (2, 3)))
     rough = total_variation(painted) / recipe.crop**2
     return (recipe.content_weight * found["content"] + found["style"] + recipe.tv * rough).mean()
-
-
-def _keep(checkpoint: Path, recipe, net, optimiser, log) -> None:
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    temporary = checkpoint.with_suffix(".tmp")
-    state = {
-        "recipe": json.dumps(asdict(recipe)),
-        "net": net.state_dict(),
-        "optimiser": optimiser.state_dict(),
-    }
-    torch.save(state | {"log": log}, temporary)
-    temporary.replace(checkpoint)
-
-
-def _resume(checkpoint: Path, recipe, net, optimiser) -> list[float]:
-    if not checkpoint.exists():
-        return []
-    state = torch.load(checkpoint, weights_only=True)
-    if state["recipe"] != json.dumps(asdict(recipe)):
-        raise ValueError(f"the checkpoint {checkpoint} is of another training: add --restart to begin anew")
-    net.load_state_dict(state["net"]), optimiser.load_state_dict(state["optimiser"])
-    return state["log"]
 
 
 def report(card: dict) -> str:

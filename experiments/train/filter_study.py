@@ -21,14 +21,13 @@ from torch import nn
 
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
-from lecture_utils.progress import progress
+from lecture_utils.progress import progress, silenced
 from lecture_utils.store import cache_dir
 
 from ..experiment import JOBS, Experiment, command
 from ..files import write_json
-from .classifier import rate
+from ..training import descend, side_by_side
 from .data import world_fingerprint, world_split
-from .runs import side_by_side
 
 SEEDS = (0, 1, 2)
 SIDE, ROOM, FILTERS, BATCH, HIGHEST, DECAY, CONV1_DECAY = 64, 80, 32, 32, 2e-3, 0.05, 2.0
@@ -126,25 +125,25 @@ def train_one(setting: Setting, seed: int, train_set, test_set, epochs: int) -> 
             {"params": [p for p in net.parameters() if p.ndim == 1], "weight_decay": 0.0},
         ]
         optimiser = torch.optim.AdamW(groups, fused=True)
-        per_epoch = len(labels) // BATCH
-        for step in range(epochs * per_epoch):
+        per_epoch, order = len(labels) // BATCH, None
+
+        def loss(step):
+            nonlocal order
             if step % per_epoch == 0:
-                order, total = draws.permutation(len(labels)), 0.0
-            for group in optimiser.param_groups:
-                group["lr"] = rate(step, epochs * per_epoch, HIGHEST)
+                order = draws.permutation(len(labels))
             chosen = order[step % per_epoch * BATCH :][:BATCH]
             logits = net(batch(images[chosen], draws))
-            loss = nn.functional.cross_entropy(logits, torch.from_numpy(labels[chosen]))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.item()
+            return nn.functional.cross_entropy(logits, torch.from_numpy(labels[chosen]))
+
+        steps = epochs * per_epoch
+        with silenced():
+            *_, mean = descend(loss, optimiser, HIGHEST, range(steps), steps, per_epoch, "filters")
         net.eval()
         with torch.no_grad():
             middle = slice((ROOM - SIDE) // 2, (ROOM + SIDE) // 2)
             answers = net(torch.from_numpy(test_set[0][..., middle, middle]).float() / 255).argmax(1).numpy()
         right = float((answers == test_set[1]).mean())
-    return first.detach(), {"loss": round(total / per_epoch, 4), "accuracy": round(right, 4)}
+    return first.detach(), {"loss": round(mean, 4), "accuracy": round(right, 4)}
 
 
 def _job(name: str, seed: int, images: int, tests: int, epochs: int, folder: Path) -> None:

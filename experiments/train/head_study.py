@@ -19,10 +19,10 @@ from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.store import cache_dir
 
 from ..experiment import JOBS, Experiment
+from ..training import side_by_side
 from .classifier import Recipe, Run
 from .data import world_fingerprint, world_split
 from .evaluate import accuracy
-from .runs import side_by_side
 
 HEADS = ("fc", "gap")
 PLACED = ("anywhere", "centred")
@@ -85,13 +85,12 @@ def single(split: str, count: int | None, placed: str):
     return images[chosen], labels[chosen]
 
 
-def train_one(head: str, placed: str, seed: int, folder: Path, device: str | None = None) -> dict:
+def train_one(head: str, placed: str, seed: int, folder: Path, device: torch.device | None = None) -> dict:
     """Train one net, test it on scenes of both placings, write weights and numbers; the result is the numbers."""
     torch.set_num_threads(1)
     images, labels = single("train", IMAGES, placed)
     recipe = HeadRecipe(seed=seed, head=head, placed=placed, images=len(labels), epochs=EPOCHS)
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    run = Run(recipe, folder, world_fingerprint(), device, 1)
+    run = Run(recipe, folder, world_fingerprint(), device)
     loss = 0.0
     while run.epoch < recipe.epochs:
         loss = run.train_epoch(images, labels)

@@ -7,7 +7,7 @@ Half of what it learns from has only 8 levels a channel, as the pictures of the 
 Eight minutes on one core. Stop it whenever you like: the same command goes on from the last epoch.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,11 @@ from torch.nn.functional import cross_entropy
 
 from lecture_utils.models import weights
 from lecture_utils.models.studio_factors import ANGLES, NAMES, NUMBERS, SYMMETRIC, FactorNet, build, read
-from lecture_utils.progress import progress
 
-from ..experiment import RESTART, Experiment, command
-from ..files import write_json
-from . import runs, studio
-from .classifier import fast_bfloat16, rate
+from ..checkpoint import Checkpoint, place
+from ..experiment import RESTART, Experiment
+from ..training import descend, fast_bfloat16, ship, threads_set
+from . import studio
 
 LEVELS = 8  # of half of the pictures
 TESTED = 1_000
@@ -83,52 +82,43 @@ def measured(net: FactorNet, images: torch.Tensor, factors: dict[str, np.ndarray
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def train(out: Path, recipe: Recipe | None = None, data=studio.pictures, folder=None, restart=False) -> dict:
+@threads_set()
+def train(out: Path, recipe: Recipe = Recipe(), data=studio.pictures, folder=None, restart=False) -> dict:
     """Train, measure on scenes it never saw, write weights and card; the result is the card.
 
-    data: (split, count) -> images, factors, as `studio.pictures`. Errors: ValueError if the checkpoint is of another
+    data: (split, count) -> images, factors, as `studio.pictures`. Errors: Refused if the checkpoint is of another
     training.
     """
-    recipe = recipe or Recipe()
     images, factors = data("studio", recipe.images)
-    wanted = targets(factors)
-    place = runs.place("studio-factors", folder)
-    if restart:
-        place.unlink(missing_ok=True)
+    wanted, steps, low_precision = targets(factors), len(images) // recipe.batch, fast_bfloat16()
     net = build(recipe.seed).train()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
-    log = (runs.resume(place, recipe, net=net, optimiser=optimiser) or {"log": []})["log"]
-    steps = len(images) // recipe.batch
-    low_precision = fast_bfloat16(torch.device("cpu"))
-    for epoch in range(len(log), recipe.epochs):
-        draws, total = np.random.default_rng([recipe.seed, epoch]), 0.0
-        order = draws.permutation(len(images))
-        with progress(label=f"studio factors epoch {epoch + 1}/{recipe.epochs}", total=steps) as bar:
-            for step in range(steps):
-                for group in optimiser.param_groups:
-                    group["lr"] = rate(epoch * steps + step, recipe.epochs * steps, recipe.rate)
-                chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-                pictures = batch(images[chosen], draws)
-                with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
-                    said = net(pictures)
-                value = loss(said, {name: tensor[chosen] for name, tensor in wanted.items()})
-                optimiser.zero_grad()
-                value.backward()
-                optimiser.step()
-                total += value.item()
-                bar.update()
-                bar.note(f"loss {total / (step + 1):.3f}")
-        log.append(round(total / steps, 4))
-        runs.keep(place, recipe, net=net, optimiser=optimiser, log=log)
-        print(f"epoch {epoch + 1:3d}  loss {log[-1]:.4f}", flush=True)
+    checkpoint = Checkpoint(place("studio-factors", folder), recipe, net=net, optimiser=optimiser)
+    log = checkpoint.resume(restart).get("log", [])
+    draws = order = None
+
+    def loss_of(step):
+        nonlocal draws, order
+        epoch, at = divmod(step, steps)
+        if at == 0:
+            draws = np.random.default_rng([recipe.seed, epoch])
+            order = draws.permutation(len(images))
+        chosen = order[at * recipe.batch : (at + 1) * recipe.batch]
+        pictures = batch(images[chosen], draws)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
+            said = net(pictures)
+        return loss(said, {name: tensor[chosen] for name, tensor in wanted.items()})
+
+    total = recipe.epochs * steps
+    missing = range(len(log) * steps, total)
+    for mean in descend(loss_of, optimiser, recipe.rate, missing, total, steps, "studio factors"):
+        log.append(round(mean, 4))
+        checkpoint.keep(log=log)
     net = weights.rounded(net.eval())
     test, factors = data("studio test", TESTED)
     fine = torch.from_numpy(test).float() / 255
     coarse = (torch.from_numpy(test).long() * LEVELS // 256) / (LEVELS - 1)
     facts = {
-        "net": "studio-factors",
-        "command": command("studio_factors"),
-        "recipe": asdict(recipe),
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio",
             "tested": f"scenes 0 to {TESTED - 1} of split studio test",
@@ -139,11 +129,8 @@ def train(out: Path, recipe: Recipe | None = None, data=studio.pictures, folder=
         },
         "parameters": sum(p.numel() for p in net.parameters()),
         "loss": log,
-        "torch": torch.__version__.split("+")[0],
     }
-    facts["weights"] = weights.save(net.state_dict(), out / "weights/studio-factors.safetensors")
-    write_json(out / "weights/studio-factors.json", facts)
-    return facts
+    return ship(out, "studio-factors", "studio_factors", recipe, facts, net)
 
 
 def report(card: dict) -> str:

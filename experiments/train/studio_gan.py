@@ -9,7 +9,7 @@ spectral norm were slower to the first recognisable objects.
 An hour on one core. Stop it whenever you like: the same command goes on from the last checkpoint.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,10 @@ from lecture_utils.models import studio_factors, weights
 from lecture_utils.models.studio import EVERY, SHOWN, SIDE, shown_codes
 from lecture_utils.progress import progress
 
-from ..experiment import RESTART, Experiment, command
-from ..files import write_json
-from . import runs, studio
-from .classifier import fast_bfloat16
+from ..checkpoint import Checkpoint, place
+from ..experiment import RESTART, Experiment
+from ..training import fast_bfloat16, ship, threads_set
+from . import studio
 
 KEPT = EVERY  # turns from one checkpoint, and one row of the log, to the next
 FRAMES = (
@@ -60,11 +60,12 @@ def frames(turns: int) -> list[int]:
     return [*sorted({turn for turn in grown if turn < turns}), turns]
 
 
+@threads_set()
 def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restart=False, judge=None) -> dict:
     """Train, write weights, card and history; the result is the card.
 
     images: uint8 (n, 3, 32, 32) to learn from, by default the studio's training scenes. judge: such as `judged`.
-    Errors: ValueError if the checkpoint there belongs to another training; gan_trainer.Diverged.
+    Errors: Refused if the checkpoint there belongs to another training; gan_trainer.Diverged.
     """
     images = studio.pictures("studio", recipe.images)[0] if images is None else images
     images = torch.from_numpy(np.ascontiguousarray(images))
@@ -76,15 +77,11 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
         average=recipe.average,
         penalty=recipe.penalty,
         seed=recipe.seed,
-        low_precision=fast_bfloat16(torch.device("cpu")),
+        low_precision=fast_bfloat16(),
     )
-    path = runs.place("studio-gan", folder)
-    if restart:
-        path.unlink(missing_ok=True)
-    log, kept = [], []
-    found = runs.resume(path, recipe, **trainer.parts())
-    if found:
-        trainer.steps, log, kept = found["steps"], found["log"], list(found["kept"])
+    checkpoint = Checkpoint(place("studio-gan", folder), recipe, **trainer.parts())
+    known = checkpoint.resume(restart)
+    trainer.steps, log, kept = known.get("steps", 0), known.get("log", []), list(known.get("kept", []))
     codes, wanted, rows = shown_codes(recipe.latent), frames(recipe.turns), []
     kept = kept or [_shown(trainer, codes)]
     trainer.generator.train(), trainer.discriminator.train()
@@ -101,9 +98,7 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
             if trainer.steps % KEPT == 0 or trainer.steps == recipe.turns:
                 log.append([round(value, 4) for value in np.mean(rows, 0).tolist()])
                 rows = []
-                runs.keep(
-                    path, recipe, **trainer.parts(), steps=trainer.steps, log=log, kept=torch.stack(kept)
-                )
+                checkpoint.keep(steps=trainer.steps, log=log, kept=torch.stack(kept))
     found = judge(trainer.averaged, images) if judge else None
     return _write(recipe, trainer, log, kept, wanted, out, found)
 
@@ -137,9 +132,6 @@ def _write(recipe, trainer, log, kept, wanted, out, judged):
     tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
     tensors |= {f"discriminator.{k}": v for k, v in discriminator.state_dict().items()}
     facts = {
-        "net": "studio-gan",
-        "command": command("studio_gan"),
-        "recipe": asdict(recipe),
         "data": f"scenes 0 to {recipe.images - 1} of split studio",
         "parameters": {
             name: sum(p.numel() for p in net.parameters())
@@ -149,14 +141,12 @@ def _write(recipe, trainer, log, kept, wanted, out, judged):
         "frames": wanted,
         "log": log,  # mean of every KEPT turns: both losses, the discriminator's answers on real and made images
         "measured": judged,
-        "torch": torch.__version__.split("+")[0],
     }
-    facts["weights"] = weights.save(tensors, out / "weights/studio-gan.safetensors")
+    card = ship(out, "studio-gan", "studio_gan", recipe, facts, generator, tensors)
     tiles = torch.stack(kept).numpy().transpose(0, 3, 1, 4, 2)  # frames, rows, codes, columns, colours
     sheet = Image.fromarray(tiles.reshape(len(kept) * SIDE, SHOWN * SIDE, 3))
     sheet.save(out / "weights/studio-gan-history.jpg", quality=QUALITY, subsampling=0)
-    write_json(out / "weights/studio-gan.json", facts)
-    return facts
+    return card
 
 
 def _shown(trainer, codes):

@@ -7,7 +7,7 @@ again. Stop it whenever you like: the same command goes on from the last checkpo
 
 import math
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,14 @@ import torch
 from torch import nn
 
 from lecture_utils.datasets import quantised
-from lecture_utils.generative import PixelCNN, warm_cosine
+from lecture_utils.generative import PixelCNN
 from lecture_utils.models import weights
 from lecture_utils.models.studio import PIXELCNN_LEVELS as LEVELS, pixelcnn
 from lecture_utils.progress import progress
 
-from ..experiment import RESTART, Experiment, command
-from ..files import write_json
-from . import runs
-from .classifier import fast_bfloat16
+from ..checkpoint import Checkpoint, place
+from ..experiment import RESTART, Experiment
+from ..training import descend, device_here, fast_bfloat16, ship, threads_set
 from .studio import pictures
 
 TESTED = 1_000  # pictures of "studio test"
@@ -52,54 +51,40 @@ def build(recipe: Recipe | None = None) -> PixelCNN:
     return pixelcnn(recipe.seed, recipe.width, recipe.kernel, recipe.dilations)
 
 
-def train(
-    out: Path,
-    recipe: Recipe | None = None,
-    data=pictures,
-    folder: Path | None = None,
-    restart: bool = False,
-) -> dict:
+@threads_set()
+def train(out: Path, recipe: Recipe = Recipe(), data=pictures, folder=None, restart=False) -> dict:
     """Train, and write weights and card; the result is the card.
 
     data: (split, count) -> images uint8 (n, 3, h, w) and factors, asked for "studio" and "studio test".
-    Errors: ValueError if the checkpoint there is of another training; FloatingPointError where the loss is NaN.
+    Errors: Refused if the checkpoint there is of another training; FloatingPointError where the loss is NaN.
     """
-    recipe = recipe or Recipe()
-    place = runs.place("studio-pixelcnn", folder)
-    if restart:
-        place.unlink(missing_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_here()
     net, average = (build(recipe).to(device, memory_format=torch.channels_last) for _ in range(2))
     optimiser = torch.optim.Adam(net.parameters(), recipe.rate, fused=True)
-    log = (runs.resume(place, recipe, net=net, average=average, optimiser=optimiser) or {"log": []})["log"]
+    parts = {"net": net, "average": average, "optimiser": optimiser}
+    checkpoint = Checkpoint(place("studio-pixelcnn", folder), recipe, **parts)
+    log = checkpoint.resume(restart).get("log", [])
     pixels = quantised(torch.from_numpy(data("studio", recipe.images)[0]), LEVELS)
     low = fast_bfloat16(device)
     fast = torch.compile(net) if low and shutil.which("g++") else net
     net.train()
-    done, total = len(log) * KEPT, 0.0
-    with progress(label="studio pixelcnn", total=recipe.steps - done) as bar:
-        for step in range(done, recipe.steps):
-            for group in optimiser.param_groups:
-                group["lr"] = warm_cosine(step, recipe.steps, recipe.rate)
-            x = _batch(pixels, recipe, step).to(device)
-            values = net.values(x).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, torch.bfloat16, enabled=low):
-                logits = fast(values)
-            loss = nn.functional.cross_entropy(logits.float(), x)
-            optimiser.zero_grad()
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
-            if not torch.isfinite(norm):
-                raise FloatingPointError(f"NaN in step {step + 1}: the last checkpoint is good")
-            optimiser.step()
-            _follow(average, net, min(recipe.average, (step + 1) / (step + 10)))
-            total += loss.item()
-            bar.update()
-            bar.note(f"{total / (step % KEPT + 1) / math.log(2):.3f} bits/dim")
-            if (step + 1) % KEPT == 0:
-                log.append(round(total / KEPT / math.log(2), 4))
-                total = 0.0
-                runs.keep(place, recipe, net=net, average=average, optimiser=optimiser, log=log)
+
+    def loss(step):
+        x = _batch(pixels, recipe, step).to(device)
+        values = net.values(x).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+            logits = fast(values)
+        return nn.functional.cross_entropy(logits.float(), x)
+
+    options = {
+        "clip": recipe.clip,
+        "note": lambda nats: f"{nats / math.log(2):.3f} bits/dim",
+        "after": lambda step: _follow(average, net, min(recipe.average, (step + 1) / (step + 10))),
+    }
+    steps, label = range(len(log) * KEPT, recipe.steps), "studio PixelCNN"
+    for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, label, **options):
+        log.append(round(mean / math.log(2), 4))
+        checkpoint.keep(log=log)
     return _finish(recipe, weights.rounded(average.cpu().eval()), data, log, out, fast is not net)
 
 
@@ -123,9 +108,6 @@ def _finish(recipe, net, data, log, out, compiled) -> dict:
         nats = -torch.cat([net.log_prob(some) for some in progress(x.split(50), "testing")])
     dims = x[0].numel() * math.log(2)
     facts = {
-        "net": "studio-pixelcnn",
-        "command": command("studio_pixelcnn"),
-        "recipe": asdict(recipe),
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio, {LEVELS} levels",
             "tested": f"scenes 0 to {len(x) - 1} of split studio test",
@@ -134,11 +116,8 @@ def _finish(recipe, net, data, log, out, compiled) -> dict:
         "parameters": sum(p.numel() for p in net.parameters()),
         "bits/dim while training": log,
         "compiled": compiled,
-        "torch": torch.__version__.split("+")[0],
     }
-    facts["weights"] = weights.save(net.state_dict(), out / "weights/studio-pixelcnn.safetensors")
-    write_json(out / "weights/studio-pixelcnn.json", facts)
-    return facts
+    return ship(out, "studio-pixelcnn", "studio_pixelcnn", recipe, facts, net)
 
 
 def report(card: dict) -> str:

@@ -5,21 +5,20 @@ one core. Stop it whenever you like: the same command goes on from the last chec
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from lecture_utils.generative import VAE, warm_cosine
+from lecture_utils.generative import VAE
 from lecture_utils.generative.vae import elbo_loss
 from lecture_utils.models import weights
 from lecture_utils.models.studio import VAE_LEVELS as LEVELS, coarse_elbo, vae as vae_of_the_studio
-from lecture_utils.progress import progress
 
-from ..experiment import RESTART, Experiment, command
-from ..files import write_json
-from . import runs, studio
-from .classifier import fast_bfloat16
+from ..checkpoint import Checkpoint, place
+from ..experiment import RESTART, Experiment
+from ..training import descend, fast_bfloat16, ship, threads_set
+from . import studio
 
 KEPT = 500  # steps from one checkpoint to the next
 
@@ -48,56 +47,43 @@ def build(recipe: Recipe | None = None) -> VAE:
     return vae_of_the_studio(recipe.seed, recipe.latent, recipe.widths)
 
 
+@threads_set()
 def train(
     out: Path, recipe: Recipe = Recipe(), pictures=None, held_out=None, folder=None, restart=False
 ) -> dict:
     """Train, measure on held-out scenes, write weights and card; the result is the card.
 
     pictures, held_out: uint8 (n, 3, 32, 32), by default the first scenes of "studio" and "studio test".
-    Errors: ValueError if the checkpoint there belongs to another training.
+    Errors: Refused if the checkpoint there belongs to another training.
     """
     pictures = studio.pictures("studio", recipe.images)[0] if pictures is None else pictures
     held_out = studio.pictures("studio test", 1_000)[0] if held_out is None else held_out
-    path = runs.place("studio-vae", folder)
-    if restart:
-        path.unlink(missing_ok=True)
-    vae = build(recipe).train()
-    fast = fast_bfloat16(torch.device("cpu"))
+    vae, fast = build(recipe).train(), fast_bfloat16()
     if fast:
         vae.to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(vae.parameters(), recipe.rate, fused=True)
     draws = torch.Generator().manual_seed(recipe.seed)
-    known = runs.resume(path, recipe, vae=vae, optimiser=optimiser, draws=draws)
-    log, loss_of = known["log"] if known else [], elbo_loss(recipe.beta)
-    begun, total = len(log) * KEPT, 0.0
-    with progress(label="studio VAE", total=recipe.steps - begun) as bar:
-        for step in range(begun, recipe.steps):
-            for group in optimiser.param_groups:
-                group["lr"] = warm_cosine(step, recipe.steps, recipe.rate)
-            chosen = torch.randint(len(pictures), (recipe.batch,), generator=draws)
-            x = torch.from_numpy(pictures[chosen.numpy()]).long()
-            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                loss = loss_of(vae, x, draws).mean()
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(vae.parameters(), 2_000.0)  # one odd batch must not undo many
-            optimiser.step()
-            total += loss.item()
-            bar.update()
-            bar.note(f"loss {total / (step % KEPT + 1):.0f}")
-            if (step + 1) % KEPT == 0:
-                log.append(round(total / KEPT, 1))
-                total = 0.0
-                runs.keep(path, recipe, vae=vae, optimiser=optimiser, draws=draws, log=log)
+    parts = {"vae": vae, "optimiser": optimiser, "draws": draws}
+    checkpoint = Checkpoint(place("studio-vae", folder), recipe, **parts)
+    log, loss_of = checkpoint.resume(restart).get("log", []), elbo_loss(recipe.beta)
+
+    def loss(step):
+        chosen = torch.randint(len(pictures), (recipe.batch,), generator=draws)
+        x = torch.from_numpy(pictures[chosen.numpy()]).long()
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            return loss_of(vae, x, draws).mean()
+
+    options = {"clip": 2_000.0, "note": "loss {:.0f}".format}  # one odd batch must not undo many
+    steps = range(len(log) * KEPT, recipe.steps)
+    for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, "studio VAE", **options):
+        log.append(round(mean, 1))
+        checkpoint.keep(log=log)
     return _ship(recipe, vae, torch.from_numpy(held_out).long(), log, out)
 
 
 def _ship(recipe, vae, held_out, log, out) -> dict:
     vae = weights.rounded(vae.eval())
     facts = {
-        "net": "studio-vae",
-        "command": command("studio_vae"),
-        "recipe": asdict(recipe),
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio",
             "held out": f"scenes 0 to {len(held_out) - 1} of split studio test",
@@ -106,11 +92,8 @@ def _ship(recipe, vae, held_out, log, out) -> dict:
         "held out": measure(vae, held_out),
         "parameters": sum(p.numel() for p in vae.parameters()),
         "loss": log,
-        "torch": torch.__version__.split("+")[0],
     }
-    facts["weights"] = weights.save(vae.state_dict(), out / "weights/studio-vae.safetensors")
-    write_json(out / "weights/studio-vae.json", facts)
-    return facts
+    return ship(out, "studio-vae", "studio_vae", recipe, facts, vae)
 
 
 @torch.no_grad()

@@ -1,0 +1,198 @@
+"""All trainings: stopped anywhere they end with the same weights, and refuse what does not belong."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments import manifest, training
+from experiments.checkpoint import stored
+from experiments.train import studio_gan
+from lecture_utils import models, store
+from tests.trainings import TRAININGS, smaller, state_here, weights_of
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = pytest.mark.parametrize("name", TRAININGS)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    smaller(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Of each training one that nobody interrupted: name -> its folder and card."""
+    folder, done = tmp_path_factory.mktemp("whole"), {}
+
+    def get(name):
+        if name not in done:
+            with pytest.MonkeyPatch.context() as patch:
+                smaller(patch)
+                done[name] = folder / name, TRAININGS[name][0](folder / name)
+        return done[name]
+
+    return get
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """A list of the steps that are made; the training is stopped where the list is as long as counted(...) says."""
+    made, last = [], [None]
+
+    def progress(**options):
+        bar = shown(**options)
+        update = bar.update
+
+        def count():
+            made.append(1)
+            if len(made) == last[0]:
+                raise KeyboardInterrupt
+            update()
+
+        bar.update = count
+        return bar
+
+    shown = training.progress
+    for module in (training, studio_gan):
+        monkeypatch.setattr(module, "progress", progress)
+
+    def stop_at(step):
+        made.clear()
+        last[0] = step
+        return made
+
+    return stop_at
+
+
+@NAMES
+def test_stopped_in_the_middle_it_goes_on_and_ends_with_the_same_weights(whole, name, tmp_path, counted):
+    train, step, steps, _ = TRAININGS[name]
+    folder, card = whole(name)
+    counted(step)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path)
+    assert (tmp_path / "run").exists() and not (tmp_path / "weights").exists()
+    before, made = state_here(), counted(None)
+    assert train(tmp_path) == card
+    assert 0 < len(made) < steps, "not from the beginning"
+    assert weights_of(tmp_path, name) == weights_of(folder, name)
+    after = state_here()
+    assert torch.equal(before[0], after[0]) and before[1] == after[1]
+
+
+@NAMES
+def test_a_checkpoint_of_another_recipe_is_refused_and_a_restart_forgets_it(whole, name, tmp_path):
+    train, _, _, changes = TRAININGS[name]
+    folder, card = whole(name)
+    checkpoint = next((folder / "run").rglob("checkpoint.pt"))
+    copy = tmp_path / checkpoint.relative_to(folder)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(checkpoint.read_bytes())
+    ((setting, value),) = changes.items()
+    with pytest.raises(ValueError, match=rf"{setting} .*, now {value!r}.*add --restart"):
+        train(tmp_path, **changes)
+    assert copy.read_bytes() == checkpoint.read_bytes()
+    again = train(tmp_path, restart=True, **changes)
+    assert again["recipe"][setting] == value and again["weights"]["sha256"] != card["weights"]["sha256"]
+
+
+@NAMES
+def test_what_is_written_is_what_the_card_says_and_can_be_read(whole, name, monkeypatch):
+    folder, card = whole(name)
+    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(folder))
+    manifest.write()
+    assert json.loads(json.dumps(card)) == json.loads(store.read_verified(f"weights/{name}.json"))
+    assert card["weights"]["sha256"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
+    if name != "gap":  # which has four classes here
+        net = models.load(name)
+        assert not net.training
+        if isinstance(card["parameters"], int):
+            assert sum(p.numel() for p in net.parameters()) == card["parameters"]
+
+
+@NAMES
+def test_shipped_weights_are_those_of_the_shipped_card(name):
+    card = json.loads(store.read_verified(f"weights/{name}.json"))
+    assert card["weights"]["sha256"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
+    assert card["command"] == store.manifest()[f"weights/{name}.safetensors"]["made_by"]
+
+
+@pytest.mark.parametrize("name", ["studio-pixelcnn", "studio-gan"])
+def test_nan_ends_a_training_in_a_sentence(name, tmp_path):
+    with pytest.raises((FloatingPointError, RuntimeError), match="NaN or infini"):
+        TRAININGS[name][0](tmp_path, rate=1e30)
+    assert not (tmp_path / "weights").exists()
+
+
+SCRIPT = """
+import signal, sys
+from pathlib import Path
+from tests.trainings import Blobs, gap
+gap(Path({folder!r}), Blobs(4, signal.SIGKILL))
+"""
+
+
+def test_killed_and_started_again_gives_the_same_weights_to_the_last_bit(whole, tmp_path):
+    code, environment = SCRIPT.format(folder=str(tmp_path)), {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr  # in the last batch of epoch 2
+    assert stored(tmp_path / "run/gap/checkpoint.pt")["facts"]["epoch"] == 1
+    folder, card = whole("gap")
+    assert TRAININGS["gap"][0](tmp_path) == card and weights_of(tmp_path, "gap") == weights_of(folder, "gap")
+
+
+# --- what they share ---
+
+
+def test_descending_makes_the_steps_of_the_schedule():
+    weight = torch.nn.Parameter(torch.tensor(1.0))
+    groups = [{"params": [weight], "share": 0.5}]
+    optimiser, rates = torch.optim.SGD(groups, lr=9.0), []
+
+    def loss(step):
+        return weight * (step + 1)
+
+    means = list(
+        training.descend(
+            loss,
+            optimiser,
+            0.1,
+            range(2, 6),
+            6,
+            2,
+            "x",
+            after=lambda s: rates.append(optimiser.param_groups[0]["lr"]),
+        )
+    )
+    expected, w = [], 1.0
+    for step in range(2, 6):
+        expected.append(w * (step + 1))
+        w -= training.warm_cosine(step, 6, 0.05) * (step + 1)
+    assert rates == [training.warm_cosine(step, 6, 0.05) for step in range(2, 6)]
+    assert means == pytest.approx([sum(expected[:2]) / 2, sum(expected[2:]) / 2])
+    with pytest.raises(FloatingPointError, match="in step 1"):
+        list(training.descend(lambda s: weight * math.nan, optimiser, 0.1, range(3), 3, 1, "x"))
+
+
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
+    for able, expected in (({"avx2": True}, False), ({"avx512_bf16": True}, True)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        assert training.fast_bfloat16(torch.device("cpu")) is expected
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_jobs_side_by_side(tmp_path, at_once):
+    training.side_by_side(Path.write_text, [(tmp_path / name, name) for name in "abc"], at_once, "writing")
+    assert sorted(file.read_text() for file in tmp_path.iterdir()) == ["a", "b", "c"]
+    with pytest.raises(FileNotFoundError):
+        training.side_by_side(Path.read_text, [(tmp_path / "d",), (tmp_path / "a",)], at_once, "reading")
