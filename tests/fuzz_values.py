@@ -214,6 +214,7 @@ def values():
         "features.to_grid.rows": ("count", 4),
         "features.to_grid.columns": ("count", 4),
         "rows": ("count", 4),
+        "metrics.coarse_mask.columns": ("count", 4),
         "features.found": ("tensor", torch.tensor([[0, 1], [2, 3]])),
         "bank_labels": ("tensor", labels),
         "query_labels": ("tensor", labels[:2]),
@@ -359,7 +360,7 @@ SKIP = {  # not functions of values, or shown elsewhere
     "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},
     "features": {"Detectors", "Dissection", "Field", "Names", "Patches", "TopUnits", "kept_units"},
     "generative": {"Autoregressive", "History", "fit"},
-    "metrics": set(),
+    "metrics": {"with_interval"},
     "attribution": {"path_cams"},
     "synthesis": {"Recipe"},
 }

@@ -8,8 +8,8 @@ from tests import fuzz
 
 CALLS = 330  # of each module
 # The most offences that are still allowed, in percent; lower them when a package has become better.
-SILENT = {}
-DEEP = {}
+SILENT = {"features": 11, "generative": 14, "metrics": 3}
+DEEP = {"features": 44, "generative": 36, "metrics": 17}
 
 
 @pytest.mark.parametrize("module", fuzz.MODULES)
@@ -21,5 +21,5 @@ def test_misuse_is_answered_by_a_sentence(module):
         if verdict in ("deep", "silent"):
             worst.append(f"{verdict} {module}.{name}({spoilt}): {what}")
     print(verdicts, *worst[:20], sep="\n")
-    assert verdicts["silent"] <= CALLS * SILENT.get(module, 15) / 100, worst
-    assert verdicts["deep"] <= CALLS * DEEP.get(module, 60) / 100, worst
+    assert verdicts["silent"] <= CALLS * SILENT.get(module, 0) / 100, worst
+    assert verdicts["deep"] <= CALLS * DEEP.get(module, 0) / 100, worst
