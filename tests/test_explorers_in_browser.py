@@ -26,7 +26,7 @@ class Ours(Explorer):
     controls = {"x": Slider(0, 100, 1, "x (px)"), "ink": Choice(("black", "red", "blue"), "ink")}
     stops = {"left": {"x": 0, "ink": "black"}, "right": {"x": 100}, "red": {"ink": "red"}, "middle": {"x": 50}}
     def board(self, x, ink):
-        sleep(0.2)
+        sleep(0.4)
         if x == 99:
             raise ZeroDivisionError("not at <99>")
         board = Board(200, 40)
@@ -297,7 +297,7 @@ def test_from_a_key_to_the_new_picture(panels, request, record_testsuite_propert
 
 
 def test_dragging_leaves_no_queue_and_a_fault_is_shown(opened):
-    """An explorer that needs 200 ms a move, dragged over some 60 values: 12 s if it drew them all."""
+    """An explorer that needs 400 ms a move, dragged over some 60 values: 24 s if it drew them all."""
     from playwright.sync_api import expect
 
     page = opened(OURS)

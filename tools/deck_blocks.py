@@ -58,7 +58,7 @@ def tables(html, text):
     """
     lines = [line for line in text.splitlines() if not re.fullmatch(r"[-\s]*", line)]
     rows = re.findall(r"<tr>.*?</tr>", html, re.DOTALL)
-    if not 1 < len(rows) <= len(lines):  # something else than `show.table`: left as it is
+    if not 1 < len(rows) <= len(lines):  # something else than `plots.table`: left as it is
         return [Block("table", html, lines)]
     before, after = html[: html.index(rows[0])] + rows[0], html[html.rindex("</tr>") + len("</tr>") :]
     head, body = lines[: -len(rows) + 1], lines[-len(rows) + 1 :]

@@ -2,7 +2,7 @@
 
 Parts, each with results of its own: `recipe` (small steps, any picture, any other class), `curves` (success against
 epsilon), `targeted` (every class into every other), `transfer` (from net to net), `universal` (one difference for all
-pictures), `hardened` (a net that was trained on attacks, see `studies.hardened`). Pictures are the gallery's first
+pictures), `hardened` (a net that was trained on attacks, see that study). Pictures are the gallery's first
 COUNT, six of each class; success is counted over those that the net gets right. Name parts to make only these; the
 others stay. Results: data/results/attacks.json. Notebook 09 makes a slice of them again.
 """

@@ -1,6 +1,6 @@
 """Why is Grad-CAM poor on some nets? Twelve nets, two placings, scored:  python -m experiments heads
 
-The nets of `nets.head_study` (the trunk of `alex` with fully connected layers or with global average pooling, trained
+The nets of `head_study` (the trunk of `alex` with fully connected layers or with global average pooling, trained
 on objects anywhere or in the middle, three seeds each) and the course's own `alex` and `gap`, on 300 scenes of the
 gallery as they are and with the object moved to the middle; with the gradient as it is, and as its mean along the path
 from an empty map. Results: data/results/heads.json.

@@ -1,6 +1,6 @@
 """Does the dog image show the person?  python -m experiments spurious_cue
 
-Asks the twelve nets of `nets.cue_study`, in whose training set a person stands beside a dog with probability r:
+Asks the twelve nets of `cue_study`, in whose training set a person stands beside a dog with probability r:
 
 - what they use: scenes of a dog and a person are rendered again without the person, without the dog, without both, and
   the log-odds of "dog" compared;
