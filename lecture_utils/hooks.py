@@ -1,6 +1,6 @@
 """Hooks and switches as context managers only: whatever happens inside, the net leaves as it came.
 
-Every method begins alike:
+Saliency, for example:
 
     with frozen(net) as net:                      # evaluation mode, gradients on, nothing of the net changes
         leaf = leaf_of(net, images)               # a copy of the images, on the net's device, that takes a gradient

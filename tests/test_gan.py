@@ -245,6 +245,17 @@ def test_divergence_loses_nothing(capsys, where):
         assert torch.equal(now, good) and torch.isfinite(now).all()
 
 
+def test_divergence_after_a_checkpoint_gives_its_weights_back():
+    game = small(lr=(1e30, 1e30))
+    with torch.no_grad():
+        for parameter in (*game.generator.parameters(), *game.discriminator.parameters()):
+            parameter.fill_(0.1)  # what a checkpoint held
+    read = weights(game)
+    game.generator.register_forward_hook(lambda module, inputs, output: output * math.nan)
+    assert game.fit(POINTS, steps=3, batch=8).stopped == "diverged"
+    assert all(torch.equal(now, was) for now, was in zip(weights(game), read, strict=True))
+
+
 def test_too_fast_a_rate_stops_with_a_sentence(capsys):
     game = small(lr=(1e30, 1e30))
     history = game.fit(POINTS, steps=20, batch=8)

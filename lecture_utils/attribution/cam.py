@@ -136,13 +136,13 @@ def layer_gradient(
 
 
 def _map_and_gradient(net, images, targets, layer, reshape):
-    """What lies below the layer runs without a graph: nobody asks for it."""
+    """(feature map, gradient) of one batch. The layers before this one need no gradient: they run without a graph."""
     found = []
 
     def begin(module, inputs, output):
-        torch.set_grad_enabled(True)  # until the end of no_grad below
+        torch.set_grad_enabled(True)  # from this layer on; leaving the with block puts it back
         found.append(tensor_of(output, layer).detach().clone().requires_grad_())
-        maps_of(found[-1], layer, reshape)  # a sentence, where these are no maps
+        maps_of(found[-1], layer, reshape)  # an error, where these are no maps
         return found[-1].clone()  # the next layer may work in place
 
     with frozen(net) as net, torch.no_grad(), ExitStack() as stack:

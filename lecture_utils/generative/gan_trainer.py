@@ -45,13 +45,17 @@ class GANTrainer:
     generator: z (n, latent) -> images, with `.latent`. discriminator: images -> logits (n,).
     lr: learning rates of Adam, generator's and discriminator's; betas: of both (DCGAN: .5 and .999).
     kind: of the generator's loss. real_label: see `discriminator_loss`. n_critic: updates of the discriminator a step.
-    average: the generator's weights are also averaged over the steps, each step keeping this share of the average;
-    `trainer.averaged` is that generator. 0: no average, and `averaged` is the generator itself.
-    penalty: weight γ of the squared slope of the discriminator at real images, γ/2 E|∇D|², every LAZY steps.
-    low_precision: convolutions in bfloat16.
+    average: the generator's weights are also averaged over the steps, each step keeping this share of the average (at
+    first less, so that it moves); `trainer.averaged` is that generator. 0: no average, and `averaged` is the generator
+    itself.
+    penalty: weight γ of the squared slope of the discriminator's logit at real images, γ/2 E|∇ logit|², added LAZY
+    times as strongly at every LAZY-th step.
+    low_precision: convolutions and linear layers in bfloat16.
     Errors: ValueError, KeyError for another kind of loss.
     Source: Goodfellow et al. (2014), algorithm 1; Radford et al. (2016) for rates and betas; Yazıcı et al. (2019) for
     the average; Mescheder et al. (2018), equation 9, for the penalty.
+    Differs: the generator is updated through the images that the discriminator has just seen, where algorithm 1 draws
+    new ones; Adam; the loss that does not saturate unless `kind` says otherwise.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class GANTrainer:
         self.d_optimizer = torch.optim.Adam(discriminator.parameters(), lr[1], betas=betas, fused=True)
         self.draws = torch.Generator(self.device).manual_seed(check_seed(seed))
         self.steps = 0
-        self._good, self._start = ([t.clone() for t in self._weights()] for _ in range(2))
+        self._good = self._start = None
 
     def codes(self, n: int) -> Tensor:
         """z (n, latent) from a standard Gaussian."""
@@ -195,6 +199,8 @@ class GANTrainer:
         """Where a step diverges, the weights before it are not the good ones, but those before the step before:
         they gave losses that were numbers.
         """
+        if self._good is None:  # only now: a checkpoint may have been read since the trainer was made
+            self._good, self._start = ([t.clone() for t in self._weights()] for _ in range(2))
         copy_tensors(self._weights(), self._start)
         try:
             yield

@@ -59,7 +59,7 @@ def pgd(
     seed: int = 0,
     start: str = "image",
 ) -> Tensor:
-    """The strongest image found in a ball around each image by small steps uphill in the loss. (n, 3, h, w).
+    """Where small steps uphill in the loss end, inside a ball around each image, (n, 3, h, w); the best of `restarts`.
 
         x <- P(x + step_size sign(dL/dx)),     norm "2":  x <- P(x + step_size dL/dx / ||dL/dx||)
 
@@ -67,12 +67,13 @@ def pgd(
     (see `project`). net, images, labels, target: as in `fgsm`. eps: the ball's radius in pixel units; norm "inf": the
     most that a value may move, from 0 to 1; norm "2": the largest norm of the whole perturbation.
     steps: int. step_size: in the same unit as eps. restarts: how often to begin; per image the best end is kept: one
-    that does what was asked comes before one that does not, then the larger loss counts.
+    that fools the net (or reaches the target) comes before one that does not, then the larger loss counts.
     start: where the first run begins: "image", so that one step of size eps is `fgsm`, or "random", a point of the
     ball. The later runs begin at random points. seed: of the random points.
     On the images' device. Ctrl-C ends it: what has been reached so far comes back.
     Errors: as `fgsm`; ValueError for steps, step_size, restarts; KeyError for norm and start.
-    Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: the first run begins at the image.
+    Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: the first run begins at the image;
+    x stays in [0, 1].
     """
     images = check_attack(net, images, eps, norm)
     check_count(steps, "steps"), check_count(restarts, "restarts"), check_choice(start, STARTS, "start")
