@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lecture_utils import synthesis
 from lecture_utils.checks import UnknownName
+from lecture_utils.synthesis import style
 from tests.fuzz_values import METHODS, SKIP, Tiny, instances, values
 from tests.test_hooks import photograph, same
 
@@ -255,12 +255,12 @@ def public(module):
 
 
 def parameters_of(function):
-    """{name: parameter}; for the further options of `stylize` and `texture` those of StyleOptions."""
+    """{name: parameter}; for the further options of `stylize` and `texture` those of the loop of both."""
     found = dict(inspect.signature(function).parameters)
     if found.get("options") and found["options"].kind is inspect.Parameter.VAR_KEYWORD:
         del found["options"]
-        more = inspect.signature(synthesis.StyleOptions).parameters.items()
-        found |= {name: each.replace(default=None) for name, each in more}
+        more = inspect.signature(style._optimised).parameters.values()
+        found |= {each.name: each.replace(default=None) for each in more if each.kind is each.KEYWORD_ONLY}
     return found
 
 

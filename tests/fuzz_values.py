@@ -149,29 +149,17 @@ def values():
         # synthesis
         "others": ("images", images.flip(0)),
         "perturbed": ("images", (images + 0.01).clamp(0, 1)),
-        "difference": ("tensor", images * 0.01),
-        "nets": ("nets", {"a": net, "b": Tiny(seed=1)}),
-        "other": ("net", Tiny(seed=1)),
-        "radii": ("numbers", [0.01, 0.02]),
-        "attack": ("function", lambda n, x, y, *rest: x),
         "norm": ("choice", "inf"),
         "start": ("choice", "noise"),
         "synthesis.noise_like.norm": ("choice", "2"),
         "synthesis.pgd.start": ("choice", "image"),
         "synthesis.stylize.start": ("choice", "content"),
         "objective": ("objective", synthesis.class_score(1)),
-        "synthesis.small_steps.objective": ("choice", "logit"),
-        "synthesis.small_steps.target": ("targets", (net(images).argmax(1) + 1) % 4),
-        "synthesis.small_steps.size": ("positive", 0.1),
         "synthesis.channel.channels": ("later targets", 1),
         "synthesis.channel.layer": ("later layer", "conv2"),
         "synthesis.class_score.targets": ("later targets", 1),
-        **{
-            f"synthesis.{n}.net": ("inner net", net)
-            for n in ("dream", "invert", "stylize", "texture", "relative_error")
-        },
+        **{f"synthesis.{n}.net": ("inner net", net) for n in ("dream", "invert", "stylize", "texture")},
         "synthesis.total_variation.images": ("tensor", images),
-        "synthesis.with_average_pooling.net": ("copied net", net),
         "where": ("choice", "centre"),
         "regularisers": ("free", ()),
         "content": ("images", images),
@@ -188,11 +176,7 @@ def values():
         "overshoot": ("positive", 0.02),
         "box": ("flag", True),
         "candidates": ("count", 3),
-        "synthesis.batch": ("count", 2),
         "synthesis.features": ("tensor", maps),
-        "wanted": ("tensor", maps * 0.5),
-        "synthesis.style_loss.features": ("dict", {"a": maps}),
-        "grams": ("dict", {"a": torch.zeros(4, 8, 8)}),
         "weights": ("dict", {"a": 1.0}),
         "sigma": ("positive", 0.5),
         "every": ("count", 2),
@@ -362,7 +346,7 @@ SKIP = {  # not functions of values, or shown elsewhere
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": {"with_interval"},
     "attribution": {"path_cams"},
-    "synthesis": {"Recipe"},
+    "synthesis": {"NATURAL"},
 }
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.studies.yosinski import YOSINSKI
 from lecture_utils.synthesis.ascent import ascend, plain, rms
 from lecture_utils.synthesis.objectives import Objective, channel, class_score
 from lecture_utils.synthesis.optimise import noisy
-from lecture_utils.synthesis.recipes import YOSINSKI
 from lecture_utils.synthesis.regularisers import Blur, Decay, Jitter, Regulariser, SmallNorm, TotalVariation
 from tests.attribution_nets import random_net, toy, toy_images
 

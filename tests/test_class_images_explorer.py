@@ -12,8 +12,8 @@ from experiments.studies import ascent_pictures as study
 from lecture_utils import open_lab, store, synthesis
 from lecture_utils.explorers import ClassImages
 from lecture_utils.explorers.class_images import CHANNEL, STARTS, objective, roughness, shipped_pictures
-from lecture_utils.synthesis import stages
-from lecture_utils.synthesis.stages import STEPS, WAYS, grow
+from lecture_utils.synthesis import ascent as stages
+from lecture_utils.synthesis.ascent import STEPS, WAYS, grow
 
 FOUR, FIVE = tuple(WAYS)[7:]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.synthesis.deepfool import deepfool
+from lecture_utils.synthesis.attack import deepfool
 from tests.attack_nets import (
     Linear,
     Poisoned,
@@ -91,7 +91,7 @@ def test_the_class_changes_and_hardly_more_than_needed(name):
 
 @pytest.mark.slow
 def test_its_way_is_shorter_than_that_of_the_gradient_sign():
-    from lecture_utils.synthesis.pgd import fgsm
+    from lecture_utils.synthesis.attack import fgsm
 
     net, (images, _) = random_net("gap"), random_images("gap")
     labels = said(net, images)

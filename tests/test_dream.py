@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lecture_utils.features import extract
-from lecture_utils.synthesis.dream import dream
+from lecture_utils.synthesis.deepdream import dream
 from lecture_utils.synthesis.optimise import resized
 from tests.attribution_nets import random_net, toy
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.synthesis.pgd import fgsm
+from lecture_utils.synthesis.attack import fgsm
 from tests.attack_nets import Linear, Poisoned, linear
 from tests.attribution_nets import (
     for_captum,

@@ -38,34 +38,36 @@ def fails_at(when, image=None, value=None):
 
 def test_it_steps_and_keeps_the_value_before_each_step():
     seen = []
-    found = iterate(up, START, 4, callback=lambda images, done: seen.append((float(images.mean()), done)))
+    found = iterate(
+        up, START, 4, "loop", callback=lambda images, done: seen.append((float(images.mean()), done))
+    )
     assert torch.equal(found.images, START + 4) and found.stopped is None
-    assert found.values.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
+    assert found.history.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
     assert seen == [(1, 1), (2, 2), (3, 3), (4, 4)]
     assert not START.any(), "the start is not written into"
 
 
 def test_no_steps_give_the_start():
-    found = iterate(up, START, 0)
-    assert torch.equal(found.images, START) and found.values.shape == (0, 2)
+    found = iterate(up, START, 0, "loop")
+    assert torch.equal(found.images, START) and found.history.shape == (0, 2)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_step_to_nowhere_keeps_the_last_good_image(bad, capsys):
     found = iterate(fails_at(3, image=bad), START, 9, "climbing")
     assert found.stopped == "diverged" and torch.equal(found.images, START + 3)
-    assert len(found.values) == 3
+    assert len(found.history) == 3
     said = capsys.readouterr().out
     assert said.startswith("climbing: NaN or infinity in step 4 of 9") and said.count("\n") == 1
 
 
 def test_an_image_whose_value_is_nan_is_not_good(capsys):
     """The image of step 3 is finite, but the net answers it with NaN: the one before it was the last good one."""
-    found = iterate(fails_at(3, value=float("nan")), START, 9)
+    found = iterate(fails_at(3, value=float("nan")), START, 9, "loop")
     assert found.stopped == "diverged" and torch.equal(found.images, START + 2)
     assert "NaN or infinity in step 4" in capsys.readouterr().out
-    found = iterate(fails_at(0, value=float("nan")), START, 9)
-    assert torch.equal(found.images, START) and found.values.shape == (0, 2)
+    found = iterate(fails_at(0, value=float("nan")), START, 9, "loop")
+    assert torch.equal(found.images, START) and found.history.shape == (0, 2)
 
 
 def test_ctrl_c_keeps_the_image_so_far(capsys):
@@ -88,8 +90,8 @@ def test_ctrl_c_in_the_middle_of_a_step_keeps_the_image_before_it(capsys):
             raise KeyboardInterrupt
         return up(images, number)
 
-    found = iterate(step, leaf, 9)
-    assert torch.equal(found.images, START + 2) and len(found.values) == 2
+    found = iterate(step, leaf, 9, "loop")
+    assert torch.equal(found.images, START + 2) and len(found.history) == 2
     assert "stopped after 2 of 9" in capsys.readouterr().out
 
 
@@ -98,7 +100,7 @@ def test_other_errors_pass_through():
         raise Raised("on the way")
 
     with pytest.raises(Raised):
-        iterate(step, START, 2)
+        iterate(step, START, 2, "loop")
 
 
 # --- the net ---

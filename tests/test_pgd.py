@@ -2,15 +2,14 @@
 
 import math
 import warnings
-from importlib import import_module
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lecture_utils.synthesis.attack import project
-from lecture_utils.synthesis.pgd import fgsm, pgd, random_point
+from lecture_utils.synthesis import attack
+from lecture_utils.synthesis.attack import fgsm, pgd, project, random_point
 from tests.attack_nets import (
     Linear,
     Poisoned,
@@ -155,8 +154,7 @@ def test_an_end_that_does_what_was_asked_comes_before_one_of_larger_loss(monkeyp
             return torch.tensor(rows) + 0 * images.flatten(1).sum(1, keepdim=True)
 
     starts = iter([torch.full((1, 3, 1, 1), 0.8), torch.full((1, 3, 1, 1), 0.2)])
-    module = import_module("lecture_utils.synthesis.pgd")  # the package has the function of this name
-    monkeypatch.setattr(module, "random_point", lambda *_: next(starts))
+    monkeypatch.setattr(attack, "random_point", lambda *_: next(starts))
     image = torch.full((1, 3, 1, 1), 0.2)
     assert torch.equal(pgd(Table(), image, 0, 1.0, 1, 0.1, restarts=3), torch.full_like(image, 0.8))
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lecture_utils.synthesis.small_steps import small_steps
+from experiments.studies.attack_methods import small_steps
 from tests.attack_nets import Linear, Poisoned, Stops, said
 from tests.attribution_nets import (
     random_images,

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from experiments.average_pooling import with_average_pooling
 from lecture_utils.features import extract
 from lecture_utils.synthesis.optimise import noisy, octave_shapes, resized, scaled_shape, sides
-from lecture_utils.synthesis.style import _shifts, stylize, texture, with_average_pooling
+from lecture_utils.synthesis.style import _shifts, stylize, texture
 from tests.attribution_nets import random_net, toy, toy_images, unchanged
 
 CONTENT, STYLE = toy_images(1), toy_images(1, seed=1).square()

@@ -10,9 +10,9 @@ import numpy as np
 from lecture_utils import attribution, metrics, models, synthesis
 from lecture_utils.models.weights import tag
 from lecture_utils.store import cache_dir
-from lecture_utils.synthesis.perturbation import answers
 
 from ..checkpoint import stored
+from .attack_methods import answers, success_rate
 
 EPS = 4  # levels: what the net was trained against
 RADII = (4, 8)  # levels: what it is tested with
@@ -117,7 +117,7 @@ def gradient_masking_diagnostics(net, other, images, labels, eps=EPS / 255, step
     images, labels = images[chosen], labels[chosen]
 
     def success(attacked):
-        return synthesis.success_rate(net, attacked, labels)
+        return success_rate(net, attacked, labels)
 
     def pgd(attacked_net, radius, restarts=1):
         step_size = min(2.5 * radius / steps, 1.0)  # no value can move further

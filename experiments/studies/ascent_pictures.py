@@ -24,7 +24,7 @@ from lecture_utils.explorers.class_images import (
 )
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
-from lecture_utils.synthesis.stages import STEPS, WAYS, grow
+from lecture_utils.synthesis.ascent import STEPS, WAYS, grow
 
 from ..experiment import Experiment, write_results
 from ..train.data import world_fingerprint

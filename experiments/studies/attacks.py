@@ -17,12 +17,12 @@ from PIL import Image
 from lecture_utils import metrics, models, synthesis
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
-from lecture_utils.synthesis.perturbation import answers
 
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
 from ..train.data import world_fingerprint, world_split
 from . import adversarial_training_eval
+from .attack_methods import answers, small_steps, universal_perturbation
 
 COUNT, LIVE = 96, 16  # pictures: shipped, and attacked again in the notebook
 PAIRED = 64  # of them, four of each class, for every pair of classes
@@ -126,12 +126,12 @@ def universal(nets, made_on, gallery, level=ALL):
     """
     found, generator = {}, torch.Generator().manual_seed(0)
     for name, net in nets.items():
-        v = synthesis.universal_perturbation(net, *made_on, level / 255, MADE_IN)
+        v = universal_perturbation(net, *made_on, level / 255, MADE_IN)
         v = (255 * v).round() / 255  # as it is shipped
         shuffled = v.flatten()[torch.randperm(v.numel(), generator=generator)].view_as(v)
         random = signs(torch.full_like(v, 0.5), level / 255) - 0.5
         added = {
-            what: synthesis.add(gallery.images, difference)
+            what: (gallery.images + difference).clamp(0, 1)
             for what, difference in (("made", v), ("shuffled", shuffled), ("signs", random))
         }
         found[name] = {"fools": {}, "picture": encoded(v)}
@@ -160,7 +160,7 @@ def recipe(lab, nets, images, labels):
     rows, wishes = (torch.tensor(column) for column in zip(*pairs, strict=True))
     found = {}
     for name, objective in OBJECTIVES.items():
-        run = synthesis.small_steps(lab.net, images[rows], wishes, steps=100, objective=objective)
+        run = small_steps(lab.net, images[rows], wishes, steps=100, objective=objective)
         size = synthesis.norms(images[rows], run.images)
         energy = (run.images - images[rows]).square().sum(1)  # (pairs, h, w)
         alone = torch.cat(

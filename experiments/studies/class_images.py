@@ -31,6 +31,7 @@ from lecture_utils.synthesis import regularisers as r
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
 from ..train.data import world_fingerprint
+from .yosinski import YOSINSKI
 
 CLASSES, STEPS = 16, 200
 STARTS, LATER = (1, 2), (3, 4)  # the second pair for the likeness, which was thought of after the first
@@ -67,7 +68,7 @@ def settings():
     """{name: (net, what `ascend` is given)}: `alex` with everything, other nets with none and with NATURAL."""
     usual = {"steps": STEPS, "lr": 0.03}
     found = {name: ("alex", usual | {"regularisers": mixture}) for name, mixture in MIXTURES.items()}
-    found |= {f"Yosinski {name}": ("alex", recipe.ours()) for name, recipe in synthesis.YOSINSKI.items()}
+    found |= {f"Yosinski {name}": ("alex", recipe.ours()) for name, recipe in YOSINSKI.items()}
     for net in ("gap", "gap, attacked"):
         for name in (BARE, MIXED):
             found[f"{net}: {name}"] = net, usual | {"regularisers": MIXTURES[name]}

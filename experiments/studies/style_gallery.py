@@ -21,6 +21,7 @@ import torch
 from lecture_utils import models, photographs, synthesis
 from lecture_utils.progress import progress
 
+from ..average_pooling import with_average_pooling
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
 from . import contact_sheets
@@ -57,7 +58,7 @@ def photograph(name, side):
 def painter(kind="average"):
     """The net that looks: `alex` with average pooling; "max": as it was trained; "untrained": before any training."""
     net = models.build(NET).eval() if kind == "untrained" else models.load(NET)
-    return net if kind == "max" else synthesis.with_average_pooling(net)
+    return net if kind == "max" else with_average_pooling(net)
 
 
 def painted(content, style, side=SIDE, net="average", **changes):
@@ -107,7 +108,7 @@ def sources(name):
 
 def judged(image, style, content=None):
     """{"style": share, "content": share} of an image by the judge: `alex` was asked, `zf` was not."""
-    net = synthesis.with_average_pooling(models.load(JUDGE))
+    net = with_average_pooling(models.load(JUDGE))
     weights = dict.fromkeys(LAYERS, 1)
     if content is None:
         return {

@@ -16,6 +16,7 @@ from lecture_utils.photographs import open_image, shipped_file
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
+from ..average_pooling import with_average_pooling
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
 
@@ -54,7 +55,7 @@ def mixed(net, pair, depth, weight, side=MADE):
 
 def usual_net():
     """The net that the pictures are made with: its pooling takes the mean."""
-    return syn.with_average_pooling(models.load(NET))
+    return with_average_pooling(models.load(NET))
 
 
 def all_losses(net, image, pair):

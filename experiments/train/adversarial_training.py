@@ -14,8 +14,7 @@ from torch import nn
 from lecture_utils.hooks import copy_to, frozen
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net
-from lecture_utils.synthesis.attack import all_logits
-from lecture_utils.synthesis.pgd import climb, pgd, random_point
+from lecture_utils.synthesis.attack import all_logits, pgd, pgd_step, random_point
 
 from ..experiment import RESTART, THREADS, Experiment, Refused, one_of
 from .classifier import NUMBERS, Recipe, Run, check, report, train
@@ -64,10 +63,9 @@ class AdversarialRun(Run):
         some = pictures[: round(recipe.share * len(pictures))]
         generator = torch.Generator().manual_seed(int(self.draws.integers(2**62)))
         with frozen(self.net), torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            step = climb(self.net, some, targets[: len(some)], eps, recipe.step / 255)
             attacked = random_point(some, eps, "inf", generator)
             for _ in range(recipe.steps):
-                attacked, _ = step(attacked)
+                attacked, _ = pgd_step(self.net, attacked, some, targets[: len(some)], eps, recipe.step / 255)
         return torch.cat([attacked, pictures[len(some) :]]), targets
 
     def command(self, numbers_only: bool) -> str:

@@ -18,9 +18,9 @@ from lecture_utils.hooks import frozen
 from lecture_utils.models import weights
 from lecture_utils.models.style_net import build, paint
 from lecture_utils.synthesis.feature_extractor import reading
-from lecture_utils.synthesis.losses import content_loss, gram_matrix, style_loss, total_variation
-from lecture_utils.synthesis.style import with_average_pooling
+from lecture_utils.synthesis.losses import distance, gram, total_variation
 
+from ..average_pooling import with_average_pooling
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
 from ..training import descend, ship, threads_set
@@ -75,16 +75,17 @@ class Losses:
     def __init__(self, read, style: torch.Tensor):
         with torch.no_grad():
             found = read(style)
-            self.grams = {layer: gram_matrix(found[layer]) for layer in STYLE_LAYERS}
+            self.grams = {layer: gram(found[layer]) for layer in STYLE_LAYERS}
         self.read = read
-        self.shares = {layer: 1 / gram.square().sum() for layer, gram in self.grams.items()}
+        self.shares = {layer: 1 / wanted.square().sum() for layer, wanted in self.grams.items()}
 
     def __call__(self, images: torch.Tensor, content: torch.Tensor) -> dict[str, torch.Tensor]:
         with torch.no_grad():
             wanted = self.read(content)[CONTENT_LAYER].clone()
         found = self.read(images)
-        share = content_loss(found[CONTENT_LAYER], wanted) / wanted.square().flatten(1).sum(1)
-        return {"content": share, "style": style_loss(found, self.grams, self.shares)}
+        content = distance(found[CONTENT_LAYER], wanted) / wanted.square().flatten(1).sum(1)
+        styles = [s * distance(gram(found[layer]), self.grams[layer]) for layer, s in self.shares.items()]
+        return {"content": content, "style": torch.stack(styles).sum(0)}
 
 
 def batch(recipe: Recipe, step: int, scenes, surfaces: torch.Tensor) -> torch.Tensor:

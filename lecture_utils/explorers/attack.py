@@ -7,7 +7,7 @@ import torch
 from .. import plots, synthesis as syn
 from ..hooks import copy_to, frozen
 from ..progress import progress
-from ..synthesis.pgd import climb
+from ..synthesis.attack import pgd_step
 from .base import Choice, Explorer, Slider
 from .board import BLUE, ORANGE, Board, Film, fitted
 
@@ -82,9 +82,9 @@ class Attack(Explorer):
         with frozen(net) as net:
             images = origin = copy_to(net, self.images[[index]]).expand(len(targets), -1, -1, -1)
             for radius, steps in zip(RADII, STEPS, strict=True):
-                step = climb(net, origin, label, radius * LEVEL, max(1.0, radius / 3) * LEVEL, target=asked)
+                ball, size = radius * LEVEL, max(1.0, radius / 3) * LEVEL
                 for _ in range(steps if self.quick else 1):
-                    images, _ = step(images)
+                    images, _ = pgd_step(net, images, origin, label, ball, size, target=asked)
                 stages.append((255 * images).round().byte().cpu())
         for target, path in zip(targets, torch.stack(stages, 1), strict=True):
             self.paths[name, target] = path

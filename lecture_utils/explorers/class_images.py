@@ -9,7 +9,7 @@ import torch
 from .. import plots, results, synthesis as syn
 from ..lab import open_lab
 from ..models import card
-from ..synthesis.stages import EVERY, STEPS, WAYS, grow
+from ..synthesis.ascent import EVERY, STEPS, WAYS, grow
 from .base import Choice, Explorer, Slider
 from .board import BLUE, GREY, ORANGE, Board
 

@@ -2,25 +2,18 @@
 
 from .._lazy import lazily
 
-# Eagerly, as these names are those of modules, too.
-from .deepfool import deepfool as deepfool
-from .dream import dream as dream
-from .pgd import pgd as pgd
-from .small_steps import small_steps as small_steps
-
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "ascent": ("ascend", "plain", "rms"),
-        "deepfool": ("deepfool",),
-        "dream": ("dream",),
+        "attack": ("deepfool", "fgsm", "pgd"),
+        "deepdream": ("dream",),
         "inversion": ("invert", "psnr"),
-        "losses": ("content_loss", "gram_matrix", "style_loss", "total_variation"),
+        "losses": ("gram_matrix", "total_variation"),
         "objectives": ("channel", "class_score"),
-        "perturbation": ("magnified", "noise_like", "norms", "right", "success_rate", "through_png"),
-        "pgd": ("fgsm", "pgd"),
-        "recipes": ("NATURAL", "YOSINSKI"),
+        "perturbation": ("magnified", "noise_like", "norms", "through_png"),
         "regularisers": (
+            "NATURAL",
             "Blur",
             "Decay",
             "Jitter",
@@ -30,8 +23,6 @@ __getattr__, __dir__, __all__ = lazily(
             "SmallValues",
             "TotalVariation",
         ),
-        "small_steps": ("small_steps",),
-        "style": ("StyleOptions", "stylize", "texture", "with_average_pooling"),
-        "universal": ("add", "universal_perturbation"),
+        "style": ("stylize", "texture"),
     },
 )

@@ -1,6 +1,6 @@
 """Gradient ascent in the space of images: the net is frozen, the image is the parameter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -8,18 +8,27 @@ from torch import Tensor, nn
 
 from ..checks import check_number
 from ..hooks import frozen
+from ..progress import silenced
 from .feature_extractor import reading
 from .objectives import Objective, as_objective
 from .optimise import generator, given_start, iterate, neutral_colour, noisy, sides, value_and_gradient
-from .regularisers import Regulariser, check_regularisers
+from .regularisers import (
+    NATURAL,
+    Blur,
+    Decay,
+    Jitter,
+    Regulariser,
+    SmallGradients,
+    SmallNorm,
+    TotalVariation,
+    check_regularisers,
+)
 
 LABEL = "gradient ascent"
 
 
 class Ascent(NamedTuple):
-    """images (n, 3, h, w) in [0, 1]. scores (n,): what they reach. history (steps done, n): the score before each step,
-    of the image as the net saw it. stopped: None, "interrupted" or "diverged".
-    """
+    """A `Run` whose history is the score of the image as the net saw it. scores (n,): what the images reach."""
 
     images: Tensor
     scores: Tensor
@@ -59,7 +68,7 @@ def ascend(
 
     >>> ascend(net, class_score(torch.arange(16)), regularisers=[Jitter(8), Blur(0.5)]).images
     """
-    objective, some, draws = as_objective(objective), check_regularisers(regularisers), generator(seed)
+    objective, rules, draws = as_objective(objective), check_regularisers(regularisers), generator(seed)
     factor = lr if callable(lr) and not isinstance(lr, type) else rms(lr)
     with frozen(net) as net, reading(net, objective.layers) as read:
         mean = neutral_colour(net, mean)
@@ -67,11 +76,12 @@ def ascend(
         moved = torch.zeros(len(first), dtype=torch.bool)
 
         def step(images, number):
-            score, gradient = _slope(lambda seen: objective.value(read(seen)), images, some, draws)
-            _note_movement(moved, gradient)
+            score, gradient = _slope(lambda seen: objective.value(read(seen)), images, rules, draws)
+            if not moved.all():
+                moved.logical_or_(gradient.flatten(1).any(1).cpu())
             changed = torch.addcmul(images, factor(gradient).view(-1, 1, 1, 1), gradient)
-            for each in some:
-                changed = each.after(changed, gradient, number, mean)
+            for rule in rules:
+                changed = rule.after(changed, gradient, number, mean)
             return changed.clamp_(0, 1), score
 
         images, history, stopped = iterate(step, first, steps, LABEL, callback)
@@ -82,16 +92,16 @@ def ascend(
     return Ascent(*(found.to(where) for found in (images, scores, history)), stopped)
 
 
-def _slope(score, images, regularisers, draws):
+def _slope(score, images, rules, draws):
     """The score of the images as the net sees them, (n,), and its gradient for the images, (n, 3, h, w)."""
     seen = images
-    for each in regularisers:
-        seen = each.before(seen, draws)
+    for rule in rules:
+        seen = rule.before(seen, draws)
     value, gradient = value_and_gradient(score, seen)
-    for each in reversed(regularisers):
-        gradient = each.back(gradient)
-    for each in regularisers:
-        gradient = each.gradient(gradient, images)
+    for rule in reversed(rules):
+        gradient = rule.back(gradient)
+    for rule in rules:
+        gradient = rule.gradient(gradient, images)
     return value, gradient
 
 
@@ -123,15 +133,54 @@ def _start(net, start, count, size, mean, seed):
     return images if count in (None, len(images)) else images.expand(count, -1, -1, -1)
 
 
-def _note_movement(moved, gradient):
-    """Mark the images whose gradient is not 0, until all are."""
-    if not moved.all():
-        moved.logical_or_(gradient.flatten(1).any(1).cpu())
-
-
 def _say_who_stayed(moved, history):
     if len(history) and not moved.all():
         print(
             f"{LABEL}: {int((~moved).sum())} of {len(moved)} images never moved, their gradient was 0: a unit behind a "
             "ReLU that is off? Name the layer before its ReLU, or start elsewhere."
         )
+
+
+# --- the same in stages, so that it can be shown and stopped; with each regulariser alone, and with all ---
+
+STEPS, EVERY = 200, 8  # a look at the image after every 8, a multiple of the blur's 4
+SMOOTH = TotalVariation(0.01)
+# Each regulariser alone is as strong as in NATURAL, which has four of them, so that on and off can be compared.
+WAYS = {
+    "no regulariser": (),
+    "decay": (Decay(0.005),),
+    "small norm": (SmallNorm(0.3),),
+    "small gradients": (SmallGradients(0.5),),
+    "jitter": (Jitter(8),),
+    "blur": (Blur(0.8, 4),),
+    "total variation": (SMOOTH,),
+    "jitter + blur + decay + small norm": NATURAL,
+    "these four + total variation": (*NATURAL, SMOOTH),
+}
+
+
+class Growth(NamedTuple):
+    """What ascent has reached after `step` steps. images (n, 3, h, w), scores (n,). stopped: see `Run`."""
+
+    step: int
+    images: Tensor
+    scores: Tensor
+    stopped: str | None
+
+
+def grow(
+    net: nn.Module, objective, way: str, start: str, size: int, steps: int = STEPS, every: int = EVERY
+) -> Iterator[Growth]:
+    """`ascend` with the regularisers WAYS[way] in stages of `every` steps, without a bar: yields a `Growth` after each.
+
+    start: "blank" or "noise". Between two stages the net is as it was. Each stage draws its own jitter.
+    """
+    images = start
+    for done in range(0, steps, every):
+        with silenced():
+            some = min(every, steps - done)
+            found = ascend(net, objective, size, some, regularisers=WAYS[way], seed=done, start=images)
+        images = found.images
+        yield Growth(done + len(found.history), images, found.scores, found.stopped)
+        if found.stopped:
+            return

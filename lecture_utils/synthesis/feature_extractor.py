@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..checks import check_layer
 from ..hooks import check_no_draws, tensor_of, unfitting
@@ -28,16 +28,15 @@ def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]
     images do not fit.
     """
     modules = {name: check_layer(net, name) for name in layers if name != OUTPUT}
-    found, versions, runs, wanted, handles = {}, {}, Counter(), {}, []
-    copied = set()  # layers whose output is changed in place by what lies above
+    found, runs, wanted, handles = {}, Counter(), Counter(), []
 
     def keep(name):
         def hook(module, inputs, output):
-            found[name], versions[name] = tensor_of(output, name), _version(output)
+            found[name] = tensor_of(output, name)
             runs[name] += 1
-            if OUTPUT not in layers and wanted and all(runs[each] >= wanted[each] for each in wanted):
+            if wanted and runs >= wanted:
                 raise _Enough
-            return output.clone() if name in copied or output.is_inference() else None
+            return output.clone()  # what lies above may change it in place
 
         return hook
 
@@ -55,11 +54,8 @@ def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]
         check_no_draws(state)
         if missing := [name for name in layers if name not in found]:
             raise ValueError(f"layer: {missing[0]!r} did not run")
-        wanted.update(runs)
-        changed = {name for name in modules if _version(found[name]) != versions[name]}
-        if changed:  # once: from now on they are copied
-            copied.update(changed)
-            return read(images)
+        if OUTPUT not in layers:
+            wanted.update(runs - wanted)
         return {name: found[name] for name in layers}
 
     try:
@@ -69,16 +65,3 @@ def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _version(tensor):
-    """How often it has been changed in place; 0 for an inference tensor, which does not count."""
-    return 0 if tensor.is_inference() else tensor._version
-
-
-def energy(features: Tensor, layer: str) -> Tensor:
-    """sum F^2, (n,), to divide by: the error is then a share. Errors: ValueError where all features are 0."""
-    size = features.square().flatten(1).sum(1)
-    if not (size > 0).all():
-        raise ValueError(f"layer: {layer!r} is 0 everywhere for {int((size == 0).sum())} of the images")
-    return size

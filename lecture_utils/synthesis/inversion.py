@@ -8,17 +8,15 @@ from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, layer_name
 from ..hooks import copy_to, frozen
-from .feature_extractor import energy, reading
-from .losses import distance, variation_gradient
+from .feature_extractor import reading
+from .losses import distance, energy, variation_gradient
 from .optimise import adam, iterate, neutral_colour, noisy, value_and_gradient
 
 WIDTH = 0.02  # of the noise at the start: what a layer does not see keeps it
 
 
 class Inversion(NamedTuple):
-    """images (n, 3, h, w) in [0, 1]. errors (n,): the relative feature error they reach. history (steps done, n): the
-    loss before each step. stopped: None, "interrupted" or "diverged".
-    """
+    """A `Run` whose history is the loss. errors (n,): the relative feature error that the images reach."""
 
     images: Tensor
     errors: Tensor

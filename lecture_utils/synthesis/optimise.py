@@ -15,21 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_seed, net_dtype
+from ..checks import check_count, check_images, check_seed, check_sides, net_dtype
 from ..hooks import copy_to, device_of, gradient_of
 from ..progress import progress
 
 SMALLEST = 16  # px, below which an octave shows nothing
 
 
-class Steps(NamedTuple):
-    """images: the last good ones. values (steps done, n): the value of the images *before* each step.
+class Run(NamedTuple):
+    """images (n, 3, h, w): the last good ones. history (steps done, n): the value of the images *before* each step.
 
     stopped: None, "interrupted" or "diverged".
     """
 
     images: Tensor
-    values: Tensor
+    history: Tensor
     stopped: str | None
 
 
@@ -37,10 +37,8 @@ class Done(Exception):
     """What a step raises where nothing is left to do: the loop ends with the images that the step was given."""
 
 
-def iterate(
-    step: Callable, images: Tensor, steps: int, label: str = "", callback: Callable | None = None
-) -> Steps:
-    """Replace images by step(images), again and again: `Steps`.
+def iterate(step: Callable, images: Tensor, steps: int, label: str, callback: Callable | None = None) -> Run:
+    """Replace images by step(images), again and again: `Run`.
 
     step: a function (images, number) -> (the next images, the value (n,) of the images it was given); `number` counts
     from 0. It must not write into the images it is given; it may raise `Done`.
@@ -48,8 +46,9 @@ def iterate(
     callback: None, or a function (images, steps done) called after each step, for a live preview.
     """
     check_count(steps, "steps", least=0)
-    check_callback(callback)
-    good, values, stopped = images, [], None
+    if callback is not None and (isinstance(callback, type) or not callable(callback)):
+        raise ValueError(f"callback: expected a function (images, steps done), got {callback!r}")
+    good, history, stopped = images, [], None
     try:
         for number in progress(range(steps), label):
             changed, value = step(images, number)
@@ -59,28 +58,21 @@ def iterate(
                 stopped = "diverged"
                 break
             good, images = images, changed.detach()
-            values.append(value.detach())
+            history.append(value.detach())
             if callback is not None:
                 callback(images, number + 1)
     except Done:
         pass
     except KeyboardInterrupt:
         stopped = "interrupted"
-    what = label or "the loop"
     if stopped == "diverged":
         print(
-            f"{what}: NaN or infinity in step {number + 1} of {steps}: the result is the last good image; a smaller lr "
-            "may help."
+            f"{label}: NaN or infinity in step {number + 1} of {steps}: the result is the last good image; a smaller "
+            "lr may help."
         )
     elif stopped:
-        print(f"{what}: stopped after {len(values)} of {steps} steps: the result is the image so far.")
-    return Steps(images, torch.stack(values) if values else images.new_zeros(0, len(images)), stopped)
-
-
-def check_callback(callback: Callable | None) -> None:
-    """Errors: ValueError for what is neither None nor a function."""
-    if callback is not None and (isinstance(callback, type) or not callable(callback)):
-        raise ValueError(f"callback: expected a function (images, steps done), got {callback!r}")
+        print(f"{label}: stopped after {len(history)} of {steps} steps: the result is the image so far.")
+    return Run(images, torch.stack(history) if history else images.new_zeros(0, len(images)), stopped)
 
 
 def _finite(tensor):
@@ -118,6 +110,9 @@ def adam(images: Tensor, lr: float, steps: int) -> Callable:
         return leaf.detach().clone()
 
     return down
+
+
+# --- where it begins ---
 
 
 def generator(seed: int) -> torch.Generator:
@@ -170,10 +165,7 @@ def given_start(net: nn.Module, start: Tensor | str, names: tuple[str, ...]) -> 
 
 def sides(size: int | tuple[int, int]) -> tuple[int, int]:
     """A size, px or (h, w), as (h, w). Errors: ValueError."""
-    both = size if isinstance(size, tuple | list) else (size, size)
-    if len(both) != 2:
-        raise ValueError(f"size: expected px or (h, w), got {size!r}")
-    return tuple(check_count(side, "size") for side in both)
+    return check_sides(size if isinstance(size, tuple | list) else (size, size), "size")
 
 
 def octave_shapes(shape: tuple[int, int], octaves: int, scale: float) -> list[tuple[int, int]]:
@@ -193,9 +185,7 @@ def resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
     """Images at another size (h, w): bilinear, averaged where they shrink. The values stay in their range."""
     if tuple(images.shape[2:]) == tuple(shape):
         return images
-    wide = (
-        images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
-    )  # not made for halves
-    return F.interpolate(wide, size=tuple(shape), mode="bilinear", align_corners=False, antialias=True).to(
-        images
-    )
+    # interpolate is not made for halves
+    wide = images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
+    shape = tuple(shape)
+    return F.interpolate(wide, size=shape, mode="bilinear", align_corners=False, antialias=True).to(images)

@@ -1,4 +1,4 @@
-"""How large a difference is, how to see it, and what it does: norms, magnified, through a file, against noise."""
+"""How large a difference is, and how to see it: norms, magnified, through a file, beside noise of the same size."""
 
 import io
 from typing import NamedTuple
@@ -6,26 +6,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..checks import check_choice, check_images, check_number, check_targets
-from ..hooks import copy_to, frozen
-from .attack import NORMS, all_logits, check_other
+from ..checks import check_choice, check_images, check_number
+from .attack import NORMS
 from .optimise import generator
 
 
 class Norms(NamedTuple):
-    """Sizes of a difference, (n,) each. A level is one of the 255 steps from black to white."""
+    """Sizes of a difference, (n,) each. A level is one of the 255 steps from black to white.
 
-    # the most that any value moves, in levels
+    largest: the most that any value moves, in levels. rms: root of the mean square of all values, in levels. length:
+    Euclidean norm in pixel units (0 is black, 1 is white). share: that norm over the image's own, DeepFool's rho.
+    changed: share of values that move by at least half a level: the others vanish in a file.
+    """
+
     largest: Tensor
-    # root of the mean square of all values, in levels
     rms: Tensor
-    # Euclidean norm of the difference in pixel units (0 is black, 1 is white)
     length: Tensor
-    # that norm over the image's own, DeepFool's rho
     share: Tensor
-    # share of values that move by at least half a level: the others vanish in a file
     changed: Tensor
 
 
@@ -70,10 +69,10 @@ def through_png(images: Tensor) -> Tensor:
     images = check_images(images, range01=True)
     levels = (255 * images.detach().double()).round().to(torch.uint8).cpu().permute(0, 2, 3, 1).numpy()
     read = []
-    for picture in levels:
+    for pixels in levels:
         file = io.BytesIO()
-        Image.fromarray(picture).save(file, "PNG")
-        read.append(np.asarray(Image.open(io.BytesIO(file.getvalue()))))
+        Image.fromarray(pixels).save(file, "PNG")
+        read.append(np.asarray(Image.open(file)))
     return (torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).double() / 255).to(images)
 
 
@@ -89,56 +88,21 @@ def noise_like(images: Tensor, perturbed: Tensor, norm: str = "2", seed: int = 0
     draws = torch.randn(images.shape, generator=generator(seed), dtype=torch.float64).to(images)
     if norm == "inf":
         return (images + difference.abs().amax((1, 2, 3), keepdim=True) * draws.sign()).clamp(0, 1)
+
+    def with_noise(deviation):
+        found = (images + deviation.view(-1, 1, 1, 1) * draws).clamp(0, 1)
+        return found, (found - images).flatten(1).norm(dim=1)
+
     wanted = difference.flatten(1).norm(dim=1)
     low, high = torch.zeros_like(wanted), torch.full_like(wanted, 64.0)  # the noise's standard deviation
     for _ in range(60):  # the cut makes it shorter by an amount that has no formula: halve the interval
         middle = (low + high) / 2
-        noisy = (images + middle.view(-1, 1, 1, 1) * draws).clamp(0, 1)
-        short = (noisy - images).flatten(1).norm(dim=1) < wanted
+        short = with_noise(middle)[1] < wanted
         low, high = torch.where(short, middle, low), torch.where(short, high, middle)
-    noisy = (images + low.view(-1, 1, 1, 1) * draws).clamp(0, 1)
-    got = (noisy - images).flatten(1).norm(dim=1)
-    if (wanted - got > 1e-3 * wanted).any():
+    noisy, length = with_noise(low)
+    if (wanted - length > 1e-3 * wanted).any():
         raise ValueError("perturbed: no noise of this length fits into [0, 1] around the images")
     return noisy
-
-
-def success_rate(
-    net: nn.Module, images: Tensor, labels: int | Tensor, target: int | Tensor | None = None
-) -> float:
-    """Share of the images for which the net predicts another class than the label; or the target, where one is given.
-
-    images: as attacked, (n, 3, h, w) in [0, 1]. labels, target: an int or LongTensor (n,). An image that the net got
-    wrong before any attack counts as a success: give those it gets right (`right`), or compare with the clean images.
-    Errors: ValueError.
-    """
-    logits, labels = _logits_and_labels(net, images, labels)
-    if target is None:
-        return (logits.argmax(1) != labels).double().mean().item()
-    target = check_targets(target, *logits.shape, name="target").cpu()
-    check_other(target, labels, "label")
-    return (logits.argmax(1) == target).double().mean().item()
-
-
-def right(net: nn.Module, images: Tensor, labels: int | Tensor) -> Tensor:
-    """Which images the net gets right, bool (n,). Errors: ValueError."""
-    said, labels = answers(net, images, labels)
-    return said == labels
-
-
-def answers(net: nn.Module, images: Tensor, labels: int | Tensor) -> tuple[Tensor, Tensor]:
-    """The net's prediction for each image, LongTensor (n,), and the labels as such, on the CPU. Errors: ValueError."""
-    logits, labels = _logits_and_labels(net, images, labels)
-    return logits.argmax(1), labels
-
-
-def _logits_and_labels(net, images, labels):
-    images = check_images(images, net=net, range01=True)
-    with frozen(net) as net:
-        logits = all_logits(net, copy_to(net, images)).cpu()
-    if not torch.isfinite(logits).all():
-        raise ValueError("net: its logits are NaN or infinite")
-    return logits, check_targets(labels, *logits.shape, name="labels").cpu()
 
 
 def _difference(images, perturbed):

@@ -1,7 +1,6 @@
 """DeepDream: whatever a layer detects in a photograph, more of it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +9,8 @@ from ..checks import check_count, check_images, check_index, check_number, layer
 from ..hooks import copy_to, frozen
 from .feature_extractor import reading
 from .objectives import channel as of_channel
-from .optimise import generator, iterate, octave_shapes, resized, value_and_gradient
+from .optimise import Run, generator, iterate, octave_shapes, resized, value_and_gradient
 from .regularisers import Jitter
-
-
-class Dream(NamedTuple):
-    """images (n, 3, h, w) in [0, 1]. history (steps done, n). stopped: None, "interrupted" or "diverged"."""
-
-    images: Tensor
-    history: Tensor
-    stopped: str | None
 
 
 def dream(
@@ -34,8 +25,8 @@ def dream(
     jitter: int = 32,
     seed: int = 0,
     callback: Callable | None = None,
-) -> Dream:
-    """A photograph in which a layer detects more of what it detects: `Dream`.
+) -> Run:
+    """A photograph in which a layer detects more of what it detects: `Run`.
 
         maximise   1/2 sum of F(x)^2,  whose gradient at the layer is F itself:  what is there, grows
         x <- clip(x + lr g / mean |g|)
@@ -57,30 +48,30 @@ def dream(
     with frozen(net) as net, reading(net, [layer]) as read:
         photograph = copy_to(net, image)
 
-        def step(state, number):
+        def step(images, number):
             if number % steps == 0:
-                state = _next_octave(state, photograph, shapes[number // steps])
-            seen = shake.before(state, draws)
-            value, gradient = value_and_gradient(lambda x: _energy(read(x), layer, channel), seen)
+                images = _next_octave(images, photograph, shapes[number // steps])
+            seen = shake.before(images, draws)
+            value, gradient = value_and_gradient(lambda x: _half_square(read(x), layer, channel), seen)
             gradient = shake.back(gradient)
             size = gradient.abs().mean((1, 2, 3), keepdim=True)
-            return (state + torch.where(size > 0, lr / size, 0) * gradient).clamp(0, 1), value
+            return (images + torch.where(size > 0, lr / size, 0) * gradient).clamp(0, 1), value
 
         start, label = resized(photograph, shapes[0]), f"dreaming of {layer}"
         images, history, stopped = iterate(step, start, len(shapes) * steps, label, callback)
         images = resized(images, photograph.shape[2:]).clamp(0, 1)  # it may have stopped in a smaller octave
-    return Dream(images.to(image.device), history.to(image.device), stopped)
+    return Run(images.to(image.device), history.to(image.device), stopped)
 
 
-def _energy(found, layer, channel):
+def _half_square(found, layer, channel):
     """What is maximised, (n,)."""
-    if channel is not None:
-        check_index(channel, found[layer].shape[1], "channel")
-        return of_channel(layer, channel, "all").value(found)
-    return found[layer].square().flatten(1).sum(1) / 2
+    if channel is None:
+        return found[layer].square().flatten(1).sum(1) / 2
+    check_index(channel, found[layer].shape[1], "channel")
+    return of_channel(layer, channel, "all").value(found)
 
 
-def _next_octave(state, photograph, shape):
+def _next_octave(images, photograph, shape):
     """The photograph at the next size, with the detail drawn so far."""
-    here, before = resized(photograph, shape), resized(photograph, state.shape[2:])
-    return (here + resized(state - before, shape)).clamp(0, 1)
+    here, before = resized(photograph, shape), resized(photograph, images.shape[2:])
+    return (here + resized(images - before, shape)).clamp(0, 1)

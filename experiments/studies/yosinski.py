@@ -14,7 +14,7 @@ Ours, flag by flag:
 
 from typing import NamedTuple
 
-from .regularisers import Blur, Decay, Jitter, SmallContribution, SmallNorm
+from lecture_utils.synthesis import Blur, Decay, SmallContribution, SmallNorm
 
 
 class Recipe(NamedTuple):
@@ -67,8 +67,3 @@ YOSINSKI = {
         (Blur(0.5, 4), SmallContribution(0.9)),
     ),
 }
-
-# For the course's nets: `ascend(net, class_score(torch.arange(16)), regularisers=NATURAL)`. Of five mixtures on `alex`
-# (16 classes, 200 steps) the one whose images `zf` and `gap` call by the right class most often: 14 and 13 of 16, where
-# images without any regulariser reach 10 and 7; their total variation is 1/50 of that.
-NATURAL = (Jitter(8), Blur(0.8, 4), Decay(0.005), SmallNorm(0.3))
