@@ -26,6 +26,10 @@ class Activations(dict):
         raise KeyError(f"no activations of {layer!r} yet: call net(images) inside the with block")
 
 
+class Enough(Exception):
+    """Raised by a hook when all that is asked is known: the layers above need not run."""
+
+
 @contextmanager
 def activations(net, layers):
     """Yield a dict that the next forward pass fills with {layer: output}.
@@ -159,40 +163,52 @@ def in_batches(function, *tensors, size=64):
     tensors: each (n, ...). function: from batches (k, ...) to a tensor (k, ...), or to a tuple of such tensors: then
     the result is a tuple as well. It is on the device of the first tensor.
     """
-    found = [function(*some) for some in zip(*(t.split(size) for t in tensors), strict=True)]
-    if isinstance(found[0], torch.Tensor):
-        return torch.cat([each.to(tensors[0].device) for each in found])
-    return tuple(
-        torch.cat([each.to(tensors[0].device) for each in parts]) for parts in zip(*found, strict=True)
-    )
+    home, found = tensors[0].device, []
+    for some in zip(*(t.split(size) for t in tensors), strict=True):
+        result = function(*some)
+        single = isinstance(result, torch.Tensor)
+        found.append([each.to(home) for each in ([result] if single else result)])
+    joined = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+    return joined[0] if single else joined
 
 
-def logits_of(net, images):
-    """The scores before softmax, (n, classes), of images (n, 3, h, w). Inside `frozen`.
+def outputs_of(net, images):
+    """What a net gives for images (n, 3, h, w). Inside `frozen`.
 
-    Errors: ValueError where the net does not fit the images' size, gives no such table, gives probabilities instead,
-    or draws random numbers.
+    Errors: ValueError where the net does not fit the images' size, or draws random numbers.
     """
     state = torch.get_rng_state()
     try:
-        logits = net(images.clone())  # a net may begin with an operation in place, which a leaf refuses
+        outputs = net(images.clone())  # a net may begin with an operation in place, which a leaf refuses
     except RuntimeError as error:
         raise unfitting(error, images) from error
     check_no_draws(state)
-    return check_logits(logits, len(images))
+    return outputs
 
 
-def check_logits(logits, n=None):
-    """A net's output as scores before softmax, (n, classes). Errors: ValueError for anything else."""
+def logits_of(net, images, softmax=True):
+    """The scores before softmax, (n, classes), of images (n, 3, h, w). Inside `frozen`.
+
+    softmax: as for `check_logits`. Errors: ValueError as for `outputs_of`, and where the net gives no such table.
+    """
+    return check_logits(outputs_of(net, images), len(images), softmax)
+
+
+def check_logits(logits, n=None, softmax=True):
+    """A net's output as scores, (n, classes).
+
+    softmax: a softmax or a cross-entropy is to follow: a single score, and probabilities, are refused as well.
+    Errors: ValueError.
+    """
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or n not in (None, len(logits)):
         what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise ValueError(f"net: expected logits of shape ({'n' if n is None else n}, classes), got {what}")
-    if logits.shape[1] < 2:
+    if softmax and logits.shape[1] < 2:
         raise ValueError(
             "net: expected logits of two classes at least, got one output s: return torch.cat([0 * s, s], 1)"
         )
     found = logits.detach()
-    if found.amin() >= 0 and (found.sum(1) - 1).abs().amax() < 1e-3:
+    if softmax and found.amin() >= 0 and (found.sum(1) - 1).abs().amax() < 1e-3:
         raise ValueError(
             "net: expected logits, got rows of numbers that add up to 1, as a softmax gives them: leave out the softmax"
         )

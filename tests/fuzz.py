@@ -191,8 +191,9 @@ ILLEGAL = {
     "flag": {"class": MISSING},
 }
 ILLEGAL |= {
-    # a net whose inner layers are read: how it ends does not matter
+    # a net whose raw scores or inner layers are read: one score will do, and so will probabilities
     "inner net": {k: v for k, v in ILLEGAL["net"].items() if k not in ("softmax", "one output")},
+    # a net that is copied, or whose layers are only looked at
     "copied net": {k: v for k, v in ILLEGAL["net"].items() if k in ("None", "text", "class", "list")},
     # what is compared with a net only later
     "later layer": {k: v for k, v in ILLEGAL["layer"].items() if k in ("None", "3", "class", "list")},
@@ -220,6 +221,7 @@ LEGAL = {
 }
 LEGAL["inner net"] = LEGAL["net"]
 EITHER = {
+    "inner net": {k: ILLEGAL["net"][k] for k in ("softmax", "one output")},
     "images": {
         "double": lambda t: t.double(),
         "half": lambda t: t.half(),
@@ -389,10 +391,12 @@ def calls(module, seed, count):
         parameters, spoilt = parameters_of(function), {}
         for argument in draws.sample(sorted(kinds), min(len(kinds), draws.choice((1, 1, 1, 2)))):
             found = spoil(draws, *kinds[argument], parameters[argument].default)
-            if found and found[1] == "module":  # the layer itself instead of its name
-                found = *found[:2], table["net"][1].get_submodule(found[2])
             if found:
                 spoilt[argument] = found
+        for argument, (due, misuse, value) in list(spoilt.items()):
+            if misuse == "module":  # the layer itself instead of its name
+                spoilt[argument] = due, misuse, table["net"][1].get_submodule(value)
+                spoilt.pop("net", None)  # of another net it would be no layer
         if not spoilt:
             names = [n for n in names if n != name] if not kinds else names
             continue

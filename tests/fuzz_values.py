@@ -124,20 +124,14 @@ def values():
         "shape": ("pair", (16, 16)),
         "masks": ("tensor", heat > 0.5),
         "heatmaps": ("tensor", heat),
-        "signal": ("tensor", heat[:, None, ::2, ::2]),
         "share": ("share", 0.3),
         "per_filter": ("flag", False),
         "among": ("choice", "norm"),
         # attribution
         "attributions": ("tensor", images - 0.5),
-        "projections": ("tensor", images - 0.5),
         "gradient": ("tensor", images - 0.5),
         "how": ("choice", "absolute"),
         "rule": ("choice", "guided"),
-        "modules": ("modules", [net.conv1, net.relu1, net.pool1]),
-        "inputs": ("tensor", images),
-        "switches": ("tensor", torch.zeros(2, 1, 8, 8, dtype=torch.long)),
-        "attribution.unpool.shape": ("free", (2, 1, 16, 16)),
         "probabilities": ("tensor", torch.rand(2, 3, 3, generator=draws(1))),
         "before": ("tensor", torch.tensor([0.5, 0.6])),
         "foreground": ("share", 0.9),
@@ -146,6 +140,7 @@ def values():
         "iterations": ("count", 2),
         "attribution.upsample.maps": ("tensor", heat),
         "attribution.upsample.size": ("pair", (20, 24)),
+        **{f"attribution.{n}.net": ("inner net", net) for n in RAW},
         # synthesis
         "others": ("images", images.flip(0)),
         "perturbed": ("images", (images + 0.01).clamp(0, 1)),
@@ -186,6 +181,11 @@ def values():
         "length": ("positive", 0.5),
         "times": ("positive", 2.0),
         # features
+        **{f"features.{n}.net": ("inner net", net) for n in ("extract", "extract_layers", "strongest")},
+        **{f"features.{n}.net": ("inner net", net) for n in ("kept_units", "top_patches", "top_units")},
+        **{f"features.{n}.net": ("copied net", net) for n in ("cut_patches", "first_conv", "silenced")},
+        **{f"features.{n}.net": ("copied net", net) for n in ("first_layer_filters", "raw_filters")},
+        "features.receptive_field.net": ("copied net", net),
         "features.points": ("tensor", points),
         "bank": ("tensor", points),
         "queries": ("tensor", points[:3]),
@@ -207,11 +207,6 @@ def values():
         "level": ("share", 0.9),
         "filters": ("tensor", filters),
         "features.weights": ("tensor", filters),
-        "seen": ("free", None),
-        "own": ("flag", False),
-        "one_axis": ("share", 0.7),
-        "degrees": ("positive", 30.0),
-        "balance": ("share", 0.5),
         "features.maps": ("tensor", maps),
         "field": ("object", field),
         "features.parts": ("tensor", parts),
@@ -219,31 +214,16 @@ def values():
         "step": ("count", 1),
         "tune": ("tensor", tune),
         "thresholds": ("free", None),
-        "features.average_precision.channels": ("tensor", torch.tensor([0, 1])),
         "features.silenced.channels": ("free", [0, 1]),
         "features.placed.size": ("pair", (16, 16)),
         "features.share": ("share", 0.05),
-        "features.masks": ("tensor", parts > 0),
-        "features.coarse.shape": ("pair", (8, 8)),
         "image_size": ("count", 16),
-        "energy": ("tensor", heat[0]),
-        "features.equivariance_loss.stride": ("count", 2),
-        "shifts": ("free", [0, 2]),
-        "margin": ("least0", 2),
         "scores": ("tensor", torch.tensor([2.0, 1.0])),
         "which": ("tensor", torch.tensor([0, 1])),
         "units": ("tensor", torch.tensor([[1, 1], [2, 2]])),
         "perplexity": ("positive", 3.0),
         "features.tsne.iterations": ("least0", 5),
-        "train": ("tensor", torch.arange(12) < 8),
-        "features.probe.targets": ("dict", {"a": labels}),
-        "features.name_channels.found": (
-            "object",
-            features.detectors(maps, field, parts, 2, tune) if hasattr(features, "detectors") else None,
-        ),
         "groups": ("free", None),
-        "minimum": ("share", 0.04),
-        "possible": ("share", 0.01),
         "folder": ("path", "/proc/none"),
         # metrics
         "boxes_a": ("tensor", torch.tensor([[0.0, 0, 4, 4]])),
@@ -340,12 +320,15 @@ def values():
     return table | fuzz_plots.values()
 
 
+# They ask for a raw score, or for a unit inside the net; the others put the scores into a softmax.
+RAW = ["cam", "completeness_gap", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam"]
+RAW += ["integrated_gradients", "last_map", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
 SKIP = {  # not functions of values, or shown elsewhere
     "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},
-    "features": {"Detectors", "Dissection", "Field", "Names", "Patches", "TopUnits", "kept_units"},
+    "features": {"Detectors", "Dissection", "Field", "Patches", "TopUnits"},
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": {"with_interval"},
-    "attribution": {"path_cams"},
+    "attribution": set(),
     "synthesis": {"NATURAL"},
 }
 

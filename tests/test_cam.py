@@ -1,6 +1,5 @@
 """CAM and Grad-CAM: by hand, against captum, their laws, what they refuse, and that the net stays as it was."""
 
-import copy
 import warnings
 
 import pytest
@@ -20,7 +19,6 @@ from lecture_utils.attribution import (
     upsample,
 )
 from lecture_utils.models import imagenet
-from tests.test_hooks import photograph, same
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # captum always warns
@@ -242,84 +240,7 @@ def test_captum_agrees_on_the_second_lab(second):
     torch.testing.assert_close(grad_cam(net, images, targets, layer), large, rtol=1e-6, atol=1e-15)
 
 
-# --- nothing stays changed ---
-
-
-def frozen(net):
-    net = copy.deepcopy(net)
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    return net
-
-
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_it_works_without_gradients_and_on_frozen_nets(gap, context):
-    images = noise(2, 3, 112, 112, seed=7)
-    expected = (
-        grad_cam(gap, images, 1, "relu5"),
-        cam(gap, images, 1),
-        guided_grad_cam(gap, images, 1, "relu5"),
-    )
-    ice = frozen(gap)
-    with context():
-        born = images.clone()
-        found = (
-            grad_cam(ice, born, 1, "relu5"),
-            cam(gap, born, 1),
-            guided_grad_cam(gap, born, 1, "relu5"),
-        )
-    for ours, reference in zip(found, expected, strict=True):
-        assert torch.equal(ours, reference) and not ours.requires_grad
-
-
-CALLS = {
-    "cam": lambda net, images: cam(net, images, 1),
-    "grad_cam": lambda net, images: grad_cam(net, images, 1, "relu5"),
-    "hires_cam": lambda net, images: hires_cam(net, images, 1, "relu5"),
-    "guided_grad_cam": lambda net, images: guided_grad_cam(net, images, 1, "relu5"),
-}
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_the_net_stays_as_it_was(name):
-    net, images = models.build("gap").double().train(), noise(2, 3, 64, 64, seed=8)
-    net.norm3.eval()
-    net.conv2.weight.grad = torch.ones_like(net.conv2.weight)
-    before = photograph(net)
-    CALLS[name](net, images)
-    assert same(photograph(net), before)
-
-
-class Explodes(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        raise ZeroDivisionError("in the backward pass")
-
-
-@pytest.mark.parametrize("name", ["grad_cam", "hires_cam", "guided_grad_cam"])
-def test_also_after_an_exception_in_the_backward_pass(name):
-    class Net(type(models.build("gap"))):
-        def forward(self, images):
-            return Explodes.apply(super().forward(images))
-
-    net = models.build("gap").double().train()
-    net.__class__ = Net
-    before = photograph(net)
-    with pytest.raises(ZeroDivisionError):
-        CALLS[name](net, noise(2, 3, 64, 64))
-    assert same(photograph(net), before)
-
-
 # --- what is refused ---
-
-
-def test_too_many_targets_do_not_pass_batch_by_batch(gap):
-    with pytest.raises(ValueError, match="targets"):
-        grad_cam(gap, noise(128, 3, 16, 16), torch.zeros(200).long(), "relu5")
 
 
 def test_cam_says_which_nets_it_is_for(alex):
@@ -327,11 +248,6 @@ def test_cam_says_which_nets_it_is_for(alex):
         ValueError, match="as gap, resnet18 and densenet121 do; this Net ends otherwise: use grad_cam"
     ):
         cam(alex, noise(1, 3, 112, 112), 0)
-    softmax = nn.Sequential(
-        nn.Conv2d(3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3), nn.Softmax(1)
-    )
-    with pytest.raises(ValueError, match="net: expected logits, .* leave out the softmax"):
-        cam(softmax.double(), noise(1, 3, 8, 8), 0)
 
 
 @pytest.mark.parametrize(
@@ -390,11 +306,6 @@ def test_layers_in_another_order_need_reshape_and_give_the_same(function):
         found = function(net, noise(2, 3, 9, 9), 1, net.mid, reshape=reshape)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
     assert expected.abs().max() > 0
-
-
-def test_an_image_that_the_head_cannot_take(alex):
-    with pytest.raises(ValueError, match="images: the net cannot take 64 x 64 px"):
-        grad_cam(alex, noise(1, 3, 64, 64), 0, "relu5")
 
 
 def test_a_layer_without_influence():

@@ -7,15 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from experiments.methods.deconvnet_paper import project, reactivation_ratio, unpool
 from lecture_utils import features
 from lecture_utils.attribution import (
     deconvnet,
     neuron_saliency,
-    project,
-    reactivation_ratio,
-    relu_rule,
-    saliency,
-    unpool,
 )
 from tests.attribution_nets import (
     for_captum,
@@ -24,7 +20,6 @@ from tests.attribution_nets import (
     relative,
     toy,
     toy_images,
-    unchanged,
     unit_on,
 )
 
@@ -210,31 +205,6 @@ def test_a_negative_activation_before_the_relu_projects_to_nothing():
     nn.init.constant_(net.conv1.bias, -100)
     assert neuron_saliency(net, images, "conv1", 0).any()
     assert not deconvnet(net, images, "conv1", 0).any()
-
-
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_it_works_without_gradients_and_changes_nothing(context):
-    net, images = toy("gap", torch.float32), toy_images(2, torch.float32)
-    expected = deconvnet(net, images, "relu2", 5)
-    with unchanged(net), context():
-        assert torch.equal(deconvnet(net, images * 1, "relu2", 5), expected)
-        assert torch.equal(project(list(net)[:3], images * 1, 2), deconvnet(net, images * 1, "pool1", 2))
-    with relu_rule("guided"):
-        assert torch.equal(deconvnet(net, images, "relu2", 5), expected), "its own rule is the inner one"
-        saliency(net, images, 0)
-
-
-@pytest.mark.parametrize(
-    ("module", "message"),
-    [
-        (nn.AvgPool2d(2), "project knows no AvgPool2d; deconvnet takes any net"),
-        (nn.Conv2d(3, 3, 3, padding="same"), "padded with zeros, by a number"),
-        (nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), "padded with zeros"),
-    ],
-)
-def test_project_says_what_it_does_not_know(module, message):
-    with pytest.raises(ValueError, match=message):
-        project([module], torch.rand(1, 3, 8, 8), 0)
 
 
 # --- seen again ---

@@ -1,6 +1,5 @@
 """Gradients of a score with respect to the image: by hand, against captum, and by their own laws."""
 
-import sys
 import warnings
 
 import pytest
@@ -21,7 +20,6 @@ from tests.attribution_nets import (
     unit_on,
     used,
 )
-from tools import bench_attribution
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # captum always warns
@@ -217,24 +215,6 @@ def test_heat_by_hand():
 # --- where and in what ---
 
 
-@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_it_works_wherever_it_is_called(context, dtype):
-    net = toy("gap", dtype)
-    images = toy_images(2, dtype)
-    expected = (
-        saliency(net, images, 1),
-        guided_backprop(net, images, 1),
-        neuron_saliency(net, images, "relu2", 5),
-    )
-    with context():
-        here = images * 1  # an inference tensor under inference_mode
-        found = saliency(net, here, 1), guided_backprop(net, here, 1), neuron_saliency(net, here, "relu2", 5)
-    for one, other in zip(found, expected, strict=True):
-        assert one.dtype == dtype and not one.requires_grad and torch.equal(one, other)
-    saliency(net, here, 1)  # also outside, where an inference tensor cannot be saved for the way back
-
-
 def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
     net = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(12, 2))
     images = (torch.rand(1, 3, 2, 2) - 0.5).requires_grad_()
@@ -242,21 +222,6 @@ def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
     gradient = saliency(net, images, 0)
     assert torch.equal(gradient == 0, before <= 0)
     assert torch.equal(images, before) and images.grad is None and images.is_leaf
-
-
-def test_parameters_that_ask_for_no_gradient_are_no_obstacle():
-    net = toy("gap")
-    expected = saliency(net, torch.ones(1, 3, 16, 16, dtype=torch.float64), 0)
-    net.requires_grad_(False)
-    with unchanged(net):
-        assert torch.equal(saliency(net, torch.ones(1, 3, 16, 16, dtype=torch.float64), 0), expected)
-
-
-def test_other_sizes_and_shapes_where_the_net_takes_them():
-    net = toy("gap")
-    for size in ((16, 16), (9, 30), (40, 4)):
-        images = torch.rand(1, 3, *size, dtype=torch.float64)
-        assert saliency(net, images, 0).shape == images.shape
 
 
 @pytest.mark.parametrize(
@@ -282,18 +247,3 @@ def test_a_unit_that_is_not_there(method, place, message):
     net = used(toy())
     with unchanged(net), pytest.raises(ValueError, match=message):
         method(net, toy_images(), **({"layer": "relu2"} | place))
-
-
-def test_the_benchmark_says_what_it_needs(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "captum", None)
-    assert list(bench_attribution.rows(quick=True)) == []
-    assert "attribution is compared with captum: pip install captum" in capsys.readouterr().err
-
-
-def test_the_benchmark_compares_in_turns():
-    order = []
-    what, percent, unit, target = bench_attribution.compared(
-        "a", lambda: order.append("ours"), lambda: order.append("theirs"), True, "at most 110"
-    )
-    assert order == ["ours", "theirs"] * 6 and (what, unit, target) == ("a / captum", "%", "at most 110")
-    assert percent > 0

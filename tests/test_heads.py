@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from experiments.methods.path_cam import path_cams
 from experiments.studies import heads
 from experiments.train import head_study
 from lecture_utils import attribution, models, open_lab
@@ -67,7 +68,7 @@ def test_maps_along_the_path_are_those_of_captum(name):
     net = bent(name).double()
     images = torch.rand(3, 3, 112, 112, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     targets = torch.tensor([3, 5, 3])
-    averaged, own = attribution.path_cams(net, images, targets, "relu5", steps=5)
+    averaged, own = path_cams(net, images, targets, "relu5", steps=5)
     maps, _ = attribution.layer_gradient(net, images, targets, "relu5")
     names = list(dict(net.named_children()))
     above = torch.nn.Sequential(*list(net)[names.index("relu5") + 1 :])
@@ -88,7 +89,7 @@ def test_along_the_path_the_map_adds_up_to_what_the_score_has_risen():
         torch.tensor([1, 7]),
     )
     was = {key: value.clone() for key, value in net.state_dict().items()}
-    own = attribution.path_cams(net.train(), images, targets, "relu5", steps=64)[1]
+    own = path_cams(net.train(), images, targets, "relu5", steps=64)[1]
     assert net.training and all(torch.equal(value, was[key]) for key, value in net.state_dict().items())
     net.eval()
     maps, _ = attribution.layer_gradient(net, images, targets, "relu5")

@@ -140,7 +140,7 @@ def test_the_tools_work_on_every_layer(lab, pictures):
         maps = features.extract(lab.net, pictures[:2], module)
         assert maps.shape[:2] == (2, CHANNELS[lab.name][short]) and maps.isfinite().all()
         if short in (list(lab.layers)[0], list(lab.layers)[-2]):
-            dead = features.dead_channels(lab.net, pictures[:2], module)
+            dead = features.strongest(lab.net, pictures[:2], module) <= 0
             assert torch.equal(
                 dead, maps.flatten(2).amax((0, 2)) <= 0 if maps.ndim > 2 else maps.amax(0) <= 0
             )

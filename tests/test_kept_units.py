@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lecture_utils import features
-from lecture_utils.features import kept_units, top_units, unit_cache
+from lecture_utils.features import kept_units, patches, top_units
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def searches(monkeypatch):
         calls.append(args)
         return top_units(*args, **kwargs)
 
-    monkeypatch.setattr(unit_cache, "top_units", counted)
+    monkeypatch.setattr(patches, "top_units", counted)
     return calls
 
 
@@ -81,13 +81,3 @@ def test_where_nothing_can_be_written_nothing_is_kept(net, images, tmp_path, sea
     for _ in range(2):
         found = kept_units(net, images, "2", 3, tmp_path / "file" / "folder")
     assert len(searches) == 2 and same(found, top_units(net, images, "2", 3))
-
-
-def test_what_is_wrong_is_said_before_any_file_is_looked_for(net, images, tmp_path):
-    with pytest.raises(KeyError, match="conv9"):
-        kept_units(net, images, "conv9", 3, tmp_path)
-    with pytest.raises(ValueError, match="images"):
-        kept_units(net, [images[0]], "2", 1, tmp_path)
-    with pytest.raises(ValueError, match="k: expected"):
-        kept_units(net, images, "2", 9, tmp_path)
-    assert not list(tmp_path.iterdir())

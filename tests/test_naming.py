@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lecture_utils.features import Field, detectors, name_channels
+from experiments.methods.part_detectors import name_channels
+from lecture_utils.features import Field, detectors
 
 PIXELS, EACH = Field(1, 1, 0), 10
 
@@ -48,16 +49,3 @@ def test_it_is_judged_on_the_other_half(found):
     names = name_channels(found, WHOLE)
     alone = found.judged.both[0, 0] / (found.judged.fired[0] + found.judged.area[0] - found.judged.both[0, 0])
     assert names.iou[0] == pytest.approx(float(alone))
-
-
-@pytest.mark.parametrize(
-    "groups", [torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 3), torch.ones(3, dtype=torch.bool)]
-)
-def test_wrong_groups_are_refused(found, groups):
-    with pytest.raises(ValueError, match="groups: expected bool"):
-        name_channels(found, groups)
-
-
-def test_no_candidate_is_an_error(found):
-    with pytest.raises(ValueError, match="possible"):
-        name_channels(found, WHOLE, possible=1.1)

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils import features, models
-from lecture_utils.features import Field, field_energy, receptive_field, smallest_box
+from experiments.methods.field_energy import averaging_copy, field_energy, smallest_box
+from lecture_utils import models
+from lecture_utils.features import Field, receptive_field
 from lecture_utils.models import imagenet
 
 # Of published nets, by the usual formula: size, stride, offset.
@@ -64,7 +65,7 @@ def agrees(net, layer, size, units, channel=None):
     """
     field = receptive_field(net, layer)
     white = torch.ones(1, 3, size, size, dtype=torch.double)
-    average = features.averaging_copy(net).double()
+    average = averaging_copy(net).double()
     dtype = next(net.parameters()).dtype
     noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(dtype)
     for row, column in units:
@@ -214,53 +215,6 @@ class Function(nn.Module):
 def test_a_layer_without_places_is_an_error_that_says_why(net, layer, message):
     with pytest.raises((ValueError, NotImplementedError), match=message):
         receptive_field(net, layer, image_size=34)
-
-
-def test_other_errors(net_of):
-    with pytest.raises(KeyError, match="relu5"):
-        receptive_field(net_of("alex"), "relu_5")
-    with pytest.raises(ValueError, match="whole image; ask for a layer before"):
-        receptive_field(net_of("alex"), "relu7", image_size=112)
-    with pytest.raises(ValueError, match="whole image; ask for a layer before"):
-        receptive_field(net_of("alex"), "fc8")  # at 224 px its first linear layer fails
-    with pytest.raises(ValueError, match="image_size"):
-        receptive_field(net_of("alex"), "relu5", image_size=0)
-    unused = nn.Sequential(nn.Conv2d(3, 4, 3))
-    unused.unused = nn.Identity()
-    unused.forward = lambda x: unused[0](x)
-    with pytest.raises(ValueError, match="does not run"):
-        receptive_field(unused, "unused")
-    with pytest.raises(ValueError, match=r"unit of \(13, 13\) places, got \(13, 0\)"):
-        field_energy(net_of("alex"), torch.rand(1, 3, 112, 112), "relu5", 13, 0)
-    with pytest.raises(ValueError, match="expected maps"):
-        field_energy(net_of("alex"), torch.rand(1, 3, 112, 112), "relu7")
-
-
-def test_nothing_is_left_changed(net_of):
-    net = net_of("alex")
-    net.train(), net.drop6.eval()
-    before = {key: value.clone() for key, value in net.state_dict().items()}
-    modes, state = [m.training for m in net.modules()], torch.get_rng_state()
-    image = torch.rand(1, 3, 112, 112)
-    state = torch.get_rng_state()
-    receptive_field(net, "relu5"), field_energy(net, image, "relu5"), features.averaging_copy(net)
-    with pytest.raises(ValueError):
-        receptive_field(net, "fc8", image_size=112)
-    assert [m.training for m in net.modules()] == modes and torch.equal(state, torch.get_rng_state())
-    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
-    assert all(p.grad is None for p in net.parameters()) and not any(m._forward_hooks for m in net.modules())
-    assert torch.is_grad_enabled()
-    net.eval()
-
-
-def test_under_no_grad_and_inference_mode(net_of):
-    image = torch.rand(1, 3, 112, 112)
-    usual = field_energy(net_of("alex"), image, "relu5")
-    with torch.no_grad():
-        assert torch.equal(field_energy(net_of("alex"), image, "relu5"), usual)
-    with torch.inference_mode():
-        assert torch.equal(field_energy(net_of("alex"), image.clone(), "relu5"), usual)
-    assert usual.shape == (1, 112, 112)
 
 
 # --- the smallest box ---

@@ -1,14 +1,11 @@
 """GrabCut from a heatmap: a known shape is cut out, and what cannot be cut says so."""
 
-import json
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from experiments import experiment
 from experiments.studies import grabcut_seeds
 from lecture_utils import results
 from lecture_utils.attribution.segment import grabcut_from_heatmap, seeds
@@ -80,12 +77,6 @@ def test_it_is_the_same_each_time_and_leaves_the_random_state():
     assert torch.equal(states[0], torch.get_rng_state()) and (states[1] == np.random.get_state()[1]).all()
 
 
-def test_float64_and_a_graph_are_no_trouble():
-    image, heat = scene()
-    wanted = grabcut_from_heatmap(image, heat)
-    assert torch.equal(grabcut_from_heatmap(image.double(), heat.double().requires_grad_()), wanted)
-
-
 # How its seeds were chosen.
 
 
@@ -109,14 +100,3 @@ def test_a_row_of_the_table_is_the_mean_iou(monkeypatch):
     assert len(rows) == 9 and rows[0]["iou"] == pytest.approx(
         overlap(grabcut_from_heatmap(image, heat)[0], MASK), abs=1e-4
     )
-
-
-def test_the_command_writes_what_it_found(monkeypatch, tmp_path, capsys):
-    image, heat = scene()
-    monkeypatch.setattr(grabcut_seeds, "open_lab", lambda: SimpleNamespace(net=None))
-    monkeypatch.setattr(grabcut_seeds, "scenes", lambda count: (image, torch.tensor([0]), MASK[None]))
-    monkeypatch.setattr(grabcut_seeds, "world_fingerprint", lambda: "")
-    monkeypatch.setattr(grabcut_seeds, "HEATS", {"ours": lambda net, images, targets: heat})
-    assert experiment.carry_out("grabcut_seeds", ["--count", "1", "--out", str(tmp_path)]) == 0
-    written = json.loads((tmp_path / "results/grabcut_seeds.json").read_text())
-    assert len(written["rows"]) == 27 and "ours: {" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 
 from ..experiment import Experiment, write_results
+from ..methods.path_cam import path_cams
 from ..train import head_study
 from ..train.data import scene_of, world_fingerprint
 
@@ -58,12 +59,12 @@ def both_maps(net, images, targets, layer=LAYER):
 
 def net_scores(net, images, targets, masks, layer=LAYER):
     """{"gradcam_mass": (n,), ... "hirescam_inside": (n,), "right": (n,)} of one net; "path_gradcam_mass" and so on of
-    `attribution.path_cams`.
+    `path_cam.path_cams`.
     """
     with torch.no_grad():
         logits = torch.cat([net(batch) for batch in images.split(64)])
     found = {"right": (logits.argmax(1) == targets).float()}
-    for before, both in (("", both_maps), ("path_", attribution.path_cams)):
+    for before, both in (("", both_maps), ("path_", path_cams)):
         for name, maps in zip(METHODS, both(net, images, targets, layer).relu(), strict=True):
             found |= {f"{before}{name}_{score}": v for score, v in place_scores(maps, masks).items()}
     return found

@@ -13,6 +13,7 @@ from lecture_utils.progress import progress
 from lecture_utils.world import CLASSES
 
 from ..experiment import Experiment, write_results
+from ..methods.part_detectors import rotated
 from ..train.data import world_fingerprint
 
 NET, LAYER, BEFORE = "alex", "conv5", "norm5"
@@ -52,7 +53,7 @@ def turned(lab, seeds, kinds=("before", "after"), step=2):
     for seed in progress(seeds, "turning the axes of conv5"):
         row = {"seed": int(seed)}
         for kind in kinds:
-            mixed = features.rotated(maps[kind], seed=seed)
+            mixed = rotated(maps[kind], seed=seed)
             mixed = mixed.relu() if kind == "before" else mixed
             row[kind] = passing(features.detectors(mixed, field, masks, len(owner), tune, step=step), owner)
         rows.append(row)

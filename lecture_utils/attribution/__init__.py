@@ -4,7 +4,6 @@ from .._lazy import lazily
 
 # Eagerly, as these names are those of modules, too.
 from .cam import cam as cam
-from .deconvnet import deconvnet as deconvnet
 from .integrated_gradients import integrated_gradients as integrated_gradients
 from .occlusion import occlusion as occlusion
 from .smooth_grad import smooth_grad as smooth_grad
@@ -12,33 +11,9 @@ from .smooth_grad import smooth_grad as smooth_grad
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "cam": (
-            "cam",
-            "grad_cam",
-            "guided_grad_cam",
-            "hires_cam",
-            "last_map",
-            "layer_gradient",
-            "upsample",
-        ),
-        "deconvnet": (
-            "deconvnet",
-            "project",
-            "reactivation_ratio",
-            "unpool",
-        ),
-        "gradients": (
-            "guided_backprop",
-            "heat",
-            "neuron_saliency",
-            "saliency",
-        ),
-        "occlusion": (
-            "mask_squares",
-            "occlusion",
-            "occlusion_heat",
-        ),
-        "path_cam": ("path_cams",),
+        "cam": ("cam", "grad_cam", "guided_grad_cam", "hires_cam", "last_map", "layer_gradient", "upsample"),
+        "gradients": ("deconvnet", "guided_backprop", "heat", "neuron_saliency", "saliency"),
+        "occlusion": ("mask_squares", "occlusion", "occlusion_heat"),
         "integrated_gradients": ("completeness_gap", "integrated_gradients"),
         "smooth_grad": ("smooth_grad",),
         "relu_rules": ("relu_rule",),

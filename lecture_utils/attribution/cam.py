@@ -7,43 +7,41 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_images, check_layer, check_net, check_sides, check_targets, check_tensor
-from ..hooks import copy_to, frozen, logits_of, maps_of, score_of, some_targets, tensor_of
+from ..checks import check_images, check_layer, check_sides, check_targets, check_tensor
+from ..hooks import copy_to, frozen, in_batches, logits_of, maps_of, score_of, tensor_of
 from .gradients import guided_backprop
-
-BATCH = 64  # images in one pass: more of them need more memory and are no faster
 
 
 def cam(net: nn.Module, images: Tensor, targets: int | Tensor, raw: bool = False) -> Tensor:
-    """Class activation maps (n, h, w) of a net that ends in a map, global average pooling and one linear layer.
+    """Class activation maps (n, h, w): a score, spread over the positions that it is a mean of.
 
-    With the map F (n, c, rows, cols), the weights W (classes, c) and the bias b of that linear layer the score of
-    class k is, the two sums swapped,
+    With the map F (n, c, rows, cols), the weights W (classes, c) and the bias b of the linear layer after the global
+    average pooling, the score of class k is, the two sums swapped,
 
         logit_k = b_k + sum_c W[k, c] mean_rs F[c, r, s] = b_k + mean_rs CAM_k[r, s]
         CAM_k[r, s] = sum_c W[k, c] F[c, r, s]
 
-    images: (n, 3, h, w) in [0, 1]. targets: int or LongTensor (n,).
+    net: ends in a map, global average pooling and one linear layer; or averages maps of scores, one for each class,
+    which then are the CAM. images: (n, 3, h, w) in [0, 1]. targets: int or LongTensor (n,).
     raw: CAM_k itself, at the map's own size (n, rows, cols), evidence against the class below zero; mean + bias =
     logit. Otherwise what is below zero is cut off and the map enlarged to the images (see `upsample`).
-    A net that averages maps of scores, one for each class, has its CAM already: these maps.
     Errors: ValueError for a net that ends otherwise, for images or targets.
     Source: Zhou, Khosla, Lapedriza, Oliva, Torralba (2016), equations 1 and 2.
     Differs: the mean over places where the paper has the sum; no scaling to [0, 1], so that maps can be compared.
     """
-    check_images(images, net)
-    heat = []
-    for batch, some in _batches(images, targets):
-        maps, linear = last_map(net, batch)  # (n, c, rows, cols)
-        some = check_targets(some, len(batch), maps.shape[1] if linear is None else linear.out_features)
+    images, targets = check_images(images, net), check_targets(targets, len(images))
+
+    def one_pass(some, wanted):
+        maps, linear = _last_map(net, some)  # (n, c, rows, cols)
+        wanted = check_targets(wanted, len(some), maps.shape[1] if linear is None else linear.out_features)
+        wanted = wanted.to(maps.device)
         if linear is None:
-            heat.append(maps[torch.arange(len(batch)), some.to(maps.device)])
-        else:
-            weights = linear.weight.detach()[
-                some.to(maps.device)
-            ]  # (classes, c) -> (n, c): the rows of the classes
-            heat.append(torch.einsum("nc,ncrs->nrs", weights, maps))
-    return _finish(torch.cat(heat), images, raw, relu=not raw)
+            return maps[torch.arange(len(some)), wanted]
+        weights = linear.weight.detach()[wanted]  # (classes, c) -> (n, c): the rows of the classes
+        return torch.einsum("nc,ncrs->nrs", weights, maps)
+
+    with frozen(net) as net, torch.no_grad():
+        return _finish(in_batches(one_pass, images, targets), images, raw, relu=not raw)
 
 
 def grad_cam(
@@ -55,14 +53,13 @@ def grad_cam(
     relu: bool = True,
     reshape: Callable | None = None,
 ) -> Tensor:
-    """Gradient-weighted class activation maps (n, h, w) of any layer that gives a map.
+    """Grad-CAM (n, h, w): the maps of any layer, each weighted by the mean of its gradient.
 
         weight_c = mean_rs d logit_k / d A[c, r, s]        heat[r, s] = relu(sum_c weight_c A[c, r, s])
 
-    images: (n, 3, h, w) in [0, 1]. targets: int or LongTensor (n,). layer: from dict(net.named_modules()).
-    raw: at the layer's own size (n, rows, cols), else enlarged to the images (see `upsample`). relu=False keeps the
-    evidence against the class, below zero. reshape: a function from the layer's output to maps (n, c, rows, cols), for
-    one that orders them otherwise (see `hooks.maps_of`).
+    layer: from dict(net.named_modules()). raw: at the layer's own size (n, rows, cols), else enlarged to the images
+    (see `upsample`). relu=False keeps the evidence against the class, below zero. reshape: a function from the layer's
+    output to maps (n, c, rows, cols), for one that orders them otherwise (see `hooks.maps_of`).
     On a net that ends in average pooling and one linear layer, grad_cam(raw=True, relu=False) * rows * cols is CAM.
     Errors: KeyError (with near misses) for a layer; ValueError for one without rows and columns, images or targets.
     Source: Selvaraju et al. (2017), equations 1 and 2.
@@ -130,9 +127,9 @@ def layer_gradient(
     Arguments and errors as in `grad_cam`.
     """
     check_layer(net, layer)
-    check_images(images, net)
-    pairs = [_map_and_gradient(net, *some, layer, reshape) for some in _batches(images, targets)]
-    return tuple(torch.cat(each).to(images.device) for each in zip(*pairs, strict=True))
+    images, targets = check_images(images, net), check_targets(targets, len(images))
+    with frozen(net) as net:
+        return in_batches(lambda *some: _map_and_gradient(net, *some, layer, reshape), images, targets)
 
 
 def _map_and_gradient(net, images, targets, layer, reshape):
@@ -145,13 +142,12 @@ def _map_and_gradient(net, images, targets, layer, reshape):
         maps_of(found[-1], layer, reshape)  # an error, where these are no maps
         return found[-1].clone()  # the next layer may work in place
 
-    with frozen(net) as net, torch.no_grad(), ExitStack() as stack:
+    with torch.no_grad(), ExitStack() as stack:
         stack.callback(check_layer(net, layer).register_forward_hook(begin).remove)
-        score = score_of(
-            logits_of(net, copy_to(net, images)), targets
-        ).sum()  # images do not mix: one sum for all
+        logits = logits_of(net, copy_to(net, images), softmax=False)
         if not found:
             raise ValueError(f"layer: {layer!r} did not run")
+        score = score_of(logits, targets).sum()  # images do not mix: one sum for all
         gradient = None
         if score.requires_grad:
             (gradient,) = torch.autograd.grad(score, found[-1], allow_unused=True)
@@ -167,7 +163,13 @@ def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
     mean of a map is the scores themselves (SqueezeNet, Network in Network), there is no linear layer: None.
     Errors: ValueError for images, and for a net that ends otherwise.
     """
-    check_images(images, check_net(net))
+    images = check_images(images, net)
+    with frozen(net) as net, torch.no_grad():
+        return _last_map(net, images)
+
+
+def _last_map(net, images):
+    """`last_map` inside `frozen`, without gradients."""
     linears = [module for module in net.modules() if isinstance(module, nn.Linear)]
     widths, maps, ends = {linear.in_features for linear in linears}, [], []
     latest = deque(maxlen=8)  # convolution, ReLU, pooling, and what holds them
@@ -178,13 +180,13 @@ def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
             if output.shape[1] in widths:
                 maps.append(output)
 
-    with frozen(net) as net, torch.no_grad(), ExitStack() as stack:
+    with ExitStack() as stack:
         for module in net.modules():
             stack.callback(module.register_forward_hook(keep).remove)
         for linear in linears:
             see = linear.register_forward_pre_hook(lambda module, inputs: ends.append((module, inputs[0])))
             stack.callback(see.remove)
-        logits = logits_of(net, copy_to(net, images))
+        logits = logits_of(net, copy_to(net, images), softmax=False)
     linear, mean = ends[-1] if ends else (None, logits)
     if linear is None or _near(nn.functional.linear(mean, linear.weight, linear.bias), logits):
         found = _averaged(latest if linear is None else maps, mean)
@@ -198,12 +200,10 @@ def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
 
 def _averaged(maps, mean):
     """The map whose mean over places this is, or None: what was pooled in another way is no mean of its map."""
-    fits = [number for number, found in enumerate(maps) if _near(found.mean((2, 3)), mean)]
+    fits = [found for found in maps if _near(found.mean((2, 3)), mean)]
     if not fits:
         return None
-    best = max(
-        (maps[number] for number in fits), key=lambda found: found[0, 0].numel()
-    )  # the pooled map fits, too
+    best = max(fits, key=lambda found: found[0, 0].numel())  # the pooled map fits, too
     larger = [found for found in maps if found.shape[1] == best.shape[1] and found[0, 0].numel() > 1]
     if best[0, 0].numel() == 1 and larger:
         return None  # maps of several places came before, but this is not their mean
@@ -216,14 +216,6 @@ def _near(one, other):
     return one.shape == other.shape and torch.allclose(one, other, rtol=share, atol=share / 10 * largest)
 
 
-def _batches(images, targets):
-    """Batches of images, each with its targets."""
-    for start in range(0, len(images), BATCH):
-        which = slice(start, start + BATCH)
-        yield images[which], some_targets(targets, which, len(images))
-
-
 def _finish(heat, images, raw, relu):
-    heat = heat.to(images.device)
     heat = heat.relu() if relu else heat
     return heat if raw else upsample(heat, images.shape[-2:])

@@ -1,4 +1,15 @@
-"""Which pixels would change the answer: gradients with respect to the image."""
+"""Which pixels would change the answer: gradients with respect to the image.
+
+With other rules for the way back through a ReLU they become guided backprop and the deconvnet. For the deconvnet of
+Zeiler and Fergus, all other activations of a unit's layer are set to 0. Then, layer by layer, downwards: *unpool* to
+the places where the maxima came from, *rectify*, *filter* with the transposed filters:
+
+    max pooling      every maximum returns to its place, the rest is 0     = the gradient of max pooling
+    ReLU             max(signal, 0)                                        = not a gradient: the deconvnet rule
+    convolution      the transposed one, each filter flipped, no bias      = the gradient of the convolution
+
+So it is a gradient times the activation it starts from, but for one rule.
+"""
 
 from contextlib import nullcontext
 
@@ -6,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_choice, check_images, check_layer, check_place, check_tensor
-from ..hooks import activations, frozen, gradient_of, leaf_of, logits_of, score_of, some_targets
+from ..hooks import activations, frozen, gradient_of, leaf_of, logits_of, score_of
 from .relu_rules import relu_rule
 
 BATCH = 64  # points in one pass
@@ -16,15 +27,18 @@ HEATS = ("absolute", "squared", "positive", "signed")
 def saliency(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
     """How much each pixel would change the score of the class: the gradient dS_c/dI, signed, (n, 3, h, w).
 
-    net: gives logits (n, classes); S_c is the one of the target class, *before* softmax (the probability would also
-    rise because other classes fall). images: (n, 3, h, w) in [0, 1]. targets: an int or LongTensor (n,).
+    net: gives scores (n, classes); S_c is the one of the target class, best *before* softmax (a probability also rises
+    because other classes fall: of a net that ends in a softmax, this is the map of the probability). images:
+    (n, 3, h, w) in [0, 1]. targets: an int or LongTensor (n,).
     The unit is score per unit of pixel value. On the images' device. `heat` makes a heatmap of it.
-    Errors: ValueError for images, for targets, and for a net that gives no logits.
+    Errors: ValueError for images, for targets, and for a net that gives no table of scores.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 3.
 
     >>> heat(saliency(net, images, targets))  # the paper's map: the largest |gradient| of the three colours
     """
-    return _gradient_of_score(net, images, targets, nullcontext())
+    images = check_images(images, net)
+    with frozen(net) as net:
+        return score_gradient(net, images, targets).to(images.device)
 
 
 def guided_backprop(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
@@ -37,16 +51,17 @@ def guided_backprop(net: nn.Module, images: Tensor, targets: int | Tensor) -> Te
     Differs: the paper shows single units of a layer; this starts from the score of a class. For a unit write
     `with relu_rule("guided"): neuron_saliency(...)`.
     """
-    return _gradient_of_score(net, images, targets, relu_rule("guided"))
-
-
-def _gradient_of_score(net, images, targets, rule):
-    check_images(images, net)
+    images = check_images(images, net)
     with frozen(net) as net:
-        leaf = leaf_of(net, images)
-        with rule:
-            logits = logits_of(net, leaf)
-        return gradient_of(score_of(logits, targets), leaf).to(images.device)
+        return score_gradient(net, images, targets, relu_rule("guided")).to(images.device)
+
+
+def score_gradient(net, images, targets, rule=None):
+    """dS_c/dI of images that have been checked, on the net's device. Inside `frozen`. rule: for the pass upwards."""
+    leaf = leaf_of(net, images)
+    with rule or nullcontext():
+        logits = logits_of(net, leaf, softmax=False)
+    return gradient_of(score_of(logits, targets), leaf)
 
 
 def neuron_saliency(
@@ -65,15 +80,48 @@ def neuron_saliency(
     Errors: KeyError (with near misses) for a layer; ValueError for images, channel, row and column.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 3, with a unit instead of a class.
     """
+    return _unit_gradient(net, images, layer, (channel, row, column), nullcontext(), torch.ones_like)
+
+
+def deconvnet(
+    net: nn.Module,
+    images: Tensor,
+    layer: str | nn.Module,
+    channel: int,
+    row: int | None = None,
+    column: int | None = None,
+) -> Tensor:
+    """What made one unit of a layer fire, projected down to the pixels, signed, (n, 3, h, w).
+
+    net: any nn.Module that calls ReLUs. The rest as in `neuron_saliency`. All other units of the layer are set to 0,
+    the unit keeps its activation: a unit that is 0 projects to 0.
+    Errors: as `neuron_saliency`; ValueError for a net that calls no ReLU.
+    Source: Zeiler, Fergus (2014), section 2.1.
+    Differs: any net, not only a chain; what is no ReLU is passed by its gradient. Where pooling windows overlap and
+    share a maximum, what comes back is added up, as in the gradient. The way ends at the images in [0, 1], so the
+    normalisation inside a net divides by its std once more.
+    """
+    unit_of = channel, row, column
+
+    def activation(fired):
+        return fired.clamp(min=0)  # the layer's own ReLU, where `layer` stands before it
+
+    return _unit_gradient(net, images, layer, unit_of, relu_rule("deconvnet"), activation)
+
+
+def _unit_gradient(net, images, layer, place, rule, start):
+    """The gradient of unit(...) * start(unit(...)), start taken as a constant, with a rule for ReLUs."""
     check_layer(net, layer)
-    check_images(images, net)
+    images = check_images(images, net)
     with frozen(net) as net, activations(net, layer) as found:
         leaf = leaf_of(net, images)
-        logits_of(net, leaf)
-        return gradient_of(unit(found[layer], channel, row, column), leaf).to(images.device)
+        with rule:
+            logits_of(net, leaf, softmax=False)
+        fired = unit(found[layer], *place)
+        return gradient_of(fired * start(fired.detach()), leaf).to(images.device)
 
 
-def unit(maps, channel, row=None, column=None):
+def unit(maps: Tensor, channel: int, row: int | None = None, column: int | None = None) -> Tensor:
     """The activation (n,) of one unit of maps (n, channels, rows, cols) or vectors (n, channels).
 
     row, column: both None takes the strongest of the channel, the first where several are equal. Errors: ValueError.
@@ -111,13 +159,13 @@ def heat(gradient: Tensor, how: str = "absolute") -> Tensor:
 def saliency_at(net, targets, point, n, count, combine):
     """combine(gradients (count, 3, h, w)) for each of n images, at `count` points each: (n, 3, h, w).
 
-    point: from indices of images and of points, each (b,), to such points (b, 3, h, w). At most BATCH of them are in
-    memory beside those of one image.
+    Inside `frozen`; on the net's device. point: from indices of images and of points, each (b,), to such points
+    (b, 3, h, w). At most BATCH of them are in memory beside those of one image.
     """
     found, waiting = [], []
     for number in torch.arange(n * count).split(BATCH):
         image, place = number // count, number % count
-        waiting.append(saliency(net, point(image, place), some_targets(targets, image, n)))
+        waiting.append(score_gradient(net, point(image, place), targets[image]))
         if sum(map(len, waiting)) >= count or number[-1] == n * count - 1:
             *whole, rest = torch.cat(waiting).split(count)
             whole, waiting = (whole, [rest]) if len(rest) < count else ([*whole, rest], [])

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_number, check_tensor
+from ..checks import check_count, check_images, check_number, check_targets, check_tensor
 from ..hooks import copy_to, frozen, logits_of, score_of
 from .gradients import saliency_at
 
@@ -28,7 +28,7 @@ def integrated_gradients(
     Errors: as `saliency`; ValueError for baseline and steps.
     Source: Sundararajan, Taly, Yan (2017), equations 1 and 3. Differs: Gauss-Legendre instead of equal steps.
     """
-    check_images(images, net)
+    images, targets = check_images(images, net), check_targets(targets, len(images))
     start = baseline_images(images, baseline)
     steps = check_count(steps, "steps")
     places, weights = np.polynomial.legendre.leggauss(steps)  # on [-1, 1]
@@ -39,8 +39,11 @@ def integrated_gradients(
     def on_the_way(image, step):
         return start[image] + share[step] * way[image]
 
-    integral = saliency_at(net, targets, on_the_way, len(images), steps, lambda g: (weight * g).sum(0))
-    return way * integral
+    with frozen(net) as net:
+        integral = saliency_at(
+            net, targets, on_the_way, len(images), steps, lambda g: (weight.to(g.device) * g).sum(0)
+        )
+    return way * integral.to(way.device)
 
 
 def completeness_gap(
@@ -54,11 +57,11 @@ def completeness_gap(
 
     Arguments as in `integrated_gradients`, which gave the attributions (n, 3, h, w).
     """
-    check_images(images, net)
+    images = check_images(images, net)
     check_tensor(attributions, "attributions", images.shape)
     with frozen(net) as net, torch.no_grad():
         image, start = (
-            score_of(logits_of(net, copy_to(net, some)), targets).to(images.device)
+            score_of(logits_of(net, copy_to(net, some), softmax=False), targets).to(images.device)
             for some in (images, baseline_images(images, baseline))
         )
     return attributions.sum((1, 2, 3)) - (image - start)

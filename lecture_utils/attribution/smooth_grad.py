@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_number, check_seed
+from ..checks import check_count, check_images, check_number, check_seed, check_targets
+from ..hooks import frozen
 from .gradients import saliency_at
 
 
@@ -27,7 +28,7 @@ def smooth_grad(
     Differs: noise = 0, or a net that is linear, gives saliency; the paper's pictures use squares or absolute values
     afterwards, which `heat` does.
     """
-    check_images(images, net)
+    images, targets = check_images(images, net), check_targets(targets, len(images))
     samples = check_count(samples, "samples")
     check_number(noise, "noise")
     generator = torch.Generator().manual_seed(check_seed(seed))
@@ -37,4 +38,6 @@ def smooth_grad(
     def noisy(image, sample):
         return images[image] + width[image] * draws[sample]
 
-    return saliency_at(net, targets, noisy, len(images), samples, lambda gradients: gradients.mean(0))
+    with frozen(net) as net:
+        found = saliency_at(net, targets, noisy, len(images), samples, lambda gradients: gradients.mean(0))
+    return found.to(images.device)

@@ -4,18 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from .neighbours import _rows
+from ..checks import check_count, check_seed
+from .neighbours import rows_of
 
 
 class Axes(NamedTuple):
     """coordinates (n, dimensions); share (dimensions,): of the whole variance, along each axis, falling."""
 
-    coordinates: torch.Tensor
-    share: torch.Tensor
+    coordinates: Tensor
+    share: Tensor
 
 
-def pca(points, dimensions=None):
+def pca(points: Tensor, dimensions: int | None = None) -> Axes:
     """Principal components of points (n, ...): turn the cloud so that it is longest along the first axis, and so on.
 
     With X the centred points (n, d) and X = U S V^T, the coordinates are U S = X V, the variances S^2 / n. Only the
@@ -27,56 +29,63 @@ def pca(points, dimensions=None):
     Source: Pearson (1901); Eckart & Young (1936). Differs: U and S come from the eigenvalues of X X^T (n, n) where
     d > n, summed in float64 over slices of the dimensions.
     """
-    points = _rows(points, "points")
+    points = rows_of(points, "points")
     n, d = points.shape
-    most = min(n - 1, d)
     if n < 2:
         raise ValueError(f"points: expected at least 2, got {n}")
-    if dimensions is not None and (not isinstance(dimensions, int) or not 1 <= dimensions <= most):
-        raise ValueError(f"dimensions: expected an integer from 1 to {most}, got {dimensions!r}")
-    keep = dimensions or most
+    most = min(n - 1, d)
+    keep = most if dimensions is None else check_count(dimensions, "dimensions", 1, most)
     if d > n:
-        gram = torch.zeros(n, n, dtype=torch.float64, device=points.device)
-        for part in points.split(4096, dim=1):
-            part = part - part.mean(0)
-            gram += part @ part.T  # X X^T = U S^2 U^T
-        values, u = torch.linalg.eigh(gram)
-        values, u = values.flip(0).clamp_min(0), u.flip(1)
+        values, u = _falling(_gram(points))  # X X^T = U S^2 U^T
         coordinates = u[:, :keep] * values[:keep].sqrt()
     else:
         centred = points.double() - points.double().mean(0)
-        values, v = torch.linalg.eigh(centred.T @ centred)  # X^T X = V S^2 V^T
-        values, v = values.flip(0).clamp_min(0), v.flip(1)
+        values, v = _falling(centred.T @ centred)  # X^T X = V S^2 V^T
         coordinates = centred @ v[:, :keep]
     side = coordinates.gather(0, coordinates.abs().argmax(0, keepdim=True)).sign()
     share = values[:keep] / values.sum().clamp_min(torch.finfo(torch.float64).tiny)
     return Axes((coordinates * torch.where(side == 0, 1.0, side)).to(points.dtype), share.to(points.dtype))
 
 
-def random_projection(points, dimensions=2, seed=0):
-    """Points (n, ...) seen along random directions, (n, dimensions): the floor of any embedding.
+def _gram(points):
+    """X X^T (n, n) in float64 of the centred points (n, d), a slice of the dimensions at a time."""
+    gram = torch.zeros(len(points), len(points), dtype=torch.float64, device=points.device)
+    for part in points.split(4096, dim=1):
+        part = part - part.mean(0)
+        gram += part @ part.T
+    return gram
+
+
+def _falling(symmetric):
+    """Eigenvalues, the largest first and none below 0, and the eigenvectors as columns."""
+    values, vectors = torch.linalg.eigh(symmetric)
+    return values.flip(0).clamp_min(0), vectors.flip(1)
+
+
+def random_projection(points: Tensor, dimensions: int = 2, seed: int = 0) -> Tensor:
+    """Points (n, ...) seen along random directions, (n, dimensions): the chance level of any embedding.
 
     Each new coordinate is the dot product with a vector of Gaussian numbers, divided by sqrt(dimensions), so that
-    squared distances are kept on average. Source: Johnson & Lindenstrauss (1984).
+    squared distances are kept on average. Errors: ValueError. Source: Johnson & Lindenstrauss (1984).
     """
-    points = _rows(points, "points")
-    draws = torch.Generator().manual_seed(seed)
+    points, dimensions = rows_of(points, "points"), check_count(dimensions, "dimensions")
+    draws = torch.Generator().manual_seed(check_seed(seed))
     directions = torch.randn(points.shape[1], dimensions, generator=draws, dtype=points.dtype)
     return points @ directions.to(points.device) / dimensions**0.5
 
 
-def to_grid(positions, rows, columns):
+def to_grid(positions: Tensor, rows: int, columns: int) -> Tensor:
     """A cell (row, column) for each of n positions in the plane, (n, 2) whole numbers; no two share a cell.
 
     positions: (n, 2), first right, then up, n <= rows * columns. They are stretched to the grid; then, of all ways to
     give each point a cell of its own, the one with the least sum of squared distances is taken.
-    Source: Kuhn (1955), the assignment problem; here scipy's `linear_sum_assignment`.
-    Errors: ValueError.
+    Errors: ValueError. Source: Kuhn (1955), the assignment problem; here scipy's `linear_sum_assignment`.
     """
     from scipy.optimize import linear_sum_assignment  # slow to import
 
-    positions = _rows(positions, "positions").double().cpu().numpy()
-    if positions.shape[1] != 2 or not 1 <= len(positions) <= rows * columns:
+    rows, columns = check_count(rows, "rows"), check_count(columns, "columns")
+    positions = rows_of(positions, "positions").double().cpu().numpy()
+    if positions.shape[1] != 2 or len(positions) > rows * columns:
         raise ValueError(
             f"positions: expected shape (n, 2) with n at most {rows} x {columns}, got {positions.shape}"
         )

@@ -1,12 +1,17 @@
 """What makes a unit answer most: the patches of the images that maximally activate a channel."""
 
+import hashlib
+import os
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 
-from ..checks import check_images, check_layer
-from ..hooks import copy_to, frozen
+from ..checks import check_count, check_images, check_index, check_layer, check_tensor, layer_name
+from ..hooks import Enough, copy_to, frozen, outputs_of, tensor_of
 from ..progress import progress
 from .receptive_field import receptive_field
 
@@ -17,9 +22,9 @@ class TopUnits(NamedTuple):
     scores (channels, k). images (channels, k): which image. units (channels, k, 2): row and column in the map.
     """
 
-    scores: torch.Tensor
-    images: torch.Tensor
-    units: torch.Tensor
+    scores: Tensor
+    images: Tensor
+    units: Tensor
 
 
 class Patches(NamedTuple):
@@ -29,69 +34,86 @@ class Patches(NamedTuple):
     boxes (k, 4): x0 y0 x1 y1 in px, not clipped. scores (k,). images (k,): which image. units (k, 2): row, column.
     """
 
-    patches: torch.Tensor
-    boxes: torch.Tensor
-    scores: torch.Tensor
-    images: torch.Tensor
-    units: torch.Tensor
+    patches: Tensor
+    boxes: Tensor
+    scores: Tensor
+    images: Tensor
+    units: Tensor
 
 
-def top_patches(net, images, layer, channel, k, batch_size=64):
+def top_patches(
+    net: nn.Module,
+    images: Tensor | Sequence,
+    layer: str | nn.Module,
+    channel: int,
+    k: int,
+    batch_size: int = 64,
+) -> Patches:
     """The k patches that a channel of a layer answers most strongly, one of each image: `Patches`.
 
     One of each image, so that nine patches are nine images and not one face nine times. Equally strong ones come in
     the order of their index; in one image the unit counts that stands first, row by row.
     net, layer: as for `receptive_field`. images: float (n, 3, h, w) in [0, 1], or any sequence of images (3, h, w) of
     one size, or of pairs (image, anything), as torchvision's ImageFolder is: then one batch at a time is in memory.
-    A score of 0 after a ReLU means that the channel was silent: such a patch shows nothing.
+    A score of 0 after a ReLU means that the channel was inactive: such a patch shows nothing.
     Errors: KeyError for a layer; ValueError for images, for a channel that is not there, for k > n, and for layers
     whose units see the whole image: there the strongest *images* are the answer.
     Source: Girshick, Donahue, Darrell, Malik (2014), section 3.1; Zeiler, Fergus (2014), figure 2.
     """
     receptive_field(net, layer)  # says what is wrong with the layer before any image is looked at
-    if isinstance(channel, bool) or not isinstance(channel, int):
-        raise ValueError(f"channel: expected a whole number, got {channel!r}")
-    found = top_units(net, images, layer, k, channel, batch_size)
+    found = top_units(net, images, layer, k, check_count(channel, "channel", 0), batch_size)
     return cut_patches(net, images, layer, *(values[0] for values in found))
 
 
-def cut_patches(net, images, layer, scores, which, units):
+def cut_patches(
+    net: nn.Module,
+    images: Tensor | Sequence,
+    layer: str | nn.Module,
+    scores: Tensor,
+    which: Tensor,
+    units: Tensor,
+) -> Patches:
     """`Patches` of units that are known already: scores (k,), which image (k,), units (k, 2), as of `TopUnits`.
 
     `top_units` looks once for all channels; this cuts the patches of one: `cut_patches(net, images, layer, *row)`.
     """
-    pictures = torch.stack([_picture(images, index) for index in which.tolist()])
+    _check_pictures(images, net)
+    check_tensor(which, "which", ("k",), "integer")
+    check_tensor(scores, "scores", (len(which),))
+    check_tensor(units, "units", (len(which), 2), "integer")
+    numbers = [check_index(number, len(images), "which") for number in which.tolist()]
+    pictures = check_images(torch.stack([_picture(images, number) for number in numbers]), net).detach()
     field = receptive_field(net, layer, image_size=pictures.shape[-1])
     boxes = field.boxes(units)
     return Patches(crop(pictures, boxes), boxes, scores, which, units)
 
 
-def top_units(net, images, layer, k, channel=None, batch_size=64):
+def top_units(
+    net: nn.Module,
+    images: Tensor | Sequence,
+    layer: str | nn.Module,
+    k: int,
+    channel: int | None = None,
+    batch_size: int = 64,
+) -> TopUnits:
     """The k strongest units of every channel (or of one), one of each image, in one pass: `TopUnits`.
 
     Only the best k so far are kept, so memory does not grow with the number of images, and the net runs only as far as
     the layer. Arguments and errors as for `top_patches`.
     """
     check_layer(net, layer)
-    if isinstance(images, torch.Tensor) or not hasattr(images, "__len__"):
-        check_images(images, net=net)
-    count = len(images)
-    for name, value, high in (("k", k, count), ("batch_size", batch_size, float("inf"))):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
-            limit = f" to {count}, the number of images" if name == "k" else ""
-            raise ValueError(f"{name}: expected a whole number from 1{limit}, got {value!r}")
+    _check_pictures(images, net)
+    k, batch_size = check_count(k, "k", 1, len(images)), check_count(batch_size, "batch_size")
     lower, best = _UpTo(net, layer), None
-    for first in progress(range(0, count, batch_size), f"looking for the strongest units of {layer}"):
-        batch = _batch(images, first, min(first + batch_size, count), net)
-        maps = lower.maps(batch)
+    for first in progress(range(0, len(images), batch_size), f"looking for the strongest units of {layer}"):
+        maps = lower.maps(_batch(images, first, min(first + batch_size, len(images)), net))
         if channel is not None:
-            if not 0 <= channel < maps.shape[1]:
-                raise ValueError(f"channel: {layer!r} has channels 0 .. {maps.shape[1] - 1}, got {channel}")
-            maps = maps[:, channel : channel + 1]
+            chosen = check_index(channel, maps.shape[1], "channel")
+            maps = maps[:, chosen : chosen + 1]
         best = _better(best, maps, first, k)
     scores, which, flat, columns = best
     units = torch.stack([flat // columns, flat % columns], -1)
-    device = images.device if isinstance(images, torch.Tensor) else torch.device("cpu")
+    device = images.device if isinstance(images, Tensor) else torch.device("cpu")
     return TopUnits(scores.to(device), which.to(device), units.to(device))
 
 
@@ -103,10 +125,8 @@ def _better(best, maps, first, k):
     new = scores.T, which, places.T
     if best is not None:
         new = tuple(torch.cat(pair, 1) for pair in zip(best, new, strict=False))
-    order = new[0].argsort(dim=1, descending=True, stable=True)[
-        :, :k
-    ]  # stable: of equal ones the lower index
-    return *(values.gather(1, order) for values in new), columns
+    order = new[0].argsort(dim=1, descending=True, stable=True)  # stable: of equal ones the lower index
+    return *(values.gather(1, order[:, :k]) for values in new), columns
 
 
 def crop(images, boxes, fill=0.5):
@@ -124,13 +144,6 @@ def crop(images, boxes, fill=0.5):
     return patches
 
 
-# --- the net, run only as far as the layer ---
-
-
-class _Enough(Exception):
-    """Raised by a hook when the layer has answered: the layers above need not run."""
-
-
 class _UpTo:
     """A net, run only as far as a layer. In its first pass it runs whole, to see how often the layer's module runs."""
 
@@ -145,45 +158,92 @@ class _UpTo:
             nonlocal found, seen
             seen, found = seen + 1, output
             if seen == self.times:
-                raise _Enough
-            return (
-                output.clone() if isinstance(output, torch.Tensor) else None
-            )  # a ReLU above may work in place
+                raise Enough
+            return output.clone() if isinstance(output, Tensor) else None  # a ReLU above may work in place
 
         handle = check_layer(self.net, self.layer).register_forward_hook(hook)
         try:
-            with frozen(self.net) as net, torch.no_grad(), suppress(_Enough):
-                net(copy_to(net, batch))
+            with frozen(self.net) as net, torch.no_grad(), suppress(Enough):
+                outputs_of(net, copy_to(net, batch))
         finally:
             handle.remove()
-        if not isinstance(found, torch.Tensor) or found.ndim != 4:
-            what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-            raise ValueError(
-                f"layer: {self.layer!r} gives {what}; expected maps (n, channels, rows, columns)"
-            )
         self.times = seen
+        if tensor_of(found, self.layer).ndim != 4:
+            raise ValueError(
+                f"layer: {self.layer!r} gives {tuple(found.shape)}; expected maps (n, channels, h, w)"
+            )
         return found
 
 
 def _picture(images, index):
     """Image `index` (3, h, w) of a tensor or a sequence; of a pair the first."""
     item = images[index]
-    return item[0] if isinstance(item, (tuple, list)) else item
+    return item[0] if isinstance(item, tuple | list) else item
+
+
+def _check_pictures(images, net):
+    """A tensor of images, or a sequence of pictures, of which only the first is looked at. Errors: ValueError."""
+    if isinstance(images, Tensor) or not hasattr(images, "__getitem__") or not hasattr(images, "__len__"):
+        check_images(images, net)
+    elif isinstance(images, str | dict) or not len(images):
+        raise ValueError(f"images: expected a tensor or a sequence of images (3, h, w), got {images!r}")
+    else:
+        _batch(images, 0, 1, net)
 
 
 def _batch(images, first, end, net):
     """Images first to end - 1 as one tensor; those that come out of a sequence are checked here."""
-    if isinstance(images, torch.Tensor):
+    if isinstance(images, Tensor):
         return images[first:end]
     pictures = [_picture(images, index) for index in range(first, end)]
-    odd = next((p for p in pictures if not isinstance(p, torch.Tensor) or p.shape != pictures[0].shape), None)
-    if odd is not None:
-        what = (
-            f"{tuple(odd.shape)} and {tuple(pictures[0].shape)}"
-            if isinstance(odd, torch.Tensor)
-            else type(odd).__name__
-        )
-        raise ValueError(
-            f"images: expected tensors (3, h, w) of one size, got {what} (image {first} or a later one)"
-        )
+    for each in pictures:
+        if not isinstance(each, Tensor) or each.shape != pictures[0].shape:
+            what = (
+                f"{each.shape} and {pictures[0].shape}" if isinstance(each, Tensor) else type(each).__name__
+            )
+            raise ValueError(
+                f"images: expected tensors (3, h, w) of one size, got {what} (image {first} or a later one)"
+            )
     return check_images(torch.stack(pictures), net=net)
+
+
+# --- units that one notebook has found, and the next one reads ---
+
+
+def kept_units(
+    net: nn.Module, images: Tensor, layer: str | nn.Module, k: int, folder: str | Path, batch_size: int = 64
+) -> TopUnits:
+    """`top_units` of every channel; kept in a file of `folder`, and read from there when asked for again.
+
+    folder: made when it is not there. The rest as for `top_units`, but images must be one tensor: a fingerprint of a
+    folder would cost a look at all of it.
+    The file's name is a fingerprint of the weights, the images, the layer and k, so that another net or another image
+    never gets an old answer. A file that is damaged is made again; where none can be written, nothing is kept.
+    """
+    layer, images = layer_name(net, layer), check_images(images, net)
+    k = check_count(k, "k", 1, len(images))
+    if not isinstance(folder, str | os.PathLike):
+        raise ValueError(f"folder: expected a path, got {folder!r}")
+    path = Path(folder) / f"units-{_fingerprint(net, images, layer, k)}.pt"
+    try:
+        return TopUnits(*(values.to(images.device) for values in torch.load(path, weights_only=True)))
+    except Exception:  # not there, half written, or of another kind: torch raises whatever unpickling raises
+        found = top_units(net, images, layer, k, batch_size=batch_size)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save([values.cpu() for values in found], partial)
+        partial.replace(path)  # at once, so that nobody reads half of it
+    with suppress(OSError):
+        partial.unlink()
+    return found
+
+
+def _fingerprint(net, images, layer, k):
+    """Sixteen letters and digits that change with the net's weights and buffers, the images, the layer, or k."""
+    whole = hashlib.sha256(f"{type(net).__name__} {layer} {k}".encode())
+    for name, values in {**net.state_dict(), "images": images}.items():
+        values = values.detach().cpu().contiguous()
+        whole.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        whole.update(values.view(-1).view(torch.uint8).numpy() if values.numel() else b"")
+    return whole.hexdigest()[:16]

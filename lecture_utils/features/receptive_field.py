@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..checks import check_count, check_layer
-from ..hooks import activations, frozen
+from ..checks import check_count, check_layer, net_dtype
+from ..hooks import activations, device_of, frozen
 
 WHOLE = (
     "from {!r} on each of its units sees the whole image; ask for a layer before that, with rows and columns"
@@ -60,7 +60,7 @@ class Field(NamedTuple):
         return self.offset + self.size / 2 + self.stride * torch.arange(count)
 
 
-def receptive_field(net, layer, image_size=224):
+def receptive_field(net: nn.Module, layer: str | nn.Module, image_size: int = 224) -> Field:
     """The Field of a layer's units: how large, how far apart, and where the first one begins.
 
     net: any nn.Module that takes images (n, channels, h, w). It is run once on a black image of `image_size` px, to see
@@ -72,30 +72,33 @@ def receptive_field(net, layer, image_size=224):
     Source: Araujo, Norris, Sim (2019), "Computing receptive fields of convolutional neural networks".
     """
     check_layer(net, layer)
-    image_size = check_count(image_size, "image_size")
+    fields = _fields(net, layer, check_count(image_size, "image_size"))
+    if isinstance(fields, str):
+        raise ValueError(f"layer: {layer!r} has no receptive field: {fields}")
+    rows, columns = fields
+    if rows != columns:
+        raise ValueError(f"layer: {layer!r} sees oblong fields: {rows} of its rows, {columns} of its columns")
+    return columns
+
+
+def _fields(net, layer, side):
+    """The Fields (rows, columns) of a layer, or the sentence that says why there are none."""
     channels = next((m.in_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 3)
-    like = next((p for p in net.parameters() if p.is_floating_point()), torch.zeros(0))
-    image = torch.zeros(1, channels, image_size, image_size, dtype=like.dtype, device=like.device)
+    image = torch.zeros(1, channels, side, side, dtype=net_dtype(net), device=device_of(net))
     tracer = _Tracer(image)
     with frozen(net) as net, torch.no_grad(), activations(net, layer) as found, tracer:
         try:
             net(image)
         except Exception as error:  # the upper layers may want another size of image
             if layer not in found and tracer.lost:
-                raise ValueError(f"layer: {layer!r} has no receptive field: {tracer.lost}") from error
+                return tracer.lost
             if layer not in found:
-                raise
+                raise ValueError(
+                    f"image_size: the net fails on {side} px before {layer!r}: {error}"
+                ) from error
     if layer not in found:
         raise ValueError(f"layer: {layer!r} does not run when the net looks at an image")
-    fields = tracer.of(found[layer])
-    if isinstance(fields, str):
-        raise ValueError(f"layer: {layer!r} has no receptive field: {fields}")
-    rows, columns = fields
-    if rows != columns:
-        raise ValueError(
-            f"layer: {layer!r} sees oblong fields: {rows} along rows' axis, {columns} along columns'"
-        )
-    return columns
+    return tracer.of(found[layer])
 
 
 class _Tracer(TorchFunctionMode):
@@ -142,19 +145,8 @@ POINTWISE = """
     local_response_norm clone contiguous detach to type float double half bfloat16 cuda cpu requires_grad
 """
 GLOBAL = "flatten linear mean sum amax amin max matmul bmm group_norm instance_norm layer_norm"
-SAME_PLACE, EVERYWHERE = set(POINTWISE.split()), set(GLOBAL.split())
-SAME_GRID = {
-    "view",
-    "reshape",
-    "chunk",
-    "split",
-    "getitem",
-    "unsqueeze",
-    "squeeze",
-    "expand",
-    "unbind",
-    "narrow",
-}
+RESHAPING = "view reshape chunk split getitem unsqueeze squeeze expand unbind narrow"
+SAME_PLACE, EVERYWHERE, SAME_GRID = set(POINTWISE.split()), set(GLOBAL.split()), set(RESHAPING.split())
 ARGUMENTS = {  # of the functions that move places, in their order
     "conv2d": "input weight bias stride padding dilation groups",
     "max_pool2d": "input kernel_size stride padding dilation ceil_mode return_indices",

@@ -6,15 +6,17 @@ Source: van der Maaten & Hinton (2008), *Visualizing Data using t-SNE*. The equa
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from ..checks import check_count, check_number
-from .neighbours import _rows
+from ..checks import check_count, check_number, check_seed
+from .neighbours import rows_of
 
 
 class Arrangement(NamedTuple):
     """positions: tensor (n, 2). divergence: KL(P || Q) in nats, which t-SNE made small; 0 would be perfect."""
 
-    positions: object
+    positions: Tensor
     divergence: float
 
 
@@ -59,11 +61,11 @@ def conditional(squared, perplexity, steps=40):
 
 def joint(points, perplexity):
     """p_ij = (p(j | i) + p(i | j)) / 2n, numpy (n, n), symmetric, sums to 1. points: tensor (n, ...)."""
-    p = conditional(squared_distances(_rows(points, "points").double().cpu().numpy()), perplexity)
+    p = conditional(squared_distances(rows_of(points, "points").double().cpu().numpy()), perplexity)
     return (p + p.T) / (2 * len(p))
 
 
-def tsne(points, perplexity=30.0, iterations=400, seed=0):
+def tsne(points: Tensor, perplexity: float = 30.0, iterations: int = 400, seed: int = 0) -> Arrangement:
     """Arrange points (n, ...) in the plane so that neighbours stay neighbours. The same arguments give the same result.
 
     q_ij = (1 + |y_i - y_j|^2)^-1 / sum over k != l of (1 + |y_k - y_l|^2)^-1                             (eq. 4)
@@ -72,10 +74,10 @@ def tsne(points, perplexity=30.0, iterations=400, seed=0):
     C weighs only pairs that *were* near: nothing holds distant groups at their true distance.
     iterations: steps of gradient descent with momentum; 0 gives the random start. The start is Gaussian, sd 1e-4.
     """
-    if bool((_rows(points, "points") == points[:1].flatten(1)).all()):
+    if bool((rows_of(points, "points") == points[:1].flatten(1)).all()):
         raise ValueError("points: expected at least two different points, got equal ones")
-    check_count(iterations, "iterations", 0), check_number(perplexity, "perplexity", 1)
-    return descend(joint(points, perplexity), iterations, seed, like=points)
+    check_number(perplexity, "perplexity", 1)
+    return descend(joint(points, perplexity), check_count(iterations, "iterations", 0), seed, like=points)
 
 
 def descend(p, iterations=400, seed=0, like=None):
@@ -84,10 +86,8 @@ def descend(p, iterations=400, seed=0, like=None):
     Differs: p is exaggerated 4 times (section 3.4) for the first fifth of the steps, at most 100; the learning rate is
     n / 4, at least 20, and each coordinate adapts its own (Jacobs 1988), as the paper does. float32.
     """
-    import torch
-
     n = len(p)
-    y = np.random.default_rng(seed).normal(0, 1e-4, (n, 2)).astype(np.float32)
+    y = np.random.default_rng(check_seed(seed)).normal(0, 1e-4, (n, 2)).astype(np.float32)
     step, gains = np.zeros_like(y), np.ones_like(y)
     target, rate = p.astype(np.float32), np.float32(max(n / 4, 20.0))
     early = min(100, iterations // 5)

@@ -1,15 +1,6 @@
-"""The deconvnet of Zeiler and Fergus: a unit's activation, carried back down to pixels.
+"""The deconvnet as the paper writes it, step by step, and how much of an activation its image brings back.
 
-All other activations of the layer are set to 0. Then, layer by layer, downwards: *unpool* to the places where the
-maxima came from (the switches), *rectify*, *filter* with the transposed filters. Written out:
-
-    max pooling      every maximum returns to its place, the rest is 0     = the gradient of max pooling
-    ReLU             max(signal, 0)                                        = not a gradient: the deconvnet rule
-    convolution      the transposed one, each filter flipped, no bias      = the gradient of the convolution
-    BatchNorm (eval) times its scale                                       = the gradient of the norm
-
-So a deconvnet is a gradient times the activation it starts from, but for one rule. `deconvnet` uses that; `project`
-is the algorithm as the paper writes it, and the tests hold one against the other.
+Source: Zeiler, Fergus (2014), section 2.1. `attribution.deconvnet` does the same by one backward pass.
 """
 
 from collections.abc import Iterable
@@ -18,40 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checks import check_images, check_index, check_layer, check_tensor
-from ..hooks import activations, copy_to, frozen, gradient_of, leaf_of, logits_of
-from .gradients import unit
-from .relu_rules import relu_rule
-
-
-def deconvnet(
-    net: nn.Module,
-    images: Tensor,
-    layer: str | nn.Module,
-    channel: int,
-    row: int | None = None,
-    column: int | None = None,
-) -> Tensor:
-    """What made one unit of a layer fire, projected down to the pixels, signed, (n, 3, h, w).
-
-    net: any nn.Module that calls ReLUs. images: (n, 3, h, w). layer, channel, row, column: as in `neuron_saliency`; row
-    and column None take the channel's strongest unit, for each image its own. All other units of the layer are set to
-    0, the unit keeps its activation: a unit that is 0 projects to 0. On the images' device.
-    Errors: as `neuron_saliency`; ValueError for a net that calls no ReLU.
-    Source: Zeiler, Fergus (2014), section 2.1.
-    Differs: any net, not only a chain; what is no ReLU is passed by its gradient. Where pooling windows overlap and
-    share a maximum, what comes back is added up, as in the gradient. The way ends at the images in [0, 1], so the
-    normalisation inside a net divides by its std once more.
-    """
-    check_layer(net, layer)
-    check_images(images, net)
-    with frozen(net) as net, activations(net, layer) as found:
-        leaf = leaf_of(net, images)
-        with relu_rule("deconvnet"):
-            logits_of(net, leaf)
-        fired = unit(found[layer], channel, row, column)
-        start = fired.detach().clamp(min=0)  # the layer's own ReLU, where `layer` stands before it
-        return gradient_of(fired * start, leaf).to(images.device)
+from lecture_utils.attribution.gradients import unit
+from lecture_utils.checks import check_images, check_index, check_layer, check_tensor
+from lecture_utils.hooks import activations, copy_to, frozen, logits_of
 
 
 def project(modules: Iterable[nn.Module], inputs: Tensor, channel: int) -> Tensor:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .neighbours import _rows
+from lecture_utils.features.neighbours import rows_of
 
 STRENGTHS = np.logspace(-4, 4, 9)  # of the ridge penalty, in units of the features' mean squared length
 
@@ -44,7 +44,7 @@ def probe(points, targets, train):
     """
     from sklearn.linear_model import RidgeCV  # takes two seconds to import; most who use features need it not
 
-    points, train = _rows(points, "points").double().cpu().numpy(), np.asarray(train, bool)
+    points, train = rows_of(points, "points").double().cpu().numpy(), np.asarray(train, bool)
     if train.shape != (len(points),) or train.all() or not train.any():
         raise ValueError(
             f"train: expected bool ({len(points)},) with both values, got {train.shape}, {train.sum()} True"

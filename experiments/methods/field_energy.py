@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checks import check_images, check_index, check_layer
-from ..hooks import activations, frozen, leaf_of
+from lecture_utils.checks import check_images, check_index, check_layer
+from lecture_utils.hooks import activations, frozen, leaf_of
 
 
 def field_energy(net, images, layer, row=None, column=None, channel=None):

@@ -43,15 +43,6 @@ def edges(filters, seed=0):
     return Edges(r_squared(pixels, fitted, everything), split_fit(filters, seed), variance, fit)
 
 
-def faded(filters, share=0.1):
-    """bool (k,): which filters (k, 3, h, w) have lost their weights, being shorter than `share` of the longest.
-
-    Such a filter looks for nothing, and R² of a fit to it means nothing.
-    """
-    length = filters.flatten(1).norm(dim=1)
-    return length < share * length.max()
-
-
 def shuffle_pixels(filters, seed=0):
     """Each filter (k, 3, h, w) with its pixels in a random order: the same colours, no shape. A pixel's
     colours stay together."""

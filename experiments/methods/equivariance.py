@@ -2,8 +2,8 @@
 
 import torch
 
-from ..checks import check_count, check_images
-from .extract import extract
+from lecture_utils.checks import check_count, check_images
+from lecture_utils.features import extract
 
 
 def shift(maps, right):

@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from ..checks import check_count, check_images, check_targets, layer_name
-from ..hooks import frozen
-from .cam import layer_gradient
+from lecture_utils.attribution import layer_gradient
+from lecture_utils.checks import check_count, check_images, check_targets, layer_name
+from lecture_utils.hooks import frozen
 
 STEPS = 16  # along the path
 BATCH = 64  # images in one pass
