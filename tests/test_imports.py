@@ -20,6 +20,7 @@ LAZY = {
     "generative",
     "metrics",
     "explorers",
+    "plots",
 }  # they load what is asked for
 METHODS = {"features", "attribution", "synthesis", "generative"}
 # Which parts of the package each part may import, beside itself.

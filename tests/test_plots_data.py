@@ -90,7 +90,7 @@ def test_curve_panels_share_a_legend_and_its_colours():
 
 def test_panels_on_one_scale():
     bands = {"left": {"a": ([0, 0.8], [0.2, 1])}}
-    one, other = plots.layer_panels(
+    one, other = figures.layer_panels(
         ["pixels", "fc7"],
         {"left": {"a": [0.1, 0.9]}, "right": {"a": [0, 0]}},
         intervals=bands,
@@ -99,17 +99,17 @@ def test_panels_on_one_scale():
     assert one.lines[0].get_ydata().tolist() == [0.1, 0.9] and one.get_ylim() == other.get_ylim() == (-0.1, 1)
     assert one.collections[0].get_paths()[0].vertices[:, 1].max() == 1 and not other.collections
     rows = {"FGSM": [(0.1, 0.0, 0.2), (0.5, 0.4, 0.6)], "noise": [(0.0, 0.0, 0.0)] * 2}
-    alex, gap = plots.against_epsilon([0.5, 1], {"alex": rows, "gap": rows}).figure.axes
+    alex, gap = figures.against_epsilon([0.5, 1], {"alex": rows, "gap": rows}).figure.axes
     assert alex.lines[0].get_xydata().tolist() == [[0.5, 0.1], [1, 0.5]] and ticks(alex) == [".5", "1"]
     assert alex.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(0.6)
     assert legend(alex) == ["FGSM", "noise"] and gap.get_legend() is None
 
 
 def test_times_effort_climb_and_learning():
-    (axes,) = plots.times([8, 16], {"naive": [1.0, 16.0], "cached": [0.5, 2.0]}).figure.axes
+    (axes,) = figures.times([8, 16], {"naive": [1.0, 16.0], "cached": [0.5, 2.0]}).figure.axes
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert [t.get_text() for t in axes.texts] == ["naive, 16 s", "cached, 2 s"]
-    (axes,) = plots.effort(
+    (axes,) = figures.effort(
         {30: 3.0, 10: 1.0}, {30: 0.5, 10: 2.0}, (0.01, 0.7), names=("slow", "fast")
     ).figure.axes
     line, star = axes.lines
@@ -151,15 +151,15 @@ def test_shares_effects_and_costs_bar_by_bar():
         "class": (["dog", "mug"], {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}),
         "colour": (["red"], {"GAN": [1.0]}),
     }
-    one, other = plots.shares(factors).figure.axes
+    one, other = figures.shares(factors).figure.axes
     assert [bar.get_height() for bar in one.patches] == pytest.approx([0.5, 0.5, 0.9, 0.1])
     assert ticks(one) == ["dog", "mug"]
     assert one.patches[2].get_facecolor() == other.patches[0].get_facecolor(), "a source keeps its colour"
     effects = {"remove": {"ear": 1.0, "leg": -2.0}, "keep": {"ear": 0.5, "leg": 3.0}}
-    axes = plots.effect_bars(effects).figure.axes
+    axes = figures.effect_bars(effects).figure.axes
     assert [[bar.get_width() for bar in a.patches] for a in axes] == [[1, -2], [0.5, 3]]
     assert axes[0].get_xlim() == axes[1].get_xlim(), "one scale"
-    (axes,) = plots.costs(
+    (axes,) = figures.costs(
         {"PixelCNN": {"a sample": 2500.0, "training": 40.0}, "GAN": {"a sample": 1.5}}
     ).figure.axes
     assert [bar.get_x() + bar.get_width() for bar in axes.patches] == pytest.approx([2500, 40, 1.5])
@@ -167,11 +167,11 @@ def test_shares_effects_and_costs_bar_by_bar():
 
 
 def test_histograms():
-    rows = plots.histograms({"a": torch.ones(3), "b": torch.full((2,), 9.0)}).figure.axes
+    rows = figures.histograms({"a": torch.ones(3), "b": torch.full((2,), 9.0)}).figure.axes
     assert rows[0].get_xlim() == rows[1].get_xlim() == pytest.approx((1 / 1.02, 9 * 1.02))
     assert [sum(bar.get_height() for bar in row.patches) for row in rows] == [3, 2]
     assert [set(row.lines[0].get_xdata()) for row in rows] == [{1}, {9}], "medians"
-    picture = plots.single_draws({"near": [0.9, 1.1] * 10, "far": [-9.0, 11.0] * 10}, 1.0, reach=5)
+    picture = figures.single_draws({"near": [0.9, 1.1] * 10, "far": [-9.0, 11.0] * 10}, 1.0, reach=5)
     assert texts(picture) == ["near: standard deviation 0.1", "far: standard deviation 10 (100% lie outside)"]
 
 
@@ -256,10 +256,10 @@ def test_blocks_of_nine_neighbours_and_maps_of_images():
 
 
 def test_sums():
-    made = plots.sum_of_images(IMAGES, "abc", "xyz")
+    made = figures.sum_of_images(IMAGES, "abc", "xyz")
     assert shown_in_order(made, IMAGES) and [t for t in texts(made) if t in "+="] == ["+", "="]
     for n in (1, 4):
-        made = plots.sums([SQUARES] * n, ["red mug", "blue mug", "blue car", "= ?"])
+        made = figures.sums([SQUARES] * n, ["red mug", "blue mug", "blue car", "= ?"])
         assert shown_in_order(made, [*SQUARES] * n)
         assert [t.get_text() for a in made.figure.axes for t in a.texts if t.get_text()] == [
             "−",
@@ -317,7 +317,7 @@ def test_signed_maps_share_one_symmetric_range():
 
 def test_an_occlusion_value_stands_at_the_middle_of_its_square():
     remains = np.array([[0.9, 0.1], [0.5, 0.7]])
-    picture = plots.two_legends(SQUARES[0], remains, 0.9, size=8, stride=4)
+    picture = figures.two_legends(SQUARES[0], remains, 0.9, size=8, stride=4)
     maps = [i for a in picture.figure.axes for i in a.images if np.shape(i.get_array()) == (2, 2)]
     assert [tuple(i.get_extent()) for i in maps] == [
         (2, 10, 10, 2)
@@ -336,13 +336,13 @@ def test_heat_over_images_with_boxes():
         colours[0][5, 7, :3].sum() > colours[0][0, 0, :3].sum() and colours[0][5, 7, 3] > colours[0][0, 0, 3]
     )
     assert [p.get_bbox().bounds for p in axes[0].patches[::2]] == [(2, 3, 8, 10), (1, 2, 8, 10)]
-    found = plots.asked_twice(IMAGES, {"CAM": (heat, heat)}, [("dog", "cat")] * 3)
+    found = figures.asked_twice(IMAGES, {"CAM": (heat, heat)}, [("dog", "cat")] * 3)
     assert [t for t in texts(found) if "?" in t] == ["dog?", "cat?"] * 3
     raw = np.array([[1.0, -2.0]])
     assert (drawn(plots.map_and_image(IMAGES[0], raw, heat[0]))[1] == raw).all()
     swept = plots.layer_sweep(IMAGES[0], {"conv5": raw}, {"conv5": heat[0]})
     assert "conv5\n1 x 2" in texts(swept) and "−2 to 1" in texts(swept)
-    assert texts(plots.method_maps(IMAGES[0], {"A": (heat[0], False)})) == ["the picture", "A"]
+    assert texts(figures.method_maps(IMAGES[0], {"A": (heat[0], False)})) == ["the picture", "A"]
 
 
 # --- activations ---
@@ -420,7 +420,7 @@ def test_the_latent_plane_has_its_first_row_on_top():
 
 def test_decision_boundaries():
     grid = torch.tensor([[0, 0, 1], [0, 0, 1], [2, 0, 1]])
-    made = plots.decision_boundaries(
+    made = figures.decision_boundaries(
         {("right", "up"): grid, ("x", "y"): 0 * grid}, ["dog", "mug", "duck"], 0, 12
     )
     first, second = made.figure.axes
@@ -429,13 +429,13 @@ def test_decision_boundaries():
     assert first.images[0].origin == "lower" and first.images[0].get_extent() == [-12, 12, -12, 12]
     assert legend(second) == ["the picture", "dog", "mug", "duck"] and first.get_xlabel() == "right"
     many = drawn(
-        plots.decision_boundaries({("x", "y"): np.arange(16).reshape(4, 4)}, [*"abcdefghijklmnop"], 5, 1)
+        figures.decision_boundaries({("x", "y"): np.arange(16).reshape(4, 4)}, [*"abcdefghijklmnop"], 5, 1)
     )[0]
     assert many[1, 1] == 0 and (many == 10).sum() == 6, "the first class, nine colours, the rest white"
 
 
 def test_a_matrix_writes_every_number():
-    picture = plots.number_matrix([[0.1, 0.9], [0.0, 0.5]], ["a", "b"], ["x", "y"], top=1.0)
+    picture = figures.number_matrix([[0.1, 0.9], [0.0, 0.5]], ["a", "b"], ["x", "y"], top=1.0)
     words = picture.figure.axes[0].texts
     assert [t.get_text() for t in words] == ["0.10", "0.90", "0.00", "0.50"]
     assert words[0].get_color() == "white" != words[1].get_color(), "readable on dark and on bright fields"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from matplotlib.patches import Rectangle
 
+from experiments import figures
 from lecture_utils import features, models
 from lecture_utils.plots import overview
 from lecture_utils.world import CLASSES, sample_scene
@@ -188,7 +189,7 @@ def test_pointers_mark_hits_and_misses():
     objects = np.zeros((2, 20, 20), bool)
     objects[:, 5:10, 5:15] = True
     points = {"centre": np.array([[10, 10], [9, 14]]), "edge": np.array([[5, 5], [15, 5]])}
-    picture = overview.pointers(images, objects, points, title="Title", caption="Caption.")
+    picture = figures.pointers(images, objects, points, title="Title", caption="Caption.")
     drawn = [axes for axes in picture.figure.axes if axes.images]
     for n, axes in enumerate(drawn):
         for k, where in enumerate(points.values()):

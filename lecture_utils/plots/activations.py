@@ -56,13 +56,12 @@ def spotlights(
     n, *shape = given.images(images).shape[:3]
     masks = given.masks(masks, "masks", (n, *shape))
     truth = () if truth is None else given.masks(truth, "truth", (n, *shape))
-    lit = [spotlight(image, mask) for image, mask in zip(images, masks, strict=True)]
+    lit = [spotlight(image, mask, zoom=3) for image, mask in zip(images, masks, strict=True)]
     for one, own in zip(lit, truth, strict=False):
-        zoom = one.shape[0] // len(own)
-        one[edges(own.repeat(zoom, 0).repeat(zoom, 1))] = np.array(rgb(COLOURS[6])) * 255
+        one[edges(own.repeat(3, 0).repeat(3, 1))] = np.array(rgb(COLOURS[6])) * 255
     sheet, places, _ = grid_sheet(len(lit), lit[0].shape, titles, columns, title, caption)
-    for (place, words), each in zip(places, lit, strict=True):
-        sheet.tile(*place, each, *words)
+    for place, each in zip(places, lit, strict=True):
+        sheet.tile(**place, pixels=each)
     return sheet.picture()
 
 
@@ -93,37 +92,37 @@ def part_overlay(image: Array, parts: Array, names: Names, title="", caption="")
 
 
 @figure
-def patch_blocks(groups: Named, title="", caption="", scale=1.3) -> Picture:
+def patch_blocks(groups: Named, title="", caption="") -> Picture:
     """Blocks of patches, {group: {label: patches (k, 3, s, s)}}: each group a row, each block a square of its patches.
 
-    Every patch has the same scale, so that the size of a field is seen. scale: px of the page for each px of an image,
+    Every patch has the same scale, so that the size of a field is seen: 1.3 px of the page for each px of an image,
     less where a row would be too wide. Errors: ValueError.
     """
-    groups = {
-        g: {label: given.images(p, label) for label, p in blocks.items()} for g, blocks in groups.items()
-    }
+    gap, space, head = 0.03, 0.22, 0.62  # inches between patches and blocks, and above a row
     if not all(groups.values()):
         raise ValueError("groups: expected at least one block of patches in each, got none")
-    gap, space, head = 0.03, 0.22, 0.62  # inches between patches and blocks, and above a row
-    across = {g: [ceil(len(p) ** 0.5) for p in blocks.values()] for g, blocks in groups.items()}
-    sizes = {g: next(iter(blocks.values())).shape[1] for g, blocks in groups.items()}
-    free = {g: WIDTH - space * (len(n) - 1) - gap * sum(k - 1 for k in n) for g, n in across.items()}
-    scale = min(scale, *(free[g] * DPI / (sum(n) * sizes[g]) for g, n in across.items()))
-    sides = {g: sizes[g] * scale / DPI for g in groups}
-    wide = {g: WIDTH - free[g] + sum(across[g]) * sides[g] for g in groups}
-    high = {g: head + max(n) * (sides[g] + gap) for g, n in across.items()}
-    sheet, y = Sheet(max(wide.values()), sum(high.values()), title, caption), 0.0
-    for g, blocks in groups.items():
-        x, side = 0.0, sides[g]
-        for (label, patches), count in zip(blocks.items(), across[g], strict=True):
-            for n, patch in enumerate(patches):
-                row, column = divmod(n, count)
-                place = x + column * (side + gap), y + head + row * (side + gap), side, side
-                axes = sheet.tile(*place, patch, "" if n else label, loc="left")
-                if n == 0 and x == 0:
-                    write(axes, 0, 1 + 0.28 / side, g, TEXT, weight="bold")
+    rows, scale = [], 1.3
+    for name, blocks in groups.items():
+        blocks = {label: given.images(patches, label) for label, patches in blocks.items()}
+        across = [ceil(len(patches) ** 0.5) for patches in blocks.values()]
+        px = next(iter(blocks.values())).shape[1]
+        between = space * (len(across) - 1) + gap * sum(k - 1 for k in across)
+        scale = min(scale, (WIDTH - between) * DPI / (sum(across) * px))
+        rows.append((name, blocks, across, px, between))
+    wide = max(between + sum(across) * px * scale / DPI for *_, across, px, between in rows)
+    high = sum(head + max(across) * (px * scale / DPI + gap) for *_, across, px, _ in rows)
+    sheet, y = Sheet(wide, high, title, caption), 0.0
+    for name, blocks, across, px, _ in rows:
+        x, side = 0.0, px * scale / DPI
+        for (label, patches), count in zip(blocks.items(), across, strict=True):
+            for first in range(0, len(patches), count):
+                titles = [label, *[""] * count] if first == 0 else None
+                top = y + head + first // count * (side + gap)
+                row = sheet.row(x, top, side, side, patches[first : first + count], titles, gap, loc="left")
+                if first == 0 and x == 0:
+                    write(row[0], 0, 1 + 0.28 / side, name, TEXT, weight="bold")
             x += count * (side + gap) - gap + space
-        y += high[g]
+        y += head + max(across) * (side + gap)
     return sheet.picture(256)
 
 

@@ -1,4 +1,7 @@
-"""What a figure is given, checked in one place: words and sizes, arrays, images, and sets of them with names."""
+"""What a figure is given, checked in one place: words and sizes, arrays, images, and sets of them with names.
+
+Each function returns its values ready to draw, or raises a ValueError that names the argument.
+"""
 
 import functools
 import inspect
@@ -14,24 +17,19 @@ from ..checks import check_count, check_number
 
 Named = Annotated[Mapping[str, Any], "each with its name; at least one"]
 Names = Annotated[Sequence[str], "texts"]
-INCHES = {"left", "tile", "height", "side", "radius", "reach", "scale", "width", "top"}  # numbers above 0
-COUNTS = {"columns", "panels", "zoom", "size", "stride", "bins", "blocks"}
 
 
 def figure(draw: Callable) -> Callable:
-    """Decorator of every public figure: before it draws, its texts are texts, its sizes above 0, its counts whole.
-
-    Errors: ValueError that names the argument.
-    """
-    parameters = inspect.signature(draw).parameters
+    """Decorator of every public figure: before it draws, its texts are texts, its sizes above 0, its counts whole."""
+    signature = inspect.signature(draw)
 
     @functools.wraps(draw)
     def checked(*args, **kwargs):
-        given = inspect.signature(draw).bind(*args, **kwargs).arguments
-        for name, value in given.items():
-            left_out = value is None and (parameters[name].default is None or name in ("title", "caption"))
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            parameter = signature.parameters[name]
+            left_out = value is None and (parameter.default is None or name in ("title", "caption"))
             if not left_out:
-                _check(name, value, parameters[name])
+                _check(name, value, parameter)
         return draw(*args, **kwargs)
 
     return checked
@@ -41,24 +39,21 @@ def _check(name, value, parameter):
     if parameter.annotation is str or name == "alt" or isinstance(parameter.default, str):
         if not isinstance(value, str):
             raise ValueError(f"{name}: expected a text, got {type(value).__name__}")
-    elif parameter.annotation in KINDS:
-        KINDS[parameter.annotation](value, name)
-    elif name in INCHES:
-        check_number(value, name, above=name != "left")
-    elif name in COUNTS and parameter.annotation in (int, inspect.Parameter.empty):
-        check_count(value, name)
-    elif name in ("xlim", "ylim"):
-        limits(value, name)
-    elif name == "line":
-        number(value, name)
-    elif name in ("intervals", "notes", "right") and not isinstance(value, Mapping):
-        raise ValueError(f"{name}: expected a dict, got {type(value).__name__}")
-    elif name == "colours":
-        check_count(value, name, 2, 256)
+    elif parameter.annotation in OF_A_KIND:
+        OF_A_KIND[parameter.annotation](value, name)
+    elif name in OF_A_NAME:
+        OF_A_NAME[name](value, name)
+
+
+def mapping(values: Mapping, name: str) -> Mapping:
+    """A dict."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name}: expected a dict, got {type(values).__name__}")
+    return values
 
 
 def named(values: Named, name: str) -> Named:
-    """A dict that is not empty, with texts as its keys. Errors: ValueError."""
+    """A dict that is not empty, with texts as its keys."""
     if not isinstance(values, Mapping) or not values:
         what = "an empty one" if isinstance(values, Mapping) else type(values).__name__
         raise ValueError(f"{name}: expected a dict with at least one entry, got {what}")
@@ -69,7 +64,7 @@ def named(values: Named, name: str) -> Named:
 
 
 def listed(values: Iterable, name: str, n: int | None = None) -> list:
-    """The members of a list or of an array, n if given; no text, no dict. Errors: ValueError."""
+    """The members of a list or of an array, n if given; no text, no dict."""
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise ValueError(f"{name}: expected a list, got {type(values).__name__}")
     values = list(values)
@@ -79,17 +74,17 @@ def listed(values: Iterable, name: str, n: int | None = None) -> list:
 
 
 def number(value: float, name: str) -> float:
-    """A finite number. Errors: ValueError."""
+    """A finite number."""
     return check_number(value, name, -math.inf)
 
 
 def pair(values: tuple, name: str) -> tuple[float, float]:
-    """Two finite numbers. Errors: ValueError."""
+    """Two finite numbers."""
     return tuple(number(value, name) for value in listed(values, name, 2))
 
 
 def names(names: Names, name: str, n: int | None = None) -> list[str]:
-    """A list of `n` texts, from anything that can be walked through and printed. Errors: ValueError."""
+    """A list of `n` texts, from anything that can be walked through and printed."""
     if not isinstance(names, Iterable):
         raise ValueError(f"{name}: expected a list of texts, got {type(names).__name__}")
     names = [str(text) for text in names]
@@ -99,7 +94,7 @@ def names(names: Names, name: str, n: int | None = None) -> list[str]:
 
 
 def limits(limits: tuple[float, float], name: str) -> tuple[float, float]:
-    """(low, high), finite, low < high. Errors: ValueError."""
+    """(low, high), finite, low < high."""
     pair = isinstance(limits, Sequence) and len(limits) == 2 and all(isinstance(v, Real) for v in limits)
     if not pair or not all(map(math.isfinite, limits)) or limits[0] >= limits[1]:
         raise ValueError(f"{name}: expected (low, high), got {limits!r}")
@@ -107,16 +102,15 @@ def limits(limits: tuple[float, float], name: str) -> tuple[float, float]:
 
 
 def titles(titles: Names | None, n: int, name: str = "titles") -> list[str]:
-    """n texts; None is n empty ones. Errors: ValueError."""
+    """n texts; None is n empty ones."""
     return [""] * n if titles is None else names(titles, name, n)
 
 
 def array(values: Array, name: str, ndim: tuple[int, ...], finite: bool = True) -> np.ndarray:
-    """numpy float array of one of the dimensions `ndim`; tensors are brought over. Errors: ValueError."""
+    """numpy float array of one of the dimensions `ndim`; tensors are brought over."""
     try:
-        values = (
-            values.detach().cpu().float().numpy() if hasattr(values, "detach") else np.asarray(values, float)
-        )
+        tensor = hasattr(values, "detach")
+        values = values.detach().cpu().float().numpy() if tensor else np.asarray(values, float)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"{name}: expected an array of numbers, got {type(values).__name__}") from None
     if values.ndim not in ndim or not values.size:
@@ -128,7 +122,7 @@ def array(values: Array, name: str, ndim: tuple[int, ...], finite: bool = True) 
 
 
 def sets(sets: Named, name: str, ndim: tuple[int, ...], n: int | None = None) -> dict[str, np.ndarray]:
-    """{label: array}, each as `array` gives it and, where n is given, of that length. Errors: ValueError."""
+    """{label: array}, each as `array` gives it and, where n is given, of that length."""
     arrays = {label: array(values, label or name, ndim) for label, values in named(sets, name).items()}
     for label, values in arrays.items():
         if n is not None and len(values) != n:
@@ -136,16 +130,8 @@ def sets(sets: Named, name: str, ndim: tuple[int, ...], n: int | None = None) ->
     return arrays
 
 
-def triples(lines: Named, n: int) -> Iterable[tuple[str, np.ndarray]]:
-    """Each label with (means, lows, highs), of {label: n times (mean, low, high)}. Errors: ValueError."""
-    for label, rows in sets(lines, "panels", (2,), n).items():
-        if rows.shape[1] != 3:
-            raise ValueError(f"panels: expected (mean, low, high) for {label!r}, got {rows.shape[1]} numbers")
-        yield label, rows.T
-
-
 def images(images: Array, name: str = "images") -> np.ndarray:
-    """(n, 3, h, w) or grey (n, h, w), or one of them, as (n, h, w, 3) in [0, 1]. Errors: ValueError."""
+    """(n, 3, h, w) or grey (n, h, w), or one of them, as (n, h, w, 3) in [0, 1]."""
     images = array(images, name, (2, 3, 4))
     if images.ndim == 2 or (images.ndim == 3 and images.shape[0] == 3 and images.shape[1] > 3):
         images = images[None]
@@ -162,7 +148,7 @@ def images(images: Array, name: str = "images") -> np.ndarray:
 
 
 def image(image: Array, name: str = "image") -> np.ndarray:
-    """One image (3, h, w) or grey (h, w) as (h, w, 3) in [0, 1]. Errors: ValueError."""
+    """One image (3, h, w) or grey (h, w) as (h, w, 3) in [0, 1]."""
     coloured = len(getattr(image, "shape", ())) == 3 and len(image) == 3
     found = images(image[None] if coloured else image, name)
     if len(found) != 1:
@@ -171,7 +157,7 @@ def image(image: Array, name: str = "image") -> np.ndarray:
 
 
 def image_sets(sets: Named, name: str, n: int | None = None) -> dict[str, np.ndarray]:
-    """{label: (n, h, w, 3)}, each as `images` gives it, and equally many. Errors: ValueError."""
+    """{label: (n, h, w, 3)}, each as `images` gives it, and equally many."""
     found = {label: images(some, label or name) for label, some in named(sets, name).items()}
     counts = {len(some) for some in found.values()} | (set() if n is None else {n})
     if len(counts) != 1:
@@ -186,7 +172,7 @@ def small_images(tiles: Array, name: str) -> np.ndarray:
 
 
 def masks(masks: Array, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """bool array of this shape, from a tensor or an array. Errors: ValueError."""
+    """bool array of this shape, from a tensor or an array."""
     masks = array(masks, name, (len(shape),))
     if masks.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, got {masks.shape}")
@@ -194,28 +180,35 @@ def masks(masks: Array, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def integers(values: Array, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Integer array, of this shape if given. Errors: ValueError."""
+    """Integer array, of this shape if given."""
     try:
         values = np.asarray(values.cpu() if hasattr(values, "cpu") else values)
     except (TypeError, RuntimeError, ValueError):
         raise ValueError(f"{name}: expected an array of integers, got {type(values).__name__}") from None
-    if (
-        not values.size
-        or not np.issubdtype(values.dtype, np.integer)
-        or (shape is not None and values.shape != shape)
-    ):
+    whole = values.size and np.issubdtype(values.dtype, np.integer)
+    if not whole or (shape is not None and values.shape != shape):
         wanted = "integers" if shape is None else f"integers {shape}"
         raise ValueError(f"{name}: expected {wanted}, got {values.dtype} {values.shape}")
     return values
 
 
 def keys(values: Mapping, keys: Iterable[str], name: str) -> Mapping:
-    """A dict with at least these keys. Errors: ValueError."""
+    """A dict with at least these keys."""
     missing = [key for key in keys if not isinstance(values, Mapping) or key not in values]
     if missing:
         raise ValueError(f"{name}: expected a dict with {', '.join(keys)}, got none for {', '.join(missing)}")
     return values
 
 
-# What is checked where a figure's argument has this annotation.
-KINDS = {Named: named, Names: names, dict: named, list: listed, tuple: pair, float: number}
+_ABOVE_ZERO = functools.partial(check_number, above=True)
+# What is checked of a figure's argument that has this annotation, or else this name.
+OF_A_KIND = {Named: named, Names: names, dict: named, list: listed, tuple: pair, float: number}
+OF_A_NAME = {
+    **dict.fromkeys(("tile", "height", "side", "radius", "reach", "scale", "width", "top"), _ABOVE_ZERO),
+    **dict.fromkeys(("columns", "panels", "zoom", "size", "stride", "bins", "blocks"), check_count),
+    **dict.fromkeys(("xlim", "ylim"), limits),
+    **dict.fromkeys(("intervals", "notes", "right"), mapping),
+    "left": check_number,
+    "line": number,
+    "colours": functools.partial(check_count, least=2, most=256),
+}

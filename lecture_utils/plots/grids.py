@@ -9,10 +9,9 @@ from . import given
 from .given import Array, Named, Names, figure
 from .look import COLOURS, DPI, INK, MUTED, SMALL, TEXT, WIDTH, beside, heads, write
 from .pixels import as_rgb, enlarged, mosaic
-from .sheet import Picture, Sheet, grid_sheet
+from .sheet import GAP, Picture, Sheet, grid_sheet
 
 EMPTY, FRAME = np.array([127, 159, 196]) / 255, 0.62  # what is not drawn yet; the lines between tiles
-GAP = 0.08  # inches between tiles
 
 
 @figure
@@ -24,11 +23,10 @@ def image_grid(
     columns: at most 6 unless given. tile: the width of one in inches. Errors: ValueError.
     """
     images = given.images(images)
-    sheet, places, _ = grid_sheet(
-        len(images), images.shape[1:3], titles, columns, title, caption, alt, tile=tile
-    )
-    for (place, words), image in zip(places, images, strict=True):
-        sheet.tile(*place, image, *words)
+    shape, words = images.shape[1:3], (titles, columns, title, caption)
+    sheet, places, _ = grid_sheet(len(images), shape, *words, alt, tile=tile)
+    for place, image in zip(places, images, strict=True):
+        sheet.tile(**place, pixels=image)
     return sheet.picture()
 
 
@@ -45,8 +43,8 @@ def filter_grid(filters, columns=8, title="", caption="", panels=None) -> Pictur
     width = (WIDTH - space * (across - 1)) / across * DPI
     drawn = {}
     for label, tiles in sets.items():
-        count = min(columns, len(tiles))
-        zoom = max(1, min(int((width - 2 * (count - 1)) / count) // tiles.shape[2], 72 // tiles.shape[2] + 1))
+        count, side = min(columns, len(tiles)), tiles.shape[2]
+        zoom = max(1, min(int((width - 2 * (count - 1)) / count) // side, 72 // side + 1))
         drawn[label] = mosaic(tiles, count, zoom)
     wide, high = (max(m.shape[i] for m in drawn.values()) / DPI for i in (1, 0))
     total = ceil(len(sets) / across) * (high + above + space) - space
@@ -99,7 +97,7 @@ def tiles(
         images = np.where(given.masks(missing, "missing", images.shape[:3])[..., None], EMPTY, images)
     if len(images) % blocks:
         raise ValueError(f"blocks: expected a divisor of the {len(images)} images, got {blocks}")
-    labels = None if labels is None else given.names(labels, "labels", ceil(len(images) / columns))
+    labels = [] if labels is None else given.names(labels, "labels", ceil(len(images) / columns))
     left = 0.25 + 0.1 * max(map(len, labels)) if labels else 0.0
     zoom = zoom or max(1, int(((WIDTH - left) * 100 - 2 * columns) / columns / images.shape[2]))
     sets = [mosaic(block, columns, zoom, ground=FRAME) for block in np.split(images, blocks)]
@@ -108,7 +106,7 @@ def tiles(
     sheet = Sheet(left + wide / 100, (tall * blocks + between * (blocks - 1)) / 100, title, caption)
     for k, block in enumerate(sets):
         axes = _crisp(sheet, left, k * (tall + between) / 100, block)
-        for i, text in enumerate((labels or ())[k * rows : (k + 1) * rows]):
+        for i, text in enumerate(labels[k * rows : (k + 1) * rows]):
             y = (i + 0.5) * (images.shape[1] * zoom + 2)
             axes.text(-12, y, text, ha="right", va="center", fontsize=TEXT, color=INK)
     return sheet.picture(128, fitted=True)
@@ -122,23 +120,16 @@ def image_rows(rows: Named, titles=None, title="", caption="", left=1.35) -> Pic
     """
     rows = given.image_sets(rows, "rows")
     n = len(next(iter(rows.values())))
-    titles, head = given.titles(titles, n), 0.32 if titles else 0.0
+    titles, y = given.titles(titles, n), 0.32 if titles else 0.0
     wide = (WIDTH - left - GAP * (n - 1)) / n
     heights = [wide * images.shape[1] / images.shape[2] for images in rows.values()]
-    sheet, y = Sheet(WIDTH, head + sum(heights) + GAP * (len(rows) - 1), title, caption), head
+    sheet = Sheet(WIDTH, y + sum(heights) + GAP * (len(rows) - 1), title, caption)
+    look = {"size": TEXT if wide > 1.3 else SMALL, "pad": 5, "interpolation": "antialiased"}
     for (label, images), high in zip(rows.items(), heights, strict=True):
-        size, names = TEXT if wide > 1.3 else SMALL, titles if y == head else [""] * n
-        row = _row(sheet, left, y, images, wide, high, names, size, "antialiased")
-        beside(row[0], label, size=TEXT, linespacing=1.2)
-        y += high + GAP
+        first, *_ = sheet.row(left, y, wide, high, images, titles, **look)
+        beside(first, label, size=TEXT, linespacing=1.2)
+        y, titles = y + high + GAP, None
     return sheet.picture()
-
-
-def _row(sheet, x, y, images, wide, high, titles, size, smooth=None):
-    """The axes of a row of images, their titles above."""
-    look = {"interpolation": smooth} if smooth else {}
-    places = [(x + k * (wide + GAP), y, wide, high) for k in range(len(images))]
-    return [sheet.tile(*places[k], image, titles[k], size, 5, **look) for k, image in enumerate(images)]
 
 
 @figure
@@ -159,20 +150,17 @@ def noted_rows(
     left = 0.25 + 0.1 * max(map(len, rows)) if any(rows) else 0.0
     tile = tile or min(2.6, (WIDTH - left - GAP * (n - 1)) / n)
     shape = next(iter(rows.values())).shape
-    high, y, head = (
-        tile * shape[1] / shape[2],
-        heads([*columns, "x"], 0.21, 0.16),
-        TEXT if tile > 1.4 else SMALL,
-    )
+    high, y = tile * shape[1] / shape[2], heads([*columns, "x"], 0.21, 0.16)
     under = {label: 0.27 if label in notes else GAP for label in rows}
-    height = y + sum(high + under[label] for label in rows)
-    sheet, titles = Sheet(left + n * (tile + GAP) - GAP, height, title, caption), list(columns)
+    height, titles = y + sum(high + under[label] for label in rows), list(columns)
+    sheet = Sheet(left + n * (tile + GAP) - GAP, height, title, caption)
+    look = {"size": TEXT if tile > 1.4 else SMALL, "pad": 5}
     for label, images in rows.items():
-        row = _row(sheet, left, y, images, tile, high, titles, head)
+        row = sheet.row(left, y, tile, high, images, titles, **look)
         beside(row[0], label, -0.04, ink=MUTED)
         for axes, note in zip(row, notes.get(label, ()), strict=False):
             write(axes, 0.5, -0.03, note, ink=MUTED, ha="center", va="top")
-        y, titles = y + high + under[label], [""] * n
+        y, titles = y + high + under[label], None
     return sheet.picture(colours, fitted=True)
 
 
@@ -208,15 +196,18 @@ def image_table(
     above = [heads(row, 0.21, 0.08) for row in above_each]
     tile = tile or min(2.4, (WIDTH - left + GAP) / across - GAP)
     high = sum(above) + len(rows) * (tile + GAP) - GAP
-    sheet, top = Sheet(left + across * (tile + GAP) - GAP, high, title, caption), 0.0
+    sheet, top, empty = (
+        Sheet(left + across * (tile + GAP) - GAP, high, title, caption),
+        0.0,
+        np.ones((1, 1, 3)),
+    )
+    look = {"size": TEXT if names else SMALL, "interpolation": "nearest"}
     for name, row, head, texts in zip(rows, images, above, above_each, strict=True):
         top += head
         if name:
             beside(sheet.axes(0, top, left, tile), name, 0.97 - 0.1 / left)
-        for k, (image, text) in enumerate(zip(row, texts, strict=False)):
-            place = left + k * (tile + GAP), top, tile, tile
-            shown = np.ones((1, 1, 3)) if image is None else enlarged(image, round(tile * DPI), smooth)
-            sheet.tile(*place, shown, text, TEXT if names else SMALL, interpolation="nearest")
+        shown = [empty if one is None else enlarged(one, round(tile * DPI), smooth) for one in row]
+        sheet.row(left, top, tile, tile, shown, texts, **look)
         top += tile + GAP
     return sheet.picture(colours, fitted=True)
 
@@ -227,12 +218,10 @@ def growing_rows(rows: Named, columns: int, title="", caption="") -> Picture:
     left, side, step = 0.2 + 0.1 * max(map(len, rows)), 0.72, 0.78
     sheet = Sheet(left + step * columns, step * len(rows), title, caption)
     for y, (label, images) in enumerate(rows.items()):
-        images = given.array(images, label, (4,)).clip(0, 1)
-        for x, image in enumerate(images[:columns]):
-            colour = np.repeat(image, 3, 0) if len(image) == 1 else image
-            axes = sheet.tile(left + x * step, y * step, side, side, colour.transpose(1, 2, 0))
-            if x == 0:
-                beside(axes, label, -0.08, ink=MUTED)
+        images = given.array(images, label, (4,)).clip(0, 1)[:columns]
+        images = np.repeat(images, 3, 1) if images.shape[1] == 1 else images
+        row = sheet.row(left, y * step, side, side, images.transpose(0, 2, 3, 1), gap=step - side)
+        beside(row[0], label, -0.08, ink=MUTED)
     return sheet.picture(64, fitted=True)
 
 
@@ -244,10 +233,9 @@ def painted(style: Array, images: Named, title="", caption="") -> Picture:
     """
     images, side = {name: given.image(image, name) for name, image in images.items()}, 1.5
     large = (WIDTH - side - 0.2 - GAP * (len(images) - 1)) / len(images)
-    sheet = Sheet(WIDTH, 0.35 + large, title, caption)
-    sheet.tile(0, 0.35, side, side, given.image(style, "style"), "the style", TEXT, 5)
-    for k, (name, image) in enumerate(images.items()):
-        sheet.tile(side + 0.2 + k * (large + GAP), 0.35, large, large, image, name, TEXT, 5)
+    sheet, words = Sheet(WIDTH, 0.35 + large, title, caption), {"size": TEXT, "pad": 5}
+    sheet.tile(0, 0.35, side, side, given.image(style, "style"), "the style", **words)
+    sheet.row(side + 0.2, 0.35, large, large, list(images.values()), list(images), **words)
     return sheet.picture(256, fitted=True)
 
 
@@ -278,36 +266,30 @@ def top9_grid(blocks: Named, rows: Names, title="", caption="") -> Picture:
 
 
 @figure
-def neighbour_rows(
-    queries: Array, groups: Named, right=None, title="", caption="", labels=None, tile=0.9
-) -> Picture:
+def neighbour_rows(queries: Array, groups: Named, right=None, title="", caption="", tile=0.9) -> Picture:
     """Each row: a query (q, 3, h, w), then its neighbours in each space, {name: images (q, k, 3, h, w)}.
 
     right: {name: bool (q, k)}: a neighbour of the query's kind gets a blue frame, another an orange one with its
-    corner cut. None: no frames. labels: a text for each query, to its left. tile: the widest
-    side of one, in inches. Errors: ValueError.
+    corner cut. None: no frames. tile: the widest side of one, in inches. Errors: ValueError.
     """
     queries = given.images(queries, "queries")
     groups = {name: np.stack([given.images(row, name) for row in images]) for name, images in groups.items()}
     for name, images in groups.items():
         if len(images) != len(queries):
             raise ValueError(f"{name}: expected {len(queries)} rows, one for each query, got {len(images)}")
-    k, gap, space, left = max(g.shape[1] for g in groups.values()), 0.05, 0.22, 0.95 if labels else 0.0
-    labels = given.titles(labels, len(queries), "labels")
-    room = WIDTH - left - space * len(groups) - gap * (k - 1) * len(groups)
-    tile = min(tile, room / (1 + k * len(groups)))
-    across = left + tile + len(groups) * (space + k * (tile + gap) - gap)
+    k, gap, space = max(g.shape[1] for g in groups.values()), 0.05, 0.22
+    tile = min(tile, (WIDTH - len(groups) * (space + gap * (k - 1))) / (1 + k * len(groups)))
+    across = tile + len(groups) * (space + k * (tile + gap) - gap)
     head = 0.3 + 0.22 * max(name.count("\n") for name in groups)
     sheet = Sheet(across, head + len(queries) * (tile + gap) - gap, title, caption)
     for row, query in enumerate(queries):
-        y, x = head + row * (tile + gap), left + tile + space
-        beside(sheet.tile(left, y, tile, tile, query, "" if row else "query", TEXT), labels[row], -0.08)
+        y, x = head + row * (tile + gap), tile + space
+        sheet.tile(0, y, tile, tile, query, "" if row else "query", TEXT)
         for name, images in groups.items():
-            for column, image in enumerate(images[row]):
-                words = name if row == column == 0 else "", TEXT, 4, "left"
-                axes = sheet.tile(x + column * (tile + gap), y, tile, tile, image, *words)
-                if right is not None:
-                    _frame(axes, bool(right[name][row][column]))
+            titles = ["" if row else name] + [""] * k
+            axes = sheet.row(x, y, tile, tile, images[row], titles, gap, size=TEXT, loc="left")
+            for one, same in zip(axes, () if right is None else right[name][row], strict=False):
+                _frame(one, bool(same))
             x += k * (tile + gap) - gap + space
     return sheet.picture(256)
 
@@ -332,42 +314,3 @@ def picture_map(images: Array, cells: Array, title="", caption="", width=WIDTH) 
     for image, (row, column) in zip(images, cells, strict=True):
         sheet.tile(column * side, row * side, side, side, image)
     return sheet.picture(256)
-
-
-@figure
-def sum_of_images(images: Array, above: Names, below: Names, title="", caption="") -> Picture:
-    """Three images (3, 3, h, w) in [0, 1] as a sum, `first + second = third`, as large as a sheet allows.
-
-    above, below: three texts each; those below are large. Errors: ValueError.
-    """
-    images = given.images(images)
-    if len(images) != 3:
-        raise ValueError(f"images: expected three, first + second = third, got {len(images)}")
-    above, below, gap = given.names(above, "above", 3), given.names(below, "below", 3), 0.5
-    wide = (WIDTH - 2 * gap) / 3
-    high, head = wide * images.shape[1] / images.shape[2], 0.36
-    sheet = Sheet(WIDTH, head + high + 0.5, title, caption)
-    for i, image in enumerate(images):
-        axes = sheet.tile(i * (wide + gap), head, wide, high, image, interpolation="bicubic")
-        axes.set_title(above[i], fontsize=TEXT, color=MUTED, pad=6)
-        write(axes, 0.5, -0.035, below[i], TEXT + 5, ha="center", va="top", weight="bold")
-        write(axes, -gap / wide / 2, 0.5, ["", "+", "="][i], 32, ha="center", va="center")
-    return sheet.picture()
-
-
-@figure
-def sums(rows: list, titles: Names, title="", caption="", tile=1.1) -> Picture:
-    """Rows of four images (4, 3, h, w) as sums, first - second + third = fourth; titles: four texts above."""
-    rows, titles = [given.images(row, "rows") for row in rows], given.names(titles, "titles", 4)
-    if any(len(row) != 4 for row in rows):
-        raise ValueError("rows: expected four images in each: first - second + third = fourth")
-    across, gap, between = 1 if len(rows) < 4 else 2, 0.34, 0.7
-    down, block = -(-len(rows) // across), 4 * tile + 3 * gap
-    sheet = Sheet(across * block + (across - 1) * between, 0.3 + down * (tile + 0.1), title, caption)
-    for i, row in enumerate(rows):
-        y, x = divmod(i, across)
-        for k, image in enumerate(row):
-            place = x * (block + between) + k * (tile + gap), 0.3 + y * (tile + 0.1), tile, tile
-            axes = sheet.tile(*place, image, "" if y else titles[k], interpolation="nearest")
-            write(axes, -gap / tile / 2, 0.5, ["", "−", "+", "="][k], 22, MUTED, ha="center", va="center")
-    return sheet.picture(128, fitted=True)

@@ -1,4 +1,4 @@
-"""Heatmaps: beside their images, over them, with boxes and masks; ZFNet's panels; numbers as colours."""
+"""Heatmaps: beside their images and over them, with boxes and masks, as raw cells, under two legends."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from . import given
 from .given import Array, Named, figure
 from .look import COLOURS, INK, LUMINANCE, MUTED, SMALL, TEXT, WIDTH, heads, titled, write
-from .pixels import heat_colours, in_levels
+from .pixels import in_levels
 from .sheet import Picture, Sheet, grid_sheet
 
 TRUE, FOUND = COLOURS[6], COLOURS[5]  # sky blue and orange: the true box, and the one made from a heatmap
@@ -22,7 +22,7 @@ def _limit(values, quantile=1.0):
     return max(np.quantile(size, quantile) or size.max(), 1e-12)
 
 
-def _over(sheet, place, image, heat, top=None, **words) -> Axes:
+def heat_over(sheet, place, image, heat, top=None, **words) -> Axes:
     """Heat >= 0 on the grey image, from dark and clear to bright; it ends at `top`, its maximum unless given."""
     axes = sheet.tile(*place, image @ LUMINANCE, **words, cmap="gray", vmin=0, vmax=1)
     norm = Normalize(0, max(heat.max() if top is None else top, 1e-12))
@@ -43,27 +43,17 @@ def _raw(sheet, place, values, **words) -> Normalize:
 def signed_grid(maps: Array, titles=None, title="", caption="", label="value") -> Picture:
     """Signed maps (n, h, w): blue below zero, red above; one shared symmetric range, with a colour bar."""
     maps = given.array(maps, "maps", (3,))
-    norm = Normalize(-_limit(maps), _limit(maps))
-    sheet, places, (wide, high, above) = grid_sheet(
-        len(maps), maps.shape[1:], titles, None, title, caption, right=1.1
-    )
-    for (place, words), values in zip(places, maps, strict=True):
-        sheet.tile(*place, values, *words, cmap=SIGNED, norm=norm)
+    norm, shape = Normalize(-_limit(maps), _limit(maps)), maps.shape[1:]
+    sheet, places, (wide, high, above) = grid_sheet(len(maps), shape, titles, None, title, caption, right=1.1)
+    for place, values in zip(places, maps, strict=True):
+        sheet.tile(**place, pixels=values, cmap=SIGNED, norm=norm)
     sheet.colour_bar(wide + 0.2, above, high, norm, SIGNED, label)
     return sheet.picture()
 
 
 @figure
 def heat_over_image(
-    images: Array,
-    heatmaps: Array,
-    titles=None,
-    title="",
-    caption="",
-    found=None,
-    true=None,
-    columns=4,
-    tile=2.2,
+    images: Array, heatmaps: Array, titles=None, title="", caption="", found=None, true=None
 ) -> Picture:
     """Heatmaps >= 0 (n, h, w) over the grey images (n, 3, h, w), each on its own scale from 0 to its maximum.
 
@@ -73,14 +63,17 @@ def heat_over_image(
     heat = given.sets({"heatmaps": heatmaps}, "heatmaps", (3,), len(images))["heatmaps"]
     drawn = [(true, "true", TRUE, "-"), (found, "found", FOUND, "--")]
     drawn = [(given.array(b, name, (2,)), *style) for b, name, *style in drawn if b is not None]
-    titles, gap = given.titles(titles, len(images)), 0.1
-    above, columns = heads(titles, 0.2), min(columns, len(images))
-    high, rows = tile * images.shape[1] / images.shape[2], -(-len(images) // columns)
+    titles, gap, tile, columns = given.titles(titles, len(images)), 0.1, 2.2, min(4, len(images))
+    above, high, rows = (
+        heads(titles, 0.2),
+        tile * images.shape[1] / images.shape[2],
+        -(-len(images) // columns),
+    )
     sheet = Sheet(columns * (tile + gap) - gap, rows * (high + above + gap) - gap, title, caption)
     for n, (image, values, text) in enumerate(zip(images, heat, titles, strict=True)):
         row, column = divmod(n, columns)
         place = column * (tile + gap), above + row * (high + above + gap), tile, high
-        axes = _over(sheet, place, image, values, title=text)
+        axes = heat_over(sheet, place, image, values, title=text)
         for boxes, colour, dash in drawn:
             x0, y0, x1, y1 = (int(edge) for edge in boxes[n])
             for width, shade, style in ((5, "black", "-"), (2.6, colour, dash)):
@@ -112,10 +105,9 @@ def heat_columns(
         axes.text(-6, image.shape[0] / 2, titles[row], fontsize=SMALL, color=INK, ha="right", va="center")
         if masks is not None:
             outline(axes, masks[row], "white", "black")
-        for column, (name, values) in enumerate(columns.items(), 1):
-            shown = in_levels((np.abs(values[row]) / _limit(values[row], 0.995)).clip(0, 1))
-            place = left + column * (tile + gap), y, tile, tile
-            sheet.tile(*place, shown, "" if row else name, cmap=ABSOLUTE, vmin=0, vmax=1)
+        sizes = [np.abs(values[row]) / _limit(values[row], 0.995) for values in columns.values()]
+        place, look = (left + tile + gap, y, tile, tile), {"cmap": ABSOLUTE, "vmin": 0, "vmax": 1}
+        sheet.row(*place, [in_levels(size.clip(0, 1)) for size in sizes], None if row else columns, **look)
     height = min(n * (tile + gap) - gap, 3.2)
     words = "absolute; 1 = the map's 99.5% quantile" if height > 2.4 else "absolute"
     sheet.colour_bar(left + across * (tile + gap) + 0.05, above, height, Normalize(0, 1), ABSOLUTE, words)
@@ -131,48 +123,6 @@ def outline(axes, mask, colour, under=None):
 
 
 @figure
-def two_legends(
-    image: Array, probabilities: Array, before: float, size: int, stride: int, title="", caption=""
-) -> Picture:
-    """One occlusion map under the two legends in use: red where little probability remains, dark where it drops.
-
-    image: (3, h, w). probabilities: (rows, cols), at each place of a square of `size` px that moves by `stride`.
-    before: the probability of the whole image.
-    """
-    image, remains = given.image(image), given.array(probabilities, "probabilities", (2,))
-    drop, side, gap = float(before) - remains, 2.24, 0.95
-    sheet = Sheet(3 * side + 2 * gap + 0.15, 0.32 + side, title, caption)
-    with_square(sheet, (0, 0.32, side, side), image, size, f"the square: {size} px", TEXT)
-    limit = max(np.abs(drop).max(), 1e-6)
-    panels = [
-        ("red = little remains", remains, "coolwarm_r", Normalize(0, 1), "probability that remains"),
-        ("dark = it drops", drop, "magma_r", Normalize(min(0, drop.min()), limit), "drop of probability"),
-    ]
-    for i, (words, values, cmap, norm, label) in enumerate(panels):
-        x = side + 0.15 + i * (side + gap)
-        at_middles(sheet, (x, 0.32, side, side), image, values, size, stride, cmap, norm, words)
-        sheet.colour_bar(x + side + 0.08, 0.32, side, norm, cmap, label)
-    return sheet.picture(256)
-
-
-def with_square(sheet, place, image, size, words, font):
-    """The image with a grey square of `size` px in its corner."""
-    sheet.tile(*place, image, words, font).add_patch(Rectangle((0, 0), size, size, color="#808080"))
-
-
-def at_middles(sheet, place, image, values, size, stride, cmap, norm, words, alpha=1.0) -> Axes:
-    """A map on the image's own frame: each value a square of `stride` px around the middle of its occluder."""
-    (h, w), (rows, cols), start = image.shape[:2], values.shape, (size - stride) / 2
-    grey = {"cmap": "gray", "vmin": 0, "vmax": 1, "extent": (0, w, h, 0), "alpha": 0.35}
-    axes = sheet.tile(*place, image @ LUMINANCE, words, **grey)
-    cells = {"extent": (start, start + stride * cols, start + stride * rows, start), "alpha": alpha}
-    axes.imshow(values, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest", **cells)
-    axes.set_xlim(0, w)
-    axes.set_ylim(h, 0)
-    return axes
-
-
-@figure
 def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -> Picture:
     """An image (3, h, w), the raw map (rows, cols) on it as its own cells, and the heat (h, w) made of it.
 
@@ -184,10 +134,9 @@ def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -
     sheet = Sheet(3 * tile + 2 * bar + gap, high + top, title, caption)
     middle, right = tile + gap, 2 * tile + bar + gap
     sheet.tile(0, top, tile, high, image, "image", TEXT)
-    signed = _raw(
-        sheet, (middle, top, tile, high), raw, title="raw map: {} x {}".format(*raw.shape), size=TEXT
-    )
-    _over(sheet, (right, top, tile, high), image, heat, title="enlarged, below zero cut", size=TEXT)
+    words = {"title": "raw map: {} x {}".format(*raw.shape), "size": TEXT}
+    signed = _raw(sheet, (middle, top, tile, high), raw, **words)
+    heat_over(sheet, (right, top, tile, high), image, heat, title="enlarged, below zero cut", size=TEXT)
     absolute = Normalize(0, max(heat.max(), 1e-12))
     for x, norm, cmap, label in (
         (middle, signed, SIGNED, "evidence, signed"),
@@ -216,57 +165,5 @@ def layer_sweep(image: Array, maps: Named, heats: Named, title="", caption="") -
         axes = titled(sheet.figure.axes[-1], words, TEXT, 22, linespacing=1.1)
         ends = f"{raw.min():.2g} to {raw.max():.2g}".replace("-", "\N{MINUS SIGN}")
         write(axes, 0.5, 1.03, ends, ink=MUTED, ha="center", va="bottom")
-        _over(sheet, (x, head + high + gap, tile, high), image, heats[layer])
-    return sheet.picture()
-
-
-@figure
-def asked_twice(images: Array, rows: Named, titles: list, title="", caption="", tile=1.62) -> Picture:
-    """A row for each image (n, 3, h, w): the image, and one heatmap for each question.
-
-    rows: {name: (heat (n, h, w), heat (n, h, w))}, the same map asked for the first class and for the second.
-    titles: [(first class, second class)] of each image. Each map has its own scale, which ends at its 99.5% quantile.
-    """
-    images, gap, space = given.images(images), 0.06, 0.2
-    rows = {
-        name: [given.array(heat, name, (3,)) for heat in given.listed(pair, "rows", 2)]
-        for name, pair in rows.items()
-    }
-    titles = [given.names(pair, "titles", 2) for pair in given.listed(titles, "titles", len(images))]
-    across = tile + len(rows) * (space + 2 * tile + gap)
-    high, head = tile * images.shape[1] / images.shape[2], 0.55
-    sheet = Sheet(across, head + len(images) * (high + 0.3) - 0.3, title, caption)
-    for i, image in enumerate(images):
-        y = head + i * (high + 0.3)
-        sheet.tile(0, y, tile, high, image)
-        for k, (name, pair) in enumerate(rows.items()):
-            left = tile + space + k * (space + 2 * tile + gap)
-            for j, heat in enumerate(heats[i] for heats in pair):
-                place, words = (
-                    (left + j * (tile + gap), y, tile, high),
-                    {"title": f"{titles[i][j]}?", "pad": 3},
-                )
-                axes = _over(sheet, place, image, heat, np.quantile(heat, 0.995), **words)
-                if i == 0 and j == 0:
-                    write(axes, 0, 1.19, name, TEXT, weight="bold")
-    return sheet.picture()
-
-
-@figure
-def method_maps(image: Array, maps: Named, title="", caption="", columns=5) -> Picture:
-    """One image (3, h, w), and over it each method's map {name: (heat (h, w), signed)}, each on its own scale.
-
-    Methods have different units, so their colours cannot be compared, only their places.
-    """
-    image = given.image(image)
-    tiles = {"the picture": image}
-    for name, (heat, signed) in maps.items():
-        tiles[name] = heat_colours(image, given.array(heat, name, (2,)), signed)
-    titles = [name.replace(", ", ",\n") for name in tiles]
-    lines = max(text.count("\n") for text in titles)
-    titles = ["\n" * (lines - text.count("\n")) + text for text in titles]  # all stand at the same height
-    wide = (WIDTH - 1.6) / columns
-    sheet, places, _ = grid_sheet(len(tiles), image.shape, titles, columns, title, caption, tile=wide)
-    for (place, words), tile in zip(places, tiles.values(), strict=True):
-        sheet.tile(*place, tile.clip(0, 1), *words)
+        heat_over(sheet, (x, head + high + gap, tile, high), image, heats[layer])
     return sheet.picture()

@@ -1,4 +1,4 @@
-"""The big figures: the tasks of vision on one scene, pointers that fool, masks of parts, and two maps of methods."""
+"""The big figures: the tasks of vision on one scene, and two maps: of the methods, and of learning from images."""
 
 from pathlib import Path
 
@@ -6,27 +6,14 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from scipy.ndimage import find_objects
 
 from ..checks import check_choice
 from ..hooks import frozen, gradient_of, leaf_of
 from . import given
 from .given import Array, Named, Names, figure
-from .look import (
-    COLOURS,
-    INK,
-    LUMINANCE,
-    MARKERS,
-    MUTED,
-    SMALL,
-    TEXT,
-    TITLE,
-    WIDTH,
-    legend,
-    rgb,
-    titled,
-    write,
-)
+from .look import COLOURS, INK, LUMINANCE, MUTED, SMALL, TEXT, TITLE, WIDTH, rgb, titled, write
 from .pixels import as_rgb, mosaic
 from .sheet import Picture, Sheet
 
@@ -46,10 +33,11 @@ def boxes(objects: Array) -> dict[int, tuple[int, int, int, int]]:
 
     objects: integer mask (h, w), 0 = background, 1, 2, ... = objects. One that is wholly hidden has no box.
     """
-    objects, found = given.integers(objects, "objects"), {}
-    for number in np.unique(objects[objects > 0]).tolist():
-        rows, columns = np.nonzero(objects == number)
-        found[number] = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+    found = {}
+    for number, place in enumerate(find_objects(given.integers(objects, "objects")), start=1):
+        if place is not None:
+            rows, columns = place
+            found[number] = columns.start, rows.start, columns.stop, rows.stop
     return found
 
 
@@ -59,13 +47,7 @@ def _hue(n):
 
 @figure
 def tasks(
-    image: Array,
-    objects: Array,
-    parts: Array,
-    classes: Names,
-    part_names: Named,
-    caption="",
-    title="",
+    image: Array, objects: Array, parts: Array, classes: Names, part_names: Named, caption="", title=""
 ) -> Picture:
     """The tasks of vision on one scene, all answered from its answer key, as one figure.
 
@@ -74,20 +56,22 @@ def tasks(
     Errors: ValueError for masks of another shape than the image.
     """
     image = given.image(image)
-    objects, parts = (
-        given.integers(m, n, image.shape[:2]) for m, n in ((objects, "objects"), (parts, "parts"))
+    objects = given.integers(objects, "objects", image.shape[:2])
+    parts = given.integers(parts, "parts", image.shape[:2])
+    found, main, kinds = (
+        boxes(objects),
+        int(np.argmax(np.bincount(objects.ravel())[1:])),
+        sorted(set(classes)),
     )
-    found, main = boxes(objects), int(np.argmax(np.bincount(objects.ravel())[1:]))
-    kinds, tile, gap, above, panels = sorted(set(classes)), 3.2, 0.2, 0.75, []
-    by_class = np.zeros_like(objects)
-    for number, name in enumerate(classes, start=1):
-        by_class[objects == number] = 1 + kinds.index(name)
+    kind = np.array([0, *(1 + kinds.index(name) for name in classes)])
     grey = as_rgb(0.35 + 0.45 * image @ LUMINANCE)
-    shown = [image] * 3 + [
-        _painted(grey, by_class, map(_hue, range(len(kinds)))),
+    shown = [
+        *[image] * 3,
+        _painted(grey, kind[objects], map(_hue, range(len(kinds)))),
         _painted(grey, objects, map(_hue, range(len(classes)))),
         _painted(grey, *_part_colours(objects, parts, classes, part_names)),
     ]
+    tile, gap, above, panels = 3.2, 0.2, 0.75, []
     title = title or "Six questions about one picture"
     sheet = Sheet(3 * tile + 2 * gap, 2 * (tile + above) + 0.15, title, caption)
     for n, (name, answer) in enumerate(TASKS.items()):
@@ -130,36 +114,6 @@ def _part_colours(objects, parts, classes, part_names):
             mask[(objects == number) & (parts == part)] = len(colours) + 1
             colours.append(_hue(part - 1 + 3 * (number - 1)))
     return mask, colours
-
-
-@figure
-def pointers(images: Array, objects: Array, points: Named, title="", caption="") -> Picture:
-    """Images with the outline of their object and one marker for each pointer, and whether it hits.
-
-    images: (n, 3, h, w) in [0, 1]. objects: masks (n, h, w). points: {name: (n, 2) of row, column in px}.
-    """
-    images, points = given.images(images), given.sets(points, "points", (2,), len(images))
-    objects = given.array(objects, "objects", (3,))
-    above, gap, columns = 0.38, 0.1, min(len(images), 6)
-    tile = (WIDTH - gap * (columns - 1)) / columns
-    sheet = Sheet(WIDTH, above + -(-len(images) // columns) * (tile + gap) - gap, title, caption)
-    for n, (image, mask) in enumerate(zip(images, objects, strict=True)):
-        row, column = divmod(n, columns)
-        axes = sheet.tile(column * (tile + gap), above + row * (tile + gap), tile, tile, image)
-        axes.contour(mask > 0, levels=[0.5], colors=["white"], linewidths=1.6)
-        for k, where in enumerate(points.values()):
-            (y, x), style = where[n], {"color": _hue(k), "marker": MARKERS[k], "ms": 11, "mew": 2.2}
-            axes.plot(x, y, mec="black" if mask[int(y), int(x)] > 0 else "white", **style)
-        axes.set_xlim(-0.5, mask.shape[1] - 0.5)
-        axes.set_ylim(mask.shape[0] - 0.5, -0.5)
-    key = sheet.axes(0, 0, WIDTH, above)
-    marks = {"ms": 11, "mec": INK}
-    handles = [
-        key.plot([], [], MARKERS[k], color=_hue(k), label=name, **marks)[0] for k, name in enumerate(points)
-    ]
-    handles.append(Patch(fc="none", ec=MUTED, label="white outline: the object"))
-    legend(key, (-0.01, 1.2), "upper left", TEXT, handles=handles, ncols=4, handletextpad=0.4)
-    return sheet.picture()
 
 
 # --- the map of the methods ---
@@ -212,19 +166,14 @@ def methods_map(
     Errors: KeyError for a thumbnail that no card has.
     """
     numbers = written() if numbers is None else set(numbers)
-    keys = {key for cards in MAP.values() for _, _, key in cards} - {""}
-    images = {
-        check_choice(key, keys, "thumbnails"): given.image(image, key)
-        for key, image in (thumbnails or {}).items()
-    }
-    left, wide, gap = 1.8, 1.97, 0.1
-    heights = [_height(cards, images) for cards in MAP.values()]
-    alt = " ".join(
-        [f"{title}.", *(_in_words(row[0], cards, numbers) for row, cards in MAP.items()), caption or ""]
-    ).strip()
-    sheet = Sheet(left + 4 * (wide + gap) - gap, sum(heights) + gap * (len(MAP) - 1), title, caption, alt)
-    y = 0.0
-    for ((name, question, colour), cards), high in zip(MAP.items(), heights, strict=True):
+    keys = [key for cards in MAP.values() for _, _, key in cards if key]
+    images = {check_choice(k, keys, "thumbnails"): given.image(v, k) for k, v in (thumbnails or {}).items()}
+    rows = [(*head, cards, _height(cards, images)) for head, cards in MAP.items()]
+    said = [f"{title}.", *(_in_words(name, cards, numbers) for name, _, _, cards, _ in rows), caption or ""]
+    left, wide, gap, y = 1.8, 1.97, 0.1, 0.0
+    total = sum(high for *_, high in rows) + gap * (len(rows) - 1)
+    sheet = Sheet(left + 4 * (wide + gap) - gap, total, title, caption, " ".join(said).strip())
+    for name, question, colour, cards, high in rows:
         head = sheet.axes(0, y, left - gap, high)
         head.add_patch(Rectangle((0, 0), 1, 1, fc=colour, transform=head.transAxes))
         write(head, 0.06, 1 - 0.09 / high, name, TEXT, "white", weight="bold", va="top", linespacing=1.15)
@@ -246,11 +195,9 @@ def _height(cards, images):
 
 
 def _in_words(name, cards, numbers):
-    def words(text):
-        return text.replace("\n", " ")
-
-    ready = {n: f"notebook {n}" + ("" if n in numbers else ", coming") for n, _, _ in cards}
-    return f"{words(name)}: {', '.join(f'{words(method)} ({ready[n]})' for n, method, _ in cards)}."
+    coming = ["" if number in numbers else ", coming" for number, _, _ in cards]
+    said = [f"{method} (notebook {n}{so})" for (n, method, _), so in zip(cards, coming, strict=True)]
+    return f"{name}: {', '.join(said)}.".replace("\n", " ")
 
 
 def _card(axes: Axes, wide, high, number, name, image, ready, colour):
@@ -263,10 +210,10 @@ def _card(axes: Axes, wide, high, number, name, image, ready, colour):
         style = {"fontsize": 9.5, "color": MUTED, "va": "bottom", "ha": "right", "style": "italic"}
         axes.text(wide - 0.09, high - 0.07, "coming", **style)
     if image is not None:
-        shape, top, bottom = image.shape, 0.74, high - 0.28
-        tall = min(bottom - top, (wide - 0.2) * shape[0] / shape[1])
-        extent = (0.1, 0.1 + tall * shape[1] / shape[0], top + tall, top)
-        smooth = "nearest" if max(shape[:2]) < 64 else "antialiased"
+        (rows, columns, _), top, bottom = image.shape, 0.74, high - 0.28
+        tall = min(bottom - top, (wide - 0.2) * rows / columns)
+        smooth = "nearest" if max(rows, columns) < 64 else "antialiased"
+        extent = (0.1, 0.1 + tall * columns / rows, top + tall, top)
         axes.imshow(image, extent=extent, aspect="auto", interpolation=smooth)
         axes.set_xlim(0, wide)
         axes.set_ylim(high, 0)
@@ -289,20 +236,19 @@ def thumbnails(lab, scene) -> dict[str, np.ndarray]:
     hidden = image.repeat(len(places) ** 2, 1, 1, 1)
     for k, (y, x) in enumerate(torch.cartesian_prod(places, places).tolist()):
         hidden[k, :, y : y + 28, x : x + 28] = 0.5
-    remains = lab.score(hidden, target).view(len(places), -1).numpy()
+    remains = lab.score(hidden, target).view(len(places), -1)
     with frozen(lab.net) as net:
         leaf = leaf_of(net, image)
         slope = gradient_of(net(leaf)[:, target], leaf)[0].abs().amax(0).cpu().numpy()
-    tiles = first_layer_filters(lab.net)[:32].permute(0, 2, 3, 1).cpu().numpy()
-    strongest = _coloured(maps[maps.flatten(1).amax(1).argmax()].numpy(), "viridis")
-    pairs = {
-        "neighbours": (image[0].numpy(), lab.gallery.images[nearest].numpy()),
-        "activation": (image[0].numpy(), strongest),
-        "occlusion": (hidden[len(hidden) // 2].numpy(), _coloured(remains, "viridis")),
-        "saliency": (image[0].numpy(), _coloured(np.minimum(slope, np.quantile(slope, 0.99)), "magma")),
+    scene_and = {
+        "neighbours": (image[0], lab.gallery.images[nearest]),
+        "activation": (image[0], _coloured(maps[maps.flatten(1).amax(1).argmax()].numpy(), "viridis")),
+        "occlusion": (hidden[len(hidden) // 2], _coloured(remains.numpy(), "viridis")),
+        "saliency": (image[0], _coloured(np.minimum(slope, np.quantile(slope, 0.99)), "magma")),
     }
+    tiles = first_layer_filters(lab.net)[:32].permute(0, 2, 3, 1).cpu().numpy()
     filters = {"filters": mosaic(tiles, 8, 3).transpose(2, 0, 1)}
-    return filters | {key: np.concatenate(pair, 2) for key, pair in pairs.items()}
+    return filters | {key: np.concatenate(pair, 2) for key, pair in scene_and.items()}
 
 
 def _coloured(values, cmap, size=112):
@@ -331,10 +277,8 @@ def taxonomy(leaves: Named, title="", caption="") -> Picture:
     """
     rows, gap, high, head = max(map(len, leaves.values())), 0.3, 1.32, 1.0  # inches
     wide = (WIDTH - gap * (len(leaves) - 1)) / len(leaves)
-    sheet, middle = (
-        Sheet(WIDTH, head + rows * (high + 0.12), title, caption),
-        {"ha": "center", "va": "center"},
-    )
+    sheet = Sheet(WIDTH, head + rows * (high + 0.12), title, caption)
+    middle = {"ha": "center", "va": "center"}
     for i, (branch, members) in enumerate(leaves.items()):
         colour, question = BRANCHES[check_choice(branch, BRANCHES, "leaves")]
         x = i * (wide + gap)

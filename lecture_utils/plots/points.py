@@ -1,20 +1,15 @@
-"""Points in the plane: embeddings, samples, latent codes, decision boundaries; and numbers as coloured fields."""
+"""Points in the plane: embeddings, samples, latent codes."""
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.lines import Line2D
-from matplotlib.patches import Circle, Patch
+from matplotlib.patches import Circle
 
-from ..checks import check_index
 from . import given
 from .given import Array, Named, Names, figure
 from .look import COLOURS, INK, MANY, MARKERS, MUTED, SMALL, TEXT, WIDTH, heads, legend, titled
 from .pixels import as_rgb, mosaic
 from .sheet import Picture, Sheet
 
-FIRST = "#cfcfcf"  # the class that the net saw at first, wherever classes have colours
 PLANE = (*MANY[:5], "#E69F00", *MANY[6:], INK)  # of ten classes: sand would be too near the olive before it
 SQUARE = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])  # its corners, the first one twice
 
@@ -125,76 +120,3 @@ def latent_plane(
         right.set_ylim(-max(reach, far), max(reach, far))
         legend(right, (1.0, 1.02), "upper left", handletextpad=0.1)
     return sheet.picture(96, fitted=True)
-
-
-@figure
-def decision_boundaries(
-    panels: dict, classes: Names, first: int, reach: float, title="", caption=""
-) -> Picture:
-    """What the net says on planes through one image: {(name of the x axis, of the y axis): classes (rows, cols)}.
-
-    The image is in the middle. Each axis goes from -reach to reach levels of 255; the first row is -reach. classes:
-    all names. first: what the net says of the image itself, grey.
-    """
-    grids = {names: given.integers(grid, "panels") for names, grid in panels.items()}
-    if max(grid.max() for grid in grids.values()) >= len(classes):
-        raise ValueError(f"classes: expected a name for each class in panels, got {len(classes)}")
-    first = check_index(first, len(classes), "first")
-    others = [c for c in np.unique(np.concatenate([g.ravel() for g in grids.values()])) if c != first]
-    others.sort(key=lambda c: -sum((grid == c).sum() for grid in grids.values()))  # the largest areas first
-    shown = [first, *others[: len(MANY)]]
-    palette = ListedColormap([FIRST, *MANY[: len(shown) - 1], "white"])
-    gap, key = 0.85, 1.75
-    wide = min(3.6, (WIDTH - key - gap * len(grids)) / len(grids))
-    sheet = Sheet(WIDTH, wide + 0.6, title, caption)
-    look = {"cmap": palette, "vmin": 0, "vmax": len(shown), "interpolation": "nearest", "origin": "lower"}
-    dot = {"marker": "o", "ls": "", "ms": 8, "mfc": "white", "mec": INK, "mew": 1.8}
-    for i, ((across, up), grid) in enumerate(grids.items()):
-        axes = sheet.chart(gap + i * (wide + gap), 0.05, wide, wide, "", across, grid="")
-        numbers = np.full(grid.shape, len(shown))
-        for number, one in enumerate(shown):
-            numbers[grid == one] = number
-        axes.imshow(numbers, aspect="auto", extent=(-reach, reach) * 2, **look)
-        axes.plot(0, 0, **dot)
-        axes.set_ylabel(up, fontsize=TEXT, labelpad=2)
-        axes.locator_params(nbins=5)
-    handles = [Line2D([], [], label="the picture", **dot)]
-    handles += [Patch(color=palette(n), label=classes[c]) for n, c in enumerate(shown)]
-    legend(axes, (1.03, 1.02), "upper left", handles=handles)
-    return sheet.picture()
-
-
-@figure
-def number_matrix(
-    values: Array, rows: Names, columns: Names, title="", caption="", label="", height=0.34, top=None
-) -> Picture:
-    """Numbers (rows, columns) from 0 up, each in a field as bright as it is large, with a colour bar.
-
-    height: of a row, inches. top: where the colours end; at the largest number unless given.
-    """
-    values = given.array(values, "values", (2,))
-    if values.shape != (len(rows), len(columns)):
-        raise ValueError(f"values: expected shape ({len(rows)}, {len(columns)}), got {values.shape}")
-    left, above = 0.3 + 0.1 * max(map(len, rows)), 0.3
-    wide, high = min(1.1, (WIDTH - left - 1.2) / len(columns)) * len(columns), height * len(rows)
-    sheet = Sheet(left + wide + 1.2, above + high, title, caption)
-    norm = Normalize(0, top or max(values.max(), 1e-12))
-    axes = fields(sheet, (left, above, wide, high), values, norm, rows)
-    for (y, x), value in np.ndenumerate(values):
-        light = np.dot(colormaps["viridis"](norm(value))[:3], (0.3, 0.6, 0.1)) > 0.5
-        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": INK if light else "white"}
-        axes.text(x, y, f"{value:.2f}", **style)
-    axes.set_xticks(range(len(columns)), labels=columns, fontsize=SMALL)
-    axes.xaxis.tick_top()
-    sheet.colour_bar(left + wide + 0.2, above, high, norm, "viridis", label)
-    return sheet.picture()
-
-
-def fields(sheet, place, values, norm, rows) -> Axes:
-    """Values as coloured fields, the names of the rows at the left."""
-    axes = sheet.axes(*place, bare=False)
-    axes.imshow(values, cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(rows)), labels=rows, fontsize=SMALL)
-    axes.tick_params(length=0, labelsize=SMALL)
-    axes.spines[:].set_visible(False)
-    return axes

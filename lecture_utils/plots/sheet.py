@@ -4,6 +4,7 @@ import io
 from base64 import b64encode
 from html import escape
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,10 +44,8 @@ class Picture:
             palette = Image.new("P", (1, 1))
             palette.putpalette(_palette(image, self.colours).tobytes())
             image = image.quantize(palette=palette, dither=Image.Dither.NONE)
-        elif self.colours:
-            image = image.quantize(self.colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        elif image.getcolors(256):
-            image = image.quantize(256, dither=Image.Dither.NONE)
+        elif self.colours or image.getcolors(256):
+            image = image.quantize(self.colours or 256, dither=Image.Dither.NONE)
         else:
             image = Image.fromarray((np.round(np.asarray(image) / 5.0) * 5).astype(np.uint8))
         out = io.BytesIO()
@@ -55,8 +54,7 @@ class Picture:
 
     def save(self, path):
         """Write the PNG to `path`."""
-        with open(path, "wb") as file:
-            file.write(self.png())
+        Path(path).write_bytes(self.png())
 
     def __repr__(self):
         return f"Picture: {self.alt}"
@@ -66,20 +64,16 @@ class Picture:
         return data, {"image/png": {"alt": self.alt}}
 
 
-def few_colours(picture: Picture, colours: int = 256) -> Picture:
+def few_colours(picture: Picture, colours: int = 256, fitted: bool = False) -> Picture:
     """The same picture stored in so many colours, 2 to 256: for images and noise less than half the bytes."""
-    return _stored(picture, colours, False)
-
-
-def vivid(picture: Picture, colours: int = 256) -> Picture:
-    """The same, with colours that are fitted to the picture: small bright things keep theirs. Errors: ValueError."""
-    return _stored(picture, colours, True)
-
-
-def _stored(picture, colours, fitted):
     if not isinstance(picture, Picture):
         raise ValueError(f"picture: expected what a function of plots returns, got {type(picture).__name__}")
     return Picture(picture.figure, picture.alt, check_count(colours, "colours", 2, 256), fitted)
+
+
+def vivid(picture: Picture, colours: int = 256) -> Picture:
+    """The same, with colours that are fitted to the picture: small bright things keep theirs."""
+    return few_colours(picture, colours, fitted=True)
 
 
 def _palette(image, colours, pixels=6000, rounds=6):
@@ -113,7 +107,7 @@ class Table:
     def __repr__(self):
         widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
         lines = [self.columns, ["-" * w for w in widths], *self.rows]
-        text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+        text = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
         return "\n".join([self.title, *text] if self.title else text)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -136,12 +130,13 @@ def table(columns: Names, rows: list, title="") -> Table:
 # --- the sheet of paper: title above, caption below, everything in inches ---
 
 
+GAP = 0.08  # inches between tiles
+
+
 class Sheet:
     """A figure with a title above and a caption below; axes are placed in inches from its top left."""
 
-    def __init__(
-        self, width: float, height: float, title: str | None, caption: str | None, alt: str | None = None
-    ):
+    def __init__(self, width: float, height: float, title="", caption="", alt=None):
         title, caption = title or "", caption or ""
         self.width = max(width, 5.0)
         self.left = 0.25 + (self.width - width) / 2
@@ -181,6 +176,13 @@ class Sheet:
         smooth = "nearest" if max(pixels.shape[:2]) < 64 else "antialiased"
         axes.imshow(pixels, **{"interpolation": smooth, "aspect": "auto"} | options)
         return titled(axes, title, size, pad, loc)
+
+    def row(self, x, y, width, height, images, titles=None, gap=GAP, **look) -> list[Axes]:
+        """Tiles of this width and height side by side, each with its title above."""
+        titles = titles or [""] * len(images)
+        places = [x + k * (width + gap) for k in range(len(images))]
+        tiles = zip(places, images, titles, strict=False)
+        return [self.tile(left, y, width, height, image, text, **look) for left, image, text in tiles]
 
     def chart(
         self, x, y, width, height, title="", xlabel="", ylabel="", grid="both", pad=6, loc="center"
@@ -242,8 +244,8 @@ def panel_sheet(n, left, gap, above, height, below, title, caption):
 def grid_sheet(n, shape, titles, columns, title, caption, alt=None, right=0.0, tile=None):
     """A sheet and the places of n tiles for images of `shape` (h, w), titles above; `right` inches stay free.
 
-    Returns the sheet; for each tile its place (x, y, width, height) and its (title, size), as `Sheet.tile` takes them;
-    and the width, height and top of them all.
+    Returns the sheet; for each tile what `Sheet.tile` takes apart from the image; and the width, height and top of
+    them all.
     """
     titles = given.titles(titles, n)
     columns = min(n, columns or min(n, 6))
@@ -252,10 +254,10 @@ def grid_sheet(n, shape, titles, columns, title, caption, alt=None, right=0.0, t
     height, rows = width * shape[0] / shape[1], ceil(n / columns)
     total = columns * width + (columns - 1) * gap
     sheet = Sheet(total + right, rows * (height + above + gap) - gap, title, caption, alt)
-    size = TEXT if width > 1.4 else SMALL
+    words = {"width": width, "height": height, "size": TEXT if width > 1.4 else SMALL}
     places = []
     for i, text in enumerate(titles):
         row, column = divmod(i, columns)
         y = above + row * (height + above + gap)
-        places.append(((column * (width + gap), y, width, height), (text, size)))
+        places.append({"x": column * (width + gap), "y": y, "title": text} | words)
     return sheet, places, (total, rows * (height + above + gap) - gap - above, above)

@@ -1,36 +1,22 @@
-"""Figures of what the studies measured: scoreboards, dots with intervals, slopes, depth, classes, cut-outs."""
+"""What the studies measured, in numbers: scoreboards, dots with intervals, slopes, depth, and matrices."""
 
 from math import ceil
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
 from lecture_utils.checks import check_choice
 from lecture_utils.plots import given
-from lecture_utils.plots.curves import line
+from lecture_utils.plots.charts import line
 from lecture_utils.plots.given import Array, Named, Names, figure
-from lecture_utils.plots.heat import at_middles, outline, with_square
-from lecture_utils.plots.look import (
-    COLOURS,
-    INK,
-    LUMINANCE,
-    MANY,
-    MARKERS,
-    MUTED,
-    SMALL,
-    TEXT,
-    WIDTH,
-    heads,
-    legend,
-    titled,
-    write,
-)
-from lecture_utils.plots.pixels import gradient_pictures
-from lecture_utils.plots.points import fields
+from lecture_utils.plots.look import COLOURS, INK, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend, titled
 from lecture_utils.plots.sheet import Picture, Sheet
+
+from .charts import triples
 
 # How a row of scores is told apart: colour and mark.
 KINDS = {"floor": ("#767676", "D"), "method": (COLOURS[1], "o"), "ceiling": (COLOURS[2], "s")}
@@ -208,7 +194,7 @@ def over_depth(steps: Names, panels: Named, references: Named, ylabel="", title=
         at, y = 0.75 + i * (wide + 0.15), key + 0.35
         axes = sheet.chart(at, y, wide - side - 0.35, height, panel, "", "" if i else ylabel, "y")
         beside = sheet.chart(at + wide - side - 0.25, y, side, height, grid="y")
-        for k, (method, (mean, *band)) in enumerate(given.triples(lines, len(steps))):
+        for k, (method, (mean, *band)) in enumerate(triples(lines, len(steps))):
             line(axes, range(len(steps)), mean, k, band=band, ms=6.5, lw=2, label=method)
             found = [references[panel][method][kind] for kind in kinds]
             hollow = {"color": COLOURS[k % len(COLOURS)], "ms": 7, "mfc": "white", "mew": 1.8}
@@ -267,96 +253,36 @@ def class_matrix(
 
 
 @figure
-def cut_outs(images: Array, cuts: Named, true=None, scores=None, title="", caption="", tile=1.75) -> Picture:
-    """One row for each image, one column for each way to cut the object out: what was cut out in colour, the rest pale.
-
-    images: (n, 3, h, w). cuts: {way: bool (n, h, w)}. true: bool (n, h, w), drawn as a thin outline. scores: {way:
-    (n,)}, the intersection over union that stands in each picture.
-    """
-    images = given.images(images)
-    cuts = {way: given.masks(mask, way, images.shape[:3]) for way, mask in cuts.items()}
-    true = None if true is None else given.masks(true, "true", images.shape[:3])
-    gap, n, across, above = 0.08, len(images), 1 + len(cuts), heads(cuts, 0.2, 0.15)
-    tile = min(tile, (WIDTH - gap * (across - 1)) / across)
-    sheet = Sheet(across * (tile + gap) - gap, above + n * (tile + gap), title, caption)
-    label = {"bbox": {"fc": "white", "ec": "none", "pad": 1.5, "alpha": 0.85}}
-    for row, image in enumerate(images):
-        extent = (0, image.shape[1], image.shape[0], 0)
-        pale = 0.25 * (image @ LUMINANCE)[..., None] + 0.72
-        y = above + row * (tile + gap)
-        sheet.tile(0, y, tile, tile, image, "" if row else "image", extent=extent)
-        for column, (way, masks) in enumerate(cuts.items(), 1):
-            shown, place = (
-                np.where(masks[row][..., None], image, pale),
-                (column * (tile + gap), y, tile, tile),
-            )
-            axes = sheet.tile(*place, shown, "" if row else way, extent=extent)
-            if true is not None:
-                outline(axes, true[row], COLOURS[1])
-            if scores is not None:
-                write(axes, 0.03, 0.04, f"{float(scores[way][row]):.2f}", **label)
-    return sheet.picture(256)
-
-
-@figure
-def zfnet_panels(
-    image: Array,
-    size: int,
-    stride: int,
-    activation: Array,
-    projections: Array,
-    probabilities: Array,
-    best: Array,
-    classes: Names,
-    names: Names,
-    title="",
-    caption="",
+def number_matrix(
+    values: Array, rows: Names, columns: Names, title="", caption="", label="", height=0.34, top=None
 ) -> Picture:
-    """The panels of ZFNet's figure 7 for one image.
+    """Numbers (rows, columns) from 0 up, each in a field as bright as it is large, with a colour bar.
 
-    image: (3, h, w), panel a, with a square of `size` px in its corner. activation: (rows, cols), panel b: the summed
-    strength of one map, for each place of the square. projections: signed (k, 3, h, w), panel c: that map projected
-    down to pixels, first of this image, then of others; names: k titles. probabilities: (rows, cols), panel d.
-    best: integers (rows, cols), panel e: the index of the most probable class, in `classes`.
+    height: of a row, inches. top: where the colours end; at the largest number unless given.
     """
-    image, down = given.image(image), gradient_pictures(projections)
-    activation, probabilities = (
-        given.array(activation, "activation", (2,)),
-        given.array(probabilities, "probabilities", (2,)),
-    )
-    best, names = given.integers(best, "best", activation.shape), given.names(names, "names", len(down))
-    y, tile, gap, bar = 0.32, 1.6, 0.12, 0.62
-    sheet = Sheet(5 * tile + 2 * gap + 2 * bar + 1.05, y + tile, title, caption)
-    lefts = np.cumsum([0, tile + gap, tile + bar, tile + gap, tile + bar])
-    with_square(sheet, (0, y, tile, tile), image, size, "a · image, square", SMALL)
-    for x, values, top, words in (
-        (lefts[1], activation, max(activation.max(), 1e-12), "b · strongest map"),
-        (lefts[3], probabilities, 1, "d · p of its class"),
-    ):
-        norm = Normalize(0, top)
-        at_middles(sheet, (x, y, tile, tile), image, values, size, stride, "viridis", norm, words)
-        sheet.colour_bar(x + tile + 0.06, y, tile, norm, "viridis", "")
-    _four(sheet, lefts[2], y, (tile - gap) / 2, gap, down, names)
-    _likeliest(sheet, (lefts[4], y, tile, tile), image, best, size, stride, classes)
-    return sheet.picture(256)
+    values = given.array(values, "values", (2,))
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(f"values: expected shape ({len(rows)}, {len(columns)}), got {values.shape}")
+    left, above = 0.3 + 0.1 * max(map(len, rows)), 0.3
+    wide, high = min(1.1, (WIDTH - left - 1.2) / len(columns)) * len(columns), height * len(rows)
+    sheet = Sheet(left + wide + 1.2, above + high, title, caption)
+    norm = Normalize(0, top or max(values.max(), 1e-12))
+    axes = fields(sheet, (left, above, wide, high), values, norm, rows)
+    for (y, x), value in np.ndenumerate(values):
+        light = np.dot(colormaps["viridis"](norm(value))[:3], (0.3, 0.6, 0.1)) > 0.5
+        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": INK if light else "white"}
+        axes.text(x, y, f"{value:.2f}", **style)
+    axes.set_xticks(range(len(columns)), labels=columns, fontsize=SMALL)
+    axes.xaxis.tick_top()
+    sheet.colour_bar(left + wide + 0.2, above, high, norm, "viridis", label)
+    return sheet.picture()
 
 
-def _four(sheet, x, y, side, gap, images, names):
-    """Panel c: up to four images in a square, each with its name in it."""
-    label = {"fontsize": 8.5, "color": "black", "bbox": {"fc": "white", "ec": "none", "pad": 1, "alpha": 0.8}}
-    for k, (image, name) in enumerate(zip(images[:4], names, strict=False)):
-        place = x + k % 2 * (side + gap), y + k // 2 * (side + gap), side, side
-        words = "" if k else "c · it, projected down"
-        sheet.tile(*place, image.transpose(1, 2, 0), words, loc="left").text(3, 14, name, **label)
-
-
-def _likeliest(sheet, place, image, best, size, stride, classes):
-    """Panel e: the most probable class at each place, the most frequent ones in colour and named."""
-    found = sorted(np.unique(best).tolist(), key=lambda k: -(best == k).sum())
-    palette = [COLOURS[6], *MANY[:1], *COLOURS[2:6], *MANY][: len(found)]
-    palette += ["#999999"] * (len(found) - len(palette))
-    order, norm = np.vectorize(found.index)(best), Normalize(-0.5, len(found) - 0.5)
-    colours, words = ListedColormap(palette), "e · likeliest class"
-    axes = at_middles(sheet, place, image, order, size, stride, colours, norm, words, 0.8)
-    handles = [Patch(color=palette[k], label=classes[value]) for k, value in enumerate(found[:9])]
-    legend(axes, (1.0, 1.03), "upper left", SMALL - 1, handles=handles, handlelength=1)
+def fields(sheet, place, values, norm, rows) -> Axes:
+    """Values as coloured fields, the names of the rows at the left."""
+    axes = sheet.axes(*place, bare=False)
+    axes.imshow(values, cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(rows)), labels=rows, fontsize=SMALL)
+    axes.tick_params(length=0, labelsize=SMALL)
+    axes.spines[:].set_visible(False)
+    return axes

@@ -1,93 +1,94 @@
-"""Bars and histograms: with series, intervals and dots; of factors, effects, times, and of many values."""
+"""Charts of what the studies measured: shares, effects, times and estimators, against epsilon and against effort."""
+
+from collections.abc import Iterable
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from ..checks import check_count
-from . import given
-from .given import Named, figure
-from .look import COLOURS, INK, MUTED, SMALL, TEXT, WIDTH, legend, write
-from .sheet import Picture, Sheet, panel_sheet
-
-HATCHES = ("", "///", "...")
+from lecture_utils.checks import check_count
+from lecture_utils.plots import given
+from lecture_utils.plots.charts import bar_look, line, log_scales, name_rows
+from lecture_utils.plots.given import Array, Named, Names, figure
+from lecture_utils.plots.look import COLOURS, DASHES, INK, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend, write
+from lecture_utils.plots.sheet import Picture, Sheet, panel_sheet
 
 
-def _look(k: int, first: int = 1) -> dict:
-    """Colour and hatching of series k."""
-    colour = COLOURS[(first + k) % len(COLOURS)]
-    return {"color": colour, "hatch": HATCHES[k % len(HATCHES)], "ec": "white", "lw": 0}
-
-
-def _name_rows(axes: Axes, names, limits, size=TEXT):
-    """A name at the left of each bar, from the top down."""
-    axes.set_yticks(range(len(names)), labels=list(names), fontsize=size)
-    axes.set_ylim(*limits)
-    axes.tick_params(axis="y", length=0)
+def triples(lines: Named, n: int) -> Iterable[tuple[str, np.ndarray]]:
+    """Each label with (means, lows, highs), of {label: n times (mean, low, high)}. Errors: ValueError."""
+    for label, rows in given.sets(lines, "panels", (2,), n).items():
+        if rows.shape[1] != 3:
+            raise ValueError(f"panels: expected (mean, low, high) for {label!r}, got {rows.shape[1]} numbers")
+        yield label, rows.T
 
 
 @figure
-def bars(
-    values: Named,
-    xlabel="",
-    title="",
-    caption="",
-    intervals=None,
-    line=None,
-    line_label="",
-    form="{:.2f}",
-    xlim=None,
-) -> Picture:
-    """Horizontal bars {label: value}; the value stands at each.
+def against_epsilon(levels: Array, panels: Named, ylabel="", title="", caption="") -> Picture:
+    """Shares against epsilon, a panel for each net: {net: {attack: [(mean, low, high), one for each level]}}.
 
-    A value may be a list (say, of training seeds): the bar is their mean, the dots are they. Or a dict {series:
-    value or list}: one bar for each series, told apart by colour and hatching, with a legend.
-    intervals: {label: (low, high)}, without series only. line: x of a dashed line (a threshold), named line_label.
-    Errors: ValueError.
+    levels: epsilon in levels of 255, on an axis where each doubling is a step of equal width. Errors: ValueError.
     """
-    rows = {label: v if isinstance(v, dict) else {"": v} for label, v in values.items()}
-    series = list(dict.fromkeys(name for row in rows.values() for name in row))
-    rows = {
-        label: {n: np.atleast_1d(given.array(v, label, (0, 1))) for n, v in row.items()}
-        for label, row in rows.items()
-    }
-    spans = {label: given.array(v, "intervals", (1,)) for label, v in (intervals or {}).items()}
-    numbers = [n for row in rows.values() for n in row.values()]
-    step = 0.44 if len(series) == 1 else 0.3 * len(series) + 0.12
-    left = 0.3 + 0.098 * max(map(len, rows))
-    box = WIDTH - 1.5 - left - 0.8, len(rows) * step
-    columns = max(1, min(len(series), int(box[0] / (0.7 + 0.085 * max(map(len, series))))))
-    above = 0.2 * (line is not None)  # inches for the name of the line, or for the legend
-    above = above if series == [""] else 0.05 + 0.25 * -(-len(series) // columns)
-    sheet = Sheet(WIDTH - 1.5, len(rows) * step + 0.68 + above, title, caption)
-    axes = sheet.chart(left, 0.05 + above, *box, "", xlabel, grid="")
-    ends = [*(n.max() for n in numbers), *(span[1] for span in spans.values())]
-    top, thick = xlim[1] if xlim else max(*ends, line or 0, 1e-12) * 1.05, 0.66 / len(series)
-    for y, (label, row) in enumerate(rows.items()):
-        for name, number in row.items():
-            k = series.index(name)
-            at = y + (k - (len(series) - 1) / 2) * thick
-            end = _bar(axes, at, number, spans.get(label), 0.92 * thick, _look(k), None if y else name)
-            text = form.format(number.mean())
-            axes.text(max(end, 0) + 0.015 * top, at, text, va="center", fontsize=TEXT, color=INK)
-    _name_rows(axes, rows, (len(rows) - 0.4, -0.6))
-    axes.set_xlim(xlim or (min(0, *(n.min() for n in numbers)), top))
-    if series != [""]:
-        legend(axes, (-0.01, 0.995), ncols=columns)
-    if line is not None:
-        axes.axvline(line, color=INK, lw=1.8, ls="--")
-        axes.text(line, -0.62, f" {line_label}", color=INK, fontsize=SMALL, va="bottom", ha="center")
+    levels, high = given.array(levels, "levels", (1,)), 3.2
+    sheet, places = panel_sheet(len(panels), 0.75, 0.25, 0.72, high, 0.55, title, caption)
+    for i, (net, lines) in enumerate(panels.items()):
+        axes = sheet.chart(*places[i], net, "", "" if i else ylabel)
+        for k, (name, (mean, *band)) in enumerate(triples(lines, len(levels))):
+            line(axes, levels, mean, k, 1, band, ms=6.5, label=name, clip_on=False)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(levels, labels=[f"{level:g}".replace("0.", ".") for level in levels])
+        axes.minorticks_off()
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], labels=[""] * 5 if i else ["0", "", "50%", "", "100%"])
+    legend(sheet.figure.axes[0], (-0.05, 1 + 0.3 / high), ncols=len(next(iter(panels.values()))))
+    place = 0.5, (sheet.total - sheet.above - 4.37) / sheet.size[1]
+    sheet.figure.text(*place, "epsilon, in levels of 255", fontsize=TEXT, ha="center", va="center")
     return sheet.picture()
 
 
-def _bar(axes: Axes, at, number, span, thick, look, label):
-    """A bar to the mean of some numbers, dots for them and a line for an interval; where all that ends."""
-    axes.barh(at, number.mean(), height=thick, label=label, **look)
-    if len(number) > 1:
-        axes.plot(number, np.full(len(number), at), "o", ms=5.5, color=INK, mfc="white")
-    if span is None:
-        return number.max()
-    axes.plot(span, [at, at], color=INK, lw=2)
-    return max(number.max(), span[1])
+@figure
+def times(x: Array, lines: Named, xlabel="", ylabel="", title="", caption="") -> Picture:
+    """Seconds {label: values} over x, both axes logarithmic; each line ends with its value."""
+    x = given.array(x, "x", (1,))
+    sheet = Sheet(WIDTH - 1.5, 3.95, title, caption)
+    axes = sheet.chart(0.85, 0.05, WIDTH - 4.4, 3.4, "", xlabel, ylabel)
+    for k, (label, values) in enumerate(given.sets(lines, "lines", (1,), len(x)).items()):
+        line(axes, x, values, k, linestyle=DASHES[k % len(DASHES)], lw=2.4, ms=8)
+        style = {"color": COLOURS[k % len(COLOURS)], "va": "center", "fontsize": TEXT, "clip_on": False}
+        axes.text(x[-1] * 1.06, values[-1], f"{label}, {values[-1]:.2g} s", **style)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    log_scales(axes, "", x)
+    return sheet.picture()
+
+
+@figure
+def effort(
+    seconds: dict, losses: dict, single, names=("optimised", "one pass"), title="", caption=""
+) -> Picture:
+    """What an image costs and what is left of its loss: a curve for the optimiser, a point for a net that learned it.
+
+    seconds, losses: {number of steps: value}. single: (seconds, loss) of one pass. Both axes are logarithmic.
+    """
+    steps = sorted(seconds)
+    x, y = (
+        [given.number(values.get(n), name) for n in steps]
+        for values, name in ((seconds, "seconds"), (losses, "losses"))
+    )
+    names, single = given.names(names, "names", 2), given.pair(single, "single")
+    sheet = Sheet(WIDTH - 1.5, 4.3, title, caption)
+    labels = "seconds for a picture, on this machine", "loss that is left"
+    axes = sheet.chart(0.8, 0.1, WIDTH - 2.6, 3.6, "", *labels)
+    axes.plot(x, y, color=COLOURS[1], lw=2.2, marker=MARKERS[0], ms=7, label=names[0])
+    for n, left, high in zip(steps, x, y, strict=True):
+        axes.annotate(f"{n} steps", (left, high), (8, 6), textcoords="offset points", fontsize=SMALL)
+    axes.plot(*single, color=COLOURS[2], marker="*", ms=18, ls="none", label=names[1])
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    low, high = min(*y, single[1]) / 2, 2 * max(*y, single[1])
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low < t < high]
+    axes.set_yticks(ticks, labels=[f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.margins(x=0.13, y=0.2)
+    axes.legend(fontsize=SMALL, frameon=False, loc="upper right")
+    return sheet.picture()
 
 
 @figure
@@ -117,7 +118,7 @@ def shares(factors: Named, title="", caption="", columns=4, height=1.55) -> Pict
         for source, values in found.items():
             k = sources.index(source)
             at = np.arange(len(values)) + (k - (len(sources) - 1) / 2) * thick
-            handles[source] = axes.bar(at, values, thick, **_look(k, 0))
+            handles[source] = axes.bar(at, values, thick, **bar_look(k, 0))
         tilted = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
         axes.set_xticks(range(len(names)), labels=names, fontsize=SMALL, **tilted)
         axes.tick_params(axis="x", length=0)
@@ -140,11 +141,11 @@ def effect_bars(effects: Named, title="", caption="", xlabel="") -> Picture:
         axes = sheet.chart(*places[i], question, grid="")
         axes.set_xlabel(xlabel, fontsize=SMALL)
         for y, value in enumerate(map(float, some.values())):
-            axes.barh(y, value, height=0.62, **_look(i))
+            axes.barh(y, value, height=0.62, **bar_look(i))
             axes.text(max(value, 0), y, f" {value:+.2f}", va="center", fontsize=SMALL, color=INK)
         axes.axvline(0, color=MUTED, lw=0.9)
         axes.set_xlim(low - 0.05 * (high - low), high + 0.3 * (high - low))
-        _name_rows(axes, [""] * len(names) if i else names, (len(names) - 0.5, -0.5))
+        name_rows(axes, [""] * len(names) if i else names, (len(names) - 0.5, -0.5))
         axes.spines["left"].set_visible(False)
     return sheet.picture()
 
@@ -162,11 +163,11 @@ def costs(values: Named, title="", caption="") -> Picture:
         for what, time in row.items():
             k = whats.index(what)
             at, label = y + (k - (len(whats) - 1) / 2) * thick, None if y else what
-            axes.barh(at, time - low, 0.9 * thick, left=low, label=label, **_look(k))
+            axes.barh(at, time - low, 0.9 * thick, left=low, label=label, **bar_look(k))
             axes.text(time * 1.15, at, _in_words(time), va="center", fontsize=TEXT, color=INK)
     axes.set_xscale("log")
     axes.set_xlim(left=low)
-    _name_rows(axes, values, (len(values) - 0.45, -0.55))
+    name_rows(axes, values, (len(values) - 0.45, -0.55))
     axes.set_axisbelow(True)
     legend(axes, (-0.01, 0.99), size=TEXT, ncols=len(whats))
     return sheet.picture()
@@ -225,3 +226,27 @@ def single_draws(draws: Named, truth: float, xlabel="", title="", caption="", re
             axes.set_xticklabels([])
     axes.set_xlabel(xlabel, fontsize=TEXT)
     return sheet.picture()
+
+
+@figure
+def layer_panels(
+    layers: Names, panels: Named, ylabel="", title="", caption="", intervals=None, ylim=None
+) -> Picture:
+    """Panels {name: {label: a value for each layer}} side by side on one scale, with one legend above.
+
+    intervals: {panel: {label: (low, high)}}, each a value for each layer. Errors: ValueError.
+    """
+    sheet, places = panel_sheet(len(panels), 0.7, 0.25, 0.7, 3.6, 0.35, title, caption)
+    for i, (name, lines) in enumerate(panels.items()):
+        axes, bands = sheet.chart(*places[i], name, "", "" if i else ylabel, loc="left"), intervals or {}
+        for k, (label, values) in enumerate(given.sets(lines, "panels", (1,), len(layers)).items()):
+            band = bands.get(name, {}).get(label)
+            line(axes, range(len(layers)), values, k, band=band, label=label)
+        axes.set_xticks(range(len(layers)), labels=list(layers), fontsize=SMALL)
+        axes.axhline(0, color=MUTED, lw=1)
+        if ylim:
+            axes.set_ylim(*ylim)
+        axes.tick_params(labelleft=i == 0)
+    spaces = {"columnspacing": 1.4, "handletextpad": 0.5}
+    legend(sheet.figure.axes[0], (-0.02, 1.06), size=TEXT, ncols=len(lines), **spaces)
+    return sheet.picture(256)
