@@ -163,17 +163,23 @@ def check_net(net):
 
     Errors: ValueError for what is no torch.nn.Module, and for a BatchNorm that keeps no running statistics.
     """
+    return _net_and_modules(net)[0]
+
+
+def _net_and_modules(net):
+    """`check_net`, and {name: module} of all its modules, the net itself as ""; all in one walk."""
     if not isinstance(net, nn.Module):
         what = f"the class {net.__name__}: call it first" if isinstance(net, type) else type(net).__name__
         raise ValueError(f"net: expected a torch.nn.Module, got {what}")
     net = getattr(net, "_orig_mod", net)  # torch.compile hides the layers from hooks
-    for name, module in net.named_modules():
+    modules = dict(net.named_modules(remove_duplicate=False))
+    for name, module in modules.items():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
             raise ValueError(
                 f"net: {name or 'it'} is a BatchNorm without running statistics, so each image's result would depend "
                 "on the others in its batch: expected one with track_running_stats=True"
             )
-    return net
+    return net, modules
 
 
 def check_layer(net, layer, name="layer"):
@@ -181,21 +187,25 @@ def check_layer(net, layer, name="layer"):
 
     Errors: UnknownName (a KeyError) with the near misses; ValueError for what is no net, or no layer of it.
     """
-    return dict(check_net(net).named_modules(remove_duplicate=False))[layer_name(net, layer, name)]
+    return _layer(net, layer, name)[1]
 
 
 def layer_name(net, layer, name="layer"):
     """The name of a layer that is given by its name, or as a module. Errors: as `check_layer`."""
-    modules = dict(check_net(net).named_modules(remove_duplicate=False))
+    return _layer(net, layer, name)[0]
+
+
+def _layer(net, layer, name):
+    modules = _net_and_modules(net)[1]
     modules.pop("", None)  # the net itself is not a layer
     if isinstance(layer, nn.Module):
-        found = next((key for key, module in modules.items() if module is layer), None)
+        found = next((pair for pair in modules.items() if pair[1] is layer), None)
         if found is None:
             raise ValueError(f"{name}: this {type(layer).__name__} is no layer of the net")
         return found
     if not isinstance(layer, str):
         raise ValueError(f"{name}: expected a name from dict(net.named_modules()), got {_short(layer)}")
-    return check_choice(layer, modules, name)
+    return check_choice(layer, modules, name), modules[layer]
 
 
 def net_dtype(net):

@@ -105,7 +105,7 @@ def frozen(net):
     Errors: ValueError for what is no net, and for one whose results depend on the batch (see `check_net`).
     """
     net = check_net(net)
-    with torch.inference_mode(False), random_state_kept(net):
+    with torch.inference_mode(False), random_state_kept(net.parameters()):
         parameters = [(p, p.grad, p.requires_grad) for p in net.parameters()]
         buffers = [(b, b.detach().clone()) for b in net.buffers()]
         modes = [(module, module.training) for module in net.modules()]
@@ -128,9 +128,9 @@ def frozen(net):
 
 
 @contextmanager
-def random_state_kept(net=None):
-    """Afterwards the random state of torch (the CPU's and the net's GPUs'), numpy and random is as before."""
-    devices = {p.device.index for p in net.parameters() if p.device.type == "cuda"} if net is not None else ()
+def random_state_kept(parameters=()):
+    """Afterwards the random state of torch (the CPU's and the parameters' GPUs'), numpy and random is as before."""
+    devices = {p.device.index for p in parameters if p.device.type == "cuda"}
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices):
@@ -173,13 +173,15 @@ def in_batches(function, *tensors, size=64):
 
 
 def outputs_of(net, images):
-    """What a net gives for images (n, 3, h, w). Inside `frozen`.
+    """What a net gives for images (n, 3, h, w): a copy of them on its device. Inside `frozen`.
 
+    Images that ask for a gradient, as `leaf_of` gives them, lie there already, and keep their history.
     Errors: ValueError where the net does not fit the images' size, or draws random numbers.
     """
     state = torch.get_rng_state()
     try:
-        outputs = net(images.clone())  # a net may begin with an operation in place, which a leaf refuses
+        # A copy, for a net may begin with an operation in place.
+        outputs = net(images.clone() if images.requires_grad else copy_to(net, images))
     except RuntimeError as error:
         raise unfitting(error, images) from error
     check_no_draws(state)

@@ -153,7 +153,10 @@ def values():
         "synthesis.channel.channels": ("later targets", 1),
         "synthesis.channel.layer": ("later layer", "conv2"),
         "synthesis.class_score.targets": ("later targets", 1),
-        **{f"synthesis.{n}.net": ("inner net", net) for n in ("dream", "invert", "stylize", "texture")},
+        **{
+            f"synthesis.{n}.net": ("inner net", net)
+            for n in ("ascend", "dream", "invert", "stylize", "texture")
+        },
         "synthesis.total_variation.images": ("tensor", images),
         "where": ("choice", "centre"),
         "regularisers": ("free", ()),

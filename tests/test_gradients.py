@@ -7,7 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils.attribution import deconvnet, guided_backprop, heat, neuron_saliency, relu_rule, saliency
+from lecture_utils.attribution import (
+    deconvnet,
+    guided_backprop,
+    heat,
+    integrated_gradients,
+    neuron_saliency,
+    occlusion,
+    relu_rule,
+    saliency,
+)
 from tests.attribution_nets import (
     SIDES,
     for_captum,
@@ -59,6 +68,21 @@ def test_the_score_is_the_one_before_softmax():
     leaf = images.clone().requires_grad_()
     (of_probability,) = torch.autograd.grad(net(leaf).softmax(1)[0, 0], leaf)
     assert (of_probability > 0).all()
+
+
+def test_one_score_and_probabilities_are_scores_too():
+    """A net with one output has a gradient; of a net that ends in a softmax it is that of the probability."""
+    weights = torch.linspace(-1, 1, 24).view(2, 12)
+    one, images = Linear(weights[:1]), torch.rand(1, 3, 2, 2)
+    assert torch.equal(saliency(one, images, 0), weights[:1].view(1, 3, 2, 2))
+    torch.testing.assert_close(integrated_gradients(one, images, 0), weights[:1].view(1, 3, 2, 2) * images)
+    ends = nn.Sequential(Linear(weights), nn.Softmax(1))
+    p = ends(images)[0].detach()
+    by_hand = p[1] * p[0] * (weights[1] - weights[0])  # dp1/dx = p1 (1 - p1) (w1 - w0)
+    torch.testing.assert_close(saliency(ends, images, 1).flatten(), by_hand)
+    for net, why in ((one, "got one output"), (ends, "leave out the softmax")):
+        with pytest.raises(ValueError, match=why):
+            occlusion(net, images, 0, 1, 1)
 
 
 def test_two_layers_by_hand():

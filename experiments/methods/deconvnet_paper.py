@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lecture_utils.attribution.gradients import unit
 from lecture_utils.checks import check_images, check_index, check_layer, check_tensor
-from lecture_utils.hooks import activations, copy_to, frozen, logits_of
+from lecture_utils.hooks import activations, frozen, logits_of
 
 
 def project(modules: Iterable[nn.Module], inputs: Tensor, channel: int) -> Tensor:
@@ -131,7 +131,7 @@ def reactivation_ratio(
     with frozen(net) as net, torch.no_grad():
         for batch in (images, _pictures(projections)):
             with activations(net, layer) as found:
-                logits_of(net, copy_to(net, batch))
+                logits_of(net, batch)
             peaks.append(unit(found[layer], channel).to(images.device))
     before, after = peaks
     return torch.where(before > 0, after / before, torch.nan)

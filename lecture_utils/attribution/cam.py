@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_images, check_layer, check_sides, check_targets, check_tensor
-from ..hooks import copy_to, frozen, in_batches, logits_of, maps_of, score_of, tensor_of
+from ..hooks import frozen, in_batches, logits_of, maps_of, score_of, tensor_of
 from .gradients import guided_backprop
 
 
@@ -126,13 +126,15 @@ def layer_gradient(
 
     Arguments and errors as in `grad_cam`.
     """
-    check_layer(net, layer)
-    images, targets = check_images(images, net), check_targets(targets, len(images))
+    module, images = check_layer(net, layer), check_images(images, net)
+    targets = check_targets(targets, len(images))
     with frozen(net) as net:
-        return in_batches(lambda *some: _map_and_gradient(net, *some, layer, reshape), images, targets)
+        return in_batches(
+            lambda *some: _map_and_gradient(net, *some, module, layer, reshape), images, targets
+        )
 
 
-def _map_and_gradient(net, images, targets, layer, reshape):
+def _map_and_gradient(net, images, targets, module, layer, reshape):
     """(feature map, gradient) of one batch. The layers before this one need no gradient: they run without a graph."""
     found = []
 
@@ -143,8 +145,8 @@ def _map_and_gradient(net, images, targets, layer, reshape):
         return found[-1].clone()  # the next layer may work in place
 
     with torch.no_grad(), ExitStack() as stack:
-        stack.callback(check_layer(net, layer).register_forward_hook(begin).remove)
-        logits = logits_of(net, copy_to(net, images), softmax=False)
+        stack.callback(module.register_forward_hook(begin).remove)
+        logits = logits_of(net, images, softmax=False)
         if not found:
             raise ValueError(f"layer: {layer!r} did not run")
         score = score_of(logits, targets).sum()  # images do not mix: one sum for all
@@ -186,7 +188,7 @@ def _last_map(net, images):
         for linear in linears:
             see = linear.register_forward_pre_hook(lambda module, inputs: ends.append((module, inputs[0])))
             stack.callback(see.remove)
-        logits = logits_of(net, copy_to(net, images), softmax=False)
+        logits = logits_of(net, images, softmax=False)
     linear, mean = ends[-1] if ends else (None, logits)
     if linear is None or _near(nn.functional.linear(mean, linear.weight, linear.bias), logits):
         found = _averaged(latest if linear is None else maps, mean)

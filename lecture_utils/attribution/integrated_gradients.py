@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, check_targets, check_tensor
-from ..hooks import copy_to, frozen, logits_of, score_of
+from ..hooks import frozen, logits_of, score_of
 from .gradients import saliency_at
 
 
@@ -61,7 +61,7 @@ def completeness_gap(
     check_tensor(attributions, "attributions", images.shape)
     with frozen(net) as net, torch.no_grad():
         image, start = (
-            score_of(logits_of(net, copy_to(net, some), softmax=False), targets).to(images.device)
+            score_of(logits_of(net, some, softmax=False), targets).to(images.device)
             for some in (images, baseline_images(images, baseline))
         )
     return attributions.sum((1, 2, 3)) - (image - start)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_layer
-from ..hooks import activations, copy_to, frozen, in_batches, outputs_of
+from ..hooks import activations, frozen, in_batches, outputs_of
 
 
 def extract(net: nn.Module, images: Tensor, layer: str | nn.Module, batch_size: int = 64) -> Tensor:
@@ -54,7 +54,7 @@ def _in_passes(net, images, layers, batch_size, function):
     with frozen(net) as net, torch.no_grad(), activations(net, layers) as found:
 
         def one_pass(batch):
-            outputs_of(net, copy_to(net, batch))
+            outputs_of(net, batch)
             return function(*(found[layer] for layer in layers))
 
         return in_batches(one_pass, images, size=size)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_index, check_layer, check_tensor, layer_name
-from ..hooks import Enough, copy_to, frozen, outputs_of, tensor_of
+from ..hooks import Enough, frozen, outputs_of, tensor_of
 from ..progress import progress
 from .receptive_field import receptive_field
 
@@ -104,9 +104,10 @@ def top_units(
     check_layer(net, layer)
     _check_pictures(images, net)
     k, batch_size = check_count(k, "k", 1, len(images)), check_count(batch_size, "batch_size")
-    lower, best = _UpTo(net, layer), None
+    best, runs = None, None
     for first in progress(range(0, len(images), batch_size), f"looking for the strongest units of {layer}"):
-        maps = lower.maps(_batch(images, first, min(first + batch_size, len(images)), net))
+        batch = _batch(images, first, min(first + batch_size, len(images)), net)
+        maps, runs = _maps_up_to(net, layer, batch, runs)
         if channel is not None:
             chosen = check_index(channel, maps.shape[1], "channel")
             maps = maps[:, chosen : chosen + 1]
@@ -144,35 +145,27 @@ def crop(images, boxes, fill=0.5):
     return patches
 
 
-class _UpTo:
-    """A net, run only as far as a layer. In its first pass it runs whole, to see how often the layer's module runs."""
+def _maps_up_to(net, layer, batch, runs):
+    """The maps (m, channels, rows, columns) of a layer when its module ran for the last time, and how often it ran.
 
-    def __init__(self, net, layer):
-        self.net, self.layer, self.times = net, layer, None
+    runs: that number, after which the net need not go on; None for the first batch, for which it runs whole.
+    """
+    found, seen = None, 0
 
-    def maps(self, batch):
-        """The maps (m, channels, rows, columns) of the layer, when its module ran for the last time."""
-        found, seen = None, 0
+    def hook(module, inputs, output):
+        nonlocal found, seen
+        seen, found = seen + 1, output
+        if seen == runs:
+            raise Enough
+        return output.clone() if isinstance(output, Tensor) else None  # a ReLU above may work in place
 
-        def hook(module, inputs, output):
-            nonlocal found, seen
-            seen, found = seen + 1, output
-            if seen == self.times:
-                raise Enough
-            return output.clone() if isinstance(output, Tensor) else None  # a ReLU above may work in place
-
-        handle = check_layer(self.net, self.layer).register_forward_hook(hook)
-        try:
-            with frozen(self.net) as net, torch.no_grad(), suppress(Enough):
-                outputs_of(net, copy_to(net, batch))
-        finally:
-            handle.remove()
-        self.times = seen
-        if tensor_of(found, self.layer).ndim != 4:
-            raise ValueError(
-                f"layer: {self.layer!r} gives {tuple(found.shape)}; expected maps (n, channels, h, w)"
-            )
-        return found
+    with frozen(net) as net, torch.no_grad(), ExitStack() as stack:
+        stack.callback(check_layer(net, layer).register_forward_hook(hook).remove)
+        with suppress(Enough):
+            outputs_of(net, batch)
+    if tensor_of(found, layer).ndim != 4:
+        raise ValueError(f"layer: {layer!r} gives {tuple(found.shape)}; expected maps (n, channels, h, w)")
+    return found, seen
 
 
 def _picture(images, index):

@@ -52,14 +52,14 @@ class Objective:
 
 
 def class_score(targets: int | Tensor) -> Objective:
-    """The score of a class before softmax. (The probability would also rise because other classes fall.)
+    """The score of a class, best before softmax: a probability also rises because other classes fall.
 
     targets: an int, or a LongTensor (n,): then n images, each for its own class.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 2.
     """
 
     def value(found):
-        return score_of(check_logits(found[OUTPUT]), targets)
+        return score_of(check_logits(found[OUTPUT], softmax=False), targets)
 
     return Objective((OUTPUT,), value, _count(targets))
 
