@@ -1,6 +1,8 @@
 """Checkers pass what is right, name each typical mistake by its own cause, and guess at nothing."""
 
+import itertools
 import random
+import re
 from time import process_time
 
 import numpy as np
@@ -35,27 +37,19 @@ def test_there_are_four_exercises_each_and_they_get_harder():
 @each
 def test_every_exercise_is_complete(exercise):
     assert len(exercise.mistakes) >= 3 and len(set(exercise.mistakes.values())) == len(exercise.mistakes)
-    assert exercise.name.startswith("my_") and exercise.answer.__doc__
     assert len(exercise.hints) >= 2 and len(set(exercise.hints)) == len(exercise.hints)
-    effort, minutes, trains = exercise.effort.split(" · ", 2)
-    assert len(effort) == 5 and set(effort) <= set("●○") and minutes.endswith(" minutes")
-    assert trains.startswith("trains: ")
+    assert re.fullmatch(r"[●○]{5} · \d+ minutes · trains: .+", exercise.effort) and exercise.answer.__doc__
 
 
 @each
-def test_the_solution_passes_within_two_seconds(exercise):
+def test_the_solution_passes_within_two_seconds_and_the_blank_is_not_attempted(exercise):
     assert says(exercise, exercise.answer).passed is True  # also imports what the oracle needs
     start = process_time()  # of this process: other work on the machine does not count
     verdict = says(exercise, exercise.run(exercise.solution))  # as pasted, with torch alone
     assert process_time() - start < 2
     assert verdict.passed and exercise.praise in verdict.line and exercise.against in verdict.line
-
-
-@each
-def test_the_blank_is_not_attempted(exercise):
     verdict = says(exercise, exercise.run(exercise.stub))
     assert verdict.passed is None and "not attempted yet" in verdict.line
-    assert '"""' in exercise.stub and '"""' not in exercise.solution
 
 
 @each
@@ -112,16 +106,15 @@ def test_every_argument_counts(exercise):
 
 
 @each
-@pytest.mark.parametrize("seed", range(3))
-def test_the_oracle_and_the_solution_agree_on_fresh_random_inputs(exercise, seed):
-    def fresh(value):
+def test_the_oracle_and_the_solution_agree_on_fresh_random_inputs(exercise):
+    def fresh(value, seed):
         if isinstance(value, list):
-            return [fresh(one) for one in value]
+            return [fresh(one, seed) for one in value]
         floating = isinstance(value, torch.Tensor) and value.is_floating_point()
         return value * (1 - 0.3 * uniform(*value.shape, seed=seed)) if floating else value
 
-    for case in exercise.cases():
-        case = {name: fresh(value) for name, value in case.items()}
+    for case, seed in itertools.product(exercise.cases(), range(3)):
+        case = {name: fresh(value, seed) for name, value in case.items()}
         found, wanted = (
             torch.as_tensor(function(**case)).double() for function in (exercise.answer, exercise.oracle)
         )
@@ -168,8 +161,7 @@ def my_half(x):
     return x / two
 
 
-my_half.expect(lambda x: x * 0.5)
-my_half.inputs(lambda: [torch.tensor([2.0]), torch.arange(3.0)])
+my_half.expect(lambda: [torch.tensor([2.0]), torch.arange(3.0)])(lambda x: x * 0.5)
 
 
 def test_stub_solution_and_wrong_answers_are_made_of_one_function():
@@ -250,24 +242,17 @@ def test_an_input_changed_in_place_is_said_though_the_answer_is_right(exercise):
     assert f"changes its input {name} in place" in says(exercise, careless).line
 
 
-def test_a_list_emptied_by_the_student_is_said():
+def test_other_accidents_are_said_and_ctrl_c_is_not_swallowed():
     def consumes(batches):
         dead = find("01.3").answer(batches)
         batches.clear()
         return dead
 
-    assert "changes its input batches" in says(find("01.3"), consumes).line
-
-
-def test_something_else_than_a_function():
-    assert "not a Tensor" in says(find("01.1"), torch.zeros(3)).line
-    assert 'check("01.1", my_pictures)' in says(find("01.1"), None).line
-
-
-def test_ctrl_c_is_not_swallowed():
     def interrupted(*args):
         raise KeyboardInterrupt
 
+    assert "changes its input batches" in says(find("01.3"), consumes).line
+    assert 'check("01.1", my_pictures), not a Tensor' in says(find("01.1"), torch.zeros(3)).line
     with pytest.raises(KeyboardInterrupt):
         judge(find("01.1"), interrupted)
 
@@ -291,31 +276,23 @@ def test_the_random_state_is_as_before(fails):
 # check, hint and solution, as a student calls them.
 
 
-def test_check_prints_one_line_and_returns_nothing(capsys):
+def test_check_and_solution_print_what_they_have(capsys):
     assert exercises.check("01.1", nothing) is None
-    assert capsys.readouterr().out == judge(find("01.1"), nothing).line + "\n"
+    exercises.solution("01.1")
+    assert capsys.readouterr().out == judge(find("01.1"), nothing).line + f"\n{find('01.1').solution}\n"
 
 
 def test_hints_come_in_order_end_and_begin_again_each_exercise_by_itself(capsys, monkeypatch):
     monkeypatch.setattr(module, "_given", {})
     exercises.hint("01.2")
     capsys.readouterr()
-    for number in ("01.1", "02.4"):
-        hints = find(number).hints
-        for _ in range(2):
-            for place, text in enumerate(hints, 1):
-                exercises.hint(number)
-                left = len(hints) - place
-                line = f"{number} · hint {place} of {len(hints)} ({left} left): {text}\n"
-                assert capsys.readouterr().out == line
-            exercises.hint(number)
-            line = capsys.readouterr().out
-            assert f"those were all {len(hints)} hints" in line and f'solution("{number}")' in line
-
-
-def test_a_solution_can_be_pasted(capsys):
-    exercises.solution("01.1")
-    assert capsys.readouterr().out == find("01.1").solution + "\n"
+    hints = find("02.4").hints
+    wanted = [f"02.4 · hint {n} of {len(hints)} ({len(hints) - n} left): {t}" for n, t in enumerate(hints, 1)]
+    for _ in range(2):
+        for _ in range(len(hints) + 1):
+            exercises.hint("02.4")
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert lines == wanted and f"all {len(hints)} hints" in last and 'solution("02.4")' in last
 
 
 @pytest.mark.parametrize("number", ["01.9", "1.1", "99.1", 1.1])

@@ -41,7 +41,7 @@ _given = {}  # {number: how many hints the student has seen}
 
 
 class Exercise:
-    """A decorator of its solution, which reads nothing but torch; it then takes an oracle and inputs.
+    """A decorator of its solution, which reads nothing but torch; `expect` then gives it inputs and an oracle.
 
     title, effort: the two lines of its header. against, praise, hints, tolerance, signs: as the card says.
     """
@@ -55,38 +55,27 @@ class Exercise:
         self.hints = tuple(map(_one_line, told.pop("hint")))
         self.against, self.praise = (_one_line(*told.pop(key)) for key in ("against", "praise"))
         self.tolerance, self.signs = float(told.pop("tolerance")[-1]), told.pop("signs")[-1] == "free"
+        self.number = self.title.split(" ")[0]  # "01.1", the notebook and the place in it
+        self.header = f"### Exercise {self.title}\n\n{self.effort}"  # of the statement in the notebook
         if told:
             raise ValueError(f"{self.number}: a card has no {' and no '.join(map(repr, told))}")
 
     def __call__(self, function):
         """Decorator: one way to do it, with the docstring that the student finds."""
-        self.answer = function
+        self.answer, self.name = function, function.__name__
         return self
 
-    def expect(self, function):
-        """Decorator: the oracle, by another formulation or library than the solution."""
-        self.oracle = function
-        return function
+    def expect(self, inputs: Callable):
+        """Decorator: the oracle, by another formulation or library than the solution.
 
-    def inputs(self, function):
-        """Decorator: yields the arguments of one input after another (a tuple if several), the smallest first."""
-        self._inputs = function
-        return function
+        inputs: yields the arguments of one input after another (a tuple if several), the smallest first.
+        """
 
-    @property
-    def number(self):
-        """ "01.1", the notebook and the place in it."""
-        return self.title.split(" ")[0]
+        def keep(oracle):
+            self.oracle, self._inputs = oracle, inputs
+            return oracle
 
-    @property
-    def name(self):
-        """The name of the student's function."""
-        return self.answer.__name__
-
-    @property
-    def header(self):
-        """The first lines of the statement in the notebook."""
-        return f"### Exercise {self.title}\n\n{self.effort}"
+        return keep
 
     @property
     def example(self):

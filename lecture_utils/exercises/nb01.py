@@ -34,17 +34,16 @@ def my_pictures(weights):
     return 0.5 + weights / (2 * weights.abs().max())
 
 
-@my_pictures.expect
-def interpolated(weights):
-    largest = max(float(weights.max()), -float(weights.min()))
-    return torch.from_numpy(np.interp(weights.numpy(), [-largest, largest], [0.0, 1.0]))
-
-
-@my_pictures.inputs
 def some_weights():
     tiny = torch.tensor([-2.0, 0.0, 1.0, 0.5]).view(2, 1, 1, 2)  # two filters of two pixels
     scales = torch.tensor([0.05, 0.4, 1.0, 3.0]).view(4, 1, 1, 1)
     return [tiny, -tiny, normal(4, 3, 5, 5) * scales, normal(64, 3, 11, 11, seed=1) * 0.02]
+
+
+@my_pictures.expect(some_weights)
+def interpolated(weights):
+    largest = max(float(weights.max()), -float(weights.min()))
+    return torch.from_numpy(np.interp(weights.numpy(), [-largest, largest], [0.0, 1.0]))
 
 
 @Exercise("""
@@ -75,14 +74,6 @@ def my_best_patch(weights, low, high):
     return torch.where(weights > 0, high.view(1, 3, 1, 1), low.view(1, 3, 1, 1))
 
 
-@my_best_patch.expect
-def linear_programme(weights, low, high):
-    bounds = torch.stack([low, high], 1).repeat_interleave(weights[0, 0].numel(), 0).numpy()  # (3*h*w, 2)
-    best = [linprog(-each.flatten().numpy(), bounds=bounds).x for each in weights.double()]
-    return torch.from_numpy(np.stack(best)).view_as(weights)
-
-
-@my_best_patch.inputs
 def some_limits():
     limits = torch.tensor([-1.0, -2.0, -3.0]), torch.tensor([2.0, 1.0, 4.0])
     black_and_white = (
@@ -92,6 +83,13 @@ def some_limits():
     yield torch.tensor([0.5, -1.0, 2.0]).view(1, 3, 1, 1), *limits  # one filter of one pixel
     for size in (2, 3, 1, 3), (2, 3, 2, 2), (4, 3, 5, 5):
         yield normal(*size, seed=2), *black_and_white
+
+
+@my_best_patch.expect(some_limits)
+def linear_programme(weights, low, high):
+    bounds = torch.stack([low, high], 1).repeat_interleave(weights[0, 0].numel(), 0).numpy()  # (3*h*w, 2)
+    best = [linprog(-each.flatten().numpy(), bounds=bounds).x for each in weights.double()]
+    return torch.from_numpy(np.stack(best)).view_as(weights)
 
 
 @Exercise("""
@@ -125,13 +123,6 @@ def my_dead_filters(batches):
     return largest <= 0
 
 
-@my_dead_filters.expect
-def never_above_zero(batches):
-    answers = np.concatenate([batch.numpy() for batch in batches])
-    return torch.from_numpy(np.count_nonzero(answers > 0, axis=(0, 2, 3)) == 0)
-
-
-@my_dead_filters.inputs
 def some_answers():
     one = torch.tensor([[-1.0, -2.0], [-3.0, 1.0], [0.0, -1.0]]).view(1, 3, 1, 2)  # one image, three filters
     two = torch.tensor([[-1.0, -2.0], [2.0, 4.0], [-1.0, 3.0]]).view(1, 3, 1, 2)
@@ -139,6 +130,12 @@ def some_answers():
     many[:, 5] = many[:, 5].clamp_max(0)  # exactly 0 in many places, above it in none
     many[9, 7, 5, 5] = 0.1  # wakes up once, at the last place of the last image
     return [[one], [two, one], [one, two], list(many.split(4))]
+
+
+@my_dead_filters.expect(some_answers)
+def never_above_zero(batches):
+    answers = np.concatenate([batch.numpy() for batch in batches])
+    return torch.from_numpy(np.count_nonzero(answers > 0, axis=(0, 2, 3)) == 0)
 
 
 @Exercise("""
@@ -183,15 +180,14 @@ def my_convolution(image, weights, bias, stride, padding):
     return answers
 
 
-@my_convolution.expect
-def by_torch(image, weights, bias, stride, padding):
-    return torch.nn.functional.conv2d(image[None], weights, bias, stride=stride, padding=padding)[0]
-
-
-@my_convolution.inputs
 def some_layers():
     image, weights = torch.tensor([[[1.0, 2.0, 3.0, 4.0, 5.0]]]), torch.tensor([[[[1.0, 10.0]]]])
     for stride, padding in (1, 0), (2, 0), (1, 1):
         yield image, weights, torch.tensor([0.5]), stride, padding
     yield normal(3, 9, 8), normal(4, 3, 3, 2, seed=1), normal(4, seed=2), 2, 1
     yield normal(3, 25, 25), normal(8, 3, 11, 11, seed=1), normal(8, seed=2), 4, 2
+
+
+@my_convolution.expect(some_layers)
+def by_torch(image, weights, bias, stride, padding):
+    return torch.nn.functional.conv2d(image[None], weights, bias, stride=stride, padding=padding)[0]

@@ -38,13 +38,6 @@ def my_nearest(bank, queries, k):
     return squares.argsort(dim=1)[:, :k]
 
 
-@my_nearest.expect
-def by_scipy(bank, queries, k):
-    distances = cdist(queries.double().numpy(), bank.double().numpy())
-    return torch.from_numpy(np.argsort(distances, axis=1, kind="stable")[:, :k])
-
-
-@my_nearest.inputs
 def some_banks():
     line = torch.tensor([[1.0, 0.0], [3.0, 1.0], [4.5, 3.0], [9.0, 2.0]])  # four points, ever farther out
     yield line, line[1:2], 2
@@ -52,6 +45,12 @@ def some_banks():
     bank = normal(60, 16) * (uniform(60, 1, seed=1) * 3 + 0.2)
     yield bank, normal(7, 16, seed=2), 5
     yield bank, bank[:9], 4
+
+
+@my_nearest.expect(some_banks)
+def by_scipy(bank, queries, k):
+    distances = cdist(queries.double().numpy(), bank.double().numpy())
+    return torch.from_numpy(np.argsort(distances, axis=1, kind="stable")[:, :k])
 
 
 @Exercise("""
@@ -89,17 +88,6 @@ def my_precision(features, labels, k):
     return (labels[neighbours] == labels[:, None]).float().mean()
 
 
-@my_precision.expect
-def one_picture_at_a_time(features, labels, k):
-    points, labels, shares = features.double().numpy(), labels.numpy(), []
-    for n in range(len(points)):
-        others, classes = np.delete(points, n, axis=0), np.delete(labels, n)
-        nearest = np.argsort(np.linalg.norm(others - points[n], axis=1), kind="stable")[:k]
-        shares.append(np.mean(classes[nearest] == labels[n]))
-    return float(np.mean(shares))
-
-
-@my_precision.inputs
 def some_classes():
     line = torch.tensor([[0.0], [1.0], [3.0], [7.0], [7.5]])
     for k in 2, 1:
@@ -108,6 +96,16 @@ def some_classes():
     yield twins, torch.tensor([0, 1, 1, 2, 3, 2]), 1
     labels = torch.arange(80) % 4
     yield normal(80, 6) + 1.5 * normal(4, 6, seed=1)[labels], labels, 5
+
+
+@my_precision.expect(some_classes)
+def one_picture_at_a_time(features, labels, k):
+    points, labels, shares = features.double().numpy(), labels.numpy(), []
+    for n in range(len(points)):
+        others, classes = np.delete(points, n, axis=0), np.delete(labels, n)
+        nearest = np.argsort(np.linalg.norm(others - points[n], axis=1), kind="stable")[:k]
+        shares.append(np.mean(classes[nearest] == labels[n]))
+    return float(np.mean(shares))
 
 
 @Exercise("""
@@ -145,22 +143,21 @@ def my_pca(features):
     return centred @ vh[:2].T
 
 
-@my_pca.expect
-def by_covariance(features):
-    points = features.double().numpy()
-    _, vectors = np.linalg.eigh(np.cov(points.T))  # the smallest eigenvalue first
-    positions = (points - points.mean(axis=0)) @ vectors[:, :-3:-1]  # (n, 2)
-    farthest = positions[np.abs(positions).argmax(axis=0), [0, 1]]
-    return torch.from_numpy(positions * np.sign(farthest))  # the same signs on every machine
-
-
-@my_pca.inputs
 def some_clouds():
     square = torch.tensor([[3.0, 1.0], [6.0, 5.0], [1.0, 2.0], [2.0, 4.0]])
     scales = torch.tensor([3.0, 0.5, 1.6, 0.2, 1.0])
     turn = torch.linalg.qr(normal(5, 5, seed=1)).Q
     cloud = (normal(40, 5) * scales) @ turn + torch.tensor([4.0, -3.0, 0.0, 2.0, 1.0])
     return [square, square * 3, cloud, cloud[:12]]
+
+
+@my_pca.expect(some_clouds)
+def by_covariance(features):
+    points = features.double().numpy()
+    _, vectors = np.linalg.eigh(np.cov(points.T))  # the smallest eigenvalue first
+    positions = (points - points.mean(axis=0)) @ vectors[:, :-3:-1]  # (n, 2)
+    farthest = positions[np.abs(positions).argmax(axis=0), [0, 1]]
+    return torch.from_numpy(positions * np.sign(farthest))  # the same signs on every machine
 
 
 @Exercise("""
@@ -206,7 +203,18 @@ def my_sigma(squared, own, perplexity):
     return sigma
 
 
-@my_sigma.expect
+def some_rows():
+    tiny = torch.tensor([0.0, 1.0, 4.0, 9.0])
+    yield tiny, 0, 2.0
+    yield tiny[[1, 2, 0, 3]], 2, 2.0
+    yield tiny * 25, 0, 1.5
+    rows = torch.cdist(normal(50, 10), normal(50, 10)).square()
+    rows.fill_diagonal_(0)
+    yield rows[0], 0, 8.0
+    yield rows[7], 7, 12.0
+
+
+@my_sigma.expect(some_rows)
 def by_brent(squared, own, perplexity):
     others = np.delete(squared.double().numpy(), own)
     others = others - others.min()  # the same p, and the nearest never underflows
@@ -218,15 +226,3 @@ def by_brent(squared, own, perplexity):
         return nats / np.log(2) - np.log2(perplexity)
 
     return float(np.exp(brentq(bits_missing, np.log(1e-3), np.log(1e3), xtol=1e-10)))
-
-
-@my_sigma.inputs
-def some_rows():
-    tiny = torch.tensor([0.0, 1.0, 4.0, 9.0])
-    yield tiny, 0, 2.0
-    yield tiny[[1, 2, 0, 3]], 2, 2.0
-    yield tiny * 25, 0, 1.5
-    rows = torch.cdist(normal(50, 10), normal(50, 10)).square()
-    rows.fill_diagonal_(0)
-    yield rows[0], 0, 8.0
-    yield rows[7], 7, 12.0

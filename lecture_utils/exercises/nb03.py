@@ -42,7 +42,14 @@ def my_field(layers):
     return torch.tensor([size, step, offset])
 
 
-@my_field.expect
+def some_nets():
+    small = [[3, 2, 1], [3, 1, 1]]
+    alex = [[11, 4, 2], [2, 2, 0], [3, 1, 1], [3, 1, 1], [3, 1, 1], [3, 1, 1]]
+    krizhevsky = [[11, 4, 2], [3, 2, 0], [5, 1, 2], [3, 2, 0], [3, 1, 1], [3, 1, 1], [3, 1, 1]]
+    return map(torch.tensor, (small, [[5, 1, 0], [2, 2, 1]], alex, krizhevsky, [*small, [2, 2, 0]]))
+
+
+@my_field.expect(some_nets)
 def by_walking_down(layers):
     """From units 0 and 1 down to the pixels: which first and last one does each need?"""
     edges = np.array([[0, 0], [1, 1]])  # units 0 and 1: first and last place they need
@@ -50,14 +57,6 @@ def by_walking_down(layers):
         edges = edges * stride - padding + np.array([0, kernel - 1])
     (first, last), (other, _) = edges.tolist()
     return torch.tensor([last - first + 1, other - first, first])
-
-
-@my_field.inputs
-def some_nets():
-    small = [[3, 2, 1], [3, 1, 1]]
-    alex = [[11, 4, 2], [2, 2, 0], [3, 1, 1], [3, 1, 1], [3, 1, 1], [3, 1, 1]]
-    krizhevsky = [[11, 4, 2], [3, 2, 0], [5, 1, 2], [3, 2, 0], [3, 1, 1], [3, 1, 1], [3, 1, 1]]
-    return map(torch.tensor, (small, [[5, 1, 0], [2, 2, 1]], alex, krizhevsky, [*small, [2, 2, 0]]))
 
 
 @Exercise("""
@@ -97,7 +96,17 @@ def my_patch(image, map, size, stride, offset):
     return wide[:, top : top + size, left : left + size]
 
 
-@my_patch.expect
+def some_maps():
+    tiny = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8], [0.9, 1.0, 0.0, 0.2]])
+    yield tiny.expand(3, 3, 4).contiguous(), torch.tensor([[0.0, 3.0], [1.0, 3.0]]), 2, 2, 0
+    yield uniform(3, 4, 4), torch.tensor([[3.0, 0.0], [1.0, 2.0]]), 3, 2, -1
+    layers = (4, 6, 7, 3, -2), (5, 3, 5, 4, 1), (3, 5, 9, 6, -6)
+    for seed, (rows, columns, size, stride, offset) in enumerate(layers):
+        image = uniform(3, stride * rows + 2, stride * columns + 2, seed=seed)
+        yield image, uniform(rows, columns, seed=9), size, stride, offset
+
+
+@my_patch.expect(some_maps)
 def pixel_by_pixel(image, map, size, stride, offset):
     pixels, patch = image.numpy(), np.full((3, size, size), 0.5, np.float32)
     row, column = np.unravel_index(np.argmax(map.numpy()), tuple(map.shape))
@@ -107,17 +116,6 @@ def pixel_by_pixel(image, map, size, stride, offset):
             if 0 <= at[0] < pixels.shape[1] and 0 <= at[1] < pixels.shape[2]:
                 patch[:, y, x] = pixels[:, at[0], at[1]]
     return torch.from_numpy(patch)
-
-
-@my_patch.inputs
-def some_maps():
-    tiny = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8], [0.9, 1.0, 0.0, 0.2]])
-    yield tiny.expand(3, 3, 4).contiguous(), torch.tensor([[0.0, 3.0], [1.0, 3.0]]), 2, 2, 0
-    yield uniform(3, 4, 4), torch.tensor([[3.0, 0.0], [1.0, 2.0]]), 3, 2, -1
-    layers = (4, 6, 7, 3, -2), (5, 3, 5, 4, 1), (3, 5, 9, 6, -6)
-    for seed, (rows, columns, size, stride, offset) in enumerate(layers):
-        image = uniform(3, stride * rows + 2, stride * columns + 2, seed=seed)
-        yield image, uniform(rows, columns, seed=9), size, stride, offset
 
 
 @Exercise("""
@@ -155,19 +153,6 @@ def my_overlap(maps, masks, share):
     return (yes & masks).sum() / (yes | masks).sum()
 
 
-@my_overlap.expect
-def counted_in_numpy(maps, masks, share):
-    values, truth = maps.double().numpy().ravel(), masks.numpy().ravel()
-    ordered = sorted(values.tolist(), reverse=True)
-    threshold = ordered[int(share * len(ordered))]
-    both = either = 0
-    for value, part in zip(values.tolist(), truth.tolist(), strict=True):
-        both += value > threshold and part
-        either += value > threshold or part
-    return both / either
-
-
-@my_overlap.inputs
 def some_channels():
     maps = torch.tensor([[[9.0, 8.0], [1.0, 0.0]], [[2.0, 3.0], [7.0, 4.0]], [[0.5, 0.0], [0.0, 0.2]]])
     masks = torch.tensor([[[1, 1], [1, 0]], [[0, 0], [1, 0]], [[0, 0], [0, 0]]]).bool()
@@ -178,6 +163,18 @@ def some_channels():
         truth[:3] = False  # images without the part
         maps = uniform(8, 12, 10, seed=seed + 7) + 0.6 * truth + 0.3 * uniform(8, 1, 1, seed=seed + 3)
         yield maps, truth, share
+
+
+@my_overlap.expect(some_channels)
+def counted_in_numpy(maps, masks, share):
+    values, truth = maps.double().numpy().ravel(), masks.numpy().ravel()
+    ordered = sorted(values.tolist(), reverse=True)
+    threshold = ordered[int(share * len(ordered))]
+    both = either = 0
+    for value, part in zip(values.tolist(), truth.tolist(), strict=True):
+        both += value > threshold and part
+        either += value > threshold or part
+    return both / either
 
 
 @Exercise("""
@@ -212,12 +209,6 @@ def my_average_precision(values, positive):
     return ((at_least & positive).sum(1) / at_least.sum(1)).mean()
 
 
-@my_average_precision.expect
-def by_sklearn(values, positive):
-    return float(average_precision_score(positive.numpy(), values.double().numpy()))
-
-
-@my_average_precision.inputs
 def some_rankings():
     yield torch.tensor([0.9, 0.8, 0.7, 0.0, 0.0]), torch.tensor([1, 0, 1, 0, 1]).bool()
     yield torch.tensor([0.0, 0.0, 2.0, 0.0, 0.0]), torch.tensor([0, 1, 0, 0, 0]).bool()
@@ -225,3 +216,8 @@ def some_rankings():
         positive = uniform(200, seed=seed) < 0.15
         values = uniform(200, seed=seed + 5) + 0.4 * positive - 0.5
         yield values.relu(), positive  # many zeros
+
+
+@my_average_precision.expect(some_rankings)
+def by_sklearn(values, positive):
+    return float(average_precision_score(positive.numpy(), values.double().numpy()))

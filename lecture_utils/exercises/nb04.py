@@ -46,22 +46,21 @@ def my_occlusion(image, weights, size, stride, fill):
     return scores
 
 
-@my_occlusion.expect
-def by_one_convolution(image, weights, size, stride, fill):
-    lost = (weights.double() * (image.double() - fill)).sum(0)  # (h, w): what each pixel's cover takes away
-    over = [(stride - (length - size) % stride) % stride for length in lost.shape]
-    padded = F.pad(lost, (0, over[1], 0, over[0]))[None, None]
-    taken = F.conv2d(padded, torch.ones(1, 1, size, size, dtype=torch.double), stride=stride)[0, 0]
-    return (weights.double() * image.double()).sum() - taken
-
-
-@my_occlusion.inputs
 def some_pictures():
     weights = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]]])
     yield torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), weights, 2, 1, 0.5
     patches = ((1, 4, 5), 2, 2, 0.0), ((3, 7, 7), 3, 2, 0.5), ((3, 16, 11), 4, 3, 1.0)
     for n, (shape, *patch) in enumerate(patches):
         yield normal(*shape, seed=n).sigmoid(), normal(*shape, seed=n + 10), *patch
+
+
+@my_occlusion.expect(some_pictures)
+def by_one_convolution(image, weights, size, stride, fill):
+    lost = (weights.double() * (image.double() - fill)).sum(0)  # (h, w): what each pixel's cover takes away
+    over = [(stride - (length - size) % stride) % stride for length in lost.shape]
+    padded = F.pad(lost, (0, over[1], 0, over[0]))[None, None]
+    taken = F.conv2d(padded, torch.ones(1, 1, size, size, dtype=torch.double), stride=stride)[0, 0]
+    return (weights.double() * image.double()).sum() - taken
 
 
 @Exercise("""
@@ -100,15 +99,6 @@ def my_saliency(images, w1, w2, targets):
     return gradient.abs().amax(dim=1)
 
 
-@my_saliency.expect
-def on_paper(images, w1, w2, targets):
-    pixels, first, second = (each.double().numpy() for each in (images.flatten(1), w1, w2))
-    on = pixels @ first.T > 0  # (n, hidden): a unit that is off passes nothing
-    gradient = (second[targets.numpy()] * on) @ first
-    return torch.from_numpy(gradient).view(images.shape).abs().max(dim=1).values
-
-
-@my_saliency.inputs
 def some_small_nets():
     images = torch.tensor([1.0, 0.5, 0.0, 1.0, 0.5, 0.5]).view(1, 3, 1, 2)
     w1 = torch.tensor([[1.0, -2.0, 0.0, 1.0, 3.0, -1.0], [-1.0, 0.0, 2.0, 0.0, -1.0, 4.0]])
@@ -116,6 +106,14 @@ def some_small_nets():
     for n, h, w, hidden, classes in (1, 2, 1, 4, 3), (3, 4, 5, 12, 4), (5, 6, 6, 30, 3):
         images, w1 = normal(n, 3, h, w, seed=n).sigmoid(), normal(hidden, 3 * h * w, seed=n + 10)
         yield images, w1, normal(classes, hidden, seed=n + 20), torch.arange(n) * 2 % classes
+
+
+@my_saliency.expect(some_small_nets)
+def on_paper(images, w1, w2, targets):
+    pixels, first, second = (each.double().numpy() for each in (images.flatten(1), w1, w2))
+    on = pixels @ first.T > 0  # (n, hidden): a unit that is off passes nothing
+    gradient = (second[targets.numpy()] * on) @ first
+    return torch.from_numpy(gradient).view(images.shape).abs().max(dim=1).values
 
 
 @Exercise("""
@@ -156,7 +154,15 @@ def my_guided_backprop(x, w1, w2, w3):
     return w1.T @ gradient
 
 
-@my_guided_backprop.expect
+def some_chains():
+    w1 = torch.tensor([[3.0, -1.0], [-2.0, 2.0], [-3.0, 1.0]])
+    w2 = torch.tensor([[1.0, -2.0, 1.0], [-3.0, 2.0, 1.0], [2.0, 1.0, -1.0], [1.0, 1.0, 2.0]])
+    yield torch.tensor([1.0, 2.0]), w1, w2, torch.tensor([2.0, 3.0, 1.0, -1.0])
+    for d, m, k in (3, 4, 4), (16, 20, 18), (48, 60, 40):
+        yield normal(d, seed=d), normal(m, d, seed=d + 1), normal(k, m, seed=d + 2), normal(k, seed=d + 3)
+
+
+@my_guided_backprop.expect(some_chains)
 def by_hooks(x, w1, w2, w3):
     leaf = x.detach().clone().requires_grad_()
     with torch.enable_grad():
@@ -166,15 +172,6 @@ def by_hooks(x, w1, w2, w3):
             hidden.register_hook(F.relu)  # of the gradient that arrives; the mask is autograd's own
         F.linear(hidden, w3[None]).sum().backward()
     return leaf.grad
-
-
-@my_guided_backprop.inputs
-def some_chains():
-    w1 = torch.tensor([[3.0, -1.0], [-2.0, 2.0], [-3.0, 1.0]])
-    w2 = torch.tensor([[1.0, -2.0, 1.0], [-3.0, 2.0, 1.0], [2.0, 1.0, -1.0], [1.0, 1.0, 2.0]])
-    yield torch.tensor([1.0, 2.0]), w1, w2, torch.tensor([2.0, 3.0, 1.0, -1.0])
-    for d, m, k in (3, 4, 4), (16, 20, 18), (48, 60, 40):
-        yield normal(d, seed=d), normal(m, d, seed=d + 1), normal(k, m, seed=d + 2), normal(k, seed=d + 3)
 
 
 @Exercise("""
@@ -216,18 +213,17 @@ def my_conv_backward(signal, weights, stride, size):
     return picture
 
 
-@my_conv_backward.expect
-def by_autograd_of_the_convolution(signal, weights, stride, size):
-    image = torch.zeros(1, weights.shape[1], *size, dtype=torch.double, requires_grad=True)
-    with torch.enable_grad():
-        answer = F.conv2d(image, weights.double(), stride=stride)
-    return torch.autograd.grad(answer, image, signal.double()[None])[0][0]
-
-
-@my_conv_backward.inputs
 def some_signals():
     yield torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[[1.0, 10.0], [3.0, 30.0]]]]), 1, (2, 3)
     layers = (1, 1, 2, 2, 2, 2, 1), (4, 3, 3, 5, 4, 2, 1), (6, 3, 5, 6, 6, 1, 0)
     for k, c, f, rows, cols, stride, rest in layers:
         size = f + stride * (rows - 1) + rest, f + stride * (cols - 1)
         yield normal(k, rows, cols, seed=k), normal(k, c, f, f, seed=k + 9), stride, size
+
+
+@my_conv_backward.expect(some_signals)
+def by_autograd_of_the_convolution(signal, weights, stride, size):
+    image = torch.zeros(1, weights.shape[1], *size, dtype=torch.double, requires_grad=True)
+    with torch.enable_grad():
+        answer = F.conv2d(image, weights.double(), stride=stride)
+    return torch.autograd.grad(answer, image, signal.double()[None])[0][0]

@@ -37,7 +37,14 @@ def my_cam(features, weight, targets):
     return (w * features).sum(dim=1)
 
 
-@my_cam.expect
+def some_maps():
+    tiny = torch.tensor([[[[0.0, 1.0], [0.5, 0.0]], [[1.0, 0.0], [0.25, 0.0]]]])
+    for target in 0, 1:
+        yield tiny, torch.tensor([[2.0, -1.0], [0.0, 4.0]]), torch.tensor([target])
+    yield normal(4, 5, 3, 4).relu(), normal(5, 5, seed=1), torch.tensor([4, 0, 0, 2])
+
+
+@my_cam.expect(some_maps)
 def by_loops(features, weight, targets):
     maps, w = features.double().numpy(), weight.double().numpy()
     n, channels, rows, cols = maps.shape
@@ -45,14 +52,6 @@ def by_loops(features, weight, targets):
     for i, r, s in np.ndindex(n, rows, cols):
         out[i, r, s] = sum(w[int(targets[i]), c] * maps[i, c, r, s] for c in range(channels))
     return torch.from_numpy(out).float()
-
-
-@my_cam.inputs
-def some_maps():
-    tiny = torch.tensor([[[[0.0, 1.0], [0.5, 0.0]], [[1.0, 0.0], [0.25, 0.0]]]])
-    for target in 0, 1:
-        yield tiny, torch.tensor([[2.0, -1.0], [0.0, 4.0]]), torch.tensor([target])
-    yield normal(4, 5, 3, 4).relu(), normal(5, 5, seed=1), torch.tensor([4, 0, 0, 2])
 
 
 @Exercise("""
@@ -84,18 +83,17 @@ def my_grad_cam(maps, gradient):
     return (weights * maps).sum(dim=1).relu()
 
 
-@my_grad_cam.expect
-def by_einsum(maps, gradient):
-    weights = gradient.double().numpy().mean(axis=(2, 3))
-    return torch.from_numpy(np.einsum("nc,ncrs->nrs", weights, maps.double().numpy()).clip(0)).float()
-
-
-@my_grad_cam.inputs
 def some_gradients():
     maps = torch.tensor([[[[1.0, 2.0]], [[3.0, 0.0]]]])  # (1, 2, 1, 2)
     yield maps, torch.tensor([[[[2.0, 0.0]], [[-1.0, 0.0]]]])
     yield maps, torch.tensor([[[[-2.0, 0.0]], [[-1.0, 0.0]]]])  # a blank map
     yield normal(3, 6, 4, 5).relu(), normal(3, 6, 4, 5, seed=1)
+
+
+@my_grad_cam.expect(some_gradients)
+def by_einsum(maps, gradient):
+    weights = gradient.double().numpy().mean(axis=(2, 3))
+    return torch.from_numpy(np.einsum("nc,ncrs->nrs", weights, maps.double().numpy()).clip(0)).float()
 
 
 @Exercise("""
@@ -142,15 +140,6 @@ def my_box(heat, share):
     return torch.stack([cols.min(), rows.min(), cols.max() + 1, rows.max() + 1])
 
 
-@my_box.expect
-def by_scipy(heat, share):
-    values = heat.double().numpy()
-    pieces, _ = label(values > share * values.max(), structure=np.ones((3, 3)))
-    rows, cols = find_objects(pieces)[np.bincount(pieces.ravel())[1:].argmax()]
-    return torch.tensor([cols.start, rows.start, cols.stop, rows.stop])
-
-
-@my_box.inputs
 def some_heat():
     yield torch.tensor([[0.0, 2.0, 0.0, 0.0], [0.0, 2.0, 5.0, 0.0], [0.0, 0.0, 0.0, 0.0]]), 0.2
     corner = torch.zeros(6, 6)
@@ -160,6 +149,14 @@ def some_heat():
     two[1, 1], two[3:6, 4:9] = 10.0, 4.0  # the hottest pixel, alone
     yield two, 0.2
     yield torch.nn.functional.avg_pool2d(normal(1, 1, 24, 20), 5, 1, 2)[0, 0].relu(), 0.35
+
+
+@my_box.expect(some_heat)
+def by_scipy(heat, share):
+    values = heat.double().numpy()
+    pieces, _ = label(values > share * values.max(), structure=np.ones((3, 3)))
+    rows, cols = find_objects(pieces)[np.bincount(pieces.ravel())[1:].argmax()]
+    return torch.tensor([cols.start, rows.start, cols.stop, rows.stop])
 
 
 @Exercise("""
@@ -199,17 +196,6 @@ def my_best_iou(heat, mask):
     return iou[falls].max()
 
 
-@my_best_iou.expect
-def every_threshold(heat, mask):
-    values, truth = heat.double().numpy(), mask.numpy()
-    best = 0.0
-    for t in np.unique(values):
-        kept = values >= t
-        best = max(best, (kept & truth).sum() / (kept | truth).sum())
-    return float(best)
-
-
-@my_best_iou.inputs
 def some_maps_and_masks():
     yield torch.tensor([[9.0, 4.0], [4.0, 1.0]]), torch.tensor([[True, True], [False, False]])
     yield torch.ones(3, 4), torch.arange(12).view(3, 4) < 3  # a constant map
@@ -218,3 +204,13 @@ def some_maps_and_masks():
     soft = torch.nn.functional.avg_pool2d((mask.float() + 0.8 * normal(12, 10))[None, None], 3, 1, 1)[0, 0]
     for heat in soft, (soft * 4).round(), -soft:
         yield heat, mask
+
+
+@my_best_iou.expect(some_maps_and_masks)
+def every_threshold(heat, mask):
+    values, truth = heat.double().numpy(), mask.numpy()
+    best = 0.0
+    for t in np.unique(values):
+        kept = values >= t
+        best = max(best, (kept & truth).sum() / (kept | truth).sum())
+    return float(best)

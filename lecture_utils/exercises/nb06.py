@@ -44,16 +44,6 @@ def my_pointing(heatmaps, masks):
     return inside & (largest > smallest)[:, 0, 0]
 
 
-@my_pointing.expect
-def pixel_by_pixel(heatmaps, masks):
-    hits = []
-    for heat, mask in zip(heatmaps.numpy(), masks.numpy(), strict=True):
-        places = [place for place in np.ndindex(heat.shape) if heat[place] == heat.max()]
-        hits.append(len(places) < heat.size and all(mask[place] for place in places))
-    return torch.tensor(hits)
-
-
-@my_pointing.inputs
 def some_maps():
     corner = torch.tensor([[[True, False], [False, False]]])
     yield torch.tensor([[[3.0, 1.0], [2.0, 0.0]]]), corner
@@ -65,6 +55,15 @@ def some_maps():
     heat, masks = uniform(12, 5, 8), uniform(12, 5, 8, seed=1) < 0.4
     heat[3], heat[4], masks[3] = 1.0, 0.0, True
     yield heat, masks
+
+
+@my_pointing.expect(some_maps)
+def pixel_by_pixel(heatmaps, masks):
+    hits = []
+    for heat, mask in zip(heatmaps.numpy(), masks.numpy(), strict=True):
+        places = [place for place in np.ndindex(heat.shape) if heat[place] == heat.max()]
+        hits.append(len(places) < heat.size and all(mask[place] for place in places))
+    return torch.tensor(hits)
 
 
 @Exercise("""
@@ -98,16 +97,6 @@ def my_mass(heatmaps, masks):
     return (heat * masks).sum(dim=(1, 2)) / whole.clamp(min=1e-12)
 
 
-@my_mass.expect
-def one_map_at_a_time(heatmaps, masks):
-    shares = []
-    for heat, mask in zip(heatmaps.double().numpy(), masks.numpy(), strict=True):
-        positive = np.where(heat > 0, heat, 0)
-        shares.append(positive[mask].sum() / positive.sum() if positive.any() else 0.0)
-    return torch.tensor(shares)
-
-
-@my_mass.inputs
 def some_signed_maps():
     mask = torch.tensor([[[True, True], [False, False]]])
     yield torch.tensor([[[3.0, 0.0], [1.0, 0.0]]]), mask
@@ -116,6 +105,15 @@ def some_signed_maps():
     heat = uniform(6, 7, 9, seed=2) - 0.4
     heat[2] = -heat[2].abs()
     yield heat, uniform(6, 7, 9, seed=3) < 0.3
+
+
+@my_mass.expect(some_signed_maps)
+def one_map_at_a_time(heatmaps, masks):
+    shares = []
+    for heat, mask in zip(heatmaps.double().numpy(), masks.numpy(), strict=True):
+        positive = np.where(heat > 0, heat, 0)
+        shares.append(positive[mask].sum() / positive.sum() if positive.any() else 0.0)
+    return torch.tensor(shares)
 
 
 @Exercise("""
@@ -152,12 +150,6 @@ def my_spearman(a, b):
     return (a * b).sum() / ((a * a).sum() * (b * b).sum()).sqrt()
 
 
-@my_spearman.expect
-def by_scipy(a, b):
-    return float(spearmanr(a.double().numpy(), b.double().numpy())[0])
-
-
-@my_spearman.inputs
 def some_lists():
     drop = torch.tensor([1.0, 4.0, 2.0, 50.0])
     yield drop, torch.tensor([2.0, 3.0, 9.0, 10.0])
@@ -165,6 +157,11 @@ def some_lists():
     yield torch.tensor([0.0, 0.0, 1.0, 2.0]), torch.tensor([3.0, 1.0, 2.0, 4.0])
     yield uniform(20, seed=4), uniform(20, seed=4) + uniform(20, seed=5)
     yield (6 * uniform(20, seed=6)).floor(), (4 * uniform(20, seed=7)).floor()
+
+
+@my_spearman.expect(some_lists)
+def by_scipy(a, b):
+    return float(spearmanr(a.double().numpy(), b.double().numpy())[0])
 
 
 @Exercise("""
@@ -207,7 +204,14 @@ def my_shapley(values):
     return found
 
 
-@my_shapley.expect
+def some_games():
+    yield torch.tensor([0.0, 1.0, 1.0, 1.0])  # one eye is as good as two
+    yield torch.tensor([0.0, 1.0, 1.0, 1.0, 2.0, 4.0, 4.0, 4.0])  # a body and two eyes
+    yield uniform(16, seed=8)
+    yield uniform(32, seed=9)
+
+
+@my_shapley.expect(some_games)
 def over_all_orders(values):
     score = values.double().numpy()
     n = len(score).bit_length() - 1
@@ -219,11 +223,3 @@ def over_all_orders(values):
             found[part] += score[there | 1 << part] - score[there]
             there |= 1 << part
     return torch.from_numpy(found / len(orders))
-
-
-@my_shapley.inputs
-def some_games():
-    yield torch.tensor([0.0, 1.0, 1.0, 1.0])  # one eye is as good as two
-    yield torch.tensor([0.0, 1.0, 1.0, 1.0, 2.0, 4.0, 4.0, 4.0])  # a body and two eyes
-    yield uniform(16, seed=8)
-    yield uniform(32, seed=9)

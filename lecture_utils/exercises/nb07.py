@@ -46,7 +46,15 @@ def my_step(images, gradient, lr, rate, mean):
     return (mean + (1 - rate) * (stepped - mean)).clamp(0, 1)
 
 
-@my_step.expect
+def some_steps():
+    images, gradient = torch.tensor([[0.5, 0.5, 1.0], [1.0, -7.0, 5.0]]).view(2, 1, 3, 1, 1)
+    yield images, gradient, 0.1, 0.1, 0.5
+    yield images.repeat(2, 1, 1, 1), torch.cat([gradient, 0 * gradient]), 0.1, 0.5, 0.4
+    sizes = torch.tensor([0.01, 1.0, 300.0, 5.0]).view(4, 1, 1, 1)
+    yield normal(4, 3, 6, 5).sigmoid(), sizes * normal(4, 3, 6, 5, seed=1), 0.2, 0.05, 0.45
+
+
+@my_step.expect(some_steps)
 def image_after_image(images, gradient, lr, rate, mean):
     found = []
     for x, g in zip(images.double().numpy(), gradient.double().numpy(), strict=True):
@@ -54,15 +62,6 @@ def image_after_image(images, gradient, lr, rate, mean):
         way = g * (lr * np.sqrt(g.size) / length) if length else 0 * g
         found.append(np.clip((1 - rate) * (x + way) + rate * mean, 0, 1))
     return torch.from_numpy(np.stack(found))
-
-
-@my_step.inputs
-def some_steps():
-    images, gradient = torch.tensor([[0.5, 0.5, 1.0], [1.0, -7.0, 5.0]]).view(2, 1, 3, 1, 1)
-    yield images, gradient, 0.1, 0.1, 0.5
-    yield images.repeat(2, 1, 1, 1), torch.cat([gradient, 0 * gradient]), 0.1, 0.5, 0.4
-    sizes = torch.tensor([0.01, 1.0, 300.0, 5.0]).view(4, 1, 1, 1)
-    yield normal(4, 3, 6, 5).sigmoid(), sizes * normal(4, 3, 6, 5, seed=1), 0.2, 0.05, 0.45
 
 
 @Exercise("""
@@ -109,7 +108,15 @@ def my_clipping(images, gradient, share, mean):
     return torch.where(small.view_as(contribution)[:, None], mean, images)
 
 
-@my_clipping.expect
+def some_contributions():
+    tiny = torch.tensor([[[0.9, 0.6], [0.5, 0.2]], [[0.9, 0.5], [0.7, 0.5]]])[None]
+    yield tiny, torch.tensor([[[1.0, 5.0], [9.0, 2.0]], [[-1.0, 0.0], [1.0, 0.0]]])[None], 0.5, 0.5
+    yield normal(1, 3, 2, 3, seed=2).sigmoid(), normal(1, 3, 2, 3, seed=3), 0.4, 0.5
+    uneven = torch.tensor([1.0, 30.0, 0.05]).view(3, 1, 1, 1)  # how steep it is, image by image
+    yield normal(3, 3, 8, 7, seed=4).sigmoid(), uneven * normal(3, 3, 8, 7, seed=5), 0.6, 0.42
+
+
+@my_clipping.expect(some_contributions)
 def pixel_after_pixel(images, gradient, share, mean):
     found = images.double().numpy().copy()
     for x, g in zip(found, gradient.double().numpy(), strict=True):
@@ -117,15 +124,6 @@ def pixel_after_pixel(images, gradient, share, mean):
         for place in sorted(losses, key=losses.get)[: int(share * len(losses))]:
             x[:, *place] = mean
     return torch.from_numpy(found)
-
-
-@my_clipping.inputs
-def some_contributions():
-    tiny = torch.tensor([[[0.9, 0.6], [0.5, 0.2]], [[0.9, 0.5], [0.7, 0.5]]])[None]
-    yield tiny, torch.tensor([[[1.0, 5.0], [9.0, 2.0]], [[-1.0, 0.0], [1.0, 0.0]]])[None], 0.5, 0.5
-    yield normal(1, 3, 2, 3, seed=2).sigmoid(), normal(1, 3, 2, 3, seed=3), 0.4, 0.5
-    uneven = torch.tensor([1.0, 30.0, 0.05]).view(3, 1, 1, 1)  # how steep it is, image by image
-    yield normal(3, 3, 8, 7, seed=4).sigmoid(), uneven * normal(3, 3, 8, 7, seed=5), 0.6, 0.42
 
 
 @Exercise("""
@@ -168,7 +166,14 @@ def my_blurred_ascent(image, weights, lr, steps, every):
     return image
 
 
-@my_blurred_ascent.expect
+def some_climbs():
+    yield torch.zeros(1, 2, 3), torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]), 4.0, 2, 2
+    climbs = ((1, 2, 3), 0.5, 5, 2), ((3, 6, 5), 0.1, 7, 3), ((3, 9, 12), 0.05, 8, 4)
+    for n, (shape, *climb) in enumerate(climbs):
+        yield normal(*shape, seed=n).sigmoid(), normal(*shape, seed=n + 10), *climb
+
+
+@my_blurred_ascent.expect(some_climbs)
 def by_scipy_with_mirrors(image, weights, lr, steps, every):
     x, g = image.double().numpy(), weights.double().numpy()
     whole, rest = divmod(steps, every)
@@ -177,14 +182,6 @@ def by_scipy_with_mirrors(image, weights, lr, steps, every):
         for axis in (1, 2):
             x = convolve1d(x, [0.25, 0.5, 0.25], axis, mode="mirror")
     return torch.from_numpy(x + rest * lr * g)
-
-
-@my_blurred_ascent.inputs
-def some_climbs():
-    yield torch.zeros(1, 2, 3), torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]), 4.0, 2, 2
-    climbs = ((1, 2, 3), 0.5, 5, 2), ((3, 6, 5), 0.1, 7, 3), ((3, 9, 12), 0.05, 8, 4)
-    for n, (shape, *climb) in enumerate(climbs):
-        yield normal(*shape, seed=n).sigmoid(), normal(*shape, seed=n + 10), *climb
 
 
 @Exercise("""
@@ -241,7 +238,15 @@ def my_jittered_ascent(image, weights, lr, tv, shifts):
     return image
 
 
-@my_jittered_ascent.expect
+def some_shifts():
+    weights = torch.tensor([[[[1.0, 0.0, 0.0]]]])
+    yield torch.tensor([[[0.2, 0.4, 0.4]]]), weights, 0.1, 0.5, torch.tensor([[0, 1]])
+    climbs = ((1, 3, 2), 2, 0.02, [[1, 0], [0, 1]]), ((3, 5, 6), 4, 0.01, [[2, -1], [-3, 2], [1, 1]])
+    for shape, k, lr, shifts in climbs:
+        yield normal(*shape, seed=k).sigmoid(), normal(k, *shape, seed=k + 5), lr, 2.0, torch.tensor(shifts)
+
+
+@my_jittered_ascent.expect(some_shifts)
 def by_autograd_in_one_go(image, weights, lr, tv, shifts):
     x = image.double()
     for down, across in shifts.tolist():
@@ -254,12 +259,3 @@ def by_autograd_in_one_go(image, weights, lr, tv, shifts):
         (gradient,) = torch.autograd.grad(score - tv * rough, x)
         x = (x.detach() + lr * gradient).clamp(0, 1)
     return x
-
-
-@my_jittered_ascent.inputs
-def some_shifts():
-    weights = torch.tensor([[[[1.0, 0.0, 0.0]]]])
-    yield torch.tensor([[[0.2, 0.4, 0.4]]]), weights, 0.1, 0.5, torch.tensor([[0, 1]])
-    climbs = ((1, 3, 2), 2, 0.02, [[1, 0], [0, 1]]), ((3, 5, 6), 4, 0.01, [[2, -1], [-3, 2], [1, 1]])
-    for shape, k, lr, shifts in climbs:
-        yield normal(*shape, seed=k).sigmoid(), normal(k, *shape, seed=k + 5), lr, 2.0, torch.tensor(shifts)

@@ -41,20 +41,19 @@ def my_gram(features):
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-@my_gram.expect
+def some_features():
+    yield torch.tensor([[[[1.0, 3.0]], [[2.0, 0.0]]]])
+    yield normal(2, 2, 2, 3)
+    yield normal(3, 5, 4, 6, seed=1).relu()
+
+
+@my_gram.expect(some_features)
 def place_by_place(features):
     n, c, h, w = features.shape
     maps, found = features.double().numpy(), np.zeros((n, c, c))
     for i, row, column in np.ndindex(n, h, w):
         found[i] += np.outer(maps[i, :, row, column], maps[i, :, row, column]) / (h * w)
     return torch.from_numpy(found)
-
-
-@my_gram.inputs
-def some_features():
-    yield torch.tensor([[[[1.0, 3.0]], [[2.0, 0.0]]]])
-    yield normal(2, 2, 2, 3)
-    yield normal(3, 5, 4, 6, seed=1).relu()
 
 
 @Exercise("""
@@ -97,16 +96,6 @@ def my_inversion_report(images, originals, features, wanted):
     return torch.stack([error, psnr], dim=1)
 
 
-@my_inversion_report.expect
-def by_scikit_image(images, originals, features, wanted):
-    rows = []
-    for x, y, f, g in zip(*(t.double().numpy() for t in (images, originals, features, wanted)), strict=True):
-        error = (np.linalg.norm(f - g) / np.linalg.norm(g)) ** 2
-        rows.append([error, peak_signal_noise_ratio(y, x, data_range=1.0)])
-    return torch.tensor(rows)
-
-
-@my_inversion_report.inputs
 def some_inversions():
     images = torch.tensor([0.6, 0.4]).view(1, 1, 1, 2)
     yield images, torch.full_like(images, 0.5), torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0, 3.0]])
@@ -115,6 +104,15 @@ def some_inversions():
         far = torch.linspace(0.1, 2.0, n).view(n, 1)  # the later ones came less near
         found = (originals + 0.2 * far.view(n, 1, 1, 1) * normal(n, c, h, w, seed=n + 2)).clamp(0, 1)
         yield found, originals, wanted + far * normal(n, k, seed=n + 3), wanted
+
+
+@my_inversion_report.expect(some_inversions)
+def by_scikit_image(images, originals, features, wanted):
+    rows = []
+    for x, y, f, g in zip(*(t.double().numpy() for t in (images, originals, features, wanted)), strict=True):
+        error = (np.linalg.norm(f - g) / np.linalg.norm(g)) ** 2
+        rows.append([error, peak_signal_noise_ratio(y, x, data_range=1.0)])
+    return torch.tensor(rows)
 
 
 @Exercise("""
@@ -160,17 +158,6 @@ def my_style_loss(features, style, weights):
     return loss
 
 
-@my_style_loss.expect
-def by_einsum(features, style, weights):
-    loss = 0.0
-    for *pair, weight in zip(features, style, weights.double().numpy(), strict=True):
-        maps = [f.double().numpy() for f in pair]
-        G, A = (np.einsum("chw,dhw->cd", f, f) / (f.shape[1] * f.shape[2]) for f in maps)
-        loss += weight * np.linalg.norm(G - A) ** 2 / np.linalg.norm(A) ** 2
-    return float(loss)
-
-
-@my_style_loss.inputs
 def some_styles():
     yield [torch.tensor([[[1.0, 2.0]], [[0.0, 1.0]]])], [torch.tensor([[[2.0]], [[1.0]]])], torch.ones(1)
     features = [4 * normal(3, 8, 6), 0.5 * normal(5, 4, 3, seed=1), normal(8, 2, 2, seed=2)]
@@ -178,6 +165,16 @@ def some_styles():
     for weights in [1.0, 0.5], [0.25, 2.0, 1.0]:
         firing = ([maps.relu() for maps in each[: len(weights)]] for each in (features, style))
         yield *firing, torch.tensor(weights)
+
+
+@my_style_loss.expect(some_styles)
+def by_einsum(features, style, weights):
+    loss = 0.0
+    for *pair, weight in zip(features, style, weights.double().numpy(), strict=True):
+        maps = [f.double().numpy() for f in pair]
+        G, A = (np.einsum("chw,dhw->cd", f, f) / (f.shape[1] * f.shape[2]) for f in maps)
+        loss += weight * np.linalg.norm(G - A) ** 2 / np.linalg.norm(A) ** 2
+    return float(loss)
 
 
 @Exercise("""
@@ -232,7 +229,13 @@ def my_dream(photograph, octaves, steps, lr):
     return x
 
 
-@my_dream.expect
+def some_dreams():
+    yield torch.tensor([[[0.2, 0.2, 0.6, 0.6], [0.2, 0.2, 0.6, 0.6]]]), 2, 1, 0.1
+    yield normal(1, 4, 8, seed=1).sigmoid(), 3, 2, 0.03
+    yield normal(3, 16, 24, seed=2).sigmoid(), 3, 4, 0.02
+
+
+@my_dream.expect(some_dreams)
 def on_paper(photograph, octaves, steps, lr):
     def halved(x, times):
         side = 2**times
@@ -249,10 +252,3 @@ def on_paper(photograph, octaves, steps, lr):
             x = np.clip(x + lr * g / np.abs(g).mean(), 0, 1)
         drawn = x - photo
     return torch.from_numpy(x)
-
-
-@my_dream.inputs
-def some_dreams():
-    yield torch.tensor([[[0.2, 0.2, 0.6, 0.6], [0.2, 0.2, 0.6, 0.6]]]), 2, 1, 0.1
-    yield normal(1, 4, 8, seed=1).sigmoid(), 3, 2, 0.03
-    yield normal(3, 16, 24, seed=2).sigmoid(), 3, 4, 0.02

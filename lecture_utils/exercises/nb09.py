@@ -45,21 +45,20 @@ def my_fgsm(images, weights, labels, eps):
     return (images + eps * gradient.sign()).clamp(0, 1).detach()
 
 
-@my_fgsm.expect
-def on_paper(images, weights, labels, eps):
-    x, w = images.double().flatten(1).numpy(), weights.double().numpy()
-    scores = np.exp(x @ w.T - (x @ w.T).max(1, keepdims=True))
-    slope = (scores / scores.sum(1, keepdims=True) - np.eye(len(w))[labels.numpy()]) @ w
-    return torch.from_numpy(np.clip(x + eps * np.sign(slope), 0, 1)).view(images.shape)
-
-
-@my_fgsm.inputs
 def some_linear_nets():
     weights = torch.tensor([[2.0, 0.5], [1.0, 3.0]])
     yield torch.tensor([0.5, 0.95]).view(1, 1, 1, 2), weights, torch.tensor([0]), 0.1
     for n, c, h, w, k, eps in (2, 1, 2, 2, 3, 0.03), (5, 3, 6, 5, 4, 8 / 255):
         images, weights = normal(n, c, h, w, seed=n).mul(2).sigmoid(), 0.3 * normal(k, c * h * w, seed=n + 1)
         yield images, weights, torch.arange(n) % k, eps
+
+
+@my_fgsm.expect(some_linear_nets)
+def on_paper(images, weights, labels, eps):
+    x, w = images.double().flatten(1).numpy(), weights.double().numpy()
+    scores = np.exp(x @ w.T - (x @ w.T).max(1, keepdims=True))
+    slope = (scores / scores.sum(1, keepdims=True) - np.eye(len(w))[labels.numpy()]) @ w
+    return torch.from_numpy(np.clip(x + eps * np.sign(slope), 0, 1)).view(images.shape)
 
 
 @Exercise("""
@@ -100,20 +99,6 @@ def my_success_rate(images, attacked, weights, labels):
     return (~after[before]).float().mean()
 
 
-@my_success_rate.expect
-def through_files(images, attacked, weights, labels):
-    w, fooled, right = weights.double().numpy(), 0, 0
-    for x, y, label in zip(images.double().numpy(), attacked.double().numpy(), labels.tolist(), strict=True):
-        file = io.BytesIO()
-        Image.fromarray(np.rint(255 * y).astype(np.uint8).reshape(1, -1)).save(file, "PNG")
-        read = np.asarray(Image.open(io.BytesIO(file.getvalue()))).ravel() / 255
-        if np.argmax(w @ x.ravel()) == label:
-            right += 1
-            fooled += np.argmax(w @ read) != label
-    return fooled / right
-
-
-@my_success_rate.inputs
 def some_attacks():
     four = [[0.9, 0.2, 0.3, 0.6, 0.9, 0.3, 0.8, 0.1], [0.5, 0.4, 0.3, 0.7, 0.802, 0.4013, 0.7, 0.2]]
     by_rounding = [[0.9, 0.3, 0.7, 0.2, 0.9, 0.4, 1, 0], [0.8047, 0.4023, 0.7, 0.3, 0.9, 0.4, 1, 0]]
@@ -128,6 +113,19 @@ def some_attacks():
     way = far * (scores[:, :1] - scores[:, 1:2]) / across.square().sum(1, keepdim=True) * across
     labels = torch.where(torch.arange(200) % 4 == 3, ranked[:, 1], ranked[:, 0])
     yield images, (images + way.view_as(images)).clamp(0, 1), weights, labels
+
+
+@my_success_rate.expect(some_attacks)
+def through_files(images, attacked, weights, labels):
+    w, fooled, right = weights.double().numpy(), 0, 0
+    for x, y, label in zip(images.double().numpy(), attacked.double().numpy(), labels.tolist(), strict=True):
+        file = io.BytesIO()
+        Image.fromarray(np.rint(255 * y).astype(np.uint8).reshape(1, -1)).save(file, "PNG")
+        read = np.asarray(Image.open(io.BytesIO(file.getvalue()))).ravel() / 255
+        if np.argmax(w @ x.ravel()) == label:
+            right += 1
+            fooled += np.argmax(w @ read) != label
+    return fooled / right
 
 
 @Exercise("""
@@ -170,7 +168,18 @@ def my_projection(perturbed, images, eps, norm):
     return (images + difference).clamp(0, 1)
 
 
-@my_projection.expect
+def some_balls():
+    images, perturbed = (torch.tensor(v).view(1, 1, 1, 2) for v in ([0.5, 0.5], [0.8, 0.9]))
+    yield perturbed, images, 0.1, "2"
+    yield perturbed, images, 0.35, "inf"
+    images = normal(4, 3, 4, 5, seed=1).mul(3).sigmoid()
+    far = torch.tensor([0.0, 0.004, 0.1, 0.6]).view(4, 1, 1, 1)  # one stays, one is inside
+    perturbed = images + far * normal(4, 3, 4, 5, seed=2)
+    yield perturbed, images, 0.05, "inf"
+    yield perturbed, images, 0.5, "2"
+
+
+@my_projection.expect(some_balls)
 def one_at_a_time(perturbed, images, eps, norm):
     found = perturbed.double().numpy().copy()
     for x, centre in zip(found, images.double().numpy(), strict=True):
@@ -181,18 +190,6 @@ def one_at_a_time(perturbed, images, eps, norm):
             x[...] = centre + eps * (x - centre) / length
         np.clip(x, 0, 1, out=x)
     return torch.from_numpy(found)
-
-
-@my_projection.inputs
-def some_balls():
-    images, perturbed = (torch.tensor(v).view(1, 1, 1, 2) for v in ([0.5, 0.5], [0.8, 0.9]))
-    yield perturbed, images, 0.1, "2"
-    yield perturbed, images, 0.35, "inf"
-    images = normal(4, 3, 4, 5, seed=1).mul(3).sigmoid()
-    far = torch.tensor([0.0, 0.004, 0.1, 0.6]).view(4, 1, 1, 1)  # one stays, one is inside
-    perturbed = images + far * normal(4, 3, 4, 5, seed=2)
-    yield perturbed, images, 0.05, "inf"
-    yield perturbed, images, 0.5, "2"
 
 
 @Exercise("""
@@ -242,7 +239,16 @@ def my_way_to_the_border(x, weights, bias):
     return best
 
 
-@my_way_to_the_border.expect
+def some_borders():
+    weights = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, -3.0]])
+    yield torch.tensor([0.5, 0.5]), weights, torch.tensor([0.0, -0.5, 0.0])
+    for d, classes, seed in (3, 3, 1), (12, 5, 2), (48, 16, 6):
+        steep = torch.linspace(0.3, 3.0, classes)[:, None]  # the classes' scores rise at different rates
+        weights, bias = steep * normal(classes, d, seed=seed + 1), normal(classes, seed=seed + 2)
+        yield normal(d, seed=seed).sigmoid(), weights, bias
+
+
+@my_way_to_the_border.expect(some_borders)
 def by_least_squares(x, weights, bias):
     image, w, b = x.double().numpy(), weights.double().numpy(), bias.double().numpy()
     first = np.argmax(w @ image + b)
@@ -252,13 +258,3 @@ def by_least_squares(x, weights, bias):
         shortest, *_ = np.linalg.lstsq(plane, np.array([missing]), rcond=None)
         ways.append(shortest)
     return torch.from_numpy(min(ways, key=np.linalg.norm))
-
-
-@my_way_to_the_border.inputs
-def some_borders():
-    weights = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, -3.0]])
-    yield torch.tensor([0.5, 0.5]), weights, torch.tensor([0.0, -0.5, 0.0])
-    for d, classes, seed in (3, 3, 1), (12, 5, 2), (48, 16, 6):
-        steep = torch.linspace(0.3, 3.0, classes)[:, None]  # the classes' scores rise at different rates
-        weights, bias = steep * normal(classes, d, seed=seed + 1), normal(classes, seed=seed + 2)
-        yield normal(d, seed=seed).sigmoid(), weights, bias

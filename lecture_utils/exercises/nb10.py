@@ -50,7 +50,15 @@ def my_likelihood(logits, pixels):
     return torch.stack([nats, bits], dim=1)
 
 
-@my_likelihood.expect
+def some_predictions():
+    yield torch.tensor([1.0, 3.0, 1.0, 1.0]).log().view(1, 2, 1, 1, 2), torch.tensor([0, 1]).view(1, 1, 1, 2)
+    for n, levels, c, h, w, scale in (2, 3, 1, 2, 3, 2.0), (4, 6, 3, 3, 4, 40.0):
+        sure = torch.linspace(0.2, 1.0, n).view(n, 1, 1, 1, 1) * scale  # sure, and wrong at some places
+        pixels = torch.randint(levels, (n, c, h, w), generator=torch.Generator().manual_seed(n))
+        yield sure * normal(n, levels, c, h, w, seed=n + 1), pixels
+
+
+@my_likelihood.expect(some_predictions)
 def in_fifty_digits(logits, pixels):
     rows = []
     with localcontext(prec=50):
@@ -62,15 +70,6 @@ def in_fifty_digits(logits, pixels):
             bits = -p.log10() / Decimal(2).log10()
             rows.append([float(p.ln()), float(bits) / image.size])
     return torch.tensor(rows, dtype=torch.float64)
-
-
-@my_likelihood.inputs
-def some_predictions():
-    yield torch.tensor([1.0, 3.0, 1.0, 1.0]).log().view(1, 2, 1, 1, 2), torch.tensor([0, 1]).view(1, 1, 1, 2)
-    for n, levels, c, h, w, scale in (2, 3, 1, 2, 3, 2.0), (4, 6, 3, 3, 4, 40.0):
-        sure = torch.linspace(0.2, 1.0, n).view(n, 1, 1, 1, 1) * scale  # sure, and wrong at some places
-        pixels = torch.randint(levels, (n, c, h, w), generator=torch.Generator().manual_seed(n))
-        yield sure * normal(n, levels, c, h, w, seed=n + 1), pixels
 
 
 @Exercise("""
@@ -109,7 +108,18 @@ def my_draw(logits, u, temperature):
     return (p.cumsum(dim=1) <= u[:, None]).sum(dim=1)
 
 
-@my_draw.expect
+def some_draws():
+    yield torch.tensor([[1.0, 3.0, 1.0]]).log(), torch.tensor([0.15]), 0.5
+    few = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 3.0]])
+    yield few, torch.tensor([0.5, 0.1, 0.9]), 2.0
+    for logits, temperature, seed in (normal(300, 8, seed=3), 1.7, 1), (60 * normal(40, 5, seed=4), 0.4, 2):
+        u = uniform(len(logits), seed=seed)
+        ends = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)
+        far = (ends - u[:, None]).abs().amin(dim=1) > 1e-5  # no rounding can move these to another level
+        yield logits[far], u[far], temperature
+
+
+@my_draw.expect(some_draws)
 def end_to_end(logits, u, temperature):
     found = []
     for each, left in zip(logits.double().numpy(), u.double().tolist(), strict=True):
@@ -121,18 +131,6 @@ def end_to_end(logits, u, temperature):
                 found.append(level)
                 break
     return torch.tensor(found)
-
-
-@my_draw.inputs
-def some_draws():
-    yield torch.tensor([[1.0, 3.0, 1.0]]).log(), torch.tensor([0.15]), 0.5
-    few = torch.tensor([[2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 3.0]])
-    yield few, torch.tensor([0.5, 0.1, 0.9]), 2.0
-    for logits, temperature, seed in (normal(300, 8, seed=3), 1.7, 1), (60 * normal(40, 5, seed=4), 0.4, 2):
-        u = uniform(len(logits), seed=seed)
-        ends = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)
-        far = (ends - u[:, None]).abs().amin(dim=1) > 1e-5  # no rounding can move these to another level
-        yield logits[far], u[far], temperature
 
 
 @Exercise("""
@@ -185,7 +183,16 @@ def my_masked_weights(weights, kind, colours):
     return weights * mask
 
 
-@my_masked_weights.expect
+def some_kernels():
+    for shape, kind, colours in ((1, 1, 3, 3), "A", 1), ((3, 3, 1, 1), "B", 3), ((3, 3, 1, 1), "A", 3):
+        yield torch.arange(1.0, 10.0).view(shape), kind, colours
+    yield normal(6, 3, 3, 5, seed=1), "A", 3
+    yield normal(6, 12, 5, 3, seed=2), "B", 3
+    yield normal(4, 2, 3, 3, seed=3), "B", 2
+    yield normal(4, 4, 3, 3, seed=4), "A", 1
+
+
+@my_masked_weights.expect(some_kernels)
 def by_counting(weights, kind, colours):
     """Give every value in the kernel's window its number, and compare."""
     found = weights.double().numpy().copy()
@@ -196,16 +203,6 @@ def by_counting(weights, kind, colours):
         if other > own or (other == own and kind == "A"):
             found[o, i, r, c] = 0
     return torch.from_numpy(found)
-
-
-@my_masked_weights.inputs
-def some_kernels():
-    for shape, kind, colours in ((1, 1, 3, 3), "A", 1), ((3, 3, 1, 1), "B", 3), ((3, 3, 1, 1), "A", 3):
-        yield torch.arange(1.0, 10.0).view(shape), kind, colours
-    yield normal(6, 3, 3, 5, seed=1), "A", 3
-    yield normal(6, 12, 5, 3, seed=2), "B", 3
-    yield normal(4, 2, 3, 3, seed=3), "B", 2
-    yield normal(4, 4, 3, 3, seed=4), "A", 1
 
 
 @Exercise("""
@@ -264,18 +261,6 @@ def my_view(masks, row, column, size):
     return seen
 
 
-@my_view.expect
-def by_the_gradient(masks, row, column, size):
-    with torch.enable_grad():
-        image = torch.ones(1, 1, *size, dtype=torch.float64, requires_grad=True)
-        maps = image
-        for mask in masks:
-            maps = torch.nn.functional.conv2d(maps, mask[None, None].double(), padding="same")
-        (gradient,) = torch.autograd.grad(maps[0, 0, row, column], image)
-    return gradient[0, 0] > 0  # counts the paths
-
-
-@my_view.inputs
 def some_stacks():
     a, b = (torch.arange(9) < 4).long().view(3, 3), (torch.arange(9) < 5).long().view(3, 3)
     wide = (torch.arange(25) < 12).long().view(5, 5)
@@ -289,3 +274,14 @@ def some_stacks():
     yield [a, b, b, b], 5, 8, (7, 9)
     yield [wide, b, corners], 6, 4, (8, 12)
     yield [wide, left[1:2], b], 5, 0, (6, 5)
+
+
+@my_view.expect(some_stacks)
+def by_the_gradient(masks, row, column, size):
+    with torch.enable_grad():
+        image = torch.ones(1, 1, *size, dtype=torch.float64, requires_grad=True)
+        maps = image
+        for mask in masks:
+            maps = torch.nn.functional.conv2d(maps, mask[None, None].double(), padding="same")
+        (gradient,) = torch.autograd.grad(maps[0, 0, row, column], image)
+    return gradient[0, 0] > 0  # counts the paths

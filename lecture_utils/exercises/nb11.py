@@ -45,7 +45,13 @@ def my_kl(mean, log_variance):
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
 
 
-@my_kl.expect
+def some_codes():
+    yield torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.2]]).log()
+    yield torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.5]])
+    yield normal(6, 8), 2 * normal(6, 8, seed=1) - 1
+
+
+@my_kl.expect(some_codes)
 def on_a_grid(mean, log_variance):
     m = mean.double().numpy()[..., None]
     deviation = np.exp(log_variance.double().numpy() / 2)[..., None]
@@ -53,13 +59,6 @@ def on_a_grid(mean, log_variance):
     log_q = -(((z - m) / deviation) ** 2) / 2 - np.log(deviation * np.sqrt(2 * np.pi))
     log_p = -(z**2) / 2 - np.log(np.sqrt(2 * np.pi))
     return torch.from_numpy(np.trapezoid(np.exp(log_q) * (log_q - log_p), z, axis=-1).sum(-1))
-
-
-@my_kl.inputs
-def some_codes():
-    yield torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.2]]).log()
-    yield torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.5]])
-    yield normal(6, 8), 2 * normal(6, 8, seed=1) - 1
 
 
 @Exercise("""
@@ -106,7 +105,17 @@ def my_gradient(mean, log_variance, noise, weights, x):
     return torch.stack(torch.autograd.grad(score.sum(), (mean, log_variance)), dim=1)
 
 
-@my_gradient.expect
+def some_encoders():
+    one = torch.ones(1, 1)
+    yield one, torch.tensor([[0.25]]).log(), one[None], one, torch.tensor([[2.5]])
+    mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])
+    noise, weights = torch.tensor([[[1.0, 0.5]], [[-2.0, 1.5]]]), torch.tensor([[1.0, -0.5], [0.5, 2.0]])
+    yield mean, log_variance, noise, weights, torch.tensor([[2.0, -3.0]])
+    mean, log_variance, noise = normal(5, 4), normal(5, 4, seed=1), normal(3, 5, 4, seed=2)
+    yield mean, log_variance, noise, normal(6, 4, seed=3), 2 * normal(5, 6, seed=4)
+
+
+@my_gradient.expect(some_encoders)
 def by_finite_differences(mean, log_variance, noise, weights, x):
     outputs = np.stack([mean.double().numpy(), log_variance.double().numpy()], 1)  # (n, 2, latent)
     noise, weights, x = (each.double().numpy() for each in (noise, weights, x))
@@ -122,17 +131,6 @@ def by_finite_differences(mean, log_variance, noise, weights, x):
         up, down = ((outputs + sign * near)[place[0]] for sign in (1, -1))
         found[place] = (score(up, place[0]) - score(down, place[0])) / (2 * step)
     return torch.from_numpy(found)
-
-
-@my_gradient.inputs
-def some_encoders():
-    one = torch.ones(1, 1)
-    yield one, torch.tensor([[0.25]]).log(), one[None], one, torch.tensor([[2.5]])
-    mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])
-    noise, weights = torch.tensor([[[1.0, 0.5]], [[-2.0, 1.5]]]), torch.tensor([[1.0, -0.5], [0.5, 2.0]])
-    yield mean, log_variance, noise, weights, torch.tensor([[2.0, -3.0]])
-    mean, log_variance, noise = normal(5, 4), normal(5, 4, seed=1), normal(3, 5, 4, seed=2)
-    yield mean, log_variance, noise, normal(6, 4, seed=3), 2 * normal(5, 6, seed=4)
 
 
 @Exercise("""
@@ -187,17 +185,6 @@ def my_log_levels(pixels, mean, log_scale, levels):
     return torch.where(pixels == 0, below, torch.where(pixels == levels - 1, above, between))
 
 
-@my_log_levels.expect
-def added_up_by_scipy(pixels, mean, log_scale, levels):
-    k, m, s = (each.double().numpy() for each in (pixels, mean, log_scale.double().exp()))
-    nodes, shares = np.polynomial.legendre.leggauss(60)  # of [-1, 1]; a level is half as wide
-    inside = logistic.logpdf(k[..., None] + nodes / 2, m[..., None], s[..., None])
-    found = logsumexp(inside, b=shares / 2, axis=-1)
-    found = np.where(k == 0, logistic.logcdf(0.5, m, s), found)
-    return torch.from_numpy(np.where(k == levels - 1, logistic.logsf(levels - 1.5, m, s), found))
-
-
-@my_log_levels.inputs
 def some_pixels():
     def alike(pixels, mean, scale, levels):
         pixels = torch.tensor(pixels)
@@ -211,6 +198,16 @@ def some_pixels():
     yield pixels, 8 + 5 * normal(4, 1, 5, 6, seed=2), 0.5 * normal(4, 1, 5, 6, seed=3), 17
     yield alike([0, 1, 100], 250.0, 1.5, 256)
     yield alike([150, 254, 255], 5.0, 1.5, 256)
+
+
+@my_log_levels.expect(some_pixels)
+def added_up_by_scipy(pixels, mean, log_scale, levels):
+    k, m, s = (each.double().numpy() for each in (pixels, mean, log_scale.double().exp()))
+    nodes, shares = np.polynomial.legendre.leggauss(60)  # of [-1, 1]; a level is half as wide
+    inside = logistic.logpdf(k[..., None] + nodes / 2, m[..., None], s[..., None])
+    found = logsumexp(inside, b=shares / 2, axis=-1)
+    found = np.where(k == 0, logistic.logcdf(0.5, m, s), found)
+    return torch.from_numpy(np.where(k == levels - 1, logistic.logsf(levels - 1.5, m, s), found))
 
 
 @Exercise("""
@@ -256,18 +253,6 @@ def my_bound(log_joint, log_code, k):
     return (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))).mean(dim=1)
 
 
-@my_bound.expect
-def in_fifty_digits(log_joint, log_code, k):
-    found = []
-    with localcontext(prec=50):
-        for joint, code in zip(log_joint.double().tolist(), log_code.double().tolist(), strict=True):
-            weights = [Decimal(p).exp() / Decimal(q).exp() for p, q in zip(joint, code, strict=True)]
-            means = [sum(weights[first : first + k]) / k for first in range(0, len(weights), k)]
-            found.append(float(sum(mean.ln() for mean in means) / len(means)))
-    return torch.tensor(found, dtype=torch.float64)
-
-
-@my_bound.inputs
 def some_draws():
     yield torch.tensor([[1.0, 3.0, 4.0, 2.0]]).log(), torch.tensor([[1.0, 1.0, 2.0, 0.5]]).log(), 2
     log_joint = torch.tensor([[-2.0, -4.0, -3.0, -1.0, -2.5, -5.0]])
@@ -276,3 +261,14 @@ def some_draws():
         apart = torch.linspace(0.5, 3.0, n)[:, None]  # how much the draws of an image differ
         log_joint = far + 60 * torch.arange(n)[:, None] + apart * normal(n, draws, seed=n)
         yield log_joint, -4 + apart * normal(n, draws, seed=n + 1), k
+
+
+@my_bound.expect(some_draws)
+def in_fifty_digits(log_joint, log_code, k):
+    found = []
+    with localcontext(prec=50):
+        for joint, code in zip(log_joint.double().tolist(), log_code.double().tolist(), strict=True):
+            weights = [Decimal(p).exp() / Decimal(q).exp() for p, q in zip(joint, code, strict=True)]
+            means = [sum(weights[first : first + k]) / k for first in range(0, len(weights), k)]
+            found.append(float(sum(mean.ln() for mean in means) / len(means)))
+    return torch.tensor(found, dtype=torch.float64)

@@ -53,7 +53,14 @@ def my_losses(real, fake):
     return torch.stack([discriminator, softplus(-fake).mean(), -softplus(fake).mean()])
 
 
-@my_losses.expect
+def some_answers():
+    yield torch.tensor([3.0]).log(), torch.tensor([0.25]).log()
+    yield torch.tensor([2.0, -1.0]), torch.tensor([-2.0, 0.5, 1.0])
+    yield 2 + 3 * normal(6), 3 * normal(9, seed=1) - 1
+    yield torch.tensor([120.0, -120.0, 5.0]), torch.tensor([-300.0, 150.0])
+
+
+@my_losses.expect(some_answers)
 def as_they_stand(real, fake):
     with localcontext(prec=150):
 
@@ -65,14 +72,6 @@ def as_they_stand(real, fake):
 
         (sees_real, _), (fooled, sees_fake) = logs(real), logs(fake)
         return torch.tensor([float(-sees_real - sees_fake), float(-fooled), float(sees_fake)]).double()
-
-
-@my_losses.inputs
-def some_answers():
-    yield torch.tensor([3.0]).log(), torch.tensor([0.25]).log()
-    yield torch.tensor([2.0, -1.0]), torch.tensor([-2.0, 0.5, 1.0])
-    yield 2 + 3 * normal(6), 3 * normal(9, seed=1) - 1
-    yield torch.tensor([120.0, -120.0, 5.0]), torch.tensor([-300.0, 150.0])
 
 
 @Exercise("""
@@ -120,14 +119,6 @@ def my_walk(red_mugs, blue_mugs, blue_cars, steps):
     return directions * len(start) ** 0.5
 
 
-@my_walk.expect
-def by_scipy(red_mugs, blue_mugs, blue_cars, steps):
-    red, blue, start = (np.average(codes.double().numpy(), 0) for codes in (red_mugs, blue_mugs, blue_cars))
-    ends = [way / np.linalg.norm(way) for way in (start, red - blue + start)]
-    return torch.from_numpy(np.sqrt(len(start)) * geometric_slerp(*ends, np.linspace(0, 1, steps + 1)))
-
-
-@my_walk.inputs
 def some_walks():
     red_mugs, blue_mugs = torch.tensor([[0.5, 1.0], [0.5, 3.0]]), torch.tensor([[0.0, 0.0], [2.0, 0.0]])
     yield red_mugs, blue_mugs, torch.tensor([[2.0, -1.0], [2.0, 1.0]]), 2
@@ -136,6 +127,13 @@ def some_walks():
     for n, latent, steps in (4, 16, 6), (6, 64, 1):
         red_mugs, blue_mugs = normal(n, latent, seed=n), normal(n + 2, latent, seed=n + 10)
         yield red_mugs, blue_mugs, normal(n + 1, latent, seed=n + 20), steps
+
+
+@my_walk.expect(some_walks)
+def by_scipy(red_mugs, blue_mugs, blue_cars, steps):
+    red, blue, start = (np.average(codes.double().numpy(), 0) for codes in (red_mugs, blue_mugs, blue_cars))
+    ends = [way / np.linalg.norm(way) for way in (start, red - blue + start)]
+    return torch.from_numpy(np.sqrt(len(start)) * geometric_slerp(*ends, np.linspace(0, 1, steps + 1)))
 
 
 @Exercise("""
@@ -201,7 +199,17 @@ def my_turns(shift, weights, real, noise, lr):
     return torch.stack([shift, weights])
 
 
-@my_turns.expect
+def some_games():
+    zero = torch.zeros(1)
+    yield zero, zero, torch.tensor([[[2.0]]]), torch.tensor([[[1.0]]]), 1.0
+    real, noise = torch.tensor([[2.0, 3.0, 1.0, 2.5], [0.5, -1.0, 0.0, 1.5]]).view(2, 2, 2, 1)
+    yield torch.tensor([-1.0]), torch.tensor([0.5]), real, noise, 0.5
+    for turns, n, d, lr in (2, 3, 2, 1.0), (5, 4, 3, 0.3):
+        real, noise = 2 + normal(turns, n, d, seed=d + 20), normal(turns, n, d, seed=d + 30)
+        yield normal(d, seed=d), normal(d, seed=d + 10), real, noise, lr
+
+
+@my_turns.expect(some_games)
 def on_paper(shift, weights, real, noise, lr):
     s, w = shift.double().numpy().copy(), weights.double().numpy().copy()
 
@@ -213,17 +221,6 @@ def on_paper(shift, weights, real, noise, lr):
         w += lr * (sigmoid(-x @ w) @ x / len(x) - sigmoid(made @ w) @ made / len(z))
         s += lr * sigmoid(-made @ w).mean() * w
     return torch.from_numpy(np.stack([s, w]))
-
-
-@my_turns.inputs
-def some_games():
-    zero = torch.zeros(1)
-    yield zero, zero, torch.tensor([[[2.0]]]), torch.tensor([[[1.0]]]), 1.0
-    real, noise = torch.tensor([[2.0, 3.0, 1.0, 2.5], [0.5, -1.0, 0.0, 1.5]]).view(2, 2, 2, 1)
-    yield torch.tensor([-1.0]), torch.tensor([0.5]), real, noise, 0.5
-    for turns, n, d, lr in (2, 3, 2, 1.0), (5, 4, 3, 0.3):
-        real, noise = 2 + normal(turns, n, d, seed=d + 20), normal(turns, n, d, seed=d + 30)
-        yield normal(d, seed=d), normal(d, seed=d + 10), real, noise, lr
 
 
 @Exercise("""
@@ -273,7 +270,14 @@ def my_kid(a, b):
     return among_others(a) + among_others(b) - 2 * kernel(a, b).mean()
 
 
-@my_kid.expect
+def some_features():
+    base = torch.tensor([[1.0], [2.0]])
+    yield base, base - 1
+    for n, m, d, far, wide in (3, 4, 2, 1.0, 1.0), (12, 9, 5, 0.0, 1.0), (10, 20, 8, 0.5, 2.0):
+        yield normal(n, d, seed=d) + far, wide * normal(m, d, seed=d + 1)
+
+
+@my_kid.expect(some_features)
 def in_the_feature_space(a, b):
     """(x . y / d + 1)^3 is the dot product of all products of three of the numbers (x / sqrt(d), 1)."""
 
@@ -286,11 +290,3 @@ def in_the_feature_space(a, b):
 
     a, b = products(a), products(b)
     return float(within(a) + within(b) - 2 * a.mean(0) @ b.mean(0))
-
-
-@my_kid.inputs
-def some_features():
-    base = torch.tensor([[1.0], [2.0]])
-    yield base, base - 1
-    for n, m, d, far, wide in (3, 4, 2, 1.0, 1.0), (12, 9, 5, 0.0, 1.0), (10, 20, 8, 0.5, 2.0):
-        yield normal(n, d, seed=d) + far, wide * normal(m, d, seed=d + 1)
