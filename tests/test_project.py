@@ -68,24 +68,17 @@ def test_no_file_names_a_machine_or_a_registry():
     assert {path: hits for path, hits in found.items() if hits} == {}
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "cd " + "/home" + "/ann/course",
-        '"' + "/root" + '/x.py"',
-        "see .." + "/shared/DESIGN.md",
-        "https://py" + "pi.org/simple",
-        "--index" + "-url https://example.org",
+def test_that_test_can_fail_and_lets_ordinary_text_pass():
+    bad = [
+        "cd /ho" + "me/ann",
+        "see ../sh" + "ared/x",
+        "py" + "pi.org",
+        "--index" + "-url x",
         "/wo" + "rk/main",
-    ],
-)
-def test_that_test_can_fail(line):
-    assert len(machine_addresses("notes.md", "fine\n" + line)) >= 1
-
-
-@pytest.mark.parametrize("line", ["https://example.org/home/page", "a/work/b", "data/workers.py", "~/home/x"])
-def test_that_test_lets_ordinary_text_pass(line):
-    assert machine_addresses("notes.md", line) == []
+    ]
+    assert [len(machine_addresses("notes.md", "fine\n" + line)) > 0 for line in bad] == [True] * len(bad)
+    good = "https://example.org/home/page\na/work/b\ndata/workers.py\n~/home/x"
+    assert machine_addresses("notes.md", good) == []
 
 
 def test_environment_yml_follows_pyproject():
@@ -109,16 +102,8 @@ def test_the_lock_has_every_dependency_and_no_address():
             assert locked[name_of(requirement)] == requirement  # torch and torchvision, as a pair
 
 
-def test_every_dependency_says_what_it_is_for():
-    text = (ROOT / "pyproject.toml").read_text()
-    for requirement in PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), []):
-        assert re.search(rf'^\s+"{re.escape(requirement)}", +# \S.+', text, re.MULTILINE), requirement
-
-
 def test_the_licence_is_mit():
-    assert PROJECT["license"] == "MIT"
-    licence = (ROOT / "LICENSE").read_text()
-    assert licence.startswith("MIT License") and "2026 The Inside ConvNets authors" in licence
+    assert PROJECT["license"] == "MIT" and (ROOT / "LICENSE").read_text().startswith("MIT License")
 
 
 def targets():
@@ -135,16 +120,6 @@ def test_the_pages_name_commands_and_files_that_exist(page):
         assert (ROOT / path).exists(), f"{page} links to {path}"
 
 
-def test_contributing_fits_one_screen():
-    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 50
-
-
-def test_no_hosting_service_is_assumed():
-    assert not (ROOT / ".github").exists()
-    run = ROOT / ".ci/run"
-    assert "make test" in run.read_text() and run.stat().st_mode & 0o100
-
-
 def make_with(python, folder):
     """`make install` in an empty folder, with a shell script in place of Python: (status, output)."""
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
@@ -159,17 +134,17 @@ def make_with(python, folder):
     return done.returncode, done.stdout
 
 
-def test_an_old_or_missing_python_gets_one_sentence(tmp_path):
-    old = f'[ "$1" = -c ] || exit 9; exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9); $2"'
-    for python in (old, "exit 127"):
-        status, shown = make_with(python, tmp_path)
-        assert status != 0 and shown.count("needs Python 3.11 or newer") == 1 and shown.count("\n") == 1
+OLD = f'[ "$1" = -c ] || exit 9; exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9); $2"'
+BARE = f'case "$2" in *ensurepip*) exit 1;; esac; [ "$1" = -c ] || exit 9; exec {sys.executable} "$@"'
+NEEDS = "needs Python 3.11 or newer"
 
 
-def test_a_python_without_ensurepip_gets_one_sentence(tmp_path):
-    bare = f'case "$2" in *ensurepip*) exit 1;; esac; [ "$1" = -c ] || exit 9; exec {sys.executable} "$@"'
-    status, shown = make_with(bare, tmp_path)
-    assert status != 0 and shown.count("ensurepip is missing") == 1 and shown.count("\n") == 1
+@pytest.mark.parametrize(
+    ("python", "words"), [(OLD, NEEDS), ("exit 127", NEEDS), (BARE, "ensurepip is missing")]
+)
+def test_a_python_that_will_not_do_gets_one_sentence(tmp_path, python, words):
+    status, shown = make_with(python, tmp_path)
+    assert status != 0 and shown.count(words) == 1 and shown.count("\n") == 1
 
 
 def test_the_lab_asks_no_questions(tmp_path):
