@@ -1,5 +1,6 @@
 """What the trainings share: the loop, the steps of its learning rate, the settings of the processor."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -9,11 +10,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import nn
 
 from lecture_utils.generative import warm_cosine
-from lecture_utils.models import weights
 from lecture_utils.progress import progress
 
 from .checkpoint import Checkpoint
@@ -175,9 +176,29 @@ def ship(out: Path, stem: str, name: str, recipe, facts: dict, net: nn.Module | 
     if net is not None:
         tensors = tensors or net.state_dict()
         card.setdefault("parameters", sum(p.numel() for p in net.parameters()))
-        card["weights"] = weights.save(tensors, out / f"weights/{stem}.safetensors")
+        card["weights"] = save(tensors, out / f"weights/{stem}.safetensors")
     write_json(out / f"weights/{stem}.json", card)
     return card
+
+
+def rounded(net: nn.Module) -> nn.Module:
+    """The net as it will be read back: its floating tensors rounded to half precision, in place."""
+    with torch.no_grad():
+        for tensor in net.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half())
+    return net
+
+
+def save(state: dict[str, torch.Tensor], path: Path) -> dict:
+    """Write tensors in half precision, the file whole or not at all. Result: its name, sha256 and bytes."""
+    small = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in state.items()}
+    content = safetensors.torch.save(small)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def side_by_side(work: Callable, jobs: list[tuple], at_once: int, label: str) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from experiments import manifest
 from experiments.train import gallery
+from experiments.training import save
 from lecture_utils import doctor as notebooks_doctor, models
 from tools import doctor
 
@@ -29,7 +30,7 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
         for name in models.NETS:
-            models.weights.save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+            save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
         manifest.write()
     return folder
 
@@ -125,7 +126,7 @@ def weights_that_overflow(patch, folder):
     net = models.build("alex")
     with torch.no_grad():
         net.fc8.weight.fill_(float("nan"))
-    models.weights.save(net.state_dict(), folder / "weights/alex.safetensors")
+    save(net.state_dict(), folder / "weights/alex.safetensors")
     manifest.write()
 
 

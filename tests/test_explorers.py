@@ -16,7 +16,8 @@ from lecture_utils.explorers import Choice, Explorer, Slider
 from lecture_utils.explorers.board import Board
 from lecture_utils.generative import VAE, dcgan
 from lecture_utils.generative.completion import drawn
-from lecture_utils.models import studio_factors
+from lecture_utils.models.architectures import seeded
+from lecture_utils.models.studio import FactorNet
 from lecture_utils.plots import Picture
 from lecture_utils.world import CLASSES
 
@@ -64,7 +65,7 @@ def history(kept=11):
 
 
 def axes():
-    x, judge = (256 * noise(12, 3, 32, 32)).long(), studio_factors.build()
+    x, judge = (256 * noise(12, 3, 32, 32)).long(), seeded(FactorNet, 0)
     model = VAE(32, 4, "logistic", 256, 3, hidden=8)
     return explorers.LatentAxes(model, x, torch.arange(12) % 3, "abc", judge)
 
@@ -99,7 +100,7 @@ MAKE = {
     "Completion": completion,
     "FilterAtWork": filters,
     "GanHistory": lambda: explorers.GanHistory(history()),
-    "GanWalk": lambda: explorers.GanWalk(dcgan.nets(latent=8, channels=4)[0], studio_factors.build()),
+    "GanWalk": lambda: explorers.GanWalk(dcgan.nets(latent=8, channels=4)[0], seeded(FactorNet, 0)),
     "LatentAxes": axes,
     "LatentPlane": plane,
     "MethodAgainstMethod": lambda: explorers.MethodAgainstMethod(lab(), scenes=2),

@@ -10,7 +10,7 @@ from lecture_utils.explorers import GanHistory, GanWalk, readings
 from lecture_utils.explorers.gan_history import GAP, HEAD, SECOND, TILE, WIDTH
 from lecture_utils.explorers.gan_walk import STEPS, WAYS
 from lecture_utils.generative import walks
-from lecture_utils.models import studio_factors
+from lecture_utils.models import studio
 
 ARC, LINE = WAYS
 
@@ -63,7 +63,7 @@ def test_a_straight_way_passes_through_short_codes(walk):
 def test_what_stands_below_a_frame_is_read_in_it(walk):
     way = walk.way(3, 8, ARC)
     for images, read in ((way.made, way.read), (way.faded, way.read_faded)):
-        said = studio_factors.read(walk.net, images[::2])
+        said = studio.read(walk.net, images[::2])
         assert [each.best("class")[1] for each in read] == pytest.approx(
             said["class"].amax(1).tolist(), abs=1e-5
         )

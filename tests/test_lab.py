@@ -9,6 +9,7 @@ import torch
 
 from experiments import manifest
 from experiments.train import gallery as rendered
+from experiments.training import save
 from lecture_utils import models, open_lab, store
 from lecture_utils.world import CLASSES, gallery
 from lecture_utils.world.splits import SPLITS, split_scene
@@ -20,7 +21,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     rendered.write(folder, count=3, threads=1)
     for name in ("alex", "gap"):
-        models.weights.save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+        save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
         manifest.write()

@@ -21,7 +21,8 @@ from lecture_utils.explorers.latent_axes import (
 )
 from lecture_utils.explorers.latent_plane import BIG, DRAWN, MAP, MEAN, SECOND, TILES
 from lecture_utils.generative import VAE
-from lecture_utils.models import studio_factors
+from lecture_utils.models.architectures import seeded
+from lecture_utils.models.studio import FactorNet, read
 
 
 def levels(n, shape, count, seed=0):
@@ -89,7 +90,7 @@ def axes():
         net.encoder[-1].weight[:8].mul_(torch.tensor([1, 9, 3, 0, 12, 6, 2, 4])[:, None])
         net.encoder[-1].bias.zero_()
     net.eval()
-    return LatentAxes(net, levels(30, (3, 32, 32), 256), torch.arange(30) % 4, "abcd", studio_factors.build())
+    return LatentAxes(net, levels(30, (3, 32, 32), 256), torch.arange(30) % 4, "abcd", seeded(FactorNet, 0))
 
 
 def test_axes_stand_in_the_order_of_what_they_carry(axes):
@@ -112,7 +113,7 @@ def test_a_slider_moves_its_axis_alone(axes):
     assert torch.allclose(grid[1, 1], made, atol=1e-6) and torch.allclose(grid[0, 2], made, atol=1e-6)
     z[axes.order[4]] += 3
     assert torch.allclose(grid[4, SHIFTS.index(3.0)], axes.model.mean_image(z[None])[0], atol=1e-6)
-    said = studio_factors.read(axes.net, made[None])
+    said = read(axes.net, made[None])
     assert reading.shares["class"] == said["class"][0].tolist() and reading.azimuth == float(
         said["azimuth"][0]
     )

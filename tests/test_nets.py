@@ -9,6 +9,7 @@ from torch import nn
 
 from experiments import manifest
 from experiments.train import data, evaluate
+from experiments.training import save
 from lecture_utils import hooks, models, store
 from lecture_utils.world.splits import SPLITS
 
@@ -222,7 +223,7 @@ def test_a_truncated_weights_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
     (tmp_path / "weights").mkdir()
     path = tmp_path / "weights/gap.safetensors"
-    models.weights.save(models.build("gap").state_dict(), path)
+    save(models.build("gap").state_dict(), path)
     manifest.write()
     assert torch.equal(models.load("gap").fc.weight, models.build("gap").fc.weight.half().float())
     path.write_bytes(path.read_bytes()[:-1000])

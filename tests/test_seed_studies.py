@@ -9,7 +9,7 @@ import torch
 from experiments.studies import class_commitment, digit_seeds, studio_seeds
 from experiments.train import studio_pixelcnn, studio_vae
 from lecture_utils import datasets, models, results
-from lecture_utils.models import studio_factors
+from lecture_utils.models import studio
 
 pytestmark = pytest.mark.slow
 
@@ -146,7 +146,7 @@ def test_the_shipped_rows_are_of_the_shipped_nets():
             assert all(1 / 18 < share < 1 / 2 for row in rows for share in row["factors"]["class"]), name
         assert len({json.dumps(row["factors"]) for row in rows}) == len(rows), "other seeds, other pictures"
     few = studio_seeds.samples("GAN", models.load("studio-gan"), 200)
-    said = studio_factors.read(judge, few)
+    said = studio.read(judge, few)
     share = float((said["class"].amax(1) > 0.9).double().mean())
     assert share == pytest.approx(found["nets"]["GAN"][0]["sure"], abs=0.08)
     assert found["nets"]["PixelCNN"][0]["bits/dim"] == pytest.approx(

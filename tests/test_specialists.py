@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.studies import studio_seeds
 from experiments.train import (
     fast_style_net,
     segmenter,
@@ -17,9 +18,9 @@ from experiments.train import (
 from experiments.train.fast_style_net import CONTENT_LAYER, STYLE_LAYERS, Losses
 from lecture_utils import datasets, models, open_lab, store
 from lecture_utils.hooks import frozen
-from lecture_utils.models import studio, studio_factors
-from lecture_utils.models.segmenter import build, segment
-from lecture_utils.models.style_net import paint
+from lecture_utils.models import studio
+from lecture_utils.models.architectures import seeded
+from lecture_utils.models.image_to_image import Segmenter, paint, segment
 from lecture_utils.synthesis import stylize
 from lecture_utils.synthesis.feature_extractor import reading
 from tests.trainings import SCENES, STUDIO, boxes, masks
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_segmenter_learns_what_it_is_shown(tmp_path):
     card, (images, true) = masks(tmp_path), boxes("single")
-    assert card["iou"]["single"] > 0.5 > 0.25 > segmenter.score(build(), images, true)
+    assert card["iou"]["single"] > 0.5 > 0.25 > segmenter.score(seeded(Segmenter, 0), images, true)
     other = masks(tmp_path / "other", seed=1, epochs=1)
     assert "weights" not in other and other["net"] == "segmenter"
     assert [p.name for p in (tmp_path / "other/weights").iterdir()] == ["segmenter-seed1.json"]
@@ -107,7 +108,7 @@ def test_histograms_count_names_and_bins():
     said |= {"sun": torch.tensor([-50.0, -50, 10, 70, -90])}
     said |= {"across": torch.full((5,), 0.5), "down": torch.full((5,), 0.4)}
     said |= {"pitch": torch.tensor([0.0, 11, 15, 19, 40]), "backdrop": torch.full((5,), 2.0)}
-    found = studio_factors.histograms(said)
+    found = studio_seeds.histograms(said)
     for labels, often in found.values():
         assert len(labels) == len(often) and float(often.sum()) == pytest.approx(1)
     shares = {name: often.tolist() for name, (_, often) in found.items()}
@@ -118,7 +119,7 @@ def test_histograms_count_names_and_bins():
     assert shares["azimuth, degrees"] == pytest.approx([1 / 3, 0, 0, 1 / 3, 0, 1 / 3])
     assert shares["sun, degrees"] == pytest.approx([0.6, 0, 0, 0.2, 0, 0.2])
     assert shares["pitch, degrees"] == pytest.approx([0.4, 0.2, 0.2, 0.2])
-    none = studio_factors.histograms({name: values[3:] for name, values in said.items()})
+    none = studio_seeds.histograms({name: values[3:] for name, values in said.items()})
     assert not none["azimuth, degrees"][1].any(), "nothing but mushrooms"
 
 
@@ -146,9 +147,9 @@ def test_a_coarser_image_is_at_least_as_probable():
     vae = studio_vae.build(studio_vae.Recipe(latent=3, widths=(4, 4, 8)))
     x = torch.from_numpy(STUDIO[:4]).long()
     fine = vae.elbo(x, generator=torch.Generator().manual_seed(0))
-    coarse = studio.coarse_elbo(vae, x, generator=torch.Generator().manual_seed(0))
+    coarse = studio_vae.coarse_elbo(vae, x, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        studio.coarse_elbo(vae, x, 256, generator=torch.Generator().manual_seed(0)), fine
+        studio_vae.coarse_elbo(vae, x, 256, generator=torch.Generator().manual_seed(0)), fine
     )
     assert (coarse > fine + 3072).all() and (coarse < 0).all()
 
@@ -171,7 +172,7 @@ def test_learned_by_heart_is_seen():
     images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (60, 3, 32, 32), dtype=np.uint8))
     makes, _ = studio_gan.dcgan.nets(0, 6, 4)
     makes.train()
-    found = studio_gan.measure(makes, images, images[:50], studio_factors.build())["nearest"]
+    found = studio_gan.measure(makes, images, images[:50], seeded(studio.FactorNet, 0))["nearest"]
     assert makes.training and found["tested"] < 1e-2 < found["samples"]
 
 
@@ -184,7 +185,7 @@ def test_the_shipped_gan_is_small_not_by_heart_and_its_history_ends_with_it():
     with torch.no_grad():
         made = models.load("studio-gan")(history["codes"])
         assert models.load("studio-gan-discriminator")(made).shape == (24,)
-        said = studio_factors.read(models.load("studio-factors"), made)
+        said = studio.read(models.load("studio-factors"), made)
     assert (history["images"][-1] - made).abs().mean() < 0.03  # JPEG and half precision lie between them
     assert (said["class"].amax(1) > 0.9).float().mean() >= 0.6  # of 24
 

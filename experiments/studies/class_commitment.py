@@ -10,7 +10,7 @@ import torch
 
 from lecture_utils import datasets, models
 from lecture_utils.generative.completion import complete
-from lecture_utils.models import studio_factors
+from lecture_utils.models import studio
 from lecture_utils.progress import progress
 from lecture_utils.world import render
 from lecture_utils.world.studio import studio_split
@@ -42,6 +42,6 @@ def said(model, rows=ROWS, each: int = EACH, seed: int = 0) -> dict:
     for more in progress(rows, "drawing the rest"):
         numbers = torch.rand(pixels.shape, generator=draws, dtype=torch.float64)
         *_, (made, _) = complete(model, pixels, tops + more, heat, numbers)
-        found = studio_factors.read(judge, made / (model.levels - 1))["class"].argmax(1)
+        found = studio.read(judge, made / (model.levels - 1))["class"].argmax(1)
         tables.append(torch.bincount(6 * classes + found, minlength=36).view(6, 6).tolist())
     return {"rows": rows, "each": each, "said": tables}

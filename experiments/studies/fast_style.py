@@ -15,7 +15,7 @@ from time import perf_counter
 import torch
 
 from lecture_utils import models, synthesis
-from lecture_utils.models.style_net import paint
+from lecture_utils.models.image_to_image import paint
 from lecture_utils.progress import progress
 
 from ..experiment import Experiment, write_results

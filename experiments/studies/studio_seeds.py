@@ -14,7 +14,7 @@ import torch
 
 from lecture_utils import datasets, models, results
 from lecture_utils.metrics import distances
-from lecture_utils.models import studio_factors
+from lecture_utils.models.studio import NAMES, SYMMETRIC, features, read
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
@@ -38,6 +38,15 @@ KINDS = {  # of the factors, for `latent_axes.design`
 }
 ROUND = ("mushroom", "mug")  # look alike from many sides
 LEVELS, COARSE = (256, 8), ("PixelCNN",)  # who draws 8 levels stands beside scenes of as many
+# Histograms of the numbers: unit, and the borders of the bins, which hold all of the studio.
+BINS = {
+    "azimuth": ("degrees", range(-90, 91, 30)),
+    "sun": ("degrees", range(-60, 61, 20)),
+    "across": ("of the frame", (0.38, 0.42, 0.46, 0.50, 0.54, 0.58, 0.62)),
+    "down": ("of the frame", (0.26, 0.31, 0.36, 0.41, 0.46, 0.51, 0.56)),
+    "pitch": ("degrees", (10, 14, 18, 22, 26)),
+    "backdrop": ("linear light", (0.46, 0.54, 0.62, 0.70, 0.78, 0.86, 0.94)),
+}
 
 
 def home(name: str, seed: int) -> Path:
@@ -76,17 +85,39 @@ def scenes(part: str, levels: int = 256, count: int = SAMPLES) -> torch.Tensor:
 def described(judge, pictures: torch.Tensor, reference: torch.Tensor) -> dict:
     """What the judge says: {"sure": share over .9 for one class, "factors": {heading: shares}, "fid", "kid": [value,
     standard error]}, both against the reference, as many pictures."""
-    said = studio_factors.read(judge, pictures)
-    found, real = (studio_factors.features(judge, some) for some in (pictures, reference))
+    said = read(judge, pictures)
+    found, real = (features(judge, some) for some in (pictures, reference))
     return {
         "sure": round(float((said["class"].amax(1) > 0.9).double().mean()), 4),
         "factors": {
             name: [round(share, 4) for share in often.tolist()]
-            for name, (_, often) in studio_factors.histograms(said).items()
+            for name, (_, often) in histograms(said).items()
         },
         "fid": round(distances.frechet_distance(real, found), 3),
         "kid": [round(value, 4) for value in distances.kernel_distance(real, found)],
     }
+
+
+def histograms(said: dict[str, torch.Tensor]) -> dict[str, tuple[list[str], torch.Tensor]]:
+    """How often each name, and each bin of a number, was read: {heading: (labels, shares (k,), which add up to 1)}.
+
+    said: the result of `read`. A bin is called by its middle; the outermost ones hold what lies beyond, too. The
+    azimuth is that of the pictures that are read as a class which does not look the same from all sides.
+    """
+    found = {name: (list(names), _often(said[name].argmax(1), len(names))) for name, names in NAMES.items()}
+    turns = torch.tensor([name not in SYMMETRIC for name in NAMES["class"]], device=said["class"].device)
+    for name, (unit, borders) in BINS.items():
+        values = said[name][turns[said["class"].argmax(1)]] if name == "azimuth" else said[name]
+        edges = torch.tensor([float(border) for border in borders], device=values.device)
+        middles = ((edges[1:] + edges[:-1]) / 2).tolist()
+        labels = [f"{middle:.0f}" if unit == "degrees" else f"{middle:.2f}"[1:] for middle in middles]
+        found[f"{name}, {unit}"] = labels, _often(torch.bucketize(values, edges[1:-1]), len(middles))
+    return found
+
+
+def _often(which: torch.Tensor, kinds: int) -> torch.Tensor:
+    """(n,) indices -> shares (kinds,), float64; all 0 where n is 0."""
+    return torch.bincount(which, minlength=kinds).double() / max(1, len(which))
 
 
 def more(name: str, net) -> dict:
@@ -160,7 +191,7 @@ def summaries(name: str, found: dict | None = None) -> list[dict]:
     found = found or results.load("studio_seeds")
     real, rows = found["scenes"][_called("test", LEVELS[name in COARSE])]["factors"], []
     for row in found["nets"][name]:
-        often = dict(zip(studio_factors.NAMES["class"], row["factors"]["class"], strict=True))
+        often = dict(zip(NAMES["class"], row["factors"]["class"], strict=True))
         apart = {
             what: distances.total_variation_distance(shares, real[what])
             for what, shares in row["factors"].items()

@@ -18,7 +18,7 @@ from lecture_utils.store import cache_dir
 
 from .. import training
 from ..experiment import RESTART, THREADS, Experiment, Refused, one_of
-from ..training import ship, threads_set
+from ..training import rounded, save, ship, threads_set
 from . import augment
 from .data import COUNTS, TESTS, world_fingerprint, world_split
 from .evaluate import accuracy
@@ -106,7 +106,7 @@ class Run(training.Run):
 
     def keep(self) -> None:
         if self.epoch in weights.EPOCHS:
-            weights.save(_convolutions(self.net), self.folder / f"epoch{self.epoch}.safetensors")
+            save(_convolutions(self.net), self.folder / f"epoch{self.epoch}.safetensors")
         super().keep()
 
     def command(self, numbers_only: bool) -> str:
@@ -150,7 +150,7 @@ def train(
 
 def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
     """Round to half precision, test on every split, write the files."""
-    recipe, net = run.recipe, weights.rounded(run.net.float())
+    recipe, net = run.recipe, rounded(run.net.float())
     shares = {}
     for split in TESTS:
         found = accuracy(net, *data(split, None, None))
@@ -173,7 +173,7 @@ def _finish(run: Run, data, out: Path, numbers_only: bool) -> dict:
     }
     if numbers_only:
         conv1 = {"conv1.weight": net.conv1.weight}
-        facts["weights"] = weights.save(conv1, out / f"weights/{recipe.tag}-conv1.safetensors")
+        facts["weights"] = save(conv1, out / f"weights/{recipe.tag}-conv1.safetensors")
     card = ship(out, recipe.tag, run.command(numbers_only), recipe, facts, None if numbers_only else net)
     for epoch in weights.EPOCHS if recipe.tag == "alex" and not numbers_only else ():
         if epoch < recipe.epochs:

@@ -24,7 +24,7 @@ from lecture_utils.store import cache_dir
 
 from ..experiment import JOBS, Experiment, command
 from ..files import write_json
-from ..training import side_by_side
+from ..training import rounded, save, side_by_side
 from .classifier import Recipe, Run
 from .data import world_fingerprint, world_split
 from .evaluate import logits
@@ -124,7 +124,7 @@ def train_one(strength: float, seed: int, folder: Path, device: torch.device | N
     losses = []
     while run.epoch < recipe.epochs:
         losses.append(round(run.train_epoch(images, labels), 4))
-    net = weights.rounded(run.net.float().eval())
+    net = rounded(run.net.float().eval())
     card = {
         "net": recipe.name,
         "command": command("cue_study"),
@@ -137,7 +137,7 @@ def train_one(strength: float, seed: int, folder: Path, device: torch.device | N
         "loss": losses,
         "fresh": right(net),
         "torch": torch.__version__.split("+")[0],
-        "weights": weights.save(net.state_dict(), folder / f"{recipe.tag}.safetensors"),
+        "weights": save(net.state_dict(), folder / f"{recipe.tag}.safetensors"),
     }
     write_json(folder / f"{recipe.tag}.json", card)  # last: it says that the training is whole
     return card

@@ -16,14 +16,15 @@ from torch.nn.functional import interpolate
 from lecture_utils import photographs
 from lecture_utils.hooks import frozen
 from lecture_utils.models import weights
-from lecture_utils.models.style_net import build, paint
+from lecture_utils.models.architectures import seeded
+from lecture_utils.models.image_to_image import FastStyle, paint
 from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import distance, gram, total_variation
 
 from ..average_pooling import with_average_pooling
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
-from ..training import descend, ship, threads_set
+from ..training import descend, rounded, ship, threads_set
 from .data import world_split
 
 STYLE = "coffee"
@@ -122,7 +123,7 @@ def train(out: Path, recipe=Recipe(), judge=None, scenes=None, folder=None, rest
     judge = judge or judge_net()
     scenes = world_split("train", recipe.images)[0] if scenes is None else scenes
     surfaces = torch.cat([photograph(name) for name in SURFACES])
-    net = build(recipe.seed).train()
+    net = seeded(FastStyle, recipe.seed).train()
     optimiser = torch.optim.Adam(net.parameters(), recipe.rate)
     checkpoint = Checkpoint(place("fast-style", folder), recipe, net=net, optimiser=optimiser)
     log = checkpoint.resume(restart).get("log", [])
@@ -136,7 +137,7 @@ def train(out: Path, recipe=Recipe(), judge=None, scenes=None, folder=None, rest
         for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, "fast style"):
             log.append(round(mean, 4))
             checkpoint.keep(log=log)
-        net = weights.rounded(net.eval())
+        net = rounded(net.eval())
         found = {name: losses(paint(net, photograph(name)), photograph(name)) for name in JUDGED}
     scenes = f"scenes 0 to {recipe.images - 1} of split train"
     facts = {

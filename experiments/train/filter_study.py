@@ -19,14 +19,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.progress import progress, silenced
 from lecture_utils.store import cache_dir
 
 from ..experiment import JOBS, Experiment, command
 from ..files import write_json
-from ..training import descend, side_by_side
+from ..training import descend, save, side_by_side
 from .data import world_fingerprint, world_split
 
 SEEDS = (0, 1, 2)
@@ -150,7 +149,7 @@ def _job(name: str, seed: int, images: int, tests: int, epochs: int, folder: Pat
     torch.set_num_threads(1)
     filters, numbers = train_one(SETTINGS[name], seed, crops("train", images), crops("tune", tests), epochs)
     numbers = {"setting": name, "seed": seed, **asdict(SETTINGS[name]), **numbers}
-    weights.save({"conv1.weight": filters}, _file(folder, name, seed))
+    save({"conv1.weight": filters}, _file(folder, name, seed))
     _file(folder, name, seed).with_suffix(".json").write_text(json.dumps(numbers))
 
 
@@ -180,7 +179,7 @@ def study(out: Path, images: int = 5000, epochs: int = 12, tests: int = 400, job
         file = _file(folder, name, seed)
         runs.append(json.loads(file.with_suffix(".json").read_text()))
         tensors[f"{name}, seed {seed}"] = safetensors.torch.load_file(file)["conv1.weight"]
-    weights.save(tensors, out / "weights/filter_study.safetensors")
+    save(tensors, out / "weights/filter_study.safetensors")
     card = {"command": command("filter_study"), "recipe": recipe, "runs": runs}
     write_json(out / "weights/filter_study.json", card)
     return card

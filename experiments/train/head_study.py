@@ -19,7 +19,7 @@ from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.store import cache_dir
 
 from ..experiment import JOBS, Experiment
-from ..training import side_by_side
+from ..training import rounded, save, side_by_side
 from .classifier import Recipe, Run
 from .data import world_fingerprint, world_split
 from .evaluate import accuracy
@@ -94,7 +94,7 @@ def train_one(head: str, placed: str, seed: int, folder: Path, device: torch.dev
     loss = 0.0
     while run.epoch < recipe.epochs:
         loss = run.train_epoch(images, labels)
-    net = weights.rounded(run.net.float().eval())
+    net = rounded(run.net.float().eval())
     numbers = {
         "head": head,
         "placed": placed,
@@ -105,7 +105,7 @@ def train_one(head: str, placed: str, seed: int, folder: Path, device: torch.dev
     }
     for where in PLACED:
         numbers[f"accuracy_{where}"] = round(accuracy(net, *single("single", None, where))["top1"], 4)
-    weights.save(net.state_dict(), folder / f"{recipe.tag}.safetensors")
+    save(net.state_dict(), folder / f"{recipe.tag}.safetensors")
     (folder / f"{recipe.tag}.json").write_text(
         json.dumps(numbers)
     )  # last: it says that the training is whole

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lecture_utils.models import weights
-from lecture_utils.models.segmenter import Segmenter, build, segment
+from lecture_utils.models.architectures import seeded
+from lecture_utils.models.image_to_image import Segmenter, segment
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from .. import training
 from ..experiment import RESTART, THREADS, Experiment, Refused, command
 from ..files import write_array
-from ..training import ship, threads_set
+from ..training import rounded, ship, threads_set
 from . import augment
 from .data import world_fingerprint, world_split
 
@@ -88,7 +88,7 @@ class Run(training.Run):
     stream = 2015
 
     def build(self) -> Segmenter:
-        return build(self.recipe.seed)
+        return seeded(Segmenter, self.recipe.seed)
 
     def descent(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.net.parameters(), self.recipe.rate, weight_decay=self.recipe.decay)
@@ -128,7 +128,7 @@ def score(net: Segmenter, images, masks: np.ndarray) -> float:
 
 def _finish(run: Run, data, out: Path) -> dict:
     """Round to half precision, score, write the files."""
-    net, recipe = weights.rounded(run.net.float()), run.recipe
+    net, recipe = rounded(run.net.float()), run.recipe
     numbers = f"--seed {recipe.seed} --epochs {recipe.epochs} --images {recipe.images}"
     facts = {
         "data": {"train": f"split train, scenes 0 to {recipe.images - 1}", "world": run.world},

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from lecture_utils.models import weights
-from lecture_utils.models.studio_factors import ANGLES, NAMES, NUMBERS, SYMMETRIC, FactorNet, build, read
+from lecture_utils.models.architectures import seeded
+from lecture_utils.models.studio import ANGLES, NAMES, NUMBERS, SYMMETRIC, FactorNet, read
 
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
-from ..training import descend, fast_bfloat16, ship, threads_set
+from ..training import descend, fast_bfloat16, rounded, ship, threads_set
 from . import studio
 
 LEVELS = 8  # of half of the pictures
@@ -91,7 +91,7 @@ def train(out: Path, recipe: Recipe = Recipe(), data=studio.pictures, folder=Non
     """
     images, factors = data("studio", recipe.images)
     wanted, steps, low_precision = targets(factors), len(images) // recipe.batch, fast_bfloat16()
-    net = build(recipe.seed).train()
+    net = seeded(FactorNet, recipe.seed).train()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
     checkpoint = Checkpoint(place("studio-factors", folder), recipe, net=net, optimiser=optimiser)
     log = checkpoint.resume(restart).get("log", [])
@@ -114,7 +114,7 @@ def train(out: Path, recipe: Recipe = Recipe(), data=studio.pictures, folder=Non
     for mean in descend(loss_of, optimiser, recipe.rate, missing, total, steps, "studio factors"):
         log.append(round(mean, 4))
         checkpoint.keep(log=log)
-    net = weights.rounded(net.eval())
+    net = rounded(net.eval())
     test, factors = data("studio test", TESTED)
     fine = torch.from_numpy(test).float() / 255
     coarse = (torch.from_numpy(test).long() * LEVELS // 256) / (LEVELS - 1)

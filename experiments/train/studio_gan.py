@@ -19,8 +19,8 @@ from PIL import Image
 from lecture_utils.generative import dcgan, gan_trainer
 from lecture_utils.hooks import frozen
 from lecture_utils.metrics import distances
-from lecture_utils.models import studio_factors, weights
-from lecture_utils.models.studio import EVERY, SHOWN, SIDE, shown_codes
+from lecture_utils.models import weights
+from lecture_utils.models.studio import EVERY, SHOWN, SIDE, features, shown_codes
 from lecture_utils.progress import progress
 
 from ..checkpoint import Checkpoint, place
@@ -119,11 +119,9 @@ def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tens
     codes = torch.randn(len(tested), generator.latent, generator=torch.Generator().manual_seed(1000))
     with frozen(generator), torch.no_grad():
         samples = torch.cat([generator(some) for some in codes.split(100)])
-    known = studio_factors.features(judge, images.float() / 255)
+    known = features(judge, images.float() / 255)
     sets = {"samples": samples, "tested": tested.float() / 255}
-    found = {
-        name: distances.nearest(studio_factors.features(judge, some), known)[0] for name, some in sets.items()
-    }
+    found = {name: distances.nearest(features(judge, some), known)[0] for name, some in sets.items()}
     return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
 
 

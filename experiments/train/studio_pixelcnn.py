@@ -16,13 +16,12 @@ from torch import nn
 
 from lecture_utils.datasets import quantised
 from lecture_utils.generative import PixelCNN
-from lecture_utils.models import weights
 from lecture_utils.models.studio import PIXELCNN_LEVELS as LEVELS, pixelcnn
 from lecture_utils.progress import progress
 
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
-from ..training import descend, device_here, fast_bfloat16, ship, threads_set
+from ..training import descend, device_here, fast_bfloat16, rounded, ship, threads_set
 from .studio import pictures
 
 TESTED = 1_000  # pictures of "studio test"
@@ -85,7 +84,7 @@ def train(out: Path, recipe: Recipe = Recipe(), data=pictures, folder=None, rest
     for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, label, **options):
         log.append(round(mean / math.log(2), 4))
         checkpoint.keep(log=log)
-    return _finish(recipe, weights.rounded(average.cpu().eval()), data, log, out, fast is not net)
+    return _finish(recipe, rounded(average.cpu().eval()), data, log, out, fast is not net)
 
 
 def _batch(pixels: torch.Tensor, recipe: Recipe, step: int) -> torch.Tensor:

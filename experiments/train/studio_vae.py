@@ -11,13 +11,12 @@ from pathlib import Path
 import torch
 
 from lecture_utils.generative import VAE
-from lecture_utils.generative.vae import elbo_loss
-from lecture_utils.models import weights
-from lecture_utils.models.studio import VAE_LEVELS as LEVELS, coarse_elbo, vae as vae_of_the_studio
+from lecture_utils.generative.vae import draw_code, elbo_loss, kl_to_standard
+from lecture_utils.models.studio import PIXELCNN_LEVELS, VAE_LEVELS as LEVELS, vae as vae_of_the_studio
 
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
-from ..training import descend, fast_bfloat16, ship, threads_set
+from ..training import descend, fast_bfloat16, rounded, ship, threads_set
 from . import studio
 
 KEPT = 500  # steps from one checkpoint to the next
@@ -82,7 +81,7 @@ def train(
 
 
 def _ship(recipe, vae, held_out, log, out) -> dict:
-    vae = weights.rounded(vae.eval())
+    vae = rounded(vae.eval())
     facts = {
         "data": {
             "train": f"scenes 0 to {recipe.images - 1} of split studio",
@@ -118,6 +117,26 @@ def measure(vae: VAE, pixels: torch.Tensor, batch: int = 250) -> dict[str, float
         "axes in use": int((means.var(0) > 0.01).sum()),
         "scale, levels": round(float(vae.likelihood.log_scale.exp()) * (LEVELS - 1), 2),
     }
+
+
+def coarse_elbo(
+    vae: VAE,
+    pixels: torch.Tensor,
+    levels: int = PIXELCNN_LEVELS,
+    samples: int = 1,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """The ELBO of the same pictures with fewer levels, (n,) nats: a bound on the probability of a coarser picture.
+
+    Equal bins of levels merge and their probabilities add up, given the code; and a code may be guessed from the fine
+    picture, since the bound holds for any guess. pixels: LongTensor (n, 3, 32, 32), 0 .. 255.
+    """
+    coarse, merged, found = vae.likelihood.coarser(levels), pixels // (LEVELS // levels), []
+    mean, log_variance = vae.encode(pixels)
+    for _ in range(samples):
+        z = draw_code(mean, log_variance, generator)
+        found.append(coarse.log_prob(vae.decode(z), merged).flatten(1).sum(1))
+    return torch.stack(found).mean(0) - kl_to_standard(mean, log_variance).sum(1)
 
 
 def report(card: dict) -> str:

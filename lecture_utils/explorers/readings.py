@@ -3,10 +3,10 @@
 from functools import lru_cache
 
 from .. import models
-from ..models import studio_factors
+from ..models import studio
 
 BOTH = ("class", "colour")
-NAMES = studio_factors.NAMES
+NAMES = studio.NAMES
 
 
 class Reading:
@@ -24,7 +24,7 @@ class Reading:
     @property
     def has_sides(self):
         """Whether the azimuth means anything: not for what looks the same from all sides."""
-        return self.best("class")[0] not in studio_factors.SYMMETRIC
+        return self.best("class")[0] not in studio.SYMMETRIC
 
     def __str__(self):
         (thing, sure), (paint, how) = self.best("class"), self.best("colour")
@@ -34,7 +34,7 @@ class Reading:
 
 def read(net, images):
     """A `Reading` of each image, (n, 3, 32, 32) in [0, 1]."""
-    said = studio_factors.read(net, images)
+    said = studio.read(net, images)
     return [Reading(said, n) for n in range(len(images))]
 
 

@@ -1,7 +1,7 @@
 """The small nets: `build` one, `load` a trained one, read its `card`. They are trained in `experiments`."""
 
 from .architectures import Net, layer_names
-from .weights import NETS, build, card, filter_study, first_layer, load, names, variants
+from .weights import NETS, build, card, filter_study, first_layer, load, names
 
 __all__ = [
     "NETS",
@@ -13,5 +13,4 @@ __all__ = [
     "layer_names",
     "load",
     "names",
-    "variants",
 ]

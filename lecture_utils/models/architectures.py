@@ -6,12 +6,27 @@ not in place. A net takes images (n, 3, 112, 112) in [0, 1] and normalises them 
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
-SIZE = 112  # px, the side of every image
+from ..checks import check_seed
+
 MEAN, STD = (0.64, 0.62, 0.56), (0.20, 0.19, 0.21)  # of the toy world's pixels: red, green, blue
+
+
+def normalising(net: nn.Module, mean=MEAN, std=STD, persistent: bool = True) -> None:
+    """Give the net the buffers `mean` and `std`, (1, 3, 1, 1), that its forward pass normalises with."""
+    for name, colour in (("mean", mean), ("std", std)):
+        net.register_buffer(name, torch.tensor(colour).view(1, 3, 1, 1), persistent)
+
+
+def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """The net that make() gives, in eval mode, the same for the same seed; the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(check_seed(seed))
+        return make().eval()
 
 
 class Net(nn.Sequential):
@@ -19,8 +34,7 @@ class Net(nn.Sequential):
 
     def __init__(self, layers: dict[str, nn.Module]):
         super().__init__(OrderedDict(layers))
-        self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(STD).reshape(1, 3, 1, 1))
+        normalising(self)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return super().forward((images - self.mean) / self.std)
@@ -150,9 +164,6 @@ def initialise(net: Net, small_conv1: bool = True) -> None:
 def layer_names(net: nn.Module) -> dict[str, str]:
     """Short name -> module name, in order: a layer means its ReLU (conv1 -> relu1), the last one itself."""
     modules = dict(net.named_modules())
-    layers = {}
-    for name in modules:
-        if name.startswith(("conv", "fc")):
-            relu = "relu" + name.lstrip("convf")
-            layers[name] = relu if name not in ("fc", "fc8") and relu in modules else name
-    return layers
+    layers = [name for name in modules if name.startswith(("conv", "fc"))]
+    relus = {name: "relu" + name.lstrip("convf") for name in layers}
+    return {name: relus[name] if relus[name] in modules else name for name in layers}

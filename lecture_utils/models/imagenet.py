@@ -18,13 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..checks import check_choice, check_seed
+from ..checks import check_choice
 from ..progress import progress
+from .architectures import normalising, seeded
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
 PATIENCE = 15  # s without a byte, then a download has failed
 PIECE = 1 << 20  # bytes read at a time
+WITHOUT = "or open the toy world with open_lab(): it needs none."
 
 
 class MissingWeights(OSError):
@@ -41,9 +43,7 @@ class Normalised:
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return super().forward((images - self.mean) / self.std)
 
-    def __reduce__(
-        self,
-    ):  # its class is made when the net is; pickle and torch.save are told how to make it again
+    def __reduce__(self):  # its class is made when the net is; pickle is told how to make it again
         return _blank, (type(self).__bases__,), self.__dict__
 
 
@@ -61,9 +61,7 @@ class NormalisedDenseNet(Normalised):
 def build(name: str, seed: int = 0) -> nn.Module:
     """An untrained net in eval mode, torchvision's initial weights, the same for the same seed."""
     models = _torchvision(name)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(check_seed(seed))
-        return _normalising(name, models.get_model(name, weights=None))
+    return seeded(lambda: _normalised(name, models.get_model(name, weights=None)), seed)
 
 
 def load(name: str) -> nn.Module:
@@ -85,8 +83,8 @@ def load(name: str) -> nn.Module:
     try:
         net.load_state_dict(state)
     except RuntimeError:
-        raise DamagedWeights(_other_net(name, file, state, net)) from None
-    return _normalising(name, net)
+        raise DamagedWeights(_other_net(name, file, state, net.state_dict())) from None
+    return _normalised(name, net)
 
 
 def classes(name: str) -> tuple[str, ...]:
@@ -114,28 +112,20 @@ def layer_names(name: str, net: nn.Module) -> dict[str, str]:
         fires = [n for n, module in net.features.named_children() if type(module).__name__ == "Fire"]
         fires = {f"fire{k}": f"features.{n}" for k, n in enumerate(fires, 2)}
         return {"conv1": "features.1", **fires, "conv10": "classifier.2"}
-    short = {"alexnet": _flat_names, "vgg16": _block_names}[name](net.features)
-    relus = [
-        f"classifier.{n}" for n, module in net.classifier.named_children() if isinstance(module, nn.ReLU)
-    ]
-    return short | {"fc6": relus[0], "fc7": relus[1], "fc8": "classifier.6"}
+    convs = _conv_names(net.features, in_blocks=name == "vgg16")
+    fc6, fc7 = (n for n, module in net.classifier.named_children() if isinstance(module, nn.ReLU))
+    return convs | {"fc6": f"classifier.{fc6}", "fc7": f"classifier.{fc7}", "fc8": "classifier.6"}
 
 
-def _flat_names(features: nn.Sequential) -> dict[str, str]:
-    """conv1, conv2 ..., each its ReLU."""
-    relus = [n for n, module in features.named_children() if isinstance(module, nn.ReLU)]
-    return {f"conv{k}": f"features.{n}" for k, n in enumerate(relus, 1)}
-
-
-def _block_names(features: nn.Sequential) -> dict[str, str]:
-    """conv1_1, conv1_2, conv2_1 ..., each its ReLU; pooling ends a block."""
-    found, block, k = {}, 1, 1
+def _conv_names(features: nn.Sequential, in_blocks: bool) -> dict[str, str]:
+    """conv1, conv2 ..., each its ReLU; in blocks conv1_1, conv1_2, conv2_1 ...: pooling ends one."""
+    found, block, k = {}, 1, 0
     for n, module in features.named_children():
         if isinstance(module, nn.ReLU):
-            found[f"conv{block}_{k}"] = f"features.{n}"
             k += 1
-        elif isinstance(module, nn.MaxPool2d):
-            block, k = block + 1, 1
+            found[f"conv{block}_{k}" if in_blocks else f"conv{k}"] = f"features.{n}"
+        elif in_blocks and isinstance(module, nn.MaxPool2d):
+            block, k = block + 1, 0
     return found
 
 
@@ -154,13 +144,12 @@ def _weights(name: str):
     return _torchvision(name).get_model_weights(name).DEFAULT
 
 
-def _normalising(name: str, net: nn.Module) -> nn.Module:
+def _normalised(name: str, net: nn.Module) -> nn.Module:
     """The same net, of a class that first normalises; its modules keep their names, its state_dict its keys."""
     front = NormalisedDenseNet if name == "densenet121" else Normalised
     if front is NormalisedDenseNet:
         net.relu5 = nn.ReLU()
-    net.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-    net.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+    normalising(net, MEAN, STD, persistent=False)
     net.__class__ = _class_of((front, type(net)))
     return net.eval()
 
@@ -185,19 +174,18 @@ def _read(name: str, file: Path) -> dict[str, torch.Tensor]:
     A file whose sha256 does not begin as its name says is read all the same when it fits: some people have weights
     of their own. A printed sentence says so.
     """
-    megabytes, size = file.stat().st_size / 1e6, _weights(name).meta["_file_size"] * 2**20 / 1e6
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # half a file raises whatever its first missing byte leads to
         raise DamagedWeights(
-            f"{file} cannot be read ({type(error).__name__}): it has {megabytes:.1f} MB of {size:.1f}, so it is "
-            f"probably half a download. Delete it and open the lab again; {WITHOUT}"
+            f"{file} cannot be read ({type(error).__name__}): it has {file.stat().st_size / 1e6:.1f} MB of "
+            f"{_megabytes(name):.1f}, so it is probably half a download. Delete it and open the lab again; {WITHOUT}"
         ) from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise DamagedWeights(_other_net(name, file, state if isinstance(state, dict) else {}))
-    if not _sha256(file).startswith(_expected(file)):
+        raise DamagedWeights(_other_net(name, file, state if isinstance(state, dict) else {}, {}))
+    if not _whole(file, file):
         print(
-            f"{file.name} is not the file that torchvision offers (its sha256 does not begin with {_expected(file)}). "
+            f"{file.name} is not the file that torchvision offers (its sha256 does not begin with {_digits(file)}). "
             "Its weights fit, so they are used. Delete it to download torchvision's."
         )
     old = re.compile(
@@ -206,12 +194,13 @@ def _read(name: str, file: Path) -> dict[str, torch.Tensor]:
     return {old.sub(r"\1\2", key): value for key, value in state.items()}
 
 
-def _other_net(name: str, file: Path, state: dict, net: nn.Module | None = None) -> str:
-    wanted = net.state_dict() if net else {}
+def _other_net(name: str, file: Path, state: dict, wanted: dict) -> str:
     strange = [key for key, value in state.items() if key not in wanted or wanted[key].shape != value.shape]
     missing = [key for key in wanted if key not in state]
-    why = f"has {strange[0]!r}, which {name} has not in this shape" if strange else "is no table of weights"
-    why = why if strange or not missing else f"lacks {missing[0]!r}"
+    if strange:
+        why = f"has {strange[0]!r}, which {name} has not in this shape"
+    else:
+        why = f"lacks {missing[0]!r}" if missing else "is no table of weights"
     return f"{file} does not hold weights of {name}: it {why}. Delete it and open the lab again; {WITHOUT}"
 
 
@@ -226,29 +215,31 @@ def _download(name: str, file: Path) -> None:
                 while piece := answer.read(PIECE):
                     target.write(piece)
                     bar.update()
-        if not _sha256(partial).startswith(_expected(file)):
+        if not _whole(partial, file):
             raise ConnectionError("what arrived is not the whole file")
         partial.replace(file)
     except (OSError, http.client.HTTPException) as error:
-        size = _weights(name).meta["_file_size"] * 2**20 / 1e6
         why = getattr(error, "reason", None) or error
         raise MissingWeights(
             f"The weights of {name} are missing, and could not be downloaded ({why}). Expected: {file}. "
-            f"On a machine with a network download {url} ({size:.0f} MB) and put it there under that name; {WITHOUT}"
+            f"On a machine with a network download {url} ({_megabytes(name):.0f} MB) and put it there under that name; "
+            f"{WITHOUT}"
         ) from None
     finally:
         with suppress(OSError):  # its folder may not even be there
             partial.unlink()
 
 
-def _expected(file: Path) -> str:
+def _megabytes(name: str) -> float:
+    return _weights(name).meta["_file_size"] * 2**20 / 1e6
+
+
+def _digits(file: Path) -> str:
     """resnet18-f37072fd.pth -> f37072fd, the first digits of the file's sha256."""
     return file.stem.rsplit("-", 1)[1]
 
 
-def _sha256(file: Path) -> str:
+def _whole(file: Path, named: Path) -> bool:
+    """Does the sha256 of the file begin with the digits in that name?"""
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-WITHOUT = "or open the toy world with open_lab(): it needs none."
+        return hashlib.file_digest(content, "sha256").hexdigest().startswith(_digits(named))

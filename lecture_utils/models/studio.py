@@ -1,37 +1,46 @@
-"""The generative models of the studio scenes (32 px, in colour): how each is built, and how the GAN was trained."""
+"""The models of the studio scenes (32 px, in colour): the generative ones, and the net that reads every factor.
+
+That net is the evaluation network: it names class and colour, and says azimuth, place, pitch, light and backdrop. It
+reads all of them because a classifier that may ignore the colour could not see colours vanish.
+"""
 
 import io
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from .. import store
+from ..checks import check_count, check_images
 from ..generative import VAE, DiscretisedLogistic, PixelCNN, dcgan
 from ..generative.conv_vae import ConvDecoder, ConvEncoder
-from ..generative.vae import draw_code, kl_to_standard
+from ..hooks import copy_to, frozen, in_batches
+from .architectures import seeded
 
 SIDE = 32  # px
 PIXELCNN_LEVELS = 8  # of each colour
 VAE_LEVELS = 256
 SHOWN = 24  # codes that the GAN made again at each kept turn
 EVERY = 500  # turns of the GAN's training, of which a row of its log is the mean
+FEATURES = 128  # numbers an image, to compare sets by
+NAMES = {
+    "class": ("elephant", "duck", "car", "mug", "mushroom", "house"),
+    "colour": ("red", "orange", "yellow", "green", "blue", "purple"),
+}
+# What is read as numbers: (middle, scale) of the factor, so that the net's own number lies about between -1 and 1.
+NUMBERS = {"across": (0.5, 0.1), "down": (0.5, 0.1), "pitch": (18.0, 8.0), "backdrop": (0.65, 0.15)}
+ANGLES = ("azimuth", "sun")  # degrees
+SYMMETRIC = ("mushroom",)  # looks the same from all sides: its azimuth is neither learned nor asked
 
 
 def pixelcnn(
     seed: int = 0, width: int = 60, kernel: int = 5, dilations: tuple[int, ...] = (1, 2, 4, 8, 2, 1)
 ) -> PixelCNN:
     """An untrained one in eval mode: a gated net whose layers see all that is above and to the left of a value."""
-    return PixelCNN(
-        PIXELCNN_LEVELS,
-        (SIDE, SIDE),
-        3,
-        len(dilations),
-        width,
-        kernel=kernel,
-        dilations=tuple(dilations),
-        seed=seed,
-    ).eval()
+    size, layers, dilations = (SIDE, SIDE), len(dilations), tuple(dilations)
+    net = PixelCNN(PIXELCNN_LEVELS, size, 3, layers, width, kernel=kernel, dilations=dilations, seed=seed)
+    return net.eval()
 
 
 def vae(seed: int = 0, latent: int = 16, widths: tuple[int, ...] = (32, 64, 96)) -> VAE:
@@ -39,13 +48,14 @@ def vae(seed: int = 0, latent: int = 16, widths: tuple[int, ...] = (32, 64, 96))
 
     widths: channels at 16 x 16, 8 x 8 and 4 x 4.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+
+    def make():
         likelihood = DiscretisedLogistic(VAE_LEVELS, "one")
         encoder = ConvEncoder(SIDE, latent, tuple(widths))
         decoder = ConvDecoder(SIDE, latent, 3 * likelihood.numbers, tuple(widths)[::-1])
-        net = VAE(SIDE, latent, likelihood, VAE_LEVELS, 3, encoder=encoder, decoder=decoder)
-    return net.eval()
+        return VAE(SIDE, latent, likelihood, VAE_LEVELS, 3, encoder=encoder, decoder=decoder)
+
+    return seeded(make, seed)
 
 
 def generator(latent: int, channels: int) -> dcgan.Generator:
@@ -56,26 +66,6 @@ def generator(latent: int, channels: int) -> dcgan.Generator:
 def discriminator(channels: int, norm: str) -> dcgan.Discriminator:
     """Images -> logits (n,): above 0 it believes them real; untrained, in eval mode."""
     return dcgan.nets(0, 1, channels, norm=norm)[1].eval()
-
-
-def coarse_elbo(
-    vae: VAE,
-    pixels: torch.Tensor,
-    levels: int = PIXELCNN_LEVELS,
-    samples: int = 1,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """The ELBO of the same pictures with fewer levels, (n,) nats: a bound on the probability of a coarser picture.
-
-    Equal bins of levels merge and their probabilities add up, given the code; and a code may be guessed from the fine
-    picture, since the bound holds for any guess. pixels: LongTensor (n, 3, 32, 32), 0 .. 255.
-    """
-    coarse, merged, found = vae.likelihood.coarser(levels), pixels // (VAE_LEVELS // levels), []
-    mean, log_variance = vae.encode(pixels)
-    for _ in range(samples):
-        z = draw_code(mean, log_variance, generator)
-        found.append(coarse.log_prob(vae.decode(z), merged).flatten(1).sum(1))
-    return torch.stack(found).mean(0) - kl_to_standard(mean, log_variance).sum(1)
 
 
 def gan_history() -> dict:
@@ -103,3 +93,78 @@ def gan_history() -> dict:
 def shown_codes(latent: int) -> torch.Tensor:
     """The codes of the history, (24, latent)."""
     return torch.randn(SHOWN, latent, generator=torch.Generator().manual_seed(24))
+
+
+# --- the net that reads factors ---
+
+
+class FactorNet(nn.Module):
+    """Images (n, 3, 32, 32) in [0, 1] -> {"class": logits (n, 6), "colour": logits (n, 6), "azimuth" and "sun":
+    (n, 2) sine and cosine, "across", "down", "pitch", "backdrop": (n,) in the factor's own unit}.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Sequential(
+            _layer(3, 32),
+            _layer(32, 32),
+            nn.MaxPool2d(2),
+            _layer(32, 64),
+            _layer(64, 64),
+            nn.MaxPool2d(2),
+            _layer(64, 128),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(128 * 16, FEATURES),
+            nn.ReLU(),
+        )
+        outputs = {name: len(names) for name, names in NAMES.items()} | dict.fromkeys(ANGLES, 2)
+        self.heads = nn.ModuleDict({name: nn.Linear(FEATURES, count) for name, count in outputs.items()})
+        self.numbers = nn.Linear(FEATURES, len(NUMBERS))
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Features (n, 128) to compare sets of pictures by. images: (n, 3, 32, 32) in [0, 1]."""
+        return self.trunk(images - 0.5)
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = self.features(images)
+        said = {name: head(features) for name, head in self.heads.items()}
+        numbers = self.numbers(features).unbind(1)
+        return said | {
+            name: middle + scale * number
+            for (name, (middle, scale)), number in zip(NUMBERS.items(), numbers, strict=True)
+        }
+
+
+def _layer(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+def read(net: FactorNet, images: torch.Tensor, batch_size: int = 200) -> dict[str, torch.Tensor]:
+    """What the net says of pictures (n, 3, 32, 32) in [0, 1]: as `FactorNet`, but "class" and "colour" are
+    probabilities (n, 6) and angles are degrees (n,). On the images' device. Errors: ValueError.
+
+    >>> read(models.load("studio-factors"), images)["class"].argmax(1)
+    """
+    images, size = _checked(net, images), check_count(batch_size, "batch_size")
+    with frozen(net) as net, torch.no_grad():
+        parts = [net(copy_to(net, batch)) for batch in images.split(size)]
+    said = {name: torch.cat([part[name] for part in parts]).to(images.device) for name in parts[0]}
+    said |= {name: said[name].softmax(1) for name in NAMES}
+    return said | {name: torch.rad2deg(torch.atan2(*said[name].unbind(1))) for name in ANGLES}
+
+
+def features(net: FactorNet, images: torch.Tensor, batch_size: int = 200) -> torch.Tensor:
+    """Features (n, 128) of pictures (n, 3, 32, 32) in [0, 1], without gradient, on their device. Errors: ValueError."""
+    images, size = _checked(net, images), check_count(batch_size, "batch_size")
+    with frozen(net) as net, torch.no_grad():
+        return in_batches(lambda batch: net.features(copy_to(net, batch)), images, size=size)
+
+
+def _checked(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    images = check_images(images, net=net, range01=True)
+    if images.shape[2:] != (SIDE, SIDE):
+        raise ValueError(f"images: expected {SIDE} x {SIDE} px, got {tuple(images.shape[2:])}")
+    return images

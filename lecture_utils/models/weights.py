@@ -1,6 +1,5 @@
 """Shipped weights and their cards: `data/weights/NAME.safetensors`, half precision, and `NAME.json`."""
 
-import hashlib
 import json
 from importlib import import_module
 from pathlib import Path
@@ -11,29 +10,29 @@ import torch
 from torch import nn
 
 from .. import store
-from ..checks import check_choice, check_count, check_seed, near_miss
-from .architectures import ARCHITECTURES, Net, initialise
+from ..checks import check_choice, check_count
+from .architectures import ARCHITECTURES, Net, initialise, seeded
 
 NETS = tuple(ARCHITECTURES)
 EPOCHS = (1, 2, 4, 8)  # of `alex`, seed 0: shipped as conv layers only
 
 
 class Specialist(NamedTuple):
-    """A net that is no classifier: the module (imported when asked for) and the function that build it untrained, which
-    entries of its card's recipe it takes, and, where one file holds two nets, the file and the prefix of its tensors.
+    """A net that is no classifier: the module (imported when asked for) and what builds it untrained, which entries of
+    its card's recipe that takes, and, where one file holds two nets, the file and the prefix of its tensors.
     """
 
     module: str
-    build: str = "build"
+    build: str
     takes: tuple[str, ...] = ()
     file: str = ""
     prefix: str = ""
 
 
 SPECIALISTS = {
-    "fast-style": Specialist("style_net"),
-    "segmenter": Specialist("segmenter"),
-    "studio-factors": Specialist("studio_factors"),
+    "fast-style": Specialist("image_to_image", "FastStyle"),
+    "segmenter": Specialist("image_to_image", "Segmenter"),
+    "studio-factors": Specialist("studio", "FactorNet"),
     "studio-gan": Specialist("studio", "generator", ("latent", "channels"), prefix="generator."),
     "studio-gan-discriminator": Specialist(
         "studio", "discriminator", ("channels", "norm"), "studio-gan", "discriminator."
@@ -50,28 +49,30 @@ def build(
     conv1: tuple[int, int] | None = None,
     small_conv1: bool = True,
 ) -> Net:
-    """An untrained net in eval mode, the same for the same seed; the global random state is left as it was.
+    """An untrained net in eval mode, the same for the same seed.
 
     conv1: (kernel, stride) of the first layer of "alex". small_conv1: scale its weights by 0.25.
     Errors: KeyError with near misses for an unknown name; ValueError for a conv1 that is not offered.
     """
-    check_choice(name, NETS, "net"), check_count(classes, "classes"), check_seed(seed)
+    check_choice(name, NETS, "net"), check_count(classes, "classes")
     if conv1 is not None and name != "alex":
         raise ValueError(f"conv1={conv1}: only 'alex' can have another first layer, not {name!r}")
-    options = {} if conv1 is None else {"conv1": conv1}
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        net = ARCHITECTURES[name](classes, **options)
+
+    def make():
+        net = ARCHITECTURES[name](classes) if conv1 is None else ARCHITECTURES[name](classes, conv1)
         initialise(net, small_conv1)
-    return net.eval()
+        return net
+
+    return seeded(make, seed)
 
 
 def names() -> list[str]:
     """Every net that `load` takes: `NETS`, those trained on otherwise such as "alex-cued-100", and the specialists."""
-    files = {entry.removeprefix("weights/") for entry in store.manifest() if entry.startswith("weights/")}
-    stems = (file.removesuffix(".json") for file in files if file.endswith(".json"))
-    whole = {stem for stem in stems if f"{stem}.safetensors" in files}
-    otherwise = {stem for stem in whole if stem.startswith(tuple(f"{name}-" for name in NETS))}
+    files = {file.removeprefix("weights/") for file in store.manifest()}
+    stems = [
+        file.removesuffix(".json") for file in files if file.startswith(tuple(f"{net}-" for net in NETS))
+    ]
+    otherwise = [stem for stem in stems if {f"{stem}.json", f"{stem}.safetensors"} <= files]
     return [*NETS, *sorted(otherwise), *SPECIALISTS]
 
 
@@ -113,39 +114,36 @@ def load(
 
 def _specialist(name: str, folder: Path | None) -> nn.Module:
     of = SPECIALISTS[name]
-    recipe, found = card(of.file or name, folder=folder)["recipe"], tensors(of.file or name, folder)
-    builder = getattr(import_module(f".{of.module}", __package__), of.build)
-    net = builder(**{key: recipe[key] for key in of.takes})
-    net.load_state_dict(
-        {key.removeprefix(of.prefix): value for key, value in found.items() if key.startswith(of.prefix)}
-    )
+    recipe, found = card(name, folder=folder)["recipe"], tensors(of.file or name, folder)
+    make = getattr(import_module(f".{of.module}", __package__), of.build)
+    net = seeded(lambda: make(**{key: recipe[key] for key in of.takes}), 0)
+    own = {key.removeprefix(of.prefix): value for key, value in found.items() if key.startswith(of.prefix)}
+    net.load_state_dict(own)
     return net
 
 
 def card(name: str, seed: int = 0, variant: str = "", folder: Path | None = None) -> dict:
     """What is known about a training: command, recipe, results on every split, sha256 of the weights.
 
-    name: one of `names()`, or "filter_study". variant: "" or one of `variants(name)`, such as "plain-init" or
+    name: one of `names()`, or "filter_study". variant: "" or such as "plain-init" or
     "conv1-7-4". folder: as in `load`. Errors: KeyError with near misses; store.DamagedData.
     """
-    if folder is not None:
-        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    check_choice(name, [*names(), "filter_study"], "net")
-    if variant and variant not in variants(name):
-        raise near_miss(variant, variants(name), f"variant of {name}")
     stem = SPECIALISTS[name].file or name if name in SPECIALISTS else tag(name, seed, variant)
+    if folder is not None:
+        return json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+    check_choice(name, [*names(), "filter_study"], "net")
+    if variant:
+        check_choice(variant, _variants(name), f"variant of {name}")
     return json.loads(store.read_verified(f"weights/{stem}.json"))
 
 
-def variants(name: str) -> list[str]:
+def _variants(name: str) -> set[str]:
     """The trainings of `name` with another recipe, as shipped."""
-    found = {
-        entry.removesuffix(".json") for entry in store.manifest() if entry.startswith(f"weights/{name}-")
-    }
-    stems = {
-        stem.split("/")[1].removeprefix(f"{name}-") for stem in found if not stem.endswith(".safetensors")
-    }
-    return sorted({"-".join(p for p in stem.split("-") if not p.startswith("seed")) for stem in stems} - {""})
+    cards = [
+        file for file in store.manifest() if file.startswith(f"weights/{name}-") and file.endswith(".json")
+    ]
+    parts = [file.removeprefix(f"weights/{name}-").removesuffix(".json").split("-") for file in cards]
+    return {"-".join(part for part in some if not part.startswith("seed")) for some in parts} - {""}
 
 
 def first_layer(name: str, seed: int = 0, variant: str = "") -> torch.Tensor:
@@ -170,26 +168,6 @@ def filter_study() -> dict[str, list[torch.Tensor]]:
 def tag(name: str, seed: int = 0, variant: str = "") -> str:
     """The stem of a training's files: "alex", "alex-seed1", "alex-conv1-7-4-seed2"."""
     return "-".join([name, *([variant] if variant else []), *([f"seed{seed}"] if seed else [])])
-
-
-def rounded(net: Net) -> Net:
-    """The net as it will be read back: its floating tensors rounded to half precision, in place."""
-    with torch.no_grad():
-        for tensor in net.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.copy_(tensor.half())
-    return net
-
-
-def save(state: dict[str, torch.Tensor], path: Path) -> dict:
-    """Write tensors in half precision, the file whole or not at all. Result: its name, sha256 and bytes."""
-    small = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in state.items()}
-    content = safetensors.torch.save(small)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def tensors(stem: str, folder: Path | None = None) -> dict[str, torch.Tensor]:
