@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from experiments.studies.attack_methods import success_rate
+from experiments.methods.attacks import success_rate
 from lecture_utils.synthesis.perturbation import (
     magnified,
     noise_like,

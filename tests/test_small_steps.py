@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from experiments.studies.attack_methods import small_steps
+from experiments.methods.attacks import small_steps
 from tests.attack_nets import Linear, Poisoned, Stops, said
 from tests.attribution_nets import (
     random_images,

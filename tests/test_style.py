@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from experiments.average_pooling import with_average_pooling
+from experiments.methods.average_pooling import with_average_pooling
 from lecture_utils.features import extract
 from lecture_utils.synthesis.optimise import noisy, octave_shapes, resized, scaled_shape, sides
 from lecture_utils.synthesis.style import _shifts, stylize, texture

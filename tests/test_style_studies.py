@@ -8,7 +8,7 @@ import torch
 from experiments.studies import contact_sheets, fast_style, inversions, style_gallery
 from experiments.train import fast_style_net as painter
 from lecture_utils import features, models, open_lab, results, store, synthesis
-from lecture_utils.models import style_net
+from lecture_utils.models import image_to_image
 
 pytestmark = pytest.mark.slow
 
@@ -191,7 +191,7 @@ def test_the_race_is_shipped_and_its_losses_fall():
 
 def test_the_race_measures_as_the_training_did():
     images = torch.cat([painter.photograph(name) for name in painter.JUDGED])
-    found = fast_style.losses_of(style_net.paint(models.load("fast-style"), images))
+    found = fast_style.losses_of(image_to_image.paint(models.load("fast-style"), images))
     for name, losses in models.card("fast-style")["judged"].items():
         assert found[name] == pytest.approx(losses, abs=0.01)
     assert all(losses["content"] == 0 for losses in fast_style.losses_of(images).values())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments.studies.attack_methods import success_rate, universal_perturbation
+from experiments.methods.attacks import success_rate, universal_perturbation
 from tests.attack_nets import Poisoned, Stops, linear
 from tests.attribution_nets import toy, toy_images
 

@@ -12,7 +12,7 @@ from lecture_utils.models.weights import tag
 from lecture_utils.store import cache_dir
 
 from ..checkpoint import stored
-from .attack_methods import answers, success_rate
+from ..methods.attacks import answers, success_rate
 
 EPS = 4  # levels: what the net was trained against
 RADII = (4, 8)  # levels: what it is tested with

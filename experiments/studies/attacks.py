@@ -20,9 +20,9 @@ from lecture_utils.progress import progress
 
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
+from ..methods.attacks import answers, small_steps, universal_perturbation
 from ..train.data import world_fingerprint, world_split
 from . import adversarial_training_eval
-from .attack_methods import answers, small_steps, universal_perturbation
 
 COUNT, LIVE = 96, 16  # pictures: shipped, and attacked again in the notebook
 PAIRED = 64  # of them, four of each class, for every pair of classes

@@ -21,9 +21,9 @@ import torch
 from lecture_utils import models, photographs, synthesis
 from lecture_utils.progress import progress
 
-from ..average_pooling import with_average_pooling
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
+from ..methods.average_pooling import with_average_pooling
 from . import contact_sheets
 
 FOLDER = "synthesis/style_gallery"

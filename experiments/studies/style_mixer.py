@@ -16,9 +16,9 @@ from lecture_utils.photographs import open_image, shipped_file
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
-from ..average_pooling import with_average_pooling
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
+from ..methods.average_pooling import with_average_pooling
 
 FOLDER = "synthesis/style_mixer"
 NET, CONTENT = "alex", "relu3"

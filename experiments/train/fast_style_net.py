@@ -21,9 +21,9 @@ from lecture_utils.models.image_to_image import FastStyle, paint
 from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import distance, gram, total_variation
 
-from ..average_pooling import with_average_pooling
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
+from ..methods.average_pooling import with_average_pooling
 from ..training import descend, rounded, ship, threads_set
 from .data import world_split
 
