@@ -19,7 +19,7 @@ from lecture_utils.explorers.completion import (
     SECOND,
     shipped,
 )
-from lecture_utils.generative.completion import complete, drawn, true_bits, uniform
+from lecture_utils.generative.completion import complete, true_bits, uniform
 
 
 def model(levels=4, size=(5, 4), channels=1, gated=True, seed=0):
@@ -41,7 +41,7 @@ def pictures(net, n=2, seed=1):
 @pytest.fixture(scope="module")
 def small():
     net = model()
-    made = drawn(net, pictures(net), (1, 2, 3), (0.5, 0.75, 1.0))
+    made = study.drawn(net, pictures(net), (1, 2, 3), (0.5, 0.75, 1.0))
     return Completion(net, pictures(net), ["first", "second"], made)
 
 
@@ -88,7 +88,7 @@ def test_row_by_row_and_nothing_stays_changed():
 
 def test_what_is_saved_is_read_again(tmp_path, monkeypatch):
     net = model(8, (4, 4), 3)
-    made = drawn(net, pictures(net, 3), (1, 2, 3), (0.5, 1.0), draws=2)
+    made = study.drawn(net, pictures(net, 3), (1, 2, 3), (0.5, 1.0), draws=2)
     assert made.bits[..., 0, :, :].mean() < made.bits[..., 1, :, :].mean(), "the cold ones are likelier"
     facts = study.save(made, 8, tmp_path)
     monkeypatch.setattr(results, "load", lambda name: facts)

@@ -8,9 +8,10 @@ import scipy.stats
 import torch
 import torch.nn.functional as F
 
+from experiments.studies import marginal_likelihood
 from lecture_utils import synthesis
 from lecture_utils.exercises import find
-from lecture_utils.generative import autoregressive, gan, importance, likelihoods, vae
+from lecture_utils.generative import autoregressive, gan_trainer, likelihoods, vae
 from lecture_utils.synthesis.attack import project
 from tests.test_exercises import says
 
@@ -33,12 +34,14 @@ def likelihood_by_the_package(logits, pixels):
 
 def bound_by_the_package(log_joint, log_code, k):
     groups = (log_joint - log_code).split(k, dim=1)
-    return torch.stack([importance.log_mean(group.T) for group in groups]).mean(0)
+    return torch.stack([marginal_likelihood.log_mean(group.T) for group in groups]).mean(0)
 
 
 def losses_by_the_package(real, fake):
     kinds = ("non_saturating", "minimax")
-    return torch.stack([gan.discriminator_loss(real, fake), *(gan.generator_loss(fake, k) for k in kinds)])
+    return torch.stack(
+        [gan_trainer.discriminator_loss(real, fake), *(gan_trainer.generator_loss(fake, k) for k in kinds)]
+    )
 
 
 def game(shift, weights, real, noise, lr, forget=True, detach=True, at_once=False):

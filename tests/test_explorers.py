@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from experiments.studies import completions
 from lecture_utils import explorers, generative, models, open_lab
 from lecture_utils.explorers import Choice, Explorer, Slider
 from lecture_utils.explorers.board import Board
 from lecture_utils.generative import VAE, dcgan
-from lecture_utils.generative.completion import drawn
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.studio import FactorNet
 from lecture_utils.plots import Picture
@@ -49,7 +49,7 @@ def opinions():
 def completion(**change):
     model = generative.PixelCNN(4, (6, 6), layers=1, width=4)
     pixels = (4 * noise(2, 1, 6, 6)).long()
-    made = drawn(model, pixels, range(2, 6), (0.5, 1.0, 1.5))
+    made = completions.drawn(model, pixels, range(2, 6), (0.5, 1.0, 1.5))
     return explorers.Completion(**{"model": model, "pixels": pixels, "names": "ab", "made": made} | change)
 
 

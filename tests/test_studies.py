@@ -10,7 +10,7 @@ from scipy import stats
 from experiments.studies import heatmap_scores, part_ablation, sanity, scoreboard
 from lecture_utils import metrics as key, open_lab, results, store
 from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
-from lecture_utils.metrics import map_similarity
+from lecture_utils.metrics.statistics import spearman
 
 pytestmark = pytest.mark.slow
 
@@ -278,10 +278,10 @@ def test_spearman_of_maps_against_scipy():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 9, (3, 50)).astype(float), rng.normal(size=(3, 50))
     expected = [stats.spearmanr(x, y)[0] for x, y in zip(a, b, strict=True)]
-    assert map_similarity.spearman(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
-    assert map_similarity.spearman(torch.ones(1, 4), torch.rand(1, 4)) == [0]
+    assert spearman(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
+    assert spearman(torch.ones(1, 4), torch.rand(1, 4)) == [0]
     with pytest.raises(ValueError, match="NaN"):
-        map_similarity.spearman(torch.full((1, 4), torch.nan), torch.rand(1, 4))
+        spearman(torch.full((1, 4), torch.nan), torch.rand(1, 4))
 
 
 def test_where_a_cascade_reaches_its_null():

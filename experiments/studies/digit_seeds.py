@@ -13,7 +13,7 @@ from lecture_utils import datasets, generative
 from lecture_utils.progress import progress, silenced
 
 from ..experiment import Experiment, write_results
-from . import label_budget
+from . import label_budget, marginal_likelihood
 
 SEEDS = tuple(range(5))
 DRAWS = 500  # of the importance-weighted bound
@@ -53,7 +53,9 @@ def nats(digits, seed: int, steps: float = 1.0) -> dict[str, float]:
             vae, digits.train.pixels, generative.elbo_loss(), int(2_000 * steps), lr=3e-3, seed=seed
         )
         draws = torch.Generator().manual_seed(0)
-        found[f"VAE, {latent} numbers (bound)"] = -generative.iwae(vae.eval(), x, DRAWS, draws).mean()
+        found[f"VAE, {latent} numbers (bound)"] = -marginal_likelihood.iwae(
+            vae.eval(), x, DRAWS, draws
+        ).mean()
     return {name: round(float(value), 2) for name, value in found.items()}
 
 

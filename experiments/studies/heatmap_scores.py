@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 
 from lecture_utils import metrics as key
 from lecture_utils.attribution.methods import METHODS, STRIDE, blurred, usable
-from lecture_utils.metrics.map_similarity import spearman
+from lecture_utils.metrics.statistics import spearman
 
 from . import part_ablation
 

@@ -7,7 +7,7 @@ with a discriminator that learns twenty times as fast as the generator, once the
 
 import torch
 
-from lecture_utils.generative import gan, gan_trainer
+from lecture_utils.generative import gan_trainer
 from lecture_utils.progress import progress, silenced
 
 from ..experiment import Experiment, write_results
@@ -75,7 +75,7 @@ def games(kind: str, rates, seeds=SEEDS, turns=TURNS, every=EVERY, callback=None
 def run(out, seeds=SEEDS, turns=TURNS, every=EVERY):
     """Play all games and write the results; their path."""
     found = {"seeds": list(seeds), "floor": round(floor(), 4), "games": {}}
-    wanted = [(setting, kind) for setting in RATES for kind in gan.KINDS]
+    wanted = [(setting, kind) for setting in RATES for kind in gan_trainer.KINDS]
     for setting, kind in progress(wanted, "the ring"):
         rows, history, trainer = games(kind, RATES[setting], seeds, turns, every)
         keep = slice(None, None, max(1, turns // 100))

@@ -15,7 +15,7 @@ from experiments.randomise import cascade, check_alive, independent
 from lecture_utils import attribution as at, metrics as key, models
 from lecture_utils.attribution.methods import STEPS, Question
 from lecture_utils.lab import open_lab
-from lecture_utils.metrics.map_similarity import correlations
+from lecture_utils.metrics.statistics import spearman
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
@@ -32,6 +32,15 @@ KINDS = ("signed", "absolute")
 TOLERANCE = 0.02  # of a mean correlation in the slice
 NEAR = 0.05  # a difference of correlations that is too small to matter
 WAYS = {"cascade": cascade, "independent": independent}
+
+
+def correlations(before, after):
+    """{method: {"signed": [rank correlation of each image], "absolute": [...]}} of two {method: maps (n, values)}."""
+    pairs = {name: (before[name], after[name]) for name in before}
+    return {
+        name: {"signed": spearman(a, b), "absolute": spearman(a.abs(), b.abs())}
+        for name, (a, b) in pairs.items()
+    }
 
 
 def maps(net, layer, images, targets, include_slow=True):

@@ -5,37 +5,17 @@ Pixels are whole levels 0 .. levels - 1 in a LongTensor (n, c, h, w); likelihood
 
 from .._lazy import lazily
 
-# Eagerly, as these names are those of modules, too.
+# Eagerly, as this name is that of a module, too.
 from .fit import fit as fit
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "autoencoder": ("Autoencoder", "squared_error"),
         "autoregressive": ("Autoregressive", "nats"),
-        "fit": (
-            "History",
-            "fit",
-            "warm_cosine",
-        ),
-        "gan": (
-            "discriminator_loss",
-            "generator_loss",
-            "generator_slope",
-        ),
-        "importance": ("iwae", "log_weights"),
-        "likelihoods": (
-            "Binomial",
-            "Categorical",
-            "DiscretisedLogistic",
-            "Gaussian",
-        ),
-        "pixelcnn": ("PixelCNN",),
-        "row_lstm": ("RowLSTM",),
-        "vae": (
-            "VAE",
-            "elbo_loss",
-            "kl_to_standard",
-        ),
+        "fit": ("History", "fit", "warm_cosine"),
+        "gan_trainer": ("discriminator_loss", "generator_loss", "generator_slope"),
+        "likelihoods": ("Binomial", "Categorical", "DiscretisedLogistic", "Gaussian"),
+        "pixelcnn": ("PixelCNN", "RowLSTM"),
+        "vae": ("Autoencoder", "VAE", "elbo_loss", "kl_to_standard", "squared_error"),
     },
 )

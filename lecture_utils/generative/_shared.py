@@ -1,10 +1,12 @@
 """What the generative models and their trainers share: sources of draws, checks, and what is put back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from ..checks import check_seed, check_sides
 
 
 def source(generator: torch.Generator | None, device: torch.device | str = "cpu") -> torch.Generator:
@@ -17,6 +19,15 @@ def source(generator: torch.Generator | None, device: torch.device | str = "cpu"
     return generator
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, torch's draws on the CPU start from the seed; the global random state stays. Errors: ValueError."""
+    seed = check_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
 def check_model(model: nn.Module, name: str = "model") -> nn.Module:
     """A torch.nn.Module with parameters. Errors: ValueError."""
     if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
@@ -24,21 +35,16 @@ def check_model(model: nn.Module, name: str = "model") -> nn.Module:
     return model
 
 
-def check_codes(codes: Tensor, latent: int, name: str = "z") -> Tensor:
-    """Latent vectors, floating (n, latent). Errors: ValueError."""
-    if not isinstance(codes, Tensor) or codes.ndim != 2 or codes.shape[1] != latent:
-        what = tuple(codes.shape) if isinstance(codes, Tensor) else type(codes).__name__
-        raise ValueError(f"{name}: expected shape (n, {latent}), got {what}")
-    if not codes.is_floating_point():
-        raise ValueError(f"{name}: expected floating values, got {codes.dtype}")
-    return codes
+def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """(h, w) in px, of a number or two. Errors: ValueError."""
+    return check_sides(size if isinstance(size, tuple | list) else (size, size), "size")
 
 
-def copy_tensors(given: Iterable[Tensor], into: Iterable[Tensor]) -> None:
-    """The values of each tensor into the one beside it."""
-    with torch.no_grad():
-        for tensor, kept in zip(given, into, strict=True):
-            kept.copy_(tensor)
+def check_callback(callback: Callable | None) -> Callable | None:
+    """A function, or None. Errors: ValueError."""
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback: expected a function or None, got {type(callback).__name__}")
+    return callback
 
 
 @contextmanager
@@ -51,3 +57,15 @@ def modes_kept(*models: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def unchanging(net: nn.Module) -> Iterator[None]:
+    """Inside, gradients go through the net, to none of its parameters; then each has its own flag again."""
+    flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
+    try:
+        net.requires_grad_(False)
+        yield
+    finally:
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)

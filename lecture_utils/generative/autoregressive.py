@@ -8,14 +8,15 @@ Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), "Pixel recurrent neural 
 """
 
 import math
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..checks import check_count, check_number
+from ..checks import check_count, check_number, check_tensor
 from ..hooks import frozen
 from ..progress import progress
-from ._shared import source
+from ._shared import check_callback, check_model, check_size, source
 
 CHUNK = 64  # pictures in one pass where no gradient is asked for
 MAPS = 3  # what a model may see beside the colours: ones (0 outside the picture: where the border is), row, column
@@ -25,57 +26,49 @@ class Autoregressive(nn.Module):
     """The base: a subclass defines `forward(values)`, and may define `cached_sampler`.
 
     levels: how many values a pixel can take. size: (h, w). channels: 1, or 3 for colour.
-    A picture is a LongTensor (n, channels, h, w) of levels 0 .. levels - 1.
+    A picture is a LongTensor (n, channels, h, w) of levels 0 .. levels - 1. Errors, of all methods: ValueError.
     """
 
-    def __init__(self, levels, size, channels=1):
+    def __init__(self, levels: int, size: int | tuple[int, int], channels: int = 1):
         super().__init__()
-        size = (size, size) if isinstance(size, int) else tuple(size)
-        check_count(levels, "levels", 2), check_count(channels, "channels")
-        if len(size) != 2:
-            raise ValueError(f"size: expected a number or (h, w), got {size!r}")
-        for side in size:
-            check_count(side, "size")
-        self.levels, self.size, self.channels = levels, size, channels
-        self.register_buffer("maps", _maps(*size), persistent=False)
+        self.levels, self.channels = check_count(levels, "levels", 2), check_count(channels, "channels")
+        self.size = check_size(size)
+        self.register_buffer("maps", _maps(*self.size), persistent=False)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """(channels, h, w) of a picture."""
         return (self.channels, *self.size)
 
     @property
-    def dtype(self):
+    def dtype(self) -> torch.dtype:
         """The dtype that the model works in."""
         return next(self.parameters()).dtype
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
         """Where the model is."""
         return next(self.parameters()).device
 
-    def forward(self, values):
+    def forward(self, values: Tensor) -> Tensor:
         """Logits (n, levels, c, h, w) of values (n, c, h, w) in [-1, 1]: what the network itself computes."""
         raise NotImplementedError
 
-    def values(self, x):
+    def values(self, x: Tensor) -> Tensor:
         """Levels as numbers in [-1, 1], in the model's dtype and on its device."""
         return x.to(self.device, self.dtype) * (2 / (self.levels - 1)) - 1
 
-    def with_maps(self, values):
+    def with_maps(self, values: Tensor) -> Tensor:
         """The picture and, below it, three maps that are the same for all pictures, (n, c + 3, h, w)."""
         return torch.cat([values, self.maps.to(values.dtype).expand(len(values), -1, -1, -1)], 1)
 
-    def logits(self, x):
-        """The scores of each level before softmax, (n, levels, c, h, w), of pictures x (n, c, h, w).
-
-        The scores at a place depend on the places before it only. Errors: ValueError for x.
-        """
+    def logits(self, x: Tensor) -> Tensor:
+        """The scores of each level before softmax, (n, levels, c, h, w); at a place of what is before it only."""
         return self(self.values(check_pictures(x, self))).to(x.device)
 
-    def log_prob(self, x):
-        """The exact log-probability of each picture, (n,), in nats. Errors: ValueError for x."""
-        check_pictures(x, self)
+    def log_prob(self, x: Tensor) -> Tensor:
+        """The exact log-probability of each picture, (n,), in nats."""
+        x = check_pictures(x, self)
         if torch.is_grad_enabled():
             return self._log_prob(x)
         return torch.cat([self._log_prob(some) for some in x.split(CHUNK)])
@@ -84,13 +77,20 @@ class Autoregressive(nn.Module):
         logp = self(self.values(x)).log_softmax(1)  # (n, levels, c, h, w)
         return logp.gather(1, x.to(logp.device)[:, None])[:, 0].flatten(1).sum(1).to(x.device)
 
-    def bits_per_dim(self, x):
-        """-log2 p(x) for each value of a pixel, (n,): what one costs to store. Errors: ValueError for x."""
+    def bits_per_dim(self, x: Tensor) -> Tensor:
+        """-log2 p(x) for each value of a pixel, (n,): what one costs to store."""
         return -self.log_prob(x) / (math.prod(self.shape) * math.log(2))
 
     def sample(
-        self, n=1, generator=None, cached=True, temperature=1.0, given=None, known=None, callback=None
-    ):
+        self,
+        n: int = 1,
+        generator: torch.Generator | None = None,
+        cached: bool = True,
+        temperature: float = 1.0,
+        given: Tensor | None = None,
+        known: Tensor | None = None,
+        callback: Callable[[Tensor, int], None] | None = None,
+    ) -> Tensor:
         """Draw n pictures, LongTensor (n, c, h, w), on the model's device; in evaluation mode, without gradients.
 
         generator: a torch.Generator on the CPU; None takes a new one that nobody can repeat. One uniform number is
@@ -102,23 +102,22 @@ class Autoregressive(nn.Module):
         given (n, c, h, w), known bool (h, w): these pixels are given, the others completed, in the usual order. A
         pixel that comes after the missing ones does not help them.
         callback: None, or a function (pictures so far, row) called after each row; what is not drawn yet is 0.
-        Ctrl-C ends it: what is drawn so far comes back, with a sentence. Errors: ValueError.
+        Ctrl-C ends it: what is drawn so far comes back, with a sentence.
         """
-        x, known = self._start(n, temperature, given, known)
+        check_number(temperature, "temperature", above=True)
+        check_callback(callback)
+        x, known = self._begun(check_count(n, "n"), given, known)
         draws = torch.rand((n, *self.shape), generator=source(generator), dtype=torch.float64).to(self.device)
         with frozen(self), torch.no_grad():
-            conditional = self.cached_sampler(x) if cached else self._naive(x)
+            conditional = self.cached_sampler(x) if cached else WholePasses(self, x)
             try:
                 for row in progress(range(self.size[0]), "sampling rows"):
                     conditional.begin(row)
                     for column in range(self.size[1]):
-                        for channel in range(self.channels):
-                            if known[row, column]:
-                                continue
+                        for channel in () if known[row, column] else range(self.channels):
                             logits = conditional(row, column, channel)
-                            x[:, channel, row, column] = pick(
-                                logits / temperature, draws[:, channel, row, column]
-                            )
+                            draw = draws[:, channel, row, column]
+                            x[:, channel, row, column] = pick(logits / temperature, draw)
                         conditional.done(row, column)
                     if callback is not None:
                         callback(x.clone(), row)
@@ -126,28 +125,20 @@ class Autoregressive(nn.Module):
                 print(f"sampling stopped in row {row + 1} of {self.size[0]}: the rest is empty.")
         return x
 
-    def cached_sampler(self, x):
+    def cached_sampler(self, x: Tensor) -> "WholePasses":
         """What computes the conditional logits of a growing picture; here the slow way, as there is no other."""
-        return self._naive(x)
-
-    def _naive(self, x):
         return WholePasses(self, x)
 
-    def _start(self, n, temperature, given, known):
-        check_count(n, "n"), check_number(temperature, "temperature", above=True)
+    def _begun(self, n, given, known):
+        """The pictures before the first draw, and which pixels of them hold."""
         x = torch.zeros((n, *self.shape), dtype=torch.long, device=self.device)
         if (given is None) != (known is None):
-            raise ValueError(
-                "given, known: expected both or neither: the pictures and which pixels of them hold"
-            )
+            hint = "the pictures and which pixels of them hold"
+            raise ValueError(f"given, known: expected both or neither: {hint}")
         if known is None:
             return x, torch.zeros(self.size, dtype=torch.bool)
-        if not isinstance(known, torch.Tensor) or known.dtype != torch.bool or known.shape != self.size:
-            what = f"{known.dtype} {tuple(known.shape)}" if isinstance(known, torch.Tensor) else repr(known)
-            raise ValueError(f"known: expected a bool tensor of shape {self.size}, got {what}")
-        check_pictures(given, self, "given")
-        if len(given) != n:
-            raise ValueError(f"given: expected {n} pictures, one for each sample, got {len(given)}")
+        given = check_levels(given, x.shape, self.levels, "given")
+        known = check_tensor(known, "known", self.size, "bool")
         return torch.where(known.to(x.device), given.to(x.device), x), known
 
 
@@ -174,7 +165,7 @@ def _maps(h, w):
     return torch.stack([torch.ones(h, w), rows[:, None].expand(h, w), columns.expand(h, w)])[None]
 
 
-def pick(logits, draws):
+def pick(logits: Tensor, draws: Tensor) -> Tensor:
     """The level that each uniform number draws[n] in [0, 1) picks from softmax(logits[n]), LongTensor (n,).
 
     The levels share the line from 0 to 1 as their probabilities say, and the number falls on one of them.
@@ -183,28 +174,24 @@ def pick(logits, draws):
     return (ends <= draws[:, None]).sum(1).clamp(max=logits.shape[1] - 1)
 
 
-def nats(model, x, generator=None):
-    """-log p(x), (n,): the loss for `fit`."""
-    return -model.log_prob(x)
+def nats(model: Autoregressive, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """-log p(x), (n,): the loss for `fit`; nothing is drawn. Errors: ValueError."""
+    source(generator)
+    return -check_model(model).log_prob(x)
 
 
-def check_pictures(x, model, name="x"):
-    """Refuse what is not a batch of the model's pictures; return it. Errors: ValueError."""
-    wanted = f"(n, {', '.join(map(str, model.shape))})"
-    if not isinstance(x, torch.Tensor):
-        raise ValueError(f"{name}: expected a LongTensor {wanted}, got {type(x).__name__}")
-    if x.is_floating_point() or x.dtype == torch.bool or x.is_complex():
-        hint = "" if x.dtype == torch.bool else f": use (images * {model.levels - 1}).round().long()"
-        raise ValueError(f"{name}: expected whole levels 0 .. {model.levels - 1}, got {x.dtype}{hint}")
-    if x.ndim != 4 or tuple(x.shape[1:]) != model.shape:
-        hint = ": one picture? use x[None]" if tuple(x.shape) == model.shape else ""
-        raise ValueError(f"{name}: the model knows pictures of shape {wanted}, got {tuple(x.shape)}{hint}")
-    if len(x) == 0:
-        raise ValueError(f"{name}: expected at least one picture, got an empty batch")
-    low, high = (int(v) for v in x.aminmax())
-    if low < 0 or high >= model.levels:
-        hint = ": quantise the data to the model's levels" if high >= model.levels else ""
-        raise ValueError(f"{name}: the model knows levels 0 .. {model.levels - 1}, got {low} .. {high}{hint}")
-    if x.dtype != torch.long:
-        raise ValueError(f"{name}: expected a LongTensor, got {x.dtype}: use x.long()")
-    return x
+def check_pictures(x: Tensor, model: Autoregressive, name: str = "x") -> Tensor:
+    """A batch of the model's pictures, LongTensor (n, c, h, w). Errors: ValueError."""
+    return check_levels(x, ("n", *model.shape), model.levels, name)
+
+
+def check_levels(x: Tensor, shape: tuple, levels: int, name: str = "x") -> Tensor:
+    """A LongTensor of levels of a shape. Errors: ValueError."""
+    if isinstance(x, Tensor) and x.is_floating_point():
+        hint = f"use (images * {levels - 1}).round().long()"
+        raise ValueError(f"{name}: expected whole levels 0 .. {levels - 1}, got {x.dtype}: {hint}")
+    low, high = (int(v) for v in check_tensor(x, name, shape, "integer").aminmax())
+    if low < 0 or high >= levels:
+        hint = ": quantise the data to these levels" if high >= levels else ""
+        raise ValueError(f"{name}: expected levels 0 .. {levels - 1}, got {low} .. {high}{hint}")
+    return x.long()

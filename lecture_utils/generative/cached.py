@@ -2,7 +2,7 @@
 
 A new pixel changes only what comes after it. So all activations are kept, and of a new pixel each layer computes one
 column of numbers: for a picture of h x w pixels h w columns, where the naive way runs the whole network h w times.
-The vertical stack of a gated net is computed a row at a time, as it sees whole rows.
+The vertical stack of a gated net is computed a row at a time, as it sees whole rows; so is a row LSTM.
 
 Source: Ramachandran et al. (2017), "Fast generation for convolutional autoregressive models", section 2.
 """
@@ -10,28 +10,29 @@ Source: Ramachandran et al. (2017), "Fast generation for convolutional autoregre
 import torch
 from torch.nn import functional as F
 
+from .masks import gate
+
+
+def split(width, channels, copies=1):
+    """The channels that belong to each colour, a list of LongTensors: see `masks.colour_groups`."""
+    return list(torch.arange(width).view(copies, channels, -1).transpose(0, 1).flatten(1))
+
 
 class Memory:
-    """The input of one masked convolution, with its border of zeros, and the convolution at one place of it.
+    """The input of a masked convolution (n pictures, with a border of zeros), and the convolution at one place of it.
 
-    layer: a `MaskedConv2d`. n, size: of the pictures. channels: how many colours the outputs are split in; the
-    convolution is computed for one colour at a time.
-    copies: 2 where the output is a pair for a gate.
+    It is computed for one colour at a time. copies: 2 where the output is a pair for a gate.
     """
 
-    def __init__(self, layer, n, size, channels, copies=1):
-        (left, right, above), (h, w) = layer.reach, size
-        weight = layer.allowed()
+    def __init__(self, layer, model, n, copies=1):
+        (left, right, above), (h, w) = layer.reach, model.size
+        weight = layer.allowed()  # (out, in, kh, kw)
+        groups = split(len(weight), model.channels, copies)
         self.layer, self.reach, self.step = layer, layer.reach, layer.dilation[0]
-        self.kept = weight.new_zeros(
-            n, h + above, w + left + right, weight.shape[1]
-        )  # channels last: whole reads
-        self.weight, self.bias = [], []
-        for group in split(weight.shape[0], channels, copies):
-            self.weight.append(
-                weight[group].permute(2, 3, 1, 0).flatten(0, 2).contiguous()
-            )  # (kh kw in, out)
-            self.bias.append(layer.bias[group])
+        # Channels last: whole reads.
+        self.kept = weight.new_zeros(n, h + above, w + left + right, weight.shape[1])
+        self.weight = [weight[group].permute(2, 3, 1, 0).flatten(0, 2).contiguous() for group in groups]
+        self.bias = [layer.bias[group] for group in groups]
 
     def write(self, row, column, values, channels=slice(None)):
         """Put values (n, in) at one pixel, or only some of its channels."""
@@ -52,11 +53,9 @@ class Memory:
 
     def row(self, row):
         """The convolution's output in one row, (n, out, w)."""
-        rows = slice(row, row + self.reach[2] + (not self.layer.strictly_above))
-        weight, bias = self.layer.allowed(), self.layer.bias
-        return F.conv2d(self.kept[:, rows].permute(0, 3, 1, 2), weight, bias, dilation=self.layer.dilation)[
-            :, :, 0
-        ]
+        layer, last = self.layer, row + self.reach[2] + (not self.layer.strictly_above)
+        kept = self.kept[:, row:last].permute(0, 3, 1, 2)
+        return F.conv2d(kept, layer.allowed(), layer.bias, dilation=layer.dilation)[:, :, 0]
 
 
 class Column:
@@ -64,13 +63,12 @@ class Column:
 
     def __init__(self, layer, n, channels):
         weight = layer.allowed()[:, :, 0, 0]
+        groups = split(len(weight), channels)
+        each = weight.shape[1] // channels
         self.kept = weight.new_zeros(n, weight.shape[1])
-        groups, inputs = split(weight.shape[0], channels), split(weight.shape[1], channels)
-        self.inputs = inputs
-        self.until = [int(group[-1]) + 1 for group in inputs]  # of the input, the groups up to this one
-        self.weight = [
-            weight[group, :until].t().contiguous() for group, until in zip(groups, self.until, strict=True)
-        ]
+        self.until = [(group + 1) * each for group in range(channels)]  # of the input, up to this colour
+        pairs = zip(groups, self.until, strict=True)
+        self.weight = [weight[group, :until].t().contiguous() for group, until in pairs]
         self.bias = [layer.bias[group] for group in groups]
 
     def __call__(self, values, group):
@@ -80,27 +78,16 @@ class Column:
         return torch.addmm(self.bias[group], self.kept[:, :until], self.weight[group])
 
 
-def split(width, channels, copies=1):
-    """The channels that belong to each colour, a list of LongTensors: see `masks.colour_groups`."""
-    return list(torch.arange(width).view(copies, channels, -1).transpose(0, 1).flatten(1))
-
-
 class _Cache:
-    """What both nets share: the order of the work, and the last layers."""
+    """What both nets share: the order of the work, and the last layers. first: the layer that reads the pixels."""
 
-    def __init__(self, model, x):
+    def __init__(self, model, x, first):
         self.model, self.x, self.computed = model, x, 0
-        self.n, self.channels = len(x), model.channels
-        self.head = [Column(layer, self.n, self.channels) for layer in model.head]
-        each = model.width // model.channels
-        self.own = [
-            slice(c * each, (c + 1) * each) for c in range(model.channels)
-        ]  # the channels of each colour
-        blank = model.with_maps(x.new_zeros(1, *model.shape).to(model.dtype))
-        self.maps = blank[0, self.channels :]  # (3, h, w)
-
-    def memory(self, layer, copies=1):
-        return Memory(layer, self.n, self.model.size, self.channels, copies)
+        n, each = len(x), model.width // model.channels
+        self.first = Memory(first, model, n)
+        self.outs = [Column(layer.out, n, model.channels) for layer in model.layers]
+        self.head = [Column(layer, n, model.channels) for layer in model.head]
+        self.own = [slice(c * each, (c + 1) * each) for c in range(model.channels)]  # of each colour
 
     def begin(self, row):
         """Before a row's first pixel."""
@@ -117,29 +104,25 @@ class _Cache:
 
     def done(self, row, column):
         """After a pixel's last value: what the pixels to come will read is computed and kept."""
-        for channel in range(self.computed, self.channels):
+        for channel in range(self.computed, self.model.channels):
             self.enter(row, column)
             self.compute(row, column, channel)
         self.enter(row, column)
         self.computed = 0
 
-    def pixel_values(self, row, column):
+    def enter(self, row, column):
+        """Put the pixel's values, and the maps there, where the first layer reads them."""
         colours = self.model.values(self.x[:, :, row, column])
-        return torch.cat([colours, self.maps[:, row, column].expand(self.n, -1)], 1)
+        maps = self.model.maps[0, :, row, column].to(colours.dtype).expand(len(colours), -1)
+        self.first.write(row, column, torch.cat([colours, maps], 1))
 
 
 class PlainCache(_Cache):
     """Of the plain net: one memory a layer."""
 
     def __init__(self, model, x):
-        super().__init__(model, x)
-        self.first = self.memory(model.first)
-        self.squares = [self.memory(layer.square) for layer in model.layers]
-        self.outs = [Column(layer.out, self.n, self.channels) for layer in model.layers]
-
-    def enter(self, row, column):
-        """Put the pixel's values where the first layer reads them."""
-        self.first.write(row, column, self.pixel_values(row, column))
+        super().__init__(model, x, model.first)
+        self.squares = [Memory(layer.square, model, len(x)) for layer in model.layers]
 
     def compute(self, row, column, channel):
         """This colour's channels through all layers, (n, width / channels)."""
@@ -154,44 +137,65 @@ class GatedCache(_Cache):
     """Of the gated net: the vertical stack a row at a time, the horizontal one a pixel at a time."""
 
     def __init__(self, model, x):
-        super().__init__(model, x)
-        self.top, self.left = self.memory(model.top), self.memory(model.left)
-        self.verticals = [self.memory(layer.vertical) for layer in model.layers]
-        self.horizontals = [self.memory(layer.horizontal, copies=2) for layer in model.layers]
-        self.outs = [Column(layer.out, self.n, self.channels) for layer in model.layers]
-        self.pairs = split(2 * model.width, self.channels, copies=2)
+        super().__init__(model, x, model.left)
+        n, layers = len(x), model.layers
+        self.top = Memory(model.top, model, n)
+        self.verticals = [Memory(layer.vertical, model, n) for layer in layers]
+        self.horizontals = [Memory(layer.horizontal, model, n, copies=2) for layer in layers]
+        self.pairs = split(2 * model.width, model.channels, copies=2)
 
     def begin(self, row):
         """The vertical stack of a whole row: everything above is known."""
-        self.enter_row(row - 1)
+        if row:
+            values = self.model.with_maps(self.model.values(self.x))
+            self.top.write_row(row - 1, values[:, :, row - 1])
         rows, self.found = self.top.row(row), []
         for memory, layer in zip(self.verticals, self.model.layers, strict=True):
             memory.write_row(row, rows)
             found = memory.row(row)  # (n, 2 width, w)
             linked = layer.link(found[:, :, None])[:, :, 0]
             self.found.append([linked[:, pair].permute(2, 0, 1).contiguous() for pair in self.pairs])
-            what, whether = found.chunk(2, 1)
-            rows = rows + what.tanh() * whether.sigmoid()
-        for memory in (self.left, *self.horizontals):
+            rows = rows + gate(found)
+        for memory in (self.first, *self.horizontals):
             memory.kept.zero_()  # the row above is no concern of the horizontal stack
-
-    def enter_row(self, row):
-        """Put a finished row of the picture where the vertical stack reads it."""
-        if row >= 0:
-            colours = self.model.values(self.x[:, :, row])
-            maps = self.maps[:, row].expand(self.n, -1, -1)
-            self.top.write_row(row, torch.cat([colours, maps], 1))
-
-    def enter(self, row, column):
-        """Put the pixel's values where the horizontal stack reads them."""
-        self.left.write(row, column, self.pixel_values(row, column))
 
     def compute(self, row, column, channel):
         """This colour's channels through all layers, (n, width / channels)."""
-        pixel = self.left.at(row, column, channel)
+        pixel = self.first.at(row, column, channel)
         for memory, out, found in zip(self.horizontals, self.outs, self.found, strict=True):
             memory.write(row, column, pixel, self.own[channel])
             mixed = memory.at(row, column, channel) + found[channel][column]
-            what, whether = mixed.chunk(2, 1)
-            pixel = pixel + out(what.tanh() * whether.sigmoid(), channel)
+            pixel = pixel + out(gate(mixed), channel)
         return pixel
+
+
+class RowCache:
+    """Of a row LSTM: each layer's memory of the row above is kept, and the row computed for each value."""
+
+    def __init__(self, model, x):
+        self.model, self.x = model, x
+        blank = x.new_zeros(len(x), 1, 1, model.size[1]).to(model.dtype)
+        self.states = [layer.empty(blank) for layer in model.layers]
+
+    def begin(self, row):
+        """The row above is whole: its memory is what this row starts from."""
+        if row:
+            self.states = self.run(row - 1)[1]
+
+    def __call__(self, row, column, channel):
+        """Logits (n, levels) of one value, given all before it."""
+        found, _ = self.run(row)
+        return self.model.scores(found)[:, :, channel, 0, column]
+
+    def run(self, row):
+        """One row through all layers: features (n, width, 1, w), and the memory below it."""
+        rows = slice(max(0, row - self.model.first.reach[2]), row + 1)
+        values = self.model.with_maps(self.model.values(self.x))[:, :, rows]
+        x, states = self.model.first(values)[:, :, -1:], []
+        for layer, state in zip(self.model.layers, self.states, strict=True):
+            states.append(layer.step(layer.input(x)[:, :, 0], state))
+            x = x + layer.out(states[-1][0][:, :, None])
+        return x, states
+
+    def done(self, row, column):
+        """After a pixel's last value."""

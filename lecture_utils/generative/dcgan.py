@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ..checks import check_choice
-from ._shared import check_codes
+from ..checks import check_choice, check_count, check_tensor
+from ._shared import seeded
 
 SIDE = 32  # px
 NORMS = ("spectral", "batch", "none")
@@ -22,7 +22,7 @@ class Generator(nn.Module):
 
     def __init__(self, latent: int = 64, channels: int = 48, colours: int = 3):
         super().__init__()
-        self.latent = latent
+        self.latent = check_count(latent, "latent")
         self.first = nn.Sequential(  # (n, latent, 1, 1) -> (n, 4c, 4, 4)
             nn.ConvTranspose2d(latent, 4 * channels, START, bias=False),
             nn.BatchNorm2d(4 * channels),
@@ -34,7 +34,7 @@ class Generator(nn.Module):
         self.apply(_small_weights)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        check_codes(z, self.latent)
+        check_tensor(z, "z", ("n", self.latent))
         maps = self.third(self.second(self.first(z[:, :, None, None])))
         return self.last(maps).sigmoid()
 
@@ -53,10 +53,10 @@ class Discriminator(nn.Module):
         self.colours = colours
         widths = [colours, channels, 2 * channels, 4 * channels]  # 16 x 16, 8 x 8, 4 x 4
         layers = []
-        for i, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
-            layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=norm != "batch" or i == 0))
+        for i in range(3):
+            layers.append(nn.Conv2d(widths[i], widths[i + 1], 4, 2, 1, bias=norm != "batch" or i == 0))
             if norm == "batch" and i > 0:
-                layers.append(nn.BatchNorm2d(outputs))
+                layers.append(nn.BatchNorm2d(widths[i + 1]))
             layers.append(nn.LeakyReLU(0.2))
         layers.append(nn.Conv2d(4 * channels, 1, START))  # 1 x 1
         self.layers = nn.Sequential(*layers).apply(_small_weights)
@@ -89,6 +89,5 @@ def nets(
     seed: int = 0, latent: int = 64, channels: int = 48, colours: int = 3, norm: str = "spectral"
 ) -> tuple[Generator, Discriminator]:
     """An untrained pair, the same for the same seed; the global random state is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return Generator(latent, channels, colours), Discriminator(channels, colours, norm)

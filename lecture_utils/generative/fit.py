@@ -1,34 +1,47 @@
 """The loop that trains the generative models: any model, any loss, and nothing lost when it is stopped.
 
-What can go wrong on the way, for someone who has waited for a model:
-
-- Ctrl-C (the stop button) ends the loop: the model keeps what it has learned so far.
-- A loss or a gradient of NaN or infinity ends it: the model gets the last good weights back.
-
-Both print one sentence, and the history's `stopped` is "interrupted" or "diverged" instead of None.
+Ctrl-C (the stop button) ends it: the model keeps what it has learned so far. A loss or a gradient of NaN or infinity
+ends it: the model gets the last good weights back. Both print one sentence, and the history's `stopped` is
+"interrupted" or "diverged" instead of None.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..checks import check_count, check_number, check_seed
+from ..checks import check_count, check_index, check_number, check_seed, check_tensor
 from ..hooks import frozen
 from ..progress import progress
-from ._shared import check_model, copy_tensors, modes_kept
+from ._shared import check_callback, check_model, modes_kept
+
+
+class Diverged(FloatingPointError):
+    """A loss or a gradient was NaN or infinite."""
 
 
 class History(NamedTuple):
     """losses (steps done,): the mean loss of each step's batch, float32. stopped: None, "interrupted" or "diverged"."""
 
-    losses: torch.Tensor
+    losses: Tensor
     stopped: str | None = None
 
 
-def fit(model, x, loss, steps, batch=64, lr=1e-3, seed=0, callback=None, every=None, label="training"):
+def fit(
+    model: nn.Module,
+    x: Tensor,
+    loss: Callable[[nn.Module, Tensor, torch.Generator], Tensor],
+    steps: int,
+    batch: int = 64,
+    lr: float = 1e-3,
+    seed: int = 0,
+    callback: Callable[[int], None] | None = None,
+    every: int | None = None,
+    label: str = "training",
+) -> History:
     """Train `model` in place, and return the `History` of its losses. The model keeps its modes.
 
     x: what is learned from, any tensor (n, ...); each epoch goes through all of it in a new order.
@@ -42,95 +55,127 @@ def fit(model, x, loss, steps, batch=64, lr=1e-3, seed=0, callback=None, every=N
     Errors: ValueError.
     Source: Kingma, Ba (2015), algorithm 1; Loshchilov, Hutter (2017), equation 5, for the cosine.
     """
-    _check(model, x, steps, batch, lr, seed)
-    every = max(1, steps // 10) if every is None else check_count(every, "every")
-    device = next(model.parameters()).device
-    losses, stopped = [], None
+    device = next(check_model(model).parameters()).device
+    batches = _batches(len(check_tensor(x, "x", ("n", ...), "any")), check_count(batch, "batch"), seed)
+    steps, draws = check_count(steps, "steps", 0), torch.Generator(device).manual_seed(check_seed(seed))
+    optimiser = torch.optim.Adam(model.parameters(), check_number(lr, "lr", above=True), fused=True)
+    schedule = (warm_cosine(step, steps, lr) for step in range(steps))
+    weights = floating_state(model)
+    good = [tensor.clone() for tensor in weights]  # they gave the last loss that was finite
+
+    def step():
+        optimiser.param_groups[0]["lr"] = next(schedule)
+        value = loss(model, x[next(batches)].to(device), draws).mean()
+        found = value.item()
+        if math.isfinite(found):
+            copy_tensors(weights, good)
+        else:
+            copy_tensors(good, weights)
+        update(optimiser, model, value)
+        return found, f"loss {found:.3g}"
+
     with _training(model, seed):
-        draws = torch.Generator(device).manual_seed(seed)
-        optimiser = torch.optim.Adam(model.parameters(), lr, fused=True)
-        weights = [t for t in model.state_dict().values() if t.is_floating_point()]
-        good = [t.clone() for t in weights]  # they gave the last loss that was finite
-        bar = progress(label=label, total=steps)
-        try:
-            for step, chosen in enumerate(_batches(len(x), min(batch, len(x)), steps, seed)):
-                for group in optimiser.param_groups:
-                    group["lr"] = warm_cosine(step, steps, lr)
-                value = loss(model, x[chosen].to(device), draws).mean()
-                found = value.item()
-                if not math.isfinite(found):
-                    stopped = "diverged"
-                    copy_tensors(good, weights)
-                    break
-                copy_tensors(weights, good)
-                optimiser.zero_grad()
-                value.backward()
-                if not _finite_gradients(model):
-                    stopped = "diverged"
-                    break
-                optimiser.step()
-                losses.append(found)
-                bar.update()
-                bar.note(f"loss {found:.3g}")
-                if callback is not None and ((step + 1) % every == 0 or step + 1 == steps):
-                    with frozen(model), torch.no_grad():
-                        callback(step + 1)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-        finally:
-            bar.close()
-            for parameter in model.parameters():
-                parameter.grad = None
-    if stopped == "diverged":
-        print(
-            f"{label}: NaN or infinity in step {len(losses) + 1} of {steps}: the model has its last good weights; "
-            f"a smaller lr may help."
-        )
-    elif stopped:
-        print(
-            f"{label}: stopped after {len(losses)} of {steps} steps: the model keeps what it has learned so far."
-        )
-    return History(torch.tensor(losses), stopped)
+        losses, why = run_steps(step, steps, callback, every, model, label)
+    diverged = f"NaN or infinity in step {len(losses) + 1} of {steps}: the model has its last good weights; "
+    kept = f"stopped after {len(losses)} of {steps} steps: the model keeps what it has learned so far."
+    return History(torch.tensor(losses), told(why, label, diverged + "a smaller lr may help.", kept))
 
 
-def warm_cosine(step, steps, highest):
-    """Learning rate of step 0 .. steps - 1: a line up during the first twentieth, then half a cosine down to 0."""
+def warm_cosine(step: int, steps: int, highest: float) -> float:
+    """Learning rate of step 0 .. steps - 1: a line up during the first twentieth, then half a cosine down to 0.
+
+    Errors: ValueError.
+    """
+    steps = check_count(steps, "steps")
+    step, highest = check_index(step, steps, "step"), check_number(highest, "highest")
     warm = max(1, steps // 20)
     if step < warm:
         return highest * (step + 1) / warm
     return highest * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+# --- what the trainer of a GAN needs, too ---
+
+
+def run_steps(
+    step: Callable[[], tuple],
+    steps: int,
+    callback: Callable[[int], None] | None,
+    every: int | None,
+    shown: nn.Module,
+    label: str,
+) -> tuple[list, BaseException | None]:
+    """Call `step`, which gives a result and a note for the bar, so many times: all results, and what has ended it.
+
+    callback, every: as in `fit`; it sees the net `shown` in evaluation mode.
+    """
+    every = max(1, steps // 10) if every is None else check_count(every, "every")
+    found, ended = [], None
+    check_callback(callback)
+    try:
+        with progress(label=label, total=steps) as bar:
+            for done in range(1, steps + 1):
+                result, note = step()
+                found.append(result)
+                bar.update()
+                bar.note(note)
+                if callback is not None and (done % every == 0 or done == steps):
+                    with frozen(shown), torch.no_grad():
+                        callback(done)
+    except (KeyboardInterrupt, Diverged) as why:
+        ended = why
+    return found, ended
+
+
+def told(why: BaseException | None, label: str, diverged: str, interrupted: str) -> str | None:
+    """Print what has ended a training, if anything has; the history's `stopped`."""
+    if why is None:
+        return None
+    print(f"{label}: {diverged if isinstance(why, Diverged) else interrupted}")
+    return "diverged" if isinstance(why, Diverged) else "interrupted"
+
+
+def update(optimizer: torch.optim.Optimizer, model: nn.Module, loss: Tensor) -> None:
+    """One step of the optimizer. Errors: Diverged, before any weight has changed."""
+    if not math.isfinite(loss.item()):
+        raise Diverged("a loss is NaN or infinite")
+    optimizer.zero_grad()
+    loss.backward()
+    norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    if not math.isfinite(norm):
+        raise Diverged("a gradient is NaN or infinite")
+    optimizer.step()
+
+
+def floating_state(*models: nn.Module) -> list[Tensor]:
+    """The floating parameters and buffers of all of them."""
+    found = [tensor for model in models for tensor in model.state_dict().values()]
+    return [tensor for tensor in found if tensor.is_floating_point()]
+
+
+def copy_tensors(given: list[Tensor], into: list[Tensor]) -> None:
+    """The values of each tensor into the one beside it."""
+    with torch.no_grad():
+        for tensor, kept in zip(given, into, strict=True):
+            kept.copy_(tensor)
+
+
 @contextmanager
 def _training(model, seed):
-    """Training mode and gradients inside; modes and torch's random state are put back."""
+    """Training mode and gradients inside; modes and torch's random state are put back, gradients forgotten."""
     devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
     with modes_kept(model), torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         model.train()
-        yield
+        try:
+            yield
+        finally:
+            model.zero_grad()
 
 
-def _batches(n, batch, steps, seed):
-    """Yield the indices (batch,) of each step: every epoch all n in a new order, the rest of an epoch left out."""
-    order, at = None, n
+def _batches(n, batch, seed) -> Iterator[Tensor]:
+    """Indices (batch,) of one step after the other: every epoch all n in a new order, the rest of it left out."""
     draws = torch.Generator().manual_seed(seed + 1)
-    for _ in range(steps):
-        if at + batch > n:
-            order, at = torch.randperm(n, generator=draws), 0
-        yield order[at : at + batch]
-        at += batch
-
-
-def _finite_gradients(model):
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    return bool(torch.isfinite(nn.utils.get_total_norm(gradients)))
-
-
-def _check(model, x, steps, batch, lr, seed):
-    check_model(model)
-    if not isinstance(x, torch.Tensor) or x.ndim < 1 or len(x) == 0:
-        what = f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
-        raise ValueError(f"x: expected a tensor (n, ...) with at least one image, got {what}")
-    check_count(steps, "steps", 0), check_count(batch, "batch"), check_seed(seed)
-    check_number(lr, "lr", above=True)
+    while True:
+        order = torch.randperm(n, generator=draws)
+        yield from order.split(min(batch, n))[: max(1, n // batch)]

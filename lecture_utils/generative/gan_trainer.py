@@ -1,29 +1,70 @@
-"""Goodfellow's algorithm 1: two nets are trained against each other. Nothing is lost when it is stopped, or diverges.
+"""GANs: the two losses, of logits, and Goodfellow's algorithm 1. Nothing is lost when it is stopped, or diverges.
 
-Ctrl-C (the stop button) ends it: both nets keep what they have learned. A loss or a gradient of NaN or infinity ends
-it: both nets get the last good weights back. Either prints one sentence, as `fit` does.
+Ctrl-C (the stop button) ends a training: both nets keep what they have learned. A loss or a gradient of NaN or infinity
+ends it: both nets get the last good weights back. Either prints one sentence, as `fit` does.
+
+Source: Goodfellow et al. (2014), equation 1 (the game), section 3 (the loss that does not saturate) and algorithm 1.
 """
 
 import copy
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
-from ..checks import check_count, check_number, check_seed, check_share
-from ..hooks import frozen
-from ..progress import progress
-from ._shared import check_model, copy_tensors, modes_kept
-from .gan import discriminator_loss, generator_loss
+from ..checks import check_choice, check_count, check_number, check_seed, check_share, check_tensor
+from ._shared import check_model, modes_kept, unchanging
+from .fit import Diverged, copy_tensors, floating_state, run_steps, told, update
 
+KINDS = ("non_saturating", "minimax")
 LAZY = 16  # steps from one gradient penalty to the next: Karras et al. (2020), appendix B
 
 
-class Diverged(FloatingPointError):
-    """A loss or a gradient was NaN or infinite."""
+def discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
+    """What the discriminator minimises: -mean log D(real) - mean log(1 - D(fake)), in nats, where D = sigmoid(logit).
+
+    real, fake: logits, any shape. real_label: the target for real images; 0.9 is *one-sided label smoothing*.
+    Errors: ValueError for what is not a floating tensor, is empty, or for `real_label` outside (0.5, 1].
+    Source: Goodfellow et al. (2014), equation 1; Salimans et al. (2016), section 3.4, for `real_label`.
+    """
+    check_tensor(real, "real", (...,))
+    check_tensor(fake, "fake", (...,))
+    return _discriminator_loss(real, fake, check_number(real_label, "real_label", 0.5, 1, above=True))
+
+
+def generator_loss(fake: Tensor, kind: str = "non_saturating") -> Tensor:
+    """What the generator minimises, in nats: -mean log D(fake), or with "minimax" mean log(1 - D(fake)).
+
+    fake: logits of what it made, any shape. Both fall as D(fake) rises; they differ in where they are steep.
+    Errors: ValueError for what is not a floating tensor or is empty; KeyError for another kind.
+    Source: Goodfellow et al. (2014), equation 1 ("minimax") and section 3.
+    """
+    return _generator_loss(check_tensor(fake, "fake", (...,)), check_choice(kind, KINDS, "kind"))
+
+
+def _discriminator_loss(real, fake, real_label):
+    """With softplus logits of +-100 are harmless: -log D = softplus(-logit), -log(1 - D) = softplus(logit)."""
+    of_real = real_label * softplus(-real) + (1 - real_label) * softplus(real)
+    return of_real.mean() + softplus(fake).mean()
+
+
+def _generator_loss(fake, kind):
+    return softplus(-fake).mean() if kind == "non_saturating" else -softplus(fake).mean()
+
+
+def generator_slope(probability: Tensor, kind: str = "non_saturating") -> Tensor:
+    """How steep the generator's loss is at D = probability: |d loss / d logit| of one picture, between 0 and 1.
+
+    It is 1 - D, or with "minimax" D: where the discriminator is sure that a picture is made (D near 0, as it is early
+    in training), minimax sends hardly any gradient back. Errors: ValueError outside [0, 1]; KeyError for another kind.
+    """
+    check_tensor(probability, "probability", (...,))
+    if probability.min() < 0 or probability.max() > 1:
+        raise ValueError("probability: expected values in [0, 1]: of logits take the sigmoid first")
+    check_choice(kind, KINDS, "kind")
+    return 1 - probability if kind == "non_saturating" else probability
 
 
 class GANHistory(NamedTuple):
@@ -72,22 +113,20 @@ class GANTrainer:
         seed: int = 0,
         low_precision: bool = False,
     ):
-        _check(generator, discriminator, lr, betas, average, penalty)
-        probe = torch.zeros(1)
-        (
-            generator_loss(probe, kind),
-            discriminator_loss(probe, probe, real_label),
-        )  # refuse what they do not know
-        self.generator, self.discriminator = generator, discriminator
-        self.kind, self.real_label, self.n_critic = kind, real_label, check_count(n_critic, "n_critic")
-        self.decay, self.penalty, self.low_precision = average, penalty, low_precision
-        self.device = next(generator.parameters()).device
+        self.generator, self.discriminator = generator, check_model(discriminator, "discriminator")
+        if not isinstance(getattr(check_model(generator, "generator"), "latent", None), int):
+            raise ValueError("generator: expected an attribute `latent`, the number of values in a code")
+        self.kind, self.n_critic = check_choice(kind, KINDS, "kind"), check_count(n_critic, "n_critic")
+        self.real_label = check_number(real_label, "real_label", 0.5, 1, above=True)
+        self.decay, self.penalty = check_share(average, "average"), check_number(penalty, "penalty")
+        if average == 1:
+            raise ValueError("average: expected a number below 1, got 1")
+        self.low_precision, self.device = low_precision, next(generator.parameters()).device
         self.averaged = copy.deepcopy(generator).eval() if average else generator
-        self.g_optimizer = torch.optim.Adam(generator.parameters(), lr[0], betas=betas, fused=True)
-        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), lr[1], betas=betas, fused=True)
+        self.g_optimizer, self.d_optimizer = _optimizers(generator, discriminator, lr, betas)
         self.draws = torch.Generator(self.device).manual_seed(check_seed(seed))
         self.steps = 0
-        self._good = self._start = None
+        self.good = None  # weights that gave losses which were numbers
 
     def codes(self, n: int) -> Tensor:
         """z (n, latent) from a standard Gaussian."""
@@ -99,19 +138,31 @@ class GANTrainer:
 
         Errors: Diverged; both nets then have their last good weights.
         """
-        with self._good_weights_kept():
-            for some in real.to(self.device).chunk(self.n_critic):  # "for k steps": the discriminator
-                fake = self._run(self.generator, self.codes(len(some)))
-                on_real = self._run(self.discriminator, some)
-                on_fake = self._run(self.discriminator, fake.detach())  # detach: the generator stays
-                loss_d = discriminator_loss(on_real, on_fake, self.real_label)
-                self._update(self.d_optimizer, self.discriminator, loss_d + self._slope(some))
-            self.discriminator.requires_grad_(False)  # now the generator, through what has just been updated
-            loss_g = generator_loss(self._run(self.discriminator, fake), self.kind)
-            self._update(self.g_optimizer, self.generator, loss_g)
+        before = [tensor.clone() for tensor in self._weights()]
+        try:
+            row = self._algorithm_1(real.to(self.device))
+        except Diverged:  # not those before this step: they may have led to it
+            copy_tensors(self.good or before, self._weights())
+            raise
+        finally:
+            self.g_optimizer.zero_grad()
+            self.d_optimizer.zero_grad()
+        self.good = before
         self.steps += 1
         self._average()
-        return loss_d.item(), loss_g.item(), *(x.sigmoid().mean().item() for x in (on_real, on_fake))
+        return row
+
+    def _algorithm_1(self, real):
+        for some in real.chunk(self.n_critic):  # "for k steps": the discriminator
+            fake = self._run(self.generator, self.codes(len(some)))
+            of_real = self._run(self.discriminator, some)  # logits
+            of_fake = self._run(self.discriminator, fake.detach())  # detach: the generator stays
+            loss_d = _discriminator_loss(of_real, of_fake, self.real_label)
+            update(self.d_optimizer, self.discriminator, loss_d + self._slope(some))
+        with unchanging(self.discriminator):  # now the generator, through what has just been updated
+            loss_g = _generator_loss(self._run(self.discriminator, fake), self.kind)
+            update(self.g_optimizer, self.generator, loss_g)
+        return loss_d.item(), loss_g.item(), *(x.sigmoid().mean().item() for x in (of_real, of_fake))
 
     def fit(
         self,
@@ -125,28 +176,26 @@ class GANTrainer:
         """Train both nets in place for so many steps on images drawn at random. The nets keep their modes.
 
         images: real ones, any floating tensor (n, ...) that the discriminator takes; each step draws some with
-        replacement. batch: images of an update, at least 2.
-        callback: None, or a function (steps done) called after every `every` steps (a tenth of all unless given) and
-        after the last, with `averaged` in evaluation mode and without gradients: the place to draw an image that
-        improves. Errors: ValueError.
+        replacement. batch: images of an update, at least 2. callback, every: as in `generative.fit`, with `averaged`
+        in evaluation mode. Errors: ValueError.
         """
-        _check_real(images)
+        check_tensor(images, "images", ("n", "values", ...))
         steps, batch = check_count(steps, "steps", 0), check_count(batch, "batch", 2)
-        every = max(1, steps // 10) if every is None else check_count(every, "every")
-        rows, stopped = [], None
-        try:
-            with modes_kept(self.generator, self.discriminator), progress(label=label, total=steps) as bar:
-                self.generator.train(), self.discriminator.train()
-                for done in range(1, steps + 1):
-                    rows.append(self.step(self._drawn(images, batch * self.n_critic)))
-                    bar.update()
-                    bar.note(f"losses {rows[-1][0]:.2f} and {rows[-1][1]:.2f}")
-                    if callback is not None and (done % every == 0 or done == steps):
-                        with frozen(self.averaged), torch.no_grad():
-                            callback(done)
-        except (KeyboardInterrupt, Diverged) as why:
-            stopped = "diverged" if isinstance(why, Diverged) else "interrupted"
-            print(f"{label}: {_told(why, len(rows), steps)}")
+
+        def step():
+            chosen = torch.randint(
+                len(images), (batch * self.n_critic,), generator=self.draws, device=self.device
+            )
+            row = self.step(images[chosen.to(images.device)])
+            return row, f"losses {row[0]:.2f} and {row[1]:.2f}"
+
+        with modes_kept(self.generator, self.discriminator):
+            self.generator.train()
+            self.discriminator.train()
+            rows, why = run_steps(step, steps, callback, every, self.averaged, label)
+        good = f"{why} in turn {len(rows) + 1} of {steps}: both nets have their last good weights; "
+        kept = f"stopped after {len(rows)} of {steps} turns: both nets keep what they have learned so far."
+        stopped = told(why, label, good + "smaller rates may help.", kept)
         return GANHistory(*torch.tensor(rows).reshape(-1, 4).unbind(1), stopped)
 
     def parts(self) -> dict:
@@ -155,26 +204,10 @@ class GANTrainer:
         optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
         return nets | optimizers | {"draws": self.draws}
 
-    def _drawn(self, images, count):
-        """So many of the images, with replacement."""
-        chosen = torch.randint(len(images), (count,), generator=self.draws, device=self.device)
-        return images[chosen.to(images.device)]
-
     def _run(self, net, x):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
             found = net(x)
         return found.float() if self.low_precision else found
-
-    def _update(self, optimizer, net, loss):
-        """One update of one net. Errors: Diverged."""
-        if not math.isfinite(loss.item()):
-            raise Diverged("a loss is NaN or infinite")
-        optimizer.zero_grad()
-        loss.backward()
-        norm = nn.utils.get_total_norm([p.grad for p in net.parameters() if p.grad is not None])
-        if not math.isfinite(norm):
-            raise Diverged("a gradient is NaN or infinite")
-        optimizer.step()
 
     def _slope(self, real):
         """The penalty, in the steps that have one."""
@@ -194,57 +227,16 @@ class GANTrainer:
             for mean, now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
                 mean.copy_(now)
 
-    @contextmanager
-    def _good_weights_kept(self) -> Iterator[None]:
-        """Where a step diverges, the weights before it are not the good ones, but those before the step before:
-        they gave losses that were numbers.
-        """
-        if self._good is None:  # only now: a checkpoint may have been read since the trainer was made
-            self._good, self._start = ([t.clone() for t in self._weights()] for _ in range(2))
-        copy_tensors(self._weights(), self._start)
-        try:
-            yield
-        except Diverged:
-            copy_tensors(self._good, self._weights())
-            raise
-        finally:
-            self.discriminator.requires_grad_(True)
-            self.g_optimizer.zero_grad(), self.d_optimizer.zero_grad()
-        self._start, self._good = self._good, self._start
-
     def _weights(self):
-        found = [t for net in (self.generator, self.discriminator) for t in net.state_dict().values()]
-        return [t for t in found if t.is_floating_point()]
+        return floating_state(self.generator, self.discriminator)
 
 
-def _told(why, done, steps):
-    if isinstance(why, Diverged):
-        return (
-            f"{why} in turn {done + 1} of {steps}: both nets have their last good weights; "
-            "smaller rates may help."
-        )
-    return f"stopped after {done} of {steps} turns: both nets keep what they have learned so far."
-
-
-def _check_real(images):
-    floating = isinstance(images, Tensor) and images.is_floating_point()
-    if not floating or images.ndim < 2 or not len(images):
-        raise ValueError("images: expected a floating tensor (n, ...) with at least one image")
-
-
-def _check(generator, discriminator, lr, betas, average, penalty):
-    for name, net in (("generator", generator), ("discriminator", discriminator)):
-        check_model(net, name)
-    if not isinstance(getattr(generator, "latent", None), int):
-        raise ValueError("generator: expected an attribute `latent`, the number of values in a code")
+def _optimizers(generator, discriminator, lr, betas):
+    """Adam for each. Errors: ValueError."""
     for name, pair in (("lr", lr), ("betas", betas)):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise ValueError(f"{name}: expected two numbers, got {pair!r}")
-    for value in lr:
-        check_number(value, "lr", above=True)
-    for value in betas:
-        check_share(value, "betas")
-    check_number(average, "average", most=1)
-    if average == 1:
-        raise ValueError("average: expected a number below 1, got 1")
-    check_number(penalty, "penalty")
+        for value in pair:
+            check_number(value, name, most=1 if name == "betas" else float("inf"), above=name == "lr")
+    found = zip((generator, discriminator), lr, strict=True)
+    return [torch.optim.Adam(net.parameters(), rate, betas=betas, fused=True) for net, rate in found]

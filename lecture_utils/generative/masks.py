@@ -10,40 +10,47 @@ Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), section 3.4.
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import check_count
 
-def colour_groups(width, channels, copies=1):
+
+def colour_groups(width: int, channels: int, copies: int = 1) -> Tensor:
     """The colour that each of `width` channels belongs to, LongTensor (width * copies,): 0 0 .. 1 1 .. 2 2.
 
     copies: the same again, for a layer whose output is then split (a gate takes two). Errors: ValueError.
     """
-    if width % channels:
+    if check_count(width, "width") % channels:
         raise ValueError(f"width: expected a multiple of the {channels} colours, got {width}")
     return torch.arange(channels).repeat_interleave(width // channels).repeat(copies)
 
 
-def input_groups(channels, others):
+def input_groups(channels: int, others: int) -> Tensor:
     """The groups of a net's input: each colour its own, and `others` maps that come before all colours."""
     return torch.cat([torch.arange(channels), torch.full((others,), -1)])
 
 
-def centre_mask(kind, inputs, outputs):
+def check_odd(value: int, name: str, least: int = 1) -> int:
+    """An odd number. Errors: ValueError."""
+    if check_count(value, name, least) % 2 == 0:
+        raise ValueError(f"{name}: expected an odd number of at least {least}, got {value}")
+    return value
+
+
+def centre_mask(kind: str, inputs: Tensor, outputs: Tensor) -> Tensor:
     """Which channels meet at a pixel itself, bool (out, in). inputs, outputs: groups. Errors: ValueError."""
     if kind not in ("A", "B"):
         raise ValueError(f"kind: expected 'A' or 'B', got {kind!r}")
     return inputs[None] < outputs[:, None] if kind == "A" else inputs[None] <= outputs[:, None]
 
 
-def square_mask(kind, kernel, inputs, outputs):
+def square_mask(kind: str, kernel: int, inputs: Tensor, outputs: Tensor) -> Tensor:
     """The mask of a kernel x kernel filter, bool (out, in, kernel, kernel). Errors: ValueError.
 
     kernel: odd. Rows above are open, the row of the pixel up to its left neighbour; the pixel as `centre_mask` says.
     """
-    if kernel % 2 == 0:
-        raise ValueError(f"kernel: expected an odd number, got {kernel}")
-    middle = kernel // 2
+    middle = check_odd(kernel, "kernel") // 2
     mask = torch.zeros(len(outputs), len(inputs), kernel, kernel, dtype=torch.bool)
     mask[:, :, :middle] = True
     mask[:, :, middle, :middle] = True
@@ -58,35 +65,37 @@ class MaskedConv2d(nn.Conv2d):
     the picture is 0. strictly_above: the last row of taps lies on the row above, not on the pixel's own.
     """
 
-    def __init__(self, mask, reach, dilation=1, strictly_above=False):
+    def __init__(
+        self, mask: Tensor, reach: tuple[int, int, int], dilation: int = 1, strictly_above: bool = False
+    ):
         outputs, inputs, *kernel = mask.shape
         super().__init__(inputs, outputs, kernel, dilation=dilation)
         self.register_buffer("mask", mask, persistent=False)  # it is made, not learned: not in the file
         self.reach, self.strictly_above = reach, strictly_above
 
-    def allowed(self):
+    def allowed(self) -> Tensor:
         """The weights that count, (out, in, kh, kw): the masked ones are zero."""
         return self.weight * self.mask
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         left, right, above = self.reach
         out = F.conv2d(F.pad(x, (left, right, above, 0)), self.allowed(), self.bias, dilation=self.dilation)
         return out[:, :, :-1] if self.strictly_above else out
 
 
-def masked_square(kind, kernel, inputs, outputs):
+def masked_square(kind: str, kernel: int, inputs: Tensor, outputs: Tensor) -> MaskedConv2d:
     """A kernel x kernel layer with mask A or B. Its lower rows are all closed, so only the upper ones are computed."""
     middle = kernel // 2
     mask = square_mask(kind, kernel, inputs, outputs)[:, :, : middle + 1]
     return MaskedConv2d(mask, (middle, middle, middle))
 
 
-def pointwise(inputs, outputs, kind="B"):
+def pointwise(inputs: Tensor, outputs: Tensor) -> MaskedConv2d:
     """A 1 x 1 layer with mask B: each pixel for itself, colours in their order."""
-    return MaskedConv2d(centre_mask(kind, inputs, outputs)[:, :, None, None], (0, 0, 0))
+    return MaskedConv2d(centre_mask("B", inputs, outputs)[:, :, None, None], (0, 0, 0))
 
 
-def above(inputs, outputs, kernel, dilation=1, first=False):
+def above(inputs: int, outputs: int, kernel: int, dilation: int = 1, first: bool = False) -> MaskedConv2d:
     """A layer of the vertical stack: all columns within reach, of rows above.
 
     inputs, outputs: numbers of channels. first: only rows strictly above the pixel. The later layers also use the
@@ -99,9 +108,15 @@ def above(inputs, outputs, kernel, dilation=1, first=False):
     return MaskedConv2d(mask, (reach, reach, reach), dilation, strictly_above=first)
 
 
-def before(kind, inputs, outputs, kernel, dilation=1):
+def before(kind: str, inputs: Tensor, outputs: Tensor, kernel: int, dilation: int = 1) -> MaskedConv2d:
     """A layer of the horizontal stack: the pixel's own row, to its left; at the pixel mask A or B."""
     middle = kernel // 2
     mask = torch.ones(len(outputs), len(inputs), 1, middle + 1, dtype=torch.bool)
     mask[:, :, 0, -1] = centre_mask(kind, inputs, outputs)
     return MaskedConv2d(mask, (middle * dilation, 0, 0), dilation)
+
+
+def gate(x: Tensor) -> Tensor:
+    """tanh of the first half of the channels, times the sigmoid of the second: (n, 2 c, ...) -> (n, c, ...)."""
+    what, whether = x.chunk(2, 1)
+    return what.tanh() * whether.sigmoid()

@@ -1,22 +1,39 @@
-"""PixelCNN: all conditionals of a picture in one pass of masked convolutions.
+"""PixelCNN: all conditionals of a picture in one pass of masked convolutions; and the row LSTM, a row after the other.
 
 The plain net has one stack of square masked filters; a wedge above to the right of a pixel it never sees (the blind
 spot). The gated net has two stacks, one for the rows above and one for the pixel's own row, and sees everything.
 
-Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), table 1 (PixelCNN); van den Oord et al. (2016), "Conditional
-image generation with PixelCNN decoders", sections 2.1, 2.2 and figure 2 (gated).
+Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), table 1 (PixelCNN) and section 3.1 (row LSTM); van den Oord et
+al. (2016), "Conditional image generation with PixelCNN decoders", sections 2.1, 2.2 and figure 2 (gated).
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import check_count, check_share
+from ._shared import seeded
 from .autoregressive import MAPS, Autoregressive
-from .cached import GatedCache, PlainCache
-from .masks import above, before, colour_groups, input_groups, masked_square, pointwise
+from .cached import GatedCache, PlainCache, RowCache
+from .masks import above, before, check_odd, colour_groups, gate, input_groups, masked_square, pointwise
 
 
-class PixelCNN(Autoregressive):
+class _Masked(Autoregressive):
+    """What both nets share: their last layers."""
+
+    def make_head(self, groups):
+        ends = colour_groups(self.levels * self.channels, self.channels)
+        self.head = nn.ModuleList([pointwise(groups, groups), pointwise(groups, ends)])
+
+    def scores(self, x: Tensor) -> Tensor:
+        """The last layers, for any number of rows: (n, width, rows, w) -> (n, levels, c, rows, w)."""
+        for layer in self.head:
+            x = layer(F.relu(x))
+        n, _, rows, w = x.shape  # (n, c * levels, rows, w): the levels of R, then of G, then of B
+        return x.reshape(n, self.channels, self.levels, rows, w).transpose(1, 2)
+
+
+class PixelCNN(_Masked):
     """p(x) of pictures with whole levels, as a product over pixels; see `Autoregressive` for what it can do.
 
     levels, size (h, w), channels: of the pictures. layers: masked layers after the first. width: channels of each, a
@@ -30,43 +47,36 @@ class PixelCNN(Autoregressive):
 
     def __init__(
         self,
-        levels,
-        size,
-        channels=1,
-        layers=5,
-        width=48,
-        gated=True,
-        kernel=3,
-        first=7,
-        dilations=None,
-        dropout=0.0,
-        seed=0,
+        levels: int,
+        size: int | tuple[int, int],
+        channels: int = 1,
+        layers: int = 5,
+        width: int = 48,
+        gated: bool = True,
+        kernel: int = 3,
+        first: int = 7,
+        dilations: tuple[int, ...] | None = None,
+        dropout: float = 0.0,
+        seed: int = 0,
     ):
         super().__init__(levels, size, channels)
-        dilations = [1] * layers if dilations is None else list(dilations)
-        if len(dilations) != layers:
-            raise ValueError(f"dilations: expected {layers}, one for each layer, got {len(dilations)}")
-        if not gated and set(dilations) - {1}:
-            raise ValueError("dilations: only the gated net has them, the plain one is the paper's")
-        for name, side in (("kernel", kernel), ("first", first)):
-            if side < 3 or side % 2 == 0:
-                raise ValueError(f"{name}: expected an odd number of at least 3, got {side}")
+        dilations = _dilations(dilations, check_count(layers, "layers", 0), gated)
+        kernel, first = check_odd(kernel, "kernel", 3), check_odd(first, "first", 3)
         self.gated, self.width = gated, width
-        colours = input_groups(channels, MAPS)
-        groups, pairs = colour_groups(width, channels), colour_groups(width, channels, copies=2)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+        inputs, groups = input_groups(channels, MAPS), colour_groups(width, channels)
+        check_share(dropout, "dropout")
+        with seeded(seed):
             if gated:
-                self.top = above(len(colours), width, first, first=True)
-                self.left = before("A", colours, groups, first)
+                self.top = above(len(inputs), width, first, first=True)
+                self.left = before("A", inputs, groups, first)
+                pairs = colour_groups(width, channels, copies=2)
                 self.layers = nn.ModuleList(_Gated(groups, pairs, kernel, d, dropout) for d in dilations)
             else:
-                self.first = masked_square("A", first, colours, groups)
+                self.first = masked_square("A", first, inputs, groups)
                 self.layers = nn.ModuleList(_Plain(groups, kernel, dropout) for _ in dilations)
-            ends = colour_groups(levels * channels, channels)
-            self.head = nn.ModuleList([pointwise(groups, groups), pointwise(groups, ends)])
+            self.make_head(groups)
 
-    def forward(self, values):
+    def forward(self, values: Tensor) -> Tensor:
         """Logits (n, levels, c, h, w) of values (n, c, h, w) in [-1, 1]."""
         x = self.with_maps(values)  # (n, c + 3, h, w)
         if self.gated:
@@ -77,14 +87,23 @@ class PixelCNN(Autoregressive):
             pixel = self.first(x)
             for layer in self.layers:
                 pixel = layer(pixel)
-        for layer in self.head:
-            pixel = layer(F.relu(pixel))
-        n, _, h, w = pixel.shape  # (n, c * levels, h, w): the levels of R, then of G, then of B
-        return pixel.reshape(n, self.channels, self.levels, h, w).transpose(1, 2)
+        return self.scores(pixel)
 
-    def cached_sampler(self, x):
+    def cached_sampler(self, x: Tensor) -> PlainCache | GatedCache:
         """The conditional logits of a growing picture x, where only what a new pixel changes is computed."""
         return (GatedCache if self.gated else PlainCache)(self, x)
+
+
+def _dilations(given, layers, gated):
+    """One for each layer. Errors: ValueError."""
+    if given is None:
+        return [1] * layers
+    if not isinstance(given, tuple | list) or len(given) != layers:
+        raise ValueError(f"dilations: expected {layers}, one for each layer, got {given!r}")
+    found = [check_count(each, "dilations") for each in given]
+    if not gated and set(found) - {1}:
+        raise ValueError("dilations: only the gated net has them, the plain one is the paper's")
+    return found
 
 
 class _Plain(nn.Module):
@@ -117,7 +136,78 @@ class _Gated(nn.Module):
         return rows + self.dropout(gate(found)), pixel + self.out(self.dropout(gate(mixed)))
 
 
-def gate(x):
-    """tanh of the first half of the channels, times the sigmoid of the second: (n, 2 c, ...) -> (n, c, ...)."""
-    what, whether = x.chunk(2, 1)
-    return what.tanh() * whether.sigmoid()
+class RowLSTM(_Masked):
+    """PixelRNN with row LSTMs: a memory runs down the picture, a whole row at a time; see `Autoregressive`.
+
+    layers: LSTMs on top of each other. width: channels of each, a multiple of `channels`. first: side of the first
+    layer's filters, odd. The other arguments as in `PixelCNN`.
+    Of the rows above, a layer sees one pixel more on either side with each row: a triangle, as deep as the picture.
+    Differs: the net also sees where the border is, and each pixel's row and column.
+    """
+
+    def __init__(
+        self,
+        levels: int,
+        size: int | tuple[int, int],
+        channels: int = 1,
+        layers: int = 2,
+        width: int = 48,
+        first: int = 7,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ):
+        super().__init__(levels, size, channels)
+        self.width, groups = width, colour_groups(width, channels)
+        layers, first = check_count(layers, "layers", 0), check_odd(first, "first", 3)
+        check_share(dropout, "dropout")
+        with seeded(seed):
+            self.first = masked_square("A", first, input_groups(channels, MAPS), groups)
+            self.layers = nn.ModuleList(_Row(width, channels, dropout) for _ in range(layers))
+            self.make_head(groups)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Logits (n, levels, c, h, w) of values (n, c, h, w) in [-1, 1]."""
+        x = self.first(self.with_maps(values))
+        for layer in self.layers:
+            x = layer(x)
+        return self.scores(x)
+
+    def cached_sampler(self, x: Tensor) -> RowCache:
+        """The conditional logits of a growing picture x: the memory of the rows above is kept, one row computed."""
+        return RowCache(self, x)
+
+
+class _Row(nn.Module):
+    """One LSTM layer, with a residual connection around it.
+
+    Row r:  o, f, i, g = W * x_r (masked, from the left) + U * h_(r-1) (three columns of the row above)
+            c_r = s(f) c_(r-1) + s(i) tanh(g),   h_r = s(o) tanh(c_r)
+    """
+
+    def __init__(self, width, channels, dropout):
+        super().__init__()
+        groups, fours = colour_groups(width, channels), colour_groups(width, channels, copies=4)
+        self.input = before("B", groups, fours, kernel=3)
+        self.state = nn.Conv1d(width, 4 * width, 3, padding=1)  # nothing to mask: the row above is all known
+        self.out = pointwise(groups, groups)
+        self.dropout = nn.Dropout(dropout)
+        self.width = width
+
+    def forward(self, x):
+        given, state, rows = self.input(x), self.empty(x), []
+        for row in range(x.shape[2]):
+            state = self.step(given[:, :, row], state)
+            rows.append(state[0])
+        return x + self.out(self.dropout(torch.stack(rows, 2)))
+
+    def empty(self, x):
+        """The memory above the first row: h and c, each (n, width, w) of zeros."""
+        zero = x.new_zeros(len(x), self.width, x.shape[3])
+        return zero, zero
+
+    def step(self, given, state):
+        """The memory one row further down. given (n, 4 width, w)."""
+        h, c = state
+        output, forget, enter, new = (given + self.state(h)).chunk(4, 1)
+        c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
+        return output.sigmoid() * c.tanh(), c

@@ -1,20 +1,69 @@
-"""The variational autoencoder: a picture becomes a little cloud of codes, and any code becomes a picture."""
+"""An autoencoder draws a picture again from a few numbers; in a variational one any such numbers become a picture."""
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, silu
 
-from ..checks import check_count
-from ._shared import check_codes, source
-from .likelihoods import check_pixels, likelihood_of
+from ..checks import check_count, check_images, check_number, check_tensor
+from ._shared import check_model, check_size, seeded, source
+from .likelihoods import Likelihood, check_pixels, likelihood_of
+
+
+class Autoencoder(nn.Module):
+    """Images (n, c, h, w) in [0, 1] -> codes (n, latent) -> images again.
+
+    size: of the images, px: a number or (h, w). latent: numbers in a code. hidden: width of the two hidden layers.
+    seed: of the weights. What comes out is not cut to [0, 1]. Errors: ValueError.
+    Source: Hinton, Salakhutdinov (2006). Differs: three layers each way, trained at once.
+    """
+
+    def __init__(
+        self, size: int | tuple[int, int], latent: int, channels: int = 1, hidden: int = 256, seed: int = 0
+    ):
+        super().__init__()
+        self.shape = (check_count(channels, "channels"), *check_size(size))
+        self.latent, values = check_count(latent, "latent"), math.prod(self.shape)
+        with seeded(seed):
+            self.encoder, self.decoder = layers(values, hidden, latent), layers(latent, hidden, values)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Codes (n, latent) of images (n, c, h, w). Errors: ValueError."""
+        check_images(images, net=self, channels=self.shape[0])
+        check_tensor(images, "images", ("n", *self.shape))
+        return self.encoder(2 * images.to(_device(self)) - 1).to(images.device)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images (n, c, h, w) of codes (n, latent). Errors: ValueError."""
+        return self._decode(check_tensor(codes, "codes", ("n", self.latent)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What comes back of each image."""
+        return self._decode(self.encode(images))
+
+    def _decode(self, codes):
+        values = self.decoder(codes.to(_device(self), _dtype(self)))
+        return 0.5 + values.view(len(codes), *self.shape).to(codes.device)
+
+
+def squared_error(
+    model: Callable[[Tensor], Tensor], images: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """The loss for `fit`: sum of squared differences of each image and what comes back, (n,); nothing is drawn."""
+    if not callable(model):
+        raise ValueError(f"model: expected a function from images to images, got {type(model).__name__}")
+    source(generator)
+    return (model(images) - images).square().flatten(1).sum(1)
 
 
 class Terms(NamedTuple):
     """reconstruction: E_q log p(x|z), (n,) nats. kl: KL(q(z|x) || p(z)), (n,) nats. The ELBO is their difference."""
 
-    reconstruction: torch.Tensor
-    kl: torch.Tensor
+    reconstruction: Tensor
+    kl: Tensor
 
 
 class VAE(nn.Module):
@@ -26,100 +75,150 @@ class VAE(nn.Module):
     "logistic" or "gaussian", or one of `generative.likelihoods` (its x are levels, or images for the Gaussian).
     hidden: width of the two hidden layers. encoder, decoder: other nets, images (n, c, h, w) in [-1, 1] ->
     (n, 2 latent), and codes (n, latent) -> (n, likelihood.numbers * c, h, w). seed: of the weights.
-    Errors: ValueError, KeyError.
+    All methods: x (n, c, h, w), z (n, latent); errors: ValueError, KeyError. What draws takes a `generator`; without
+    one the draws are new each time.
     Source: Kingma, Welling (2014), equations 3 and 7; Rezende, Mohamed, Wierstra (2014).
     """
 
     def __init__(
         self,
-        size,
-        latent,
-        likelihood="binomial",
-        levels=17,
-        channels=1,
-        hidden=256,
-        encoder=None,
-        decoder=None,
-        seed=0,
+        size: int | tuple[int, int],
+        latent: int,
+        likelihood: str | Likelihood = "binomial",
+        levels: int = 17,
+        channels: int = 1,
+        hidden: int = 256,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        seed: int = 0,
     ):
         super().__init__()
-        height, width = (size, size) if isinstance(size, int) else size
-        self.shape, self.latent, self.levels = (channels, height, width), latent, levels
+        self.shape = (check_count(channels, "channels"), *check_size(size))
+        self.latent, self.levels = check_count(latent, "latent"), check_count(levels, "levels", 2)
         self.likelihood = likelihood_of(likelihood, levels)
-        values = channels * height * width
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            self.encoder = encoder or layers(values, hidden, 2 * latent)
-            self.decoder = decoder or layers(latent, hidden, self.likelihood.numbers * values)
+        values, numbers = math.prod(self.shape), self.likelihood.numbers
+        with seeded(seed):
+            self.encoder = layers(values, hidden, 2 * latent) if encoder is None else encoder
+            self.decoder = layers(latent, hidden, numbers * values) if decoder is None else decoder
+        check_model(self.encoder, "encoder")
+        check_model(self.decoder, "decoder")
 
-    def encode(self, x):
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), both (n, latent)."""
-        check_pixels(x, self)
-        values = x if self.likelihood.density else x.to(self.dtype) / (self.levels - 1)
-        mean, log_variance = self.encoder(2 * values.to(self.device) - 1).chunk(2, dim=1)  # (n, 2 latent)
-        return mean.to(x.device, self.dtype), log_variance.to(x.device, self.dtype)
+        return self._encode(check_pixels(x, self))
 
-    def decode(self, z):
-        """What the decoder says of p(x|z): (n, numbers, c, h, w). z: (n, latent)."""
-        check_codes(z, self.latent)
-        numbers = self.decoder(z.to(self.device)).view(len(z), -1, *self.shape)
-        return numbers.to(
-            z.device, self.dtype
-        )  # under autocast too: likelihoods are sums of many small terms
+    def decode(self, z: Tensor) -> Tensor:
+        """What the decoder says of p(x|z): (n, numbers, c, h, w)."""
+        return self._decode(check_tensor(z, "z", ("n", self.latent)))
 
-    def log_likelihood(self, x, z):
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) of each image with the code in the same row, (n,) nats."""
-        check_pixels(x, self)
-        return self.likelihood.log_prob(self.decode(z), x).flatten(1).sum(1)
+        x = check_pixels(x, self)
+        return self._log_likelihood(x, check_tensor(z, "z", (len(x), self.latent)))
 
-    def log_likelihood_table(self, x, z):
+    def log_likelihood_table(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) of every image with every code, (n, m) nats: each code is decoded once."""
-        check_pixels(x, self)
-        said = self.decode(z).to(x.device)
-        rows = [self.likelihood.log_prob(said, image.expand(len(z), -1, -1, -1)) for image in x]
+        x, said = check_pixels(x, self), self.decode(z).to(x.device)
+        rows = [self.likelihood.log_p(said, image.expand(len(z), -1, -1, -1)) for image in x]
         return torch.stack([row.flatten(1).sum(1) for row in rows])
 
-    def terms(self, x, samples=1, generator=None):
-        """The two terms of the ELBO, (n,) each: the first as a mean over `samples` codes of each image, the second
-        exact. generator: of the codes; without one they are new each time.
-        """
-        check_count(samples, "samples")
-        mean, log_variance = self.encode(x)
-        found = [self.log_likelihood(x, draw_code(mean, log_variance, generator)) for _ in range(samples)]
-        return Terms(torch.stack(found).mean(0), kl_to_standard(mean, log_variance).sum(1))
+    def terms(self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
+        """The two terms of the ELBO: the first as a mean over `samples` codes of each image, the second exact."""
+        x, samples = check_pixels(x, self), check_count(samples, "samples")
+        mean, log_variance = self._encode(x)
+        codes = (draw_code(mean, log_variance, generator) for _ in range(samples))
+        found = [self._log_likelihood(x, z) for z in codes]
+        return Terms(torch.stack(found).mean(0), _kl(mean, log_variance).sum(1))
 
-    def elbo(self, x, samples=1, generator=None):
+    def elbo(self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Tensor:
         """A lower bound on log p(x), (n,) nats, larger is better; an estimate, unbiased, which may lie above."""
         terms = self.terms(x, samples, generator)
         return terms.reconstruction - terms.kl
 
-    def codes(self, n, generator=None):
+    def codes(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n codes from the prior, (n, latent)."""
-        draws = source(generator, "cpu")
-        return torch.randn(n, self.latent, generator=draws, dtype=self.dtype, device=draws.device)
+        draws, form = source(generator), (check_count(n, "n"), self.latent)
+        return torch.randn(form, generator=draws, dtype=self.dtype, device=draws.device)
 
     @torch.no_grad()
-    def sample(self, n, generator=None):
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n images: a code from the prior, then each value from p(x|z). Levels, or floating values (Gaussian)."""
         draws = source(generator, self.device)
         return self.likelihood.sample(self.decode(self.codes(n, draws)), draws)
 
     @torch.no_grad()
-    def mean_image(self, z):
+    def mean_image(self, z: Tensor) -> Tensor:
         """The decoder's picture of each code: the middle of p(x|z), (n, c, h, w) in [0, 1], without its noise."""
         return self.likelihood.mean(self.decode(z))
 
     @property
-    def device(self):
-        return next(self.parameters()).device
+    def device(self) -> torch.device:
+        return _device(self)
 
     @property
-    def dtype(self):
-        return next(self.parameters()).dtype
+    def dtype(self) -> torch.dtype:
+        return _dtype(self)
+
+    def _encode(self, x):
+        values = x if self.likelihood.density else x.to(self.dtype) / (self.levels - 1)
+        mean, log_variance = self.encoder(2 * values.to(self.device) - 1).chunk(2, dim=1)  # (n, 2 latent)
+        return mean.to(x.device, self.dtype), log_variance.to(x.device, self.dtype)
+
+    def _decode(self, z):
+        numbers = self.decoder(z.to(self.device, self.dtype)).view(len(z), -1, *self.shape)
+        return numbers.to(z.device, self.dtype)  # under autocast too: log p is a sum of many small terms
+
+    def _log_likelihood(self, x, z):
+        return self.likelihood.log_p(self._decode(z), x).flatten(1).sum(1)
 
 
-def layers(inputs, hidden, outputs):
+def draw_code(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """z = mean + standard deviation * noise: a draw from q that has a gradient with respect to both.
+
+    The draw is in the noise, which depends on nothing; the code is a plain function of mean, deviation and noise.
+    Source: Kingma, Welling (2014), section 2.4: the reparametrisation.
+    """
+    draws = source(generator, mean.device)
+    noise = torch.randn(mean.shape, generator=draws, dtype=mean.dtype, device=mean.device)
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+def kl_to_standard(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) of each axis, (n, latent), in nats.
+
+        1/2 (mean^2 + variance - 1 - log variance)
+
+    Errors: ValueError. Source: Kingma, Welling (2014), appendix B.
+    """
+    check_tensor(mean, "mean", ("n", "latent"))
+    return _kl(mean, check_tensor(log_variance, "log_variance", mean.shape))
+
+
+def _kl(mean, log_variance):
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+
+def elbo_loss(beta: float = 1.0) -> Callable[[VAE, Tensor, torch.Generator], Tensor]:
+    """The loss for `fit`: minus reconstruction plus beta times KL, (n,) nats. beta = 1 is minus the ELBO.
+
+    Errors: ValueError.
+    Source: Higgins et al. (2017), equation 4, for another beta: then it is no bound on log p(x).
+    """
+    check_number(beta, "beta")
+
+    def loss(model, x, generator):
+        terms = model.terms(x, generator=generator)
+        return beta * terms.kl - terms.reconstruction
+
+    return loss
+
+
+# --- the nets: of linear layers, and of convolutions ---
+
+
+def layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """Two hidden layers, from whatever has `inputs` values to (n, outputs)."""
+    hidden = check_count(hidden, "hidden")
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(inputs, hidden),
@@ -130,36 +229,59 @@ def layers(inputs, hidden, outputs):
     )
 
 
-def draw_code(mean, log_variance, generator=None):
-    """z = mean + standard deviation * noise: a draw from q that has a gradient with respect to both.
+class ConvEncoder(nn.Module):
+    """Images (n, colours, h, w) in [-1, 1], sides in multiples of 8 px -> (n, 2 * latent): means and log-variances."""
 
-    The draw is in the noise, which depends on nothing; the code is a plain function of mean, deviation and noise.
-    Source: Kingma, Welling (2014), section 2.4: the reparametrisation.
-    """
-    noise = torch.randn(
-        mean.shape, generator=source(generator, mean.device), dtype=mean.dtype, device=mean.device
-    )
-    return mean + (0.5 * log_variance).exp() * noise
+    def __init__(self, side: int, latent: int, widths: tuple[int, ...] = (32, 64, 96), colours: int = 3):
+        super().__init__()
+        pairs = zip((colours, *widths), widths, strict=False)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairs)
+        self.blocks = nn.ModuleList(Block(width) for width in widths[1:])
+        self.out = nn.Linear(widths[-1] * (side // 8) ** 2, 2 * latent)
 
-
-def kl_to_standard(mean, log_variance):
-    """KL(N(mean, exp(log_variance)) || N(0, 1)) of each axis, (n, latent), in nats.
-
-        1/2 (mean^2 + variance - 1 - log variance)
-
-    Source: Kingma, Welling (2014), appendix B.
-    """
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+    def forward(self, images: Tensor) -> Tensor:
+        x = silu(self.down[0](images))  # (n, 32, h / 2, w / 2)
+        for step, block in zip(self.down[1:], self.blocks, strict=True):
+            x = block(silu(step(x)))
+        return self.out(x.flatten(1))
 
 
-def elbo_loss(beta=1.0):
-    """The loss for `fit`: minus reconstruction plus beta times KL, (n,) nats. beta = 1 is minus the ELBO.
+class ConvDecoder(nn.Module):
+    """Codes (n, latent) -> (n, numbers, side, side), from maps of an eighth of the side."""
 
-    Source: Higgins et al. (2017), equation 4, for another beta: then it is no bound on log p(x).
-    """
+    def __init__(self, side: int, latent: int, numbers: int = 3, widths: tuple[int, ...] = (96, 64, 32)):
+        super().__init__()
+        self.start = (widths[0], side // 8, side // 8)
+        self.first = nn.Linear(latent, widths[0] * (side // 8) ** 2)
+        self.blocks = nn.ModuleList(Block(width) for width in widths)
+        pairs = zip(widths, (*widths[1:], widths[-1]), strict=True)
+        self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairs)
+        self.out = nn.Conv2d(widths[-1], numbers, 3, padding=1)
 
-    def loss(model, x, generator):
-        terms = model.terms(x, generator=generator)
-        return beta * terms.kl - terms.reconstruction
+    def forward(self, z: Tensor) -> Tensor:
+        x = silu(self.first(z)).view(-1, *self.start)  # (n, 96, h / 8, w / 8)
+        for block, up in zip(self.blocks, self.up, strict=True):
+            larger = interpolate(block(x), scale_factor=2, mode="nearest")
+            x = silu(up(larger))  # resize, then convolve: no grid
+        return self.out(x)
 
-    return loss
+
+class Block(nn.Module):
+    """x + what two convolutions make of it; it begins as x alone."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.one, self.two = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        nn.init.zeros_(self.two.weight)
+        nn.init.zeros_(self.two.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return silu(x + self.two(silu(self.one(x))))
+
+
+def _device(model):
+    return next(model.parameters()).device
+
+
+def _dtype(model):
+    return next(model.parameters()).dtype

@@ -9,37 +9,19 @@ from .._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "baselines": (
-            "centre_map",
-            "coarse_mask",
-            "sobel_map",
-        ),
-        "boxes": (
-            "box_iou",
-            "box_of",
-            "boxes_of_masks",
-        ),
+        "boxes": ("box_iou", "box_of", "boxes_of_masks"),
         "localise": (
             "best_iou",
+            "centre_map",
+            "coarse_mask",
             "iou",
             "mass_in_mask",
             "pointing_game",
             "rank_accuracy",
+            "sobel_map",
         ),
-        "parts": (
-            "effects",
-            "keeping",
-            "part_effects",
-            "part_sums",
-            "players",
-            "subsets",
-        ),
+        "parts": ("effects", "keeping", "part_effects", "part_sums", "players", "subsets"),
         "pixels": ("flip_pixels",),
-        "statistics": (
-            "bootstrap",
-            "log_odds",
-            "rank_agreement",
-            "with_interval",
-        ),
+        "statistics": ("bootstrap", "log_odds", "rank_agreement", "with_interval"),
     },
 )

@@ -3,12 +3,13 @@
 import numpy as np
 import torch
 from scipy.ndimage import label
+from torch import Tensor
 
-from ..checks import check_share
-from .localise import _mask
+from ..checks import check_share, check_tensor
+from .localise import check_masks
 
 
-def box_of(heatmaps, share):
+def box_of(heatmaps: Tensor, share: float) -> Tensor:
     """Boxes (n, 4) around the largest connected region that is hotter than share x the map's maximum.
 
     heatmaps: floating (n, h, w). share: 0 <= share < 1; the papers take .20 for CAM and .15 for Grad-CAM. Pixels that
@@ -16,20 +17,16 @@ def box_of(heatmaps, share):
     heat has no region: 0, 0, 0, 0. The result is a LongTensor on the heatmaps' device. Errors: ValueError.
     Source: Zhou et al. (2016), section 3.2; Selvaraju et al. (2017), section 4.1.
     """
-    if not isinstance(heatmaps, torch.Tensor) or heatmaps.ndim != 3 or not heatmaps.is_floating_point():
-        shape = tuple(heatmaps.shape) if isinstance(heatmaps, torch.Tensor) else type(heatmaps).__name__
-        raise ValueError(f"heatmaps: expected a floating tensor (n, h, w), got {shape}")
-    if not torch.isfinite(heatmaps).all():
-        raise ValueError("heatmaps: expected finite values, got NaN or infinity")
+    check_tensor(heatmaps, "heatmaps", ("n", "h", "w"))
     if check_share(share, "share") == 1:
         raise ValueError("share: expected a number below 1, got 1")
     top = heatmaps.amax((1, 2), keepdim=True)
     return boxes_of_masks(_largest_region((heatmaps > share * top) & (heatmaps > 0)))
 
 
-def boxes_of_masks(masks):
+def boxes_of_masks(masks: Tensor) -> Tensor:
     """The smallest box (n, 4) around all pixels of each mask, bool or 0/1 (n, h, w); of an empty one 0, 0, 0, 0."""
-    masks = _mask(masks, "masks")
+    masks = check_masks(masks, "masks")
     found = []
     for along in (masks.any(1), masks.any(2)):  # columns, rows
         along = along.long()
@@ -39,18 +36,13 @@ def boxes_of_masks(masks):
     return torch.stack([x0, y0, x1, y1], 1)
 
 
-def box_iou(boxes_a, boxes_b):
-    """Intersection over union (n,) of the n-th box with the n-th box; boxes (n, 4). Two empty boxes score 0."""
-    for name, boxes in (("boxes_a", boxes_a), ("boxes_b", boxes_b)):
-        if not isinstance(boxes, torch.Tensor) or boxes.ndim != 2 or boxes.shape[1] != 4:
-            what = tuple(boxes.shape) if isinstance(boxes, torch.Tensor) else type(boxes).__name__
-            raise ValueError(f"{name}: expected shape (n, 4), got {what}")
-        if boxes.is_complex() or boxes.dtype == torch.bool or not torch.isfinite(boxes).all():
-            raise ValueError(f"{name}: expected finite numbers, got {boxes.dtype}, or NaN or infinity")
-    if boxes_a.shape != boxes_b.shape:
-        raise ValueError(
-            f"boxes_b: expected shape {tuple(boxes_a.shape)} as boxes_a, got {tuple(boxes_b.shape)}"
-        )
+def box_iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
+    """Intersection over union (n,) of the n-th box with the n-th box; boxes (n, 4). Two empty boxes score 0.
+
+    Errors: ValueError.
+    """
+    check_tensor(boxes_a, "boxes_a", ("n", 4), "any")
+    check_tensor(boxes_b, "boxes_b", boxes_a.shape, "any")
     low, high = torch.maximum(boxes_a[:, :2], boxes_b[:, :2]), torch.minimum(boxes_a[:, 2:], boxes_b[:, 2:])
     both = (high - low).clamp(min=0).prod(1).double()
     union = _area(boxes_a) + _area(boxes_b) - both

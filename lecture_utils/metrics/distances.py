@@ -5,11 +5,12 @@ features is a blind spot of the distance. Both sets should have the same size, a
 between two real sets of that size is the floor.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 
-from ..checks import check_count, check_seed
+from ..checks import check_count, check_seed, check_tensor
 
 
 class Estimate(NamedTuple):
@@ -31,9 +32,7 @@ def frechet_distance(real: torch.Tensor, made: torch.Tensor) -> float:
     Source: Heusel et al. (2017), equation 6; Dowson, Landau (1982).
     Differs: the features are ours, of any net; the original's are Inception's.
     """
-    (m1, c1), (m2, c2) = (_moments(_checked(x, name)) for x, name in ((real, "real"), (made, "made")))
-    if len(m1) != len(m2):
-        raise ValueError(f"made: expected {len(m1)} features as in real, got {len(m2)}")
+    (m1, c1), (m2, c2) = (_moments(x) for x in _pair(real, made))
     values, vectors = torch.linalg.eigh(c1)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     overlap = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
@@ -52,9 +51,7 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     Source: Bińkowski et al. (2018), section 4; Gretton et al. (2012), equation 3; Efron (1982) for the jackknife.
     Differs: all pairs at once, instead of a mean over random subsets that waste most pairs.
     """
-    real, made = _checked(real, "real"), _checked(made, "made")
-    if real.shape[1] != made.shape[1]:
-        raise ValueError(f"made: expected {real.shape[1]} features as in real, got {made.shape[1]}")
+    real, made = _pair(real, made)
     check_count(blocks, "blocks", 2, min(len(real), len(made)) // 2)
     draws = torch.Generator().manual_seed(check_seed(seed))
     member = [torch.randperm(len(x), generator=draws) % blocks for x in (real, made)]
@@ -78,7 +75,7 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     return Estimate(value(None).item(), error.item())
 
 
-def features_of(features, images: torch.Tensor, batch: int = 250) -> torch.Tensor:
+def features_of(features: Callable, images: torch.Tensor, batch: int = 250) -> torch.Tensor:
     """`features(images)` (n, d) in batches, without gradients, on the CPU. features: any function of a batch."""
     with torch.no_grad():
         return torch.cat([features(some).flatten(1).cpu() for some in images.split(batch)])
@@ -86,7 +83,9 @@ def features_of(features, images: torch.Tensor, batch: int = 250) -> torch.Tenso
 
 def nearest(features: torch.Tensor, bank: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The nearest row of `bank` (m, d) for each of (n, d): Euclidean distance (n,) and index (n,)."""
-    found = torch.cdist(_checked(features, "features"), _checked(bank, "bank")).min(1)
+    check_tensor(features, "features", ("n", "d"))
+    check_tensor(bank, "bank", ("m", features.shape[1]))
+    found = torch.cdist(features.detach().cpu().double(), bank.detach().cpu().double()).min(1)
     return found.values, found.indices
 
 
@@ -102,13 +101,14 @@ def _moments(x):
     return x.mean(0), torch.cov(x.T).reshape(x.shape[1], x.shape[1])
 
 
-def _checked(x, name):
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim != 2 or len(x) < 2:
-        what = f"shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, torch.Tensor) else type(x).__name__
-        raise ValueError(f"{name}: expected floating features (n, d) of at least 2 images, got {what}")
-    if not torch.isfinite(x).all():
-        raise ValueError(f"{name}: expected finite features, got NaN or infinity")
-    return x.detach().cpu().double()
+def _pair(real, made):
+    """Both sets in float64 on the CPU. Errors: ValueError."""
+    check_tensor(real, "real", ("n", "d"))
+    check_tensor(made, "made", ("m", real.shape[1]))
+    for name, x in (("real", real), ("made", made)):
+        if len(x) < 2:
+            raise ValueError(f"{name}: expected the features of at least 2 images, got {len(x)}")
+    return real.detach().cpu().double(), made.detach().cpu().double()
 
 
 def total_variation_distance(one: torch.Tensor, other: torch.Tensor) -> float:

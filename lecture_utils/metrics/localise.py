@@ -1,15 +1,23 @@
-"""Is the heat on the object? Plausibility: these scores ask where a heatmap lies, not whether the net uses it."""
+"""Is the heat on the object? Plausibility: these scores ask where a heatmap lies, not whether the net uses it.
+
+Beside them the floors, maps that know nothing of the net, and the ceiling, a map that knows the answer.
+Heatmaps are floating (n, h, w), larger is hotter (take the absolute value yourself if sign does not matter); masks bool
+or 0/1 (n, h, w). Errors, everywhere: ValueError.
+"""
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..checks import check_count, check_images, check_tensor
 
 
-def pointing_game(heatmaps, masks):
+def pointing_game(heatmaps: Tensor, masks: Tensor) -> Tensor:
     """bool (n,): does the hottest pixel lie in the mask?
 
-    heatmaps: floating (n, h, w), larger is hotter (take the absolute value yourself if sign does not matter).
-    masks: bool or 0/1 (n, h, w). Where several pixels are equally hot, all of them must lie in the mask: nobody gets a
-    hit by the order of pixels. So a constant map is a miss, whatever the mask.
-    Errors: ValueError. Source: Zhang et al. (2016), section 4.1. Differs: no tolerance around the mask.
+    Where several pixels are equally hot, all of them must lie in the mask: nobody gets a hit by the order of pixels. So
+    a constant map is a miss, whatever the mask.
+    Source: Zhang et al. (2016), section 4.1. Differs: no tolerance around the mask.
     """
     heatmaps, masks = _checked(heatmaps, masks)
     top = heatmaps.amax((1, 2), keepdim=True)
@@ -17,25 +25,25 @@ def pointing_game(heatmaps, masks):
     return ((heatmaps < top) | masks).all(2).all(1) & ~flat
 
 
-def mass_in_mask(heatmaps, masks):
+def mass_in_mask(heatmaps: Tensor, masks: Tensor) -> Tensor:
     """Share (n,) of the positive heat that lies in the mask, in [0, 1]; chance is the mask's share of the image.
 
-    Negative values count as 0; a map without positive heat scores 0. Arguments and errors as in `pointing_game`.
+    Negative values count as 0; a map without positive heat scores 0.
     Source: Arras, Osman, Samek (2022), CLEVR-XAI: relevance mass accuracy.
     """
     heatmaps, masks = _checked(heatmaps, masks)
+    tiny = torch.finfo(heatmaps.dtype).tiny
     heat = heatmaps.clamp(min=0)
-    heat = heat / heat.amax((1, 2), keepdim=True).clamp(min=torch.finfo(heat.dtype).tiny)  # sums stay finite
+    heat = heat / heat.amax((1, 2), keepdim=True).clamp(min=tiny)  # sums stay finite
     whole, inside = heat.sum((1, 2)), (heat * masks).sum((1, 2))
-    return torch.where(whole > 0, inside / whole.clamp(min=torch.finfo(heat.dtype).tiny), 0)
+    return torch.where(whole > 0, inside / whole.clamp(min=tiny), 0)
 
 
-def rank_accuracy(heatmaps, masks):
+def rank_accuracy(heatmaps: Tensor, masks: Tensor) -> Tensor:
     """Share (n,) of the K hottest pixels that lie in the mask, K = the mask's pixels; in [0, 1].
 
     It looks at order alone, so no single pixel decides. Pixels that tie for the last places share them: a constant map
-    scores the mask's share of the image, which is chance. An empty mask scores 0.
-    Arguments and errors as in `pointing_game`. Source: Arras, Osman, Samek (2022), CLEVR-XAI: rank accuracy.
+    scores the mask's share of the image. Source: Arras, Osman, Samek (2022): relevance rank accuracy.
     """
     heatmaps, masks = _checked(heatmaps, masks)
     heat, mask = heatmaps.flatten(1), masks.flatten(1)  # (n, h w)
@@ -48,20 +56,20 @@ def rank_accuracy(heatmaps, masks):
     return torch.where(count > 0, hits / count.clamp(min=1), 0).to(heatmaps.dtype)
 
 
-def iou(masks_a, masks_b):
-    """Intersection over union (n,) of two masks each, bool or 0/1 (n, h, w). Two empty masks score 0."""
-    a, b = _mask(masks_a, "masks_a"), _mask(masks_b, "masks_b")
+def iou(masks_a: Tensor, masks_b: Tensor) -> Tensor:
+    """Intersection over union (n,) of two masks each. Two empty masks score 0."""
+    a, b = check_masks(masks_a, "masks_a"), check_masks(masks_b, "masks_b")
     if a.shape != b.shape:
         raise ValueError(f"masks_b: expected shape {tuple(a.shape)} as masks_a, got {tuple(b.shape)}")
     union = (a | b).sum((1, 2))
     return (a & b).sum((1, 2)) / union.clamp(min=1)
 
 
-def best_iou(heatmaps, masks):
+def best_iou(heatmaps: Tensor, masks: Tensor) -> Tensor:
     """The IoU (n,) at the best threshold there is, "hotter than t": an oracle that knows the mask.
 
     What a method loses below this value it loses by thresholding, not by its map. A constant map scores the mask's
-    share of the image. Arguments and errors as in `pointing_game`.
+    share of the image.
     """
     heatmaps, masks = _checked(heatmaps, masks)
     heat, order = heatmaps.flatten(1).sort(1, descending=True)
@@ -73,33 +81,54 @@ def best_iou(heatmaps, masks):
     return (score * ends).amax(1).to(heatmaps.dtype)
 
 
+# --- floors and ceiling ---
+
+
+def centre_map(images: Tensor) -> Tensor:
+    """Heat (n, h, w) that falls from 1 in the middle to 0 in the corners: "point at the centre"."""
+    check_images(images)
+    n, _, h, w = images.shape
+    y, x = (torch.linspace(-1, 1, s, dtype=images.dtype, device=images.device) for s in (h, w))
+    distance = (y[:, None].square() + x.square()).sqrt() / 2**0.5
+    return (1 - distance).expand(n, h, w).clone()
+
+
+def sobel_map(images: Tensor) -> Tensor:
+    """Strength of the edges (n, h, w) of the grey images: what a map looks like that knows only edges.
+
+    Source: Sobel, Feldman (1968): the two 3 x 3 kernels, and the length of the two answers.
+    """
+    grey = check_images(images).mean(1, keepdim=True)
+    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=grey.dtype, device=grey.device)
+    kernels = torch.stack([across, across.T])[:, None]  # (2, 1, 3, 3)
+    return F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).square().sum(1).sqrt()
+
+
+def coarse_mask(masks: Tensor, rows: int, columns: int) -> Tensor:
+    """The true masks seen at a map's own size rows x columns and enlarged as maps are: the ceiling.
+
+    Each cell holds the share of its pixels that lie in the mask. float32 (n, h, w) in [0, 1].
+    """
+    masks = check_masks(masks, "masks").float()[:, None]
+    cells = F.adaptive_avg_pool2d(masks, (check_count(rows, "rows"), check_count(columns, "columns")))
+    return F.interpolate(cells, masks.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def check_masks(masks: Tensor, name: str) -> Tensor:
+    """bool (n, h, w) from bool or 0/1. Errors: ValueError."""
+    check_tensor(masks, name, ("n", "h", "w"), "any")
+    if masks.dtype != torch.bool and not ((masks == 0) | (masks == 1)).all():
+        hint = "a mask of objects or parts? use masks == value"
+        raise ValueError(f"{name}: expected bool, or only 0 and 1; {hint}")
+    return masks.bool()
+
+
 def _checked(heatmaps, masks):
     """The heatmaps, and the masks as bool on the same device."""
-    if not isinstance(heatmaps, torch.Tensor) or not heatmaps.is_floating_point():
-        kind = heatmaps.dtype if isinstance(heatmaps, torch.Tensor) else type(heatmaps).__name__
-        raise ValueError(f"heatmaps: expected a floating tensor (n, h, w), got {kind}")
-    if heatmaps.ndim != 3 or not heatmaps.numel():
-        raise ValueError(f"heatmaps: expected shape (n, h, w), got {tuple(heatmaps.shape)}")
-    if not torch.isfinite(heatmaps).all():
-        bad = int((~torch.isfinite(heatmaps)).sum())
-        raise ValueError(f"heatmaps: expected finite values, got {bad} NaN or infinite of {heatmaps.numel()}")
-    masks = _mask(masks, "masks")
+    check_tensor(heatmaps, "heatmaps", ("n", "h", "w"))
+    masks = check_masks(masks, "masks")
     if masks.shape != heatmaps.shape:
-        hint = ": enlarge the heatmap first" if masks.ndim == 3 and len(masks) == len(heatmaps) else ""
-        raise ValueError(
-            f"masks: expected shape {tuple(heatmaps.shape)} as the heatmaps, got {tuple(masks.shape)}{hint}"
-        )
+        hint = ": enlarge the heatmap first" if len(masks) == len(heatmaps) else ""
+        wanted = f"{tuple(heatmaps.shape)} as the heatmaps"
+        raise ValueError(f"masks: expected shape {wanted}, got {tuple(masks.shape)}{hint}")
     return heatmaps.detach(), masks.to(heatmaps.device)
-
-
-def _mask(masks, name):
-    """bool (n, h, w) from bool or 0/1."""
-    if not isinstance(masks, torch.Tensor):
-        raise ValueError(f"{name}: expected a torch tensor, got {type(masks).__name__}")
-    if masks.ndim != 3 or not masks.numel():
-        raise ValueError(f"{name}: expected shape (n, h, w), got {tuple(masks.shape)}")
-    if masks.dtype != torch.bool and not ((masks == 0) | (masks == 1)).all():
-        raise ValueError(
-            f"{name}: expected bool, or only 0 and 1; a mask of objects or parts? use masks == value"
-        )
-    return masks.bool()

@@ -8,88 +8,107 @@ A part's effect is the answer to a question, and there are several (Covert, Lund
               these sum to score(scene) - score(scene without the object)
 
 Each is positive where the part speaks for the class. Removing one of two eyes costs little while the other is there, so
-twins are also taken together.
+twins are also taken together. Everywhere `parts` is {name: (parts...)}, and `scene` something with
+.objects[i].parts, .groups, .missing, and .without(part, object), .render(size); `object` says which, from 0.
 """
 
+from collections.abc import Callable, Collection
 from itertools import combinations
 from math import factorial
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..checks import check_choice, check_count, check_index, near_miss
+from ..checks import check_choice, check_count, check_index, check_tensor, near_miss
+from .pixels import scores_of
 
 QUESTIONS = ("remove", "keep", "shapley")
 REST = "the rest"
+LEAST = 12  # px: parts that show fewer are not asked for alone
+Parts = dict[str, Collection[str]]
 
 
-def part_effects(score, scene, size=112, question="remove", object=0, parts=None, render=None):
+def part_effects(
+    score: Callable[[Tensor], Tensor],
+    scene: Any,
+    size: int = 112,
+    question: str = "remove",
+    object: int = 0,
+    parts: Parts | None = None,
+    render: Callable[[list], Tensor] | None = None,
+) -> dict[str, float]:
     """The effect of each part on a score: {part: change of score}, positive where the part adds to it.
 
     score: a function from images (n, 3, h, w) to numbers (n,), such as the logit or the log-odds of a class.
-    scene: something with .objects[i].parts, .groups, .missing, and .without(part, object), .render(size).
-    question: "remove", "keep" or "shapley", see the module. object: which object, counted from 0.
-    parts: {name: (parts...)}; None takes every part that shows at least 12 px, and groups of them; for "shapley", whose
-    cost is 2^n renders, the at most six of `players`. render: a function from scenes to images, when there is a faster
-    one than one scene after the other.
+    question: "remove", "keep" or "shapley", see the module.
+    parts: None takes every part that shows at least 12 px, and groups of them; for "shapley", whose cost is 2^n
+    renders, the at most six of `players`. render: a function from scenes to images, when there is a faster one than one
+    scene after the other.
     Errors: ValueError, KeyError. Source: Shapley (1953), here computed exactly over all subsets.
     """
     check_choice(question, QUESTIONS, "question")
-    thing = _thing(scene, object)
+    thing, size = _thing(scene, object), check_count(size, "size")
+    if render is not None and not callable(render):
+        raise ValueError(f"render: expected a function from scenes to images, got {render!r}")
     if parts is None:
         parts = players(scene, size, object) if question == "shapley" else _named(scene, size, object)
-    everything = frozenset(_present(thing))
-    needed = _needed(parts, everything, question)
+    needed = _needed(parts, frozenset(_present(thing)), question)
     scenes = [keeping(scene, kept, object) for kept in needed]
-    images = render(scenes) if render else torch.stack([_image(each, size) for each in scenes])
-    values = torch.as_tensor(score(images)).detach()
-    if values.shape != (len(images),) or not torch.isfinite(values).all():
-        raise ValueError(
-            f"score: expected {len(images)} finite numbers ({len(images)},), one for each image, got "
-            f"shape {tuple(values.shape)}"
-        )
-    return effects(dict(zip(needed, values.double().tolist(), strict=True)), parts, question)
+    images = (
+        render(scenes) if render else torch.stack([torch.as_tensor(s.render(size).image) for s in scenes])
+    )
+    values = scores_of(score, images).double().tolist()
+    return effects(dict(zip(needed, values, strict=True)), parts, question)
 
 
-def effects(values, parts, question):
+def effects(values: dict[frozenset, float], parts: Parts, question: str) -> dict[str, float]:
     """The same from scores that are there already.
 
-    values: {frozenset of the parts kept: score}. parts: {name: (parts...)}; for "shapley" no part in two of them.
+    values: {frozenset of the parts kept: score}. For "shapley" no part stands in two of `parts`.
     Errors: KeyError for another question, or a set of parts without a score; ValueError.
     """
     check_choice(question, QUESTIONS, "question")
     if not isinstance(values, dict) or not values:
         raise ValueError(f"values: expected {{frozenset of parts: score}}, got {type(values).__name__}")
-    lacking = [kept for kept in _needed(parts, max(values, key=len), question) if kept not in values]
+    everything, nothing = max(values, key=len), frozenset()
+    lacking = [kept for kept in _needed(parts, everything, question) if kept not in values]
     if lacking:
         raise KeyError(f"values: no score of the scene with {sorted(lacking[0])} only")
-    everything, nothing = max(values, key=len), frozenset()
     members = {name: frozenset(some) for name, some in parts.items()}
     if question == "remove":
         return {name: values[everything] - values[everything - some] for name, some in members.items()}
     if question == "keep":
         return {name: values[some] - values[nothing] for name, some in members.items()}
-    n, found = len(parts), {}
-    for name, some in members.items():
-        others = [other for other in members.values() if other is not some]
-        found[name] = 0.0
-        for count in range(n):
-            weight = factorial(count) * factorial(n - 1 - count) / factorial(n)
-            for chosen in combinations(others, count):
-                there = nothing.union(*chosen)
-                found[name] += weight * (values[there | some] - values[there])
-    return found
+    return {name: _shapley(values, name, members) for name in members}
 
 
-def players(scene, size=112, object=0, most=6, least=12, rendering=None):
+def _shapley(values, name, members):
+    """The mean over all orders in which the parts come in, of what this one's coming adds."""
+    n, part, total = len(members), members[name], 0.0
+    others = [some for other, some in members.items() if other != name]
+    for count in range(n):
+        weight = (
+            factorial(count) * factorial(n - 1 - count) / factorial(n)
+        )  # of orders with just `chosen` before it
+        for chosen in combinations(others, count):
+            there = frozenset().union(*chosen)
+            total += weight * (values[there | part] - values[there])
+    return total
+
+
+def players(
+    scene: Any, size: int = 112, object: int = 0, most: int = 6, least: int = LEAST, rendering: Any = None
+) -> dict[str, tuple[str, ...]]:
     """The parts of an object as at most `most` players: {name: (parts...)}, every part in exactly one.
 
     Twins (the groups of the class: ears, eyes, wheels) are one player. Where there are more than `most`, or some show
     fewer than `least` px, the largest keep their names and the others together are "the rest": so the players' Shapley
     values still sum to the whole, and 2^most renders are enough.
-    rendering: the scene's masks (.parts, .objects), where they are there already.
+    rendering: the scene's masks (.parts, .objects), where they are there already. Errors: ValueError.
     """
     thing = _thing(scene, object)
-    check_count(most, "most"), check_count(least, "least", 0)
+    most, least = check_count(most, "most"), check_count(least, "least", 0)
     group_of = {part: group for group, some in thing.groups.items() for part in some}
     found = {}
     for part in _present(thing):
@@ -105,22 +124,20 @@ def players(scene, size=112, object=0, most=6, least=12, rendering=None):
     return named | ({REST: tuple(part for name in rest for part in found[name])} if rest else {})
 
 
-def subsets(parts):
-    """Every set of parts that can be kept: 2^n frozensets of part names. parts: {name: (parts...)}."""
-    some = list(parts.values())
+def subsets(parts: Parts) -> list[frozenset]:
+    """Every set of parts that can be kept: 2^n frozensets of part names. Errors: ValueError."""
+    members = _members(parts)
     return [
-        frozenset(part for each in chosen for part in each)
-        for count in range(len(some) + 1)
-        for chosen in combinations(some, count)
+        frozenset().union(*chosen)
+        for count in range(len(members) + 1)
+        for chosen in combinations(members, count)
     ]
 
 
-def keeping(scene, kept, object=0):
-    """The scene with only these parts of an object. Errors: KeyError for a part that it does not have."""
-    if isinstance(kept, str):
-        raise ValueError(f"kept: expected a collection of parts, got {kept!r}: use [{kept!r}]")
+def keeping(scene: Any, kept: Collection[str], object: int = 0) -> Any:
+    """The scene with only these parts of an object. Errors: KeyError for a part that it does not have; ValueError."""
     thing = _thing(scene, object)
-    for part in kept:
+    for part in _names(kept, "kept"):
         check_choice(part, thing.parts, "kept")
     for part in _present(thing):
         if part not in kept:
@@ -128,33 +145,51 @@ def keeping(scene, kept, object=0):
     return scene
 
 
-def part_sums(heatmap, parts, names, players=None, density=False, least=1):
+def part_sums(
+    heatmap: Tensor,
+    parts: Tensor,
+    names: Collection[str],
+    players: Parts | None = None,
+    density: bool = False,
+    least: int = 1,
+) -> dict[str, float]:
     """What of a heatmap lies on each part: {name: sum}, only parts that show at least `least` px.
 
     heatmap: (h, w). parts: integer mask (h, w), value 1 + i = names[i]; 0 = not the object (of two objects, blank the
     other first). players: {name: (parts...)} to join parts. density: the sum divided by the part's pixels: a constant
     map has the sums of the areas, and no order of densities. The map is summed as it is: signed, positive or absolute
-    is for the caller to decide, and to say.
+    is for the caller to decide, and to say. Errors: ValueError, KeyError.
     """
-    check_count(least, "least", 0)
-    for name, given in (("heatmap", heatmap), ("parts", parts)):
-        if not isinstance(given, torch.Tensor):
-            raise ValueError(f"{name}: expected a tensor (h, w), got {type(given).__name__}")
-    if not torch.isfinite(heatmap).all():
-        raise ValueError("heatmap: expected finite values, got NaN or infinity")
-    if heatmap.shape != parts.shape or heatmap.ndim != 2:
-        raise ValueError(f"heatmap: expected {tuple(parts.shape)} as parts, got {tuple(heatmap.shape)}")
-    names, found = list(names), {}
-    unknown = {part for some in (players or {}).values() for part in some} - set(names)
+    check_tensor(heatmap, "heatmap", ("h", "w"))
+    check_tensor(parts, "parts", heatmap.shape, "any")
+    least, names, found = check_count(least, "least", 0), list(_names(names, "names")), {}
+    if players is None:
+        players = {name: (name,) for name in names}
+    unknown = frozenset().union(*_members(players, "players")) - set(names)
     if unknown:
-        raise near_miss(sorted(unknown)[0], names, "part in players")
-    for name, some in (players or {name: (name,) for name in names}).items():
+        raise near_miss(min(unknown), names, "part in players")
+    for name, some in players.items():
         wanted = torch.tensor([1 + names.index(part) for part in some], device=parts.device)
         mask = torch.isin(parts.long(), wanted)
         if mask.sum() >= max(least, 1):
             total = heatmap[mask.to(heatmap.device)].double().sum()
             found[name] = float(total / mask.sum()) if density else float(total)
     return found
+
+
+def _names(given, name):
+    """A collection of names. Errors: ValueError."""
+    if isinstance(given, str) or not isinstance(given, Collection):
+        hint = f": use [{given!r}]" if isinstance(given, str) else ""
+        raise ValueError(f"{name}: expected a collection of parts, got {given!r}{hint}")
+    return given
+
+
+def _members(parts, name="parts"):
+    """The parts of each name, a list of frozensets. Errors: ValueError."""
+    if not isinstance(parts, dict) or not parts:
+        raise ValueError(f"{name}: expected {{name: (parts...)}}, got {parts!r}")
+    return [frozenset(_names(some, name)) for some in parts.values()]
 
 
 def _thing(scene, object):
@@ -169,27 +204,27 @@ def _present(thing):
 
 def _visible(scene, size, object, parts, rendering=None):
     """Pixels that show each player: {name: px}."""
-    thing, rendering = _thing(scene, object), rendering or scene.render(size)
+    thing, rendering = _thing(scene, object), rendering or scene.render(check_count(size, "size"))
+    if not hasattr(rendering, "parts"):
+        raise ValueError(f"rendering: expected masks .parts and .objects, got {type(rendering).__name__}")
     mask = torch.as_tensor(rendering.parts).long() * (torch.as_tensor(rendering.objects) == 1 + object)
     count = torch.bincount(mask.flatten(), minlength=1 + len(thing.parts)).tolist()
     return {name: sum(count[1 + thing.parts.index(part)] for part in some) for name, some in parts.items()}
 
 
-def _named(scene, size, object, least=12):
-    """Every part of at least `least` px by its name, then the groups that have two such parts."""
+def _named(scene, size, object):
+    """Every part of at least 12 px by its name, then the groups that have two such parts."""
     thing = _thing(scene, object)
     single = {part: (part,) for part in _present(thing)}
     shown = _visible(scene, size, object, single)
-    single = {part: some for part, some in single.items() if shown[part] >= least}
+    single = {part: some for part, some in single.items() if shown[part] >= LEAST}
     groups = {name: tuple(part for part in some if part in single) for name, some in thing.groups.items()}
     return single | {name: some for name, some in groups.items() if len(some) > 1}
 
 
 def _needed(parts, everything, question):
     """Which sets of parts have to be scored."""
-    if not isinstance(parts, dict) or not parts:
-        raise ValueError(f"parts: expected {{name: (parts...)}}, got {parts!r}")
-    members = [frozenset(some) for some in parts.values()]
+    members = _members(parts)
     unknown = sorted(frozenset().union(*members) - everything)
     if unknown:
         raise near_miss(unknown[0], sorted(everything), "part in parts")
@@ -202,7 +237,3 @@ def _needed(parts, everything, question):
     if len(members) > 10:
         raise ValueError(f"parts: {len(members)} players need {2 ** len(members)} renders; at most 10")
     return subsets(parts)
-
-
-def _image(scene, size):
-    return torch.as_tensor(scene.render(size).image)

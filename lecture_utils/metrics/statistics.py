@@ -1,13 +1,17 @@
 """Rank correlation, intervals, odds."""
 
+from collections.abc import Sequence
+
 import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ..checks import check_count, check_number, check_seed, check_targets
+from ..checks import check_count, check_number, check_seed, check_targets, check_tensor
+
+Numbers = Tensor | Sequence[float]
 
 
-def rank_agreement(a, b) -> float:
+def rank_agreement(a: Numbers | dict, b: Numbers | dict) -> float:
     """Spearman's rank correlation of two lists of numbers, in [-1, 1].
 
     a, b: tensors (k,), sequences, or dicts with the same keys; k >= 2. Ties take the mean of their ranks. Where one
@@ -26,20 +30,30 @@ def rank_agreement(a, b) -> float:
     return float(spearmanr(a.numpy(), b.numpy()).statistic)
 
 
+def spearman(a: Tensor, b: Tensor) -> list[float]:
+    """`rank_agreement` of each row of (n, k) with the same row of the other.
+
+    Errors: ValueError, also for NaN or infinity: a dead net must not pass as a changed map.
+    """
+    check_tensor(a, "a", ("n", "k"), "any")
+    check_tensor(b, "b", a.shape, "any")
+    return [rank_agreement(one, other) for one, other in zip(a, b, strict=True)]
+
+
 def _numbers(values, name, least=1):
     """A list of finite numbers as float64 (k,) on the CPU. Errors: ValueError."""
     try:
-        values = torch.as_tensor(values).detach().double().cpu()
+        values = torch.as_tensor(values).detach()
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"{name}: expected a list of numbers, got {type(values).__name__}") from None
     if values.ndim != 1 or len(values) < least:
         raise ValueError(f"{name}: expected k >= {least} numbers (k,), got shape {tuple(values.shape)}")
-    if not torch.isfinite(values).all():
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
-    return values
+    return check_tensor(values, name, ("k",), "any").double().cpu()
 
 
-def bootstrap(values, seed: int = 0, draws: int = 2000, level: float = 0.95) -> tuple[float, float, float]:
+def bootstrap(
+    values: Numbers, seed: int = 0, draws: int = 2000, level: float = 0.95
+) -> tuple[float, float, float]:
     """(mean, low, high) of values (n,): the mean, and the middle `level` of the means of new samples of them.
 
     values: n >= 1 finite numbers. level: above 0, at most 1. For a comparison give it the paired differences.
@@ -70,10 +84,9 @@ def log_odds(logits: Tensor, targets: int | Tensor) -> Tensor:
 
     Errors: ValueError.
     """
-    floating = isinstance(logits, Tensor) and logits.is_floating_point()
-    if not floating or logits.ndim != 2 or logits.shape[1] < 2 or not len(logits):
-        what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"logits: expected a floating tensor (n, classes), classes >= 2, got {what}")
+    check_tensor(logits, "logits", ("n", "classes"))
+    if logits.shape[1] < 2:
+        raise ValueError(f"logits: expected at least two classes, got shape {tuple(logits.shape)}")
     targets = check_targets(targets, *logits.shape).to(logits.device)[:, None]
     others = logits.scatter(1, targets, -torch.inf).logsumexp(1)
     return logits.gather(1, targets)[:, 0] - others

@@ -14,7 +14,7 @@ from torch import nn
 from .. import store
 from ..checks import check_count, check_images
 from ..generative import VAE, DiscretisedLogistic, PixelCNN, dcgan
-from ..generative.conv_vae import ConvDecoder, ConvEncoder
+from ..generative.vae import ConvDecoder, ConvEncoder
 from ..hooks import copy_to, frozen, in_batches
 from .architectures import seeded
 
