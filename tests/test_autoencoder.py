@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from experiments.studies import label_budget
-from experiments.studies.gradient_estimators import mean_gradients
+from experiments.studies.gradient_estimators import KINDS, mean_gradients
 from experiments.studies.latent_axes import design, explained, purest, random_rotation
 from lecture_utils import datasets, results
 from lecture_utils.generative import Autoencoder, fit, squared_error
@@ -41,24 +41,18 @@ def test_an_autoencoder_learns_to_draw_its_pictures_again():
 
 
 def test_seeds_repeat_and_misuse():
-    state, images = torch.get_rng_state(), torch.rand(2, 1, 4, 4)
-    state = torch.get_rng_state()
+    state, images = torch.get_rng_state(), torch.rand(2, 1, 4, 4, generator=draws())
     one, same, other = (Autoencoder(4, 2, hidden=8, seed=s).encode(images) for s in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), state)
-    model = Autoencoder((4, 4), 2, hidden=8)
-    with pytest.raises(ValueError, match=r"knows pictures of shape \(n, 1, 4, 4\), got \(2, 1, 4, 3\)"):
-        model.encode(images[..., :3])
-    with pytest.raises(ValueError, match="expected floating values"):
-        model.encode(images.long())
-    with pytest.raises(ValueError, match=r"codes: expected shape \(n, 2\), got \(1, 3\)"):
-        model.decode(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match=r"images: expected .*\(n, 1, 4, 4\), got .*\(2, 1, 4, 3\)"):
+        Autoencoder((4, 4), 2, hidden=8).encode(images[..., :3])
 
 
 # --- gradients through a draw ---
 
 
-@pytest.mark.parametrize("kind", ["reparametrised", "score", "score, baseline"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_estimator_is_right_on_average(kind):
     """E z^2 = mean^2 + variance, so the gradient is 2 mean."""
     mean, log_variance = torch.tensor([1.0, -0.5]).double(), torch.tensor([0.25, 0.5]).double().log()
@@ -81,25 +75,19 @@ def test_the_spread_of_a_single_draw_is_as_computed():
     assert spread["score"] == pytest.approx(math.sqrt(second - 4 * m**2), rel=0.02)
 
 
+@torch.no_grad()
 def test_a_baseline_changes_nothing_but_the_spread():
     mean, log_variance = torch.zeros(1).double(), torch.zeros(1).double()
 
     def high(z):
         return 100 + z[:, 0]
 
-    plain, steady = (
-        mean_gradients(high, mean, log_variance, 20_000, k, draws())[:, 0]
-        for k in ("score", "score, baseline")
-    )
-    assert steady.std() < 0.05 * plain.std() and abs(float(steady.mean()) - 1) < 0.1
+    found = [mean_gradients(high, mean, log_variance, 20_000, k, draws()) for k in KINDS]
+    spread = {kind: float(each.std()) for kind, each in zip(KINDS, found, strict=True)}
+    assert spread["score, baseline"] < 0.05 * spread["score"] and abs(float(found[2].mean()) - 1) < 0.1
+    assert torch.equal(found[0], torch.ones_like(found[0])), "without gradients, too"
     with pytest.raises(KeyError, match="did you mean 'score'"):
         mean_gradients(high, mean, log_variance, 2, "scores")
-
-
-def test_estimators_work_without_gradients():
-    with torch.no_grad():
-        found = mean_gradients(lambda z: z.sum(1), torch.zeros(3), torch.zeros(3), 4, generator=draws())
-    assert torch.equal(found, torch.ones(4, 3))
 
 
 # --- axes ---

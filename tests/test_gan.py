@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from experiments.studies import ring_data as ring
-from lecture_utils.generative import dcgan, gan, gan_trainer
+from lecture_utils.generative import dcgan, discriminator_loss, gan_trainer, generator_loss, generator_slope
 
 LOGITS = torch.tensor([0.0, math.log(3), -math.log(3)], dtype=torch.float64)  # D = 1/2, 3/4, 1/4
 
@@ -20,73 +20,48 @@ def test_the_losses_by_hand():
     real, fake = LOGITS[:2], LOGITS[[0, 2]]
     on_real = -(math.log(1 / 2) + math.log(3 / 4)) / 2
     on_fake = -(math.log(1 / 2) + math.log(3 / 4)) / 2  # 1 - D of the fakes is 1/2, 3/4
-    assert gan.discriminator_loss(real, fake).item() == pytest.approx(on_real + on_fake, abs=1e-12)
-    assert gan.generator_loss(fake).item() == pytest.approx(
-        -(math.log(1 / 2) + math.log(1 / 4)) / 2, abs=1e-12
-    )
-    minimax = gan.generator_loss(fake, "minimax").item()
+    assert discriminator_loss(real, fake).item() == pytest.approx(on_real + on_fake, abs=1e-12)
+    assert generator_loss(fake).item() == pytest.approx(-(math.log(1 / 2) + math.log(1 / 4)) / 2, abs=1e-12)
+    minimax = generator_loss(fake, "minimax").item()
     assert minimax == pytest.approx((math.log(1 / 2) + math.log(3 / 4)) / 2, abs=1e-12)
 
 
 def test_against_torch_and_with_smoothed_labels():
     real, fake = torch.randn(2, 50, generator=torch.Generator().manual_seed(0)).double() * 4
     one, nine, zero = torch.ones(50).double(), torch.full((50,), 0.9).double(), torch.zeros(50).double()
-    assert torch.isclose(gan.discriminator_loss(real, fake), bce(real, one) + bce(fake, zero))
-    assert torch.isclose(
-        gan.discriminator_loss(real, fake, real_label=0.9), bce(real, nine) + bce(fake, zero)
-    )
-    assert torch.isclose(gan.generator_loss(fake), bce(fake, one))
-    assert torch.isclose(gan.generator_loss(fake, "minimax"), -bce(fake, zero))
+    assert torch.isclose(discriminator_loss(real, fake), bce(real, one) + bce(fake, zero))
+    assert torch.isclose(discriminator_loss(real, fake, real_label=0.9), bce(real, nine) + bce(fake, zero))
+    assert torch.isclose(generator_loss(fake), bce(fake, one))
+    assert torch.isclose(generator_loss(fake, "minimax"), -bce(fake, zero))
 
 
 @pytest.mark.parametrize("logit", [-100.0, 100.0])
 def test_stable_for_sure_answers(logit):
     x = torch.tensor([logit], requires_grad=True)
-    for loss in (gan.discriminator_loss(x, -x), gan.generator_loss(x), gan.generator_loss(x, "minimax")):
-        (slope,) = torch.autograd.grad(loss, x)
-        assert torch.isfinite(loss) and torch.isfinite(slope).all()
-    assert gan.generator_loss(x).item() == pytest.approx(max(0, -logit))
-    assert gan.generator_loss(x, "minimax").item() == pytest.approx(-max(0, logit))
+    losses = discriminator_loss(x, -x), generator_loss(x), generator_loss(x, "minimax")
+    assert torch.isfinite(torch.autograd.grad(sum(losses), x)[0]).all()
+    assert [loss.item() for loss in losses[1:]] == pytest.approx([max(0, -logit), -max(0, logit)])
+    assert losses[0].item() == pytest.approx(2 * max(0, -logit))
 
 
-@pytest.mark.parametrize("kind", gan.KINDS)
+@pytest.mark.parametrize("kind", gan_trainer.KINDS)
 def test_the_slope_is_the_gradient_of_the_loss(kind):
-    probability = torch.tensor([1e-6, 0.01, 0.5, 0.99, 1 - 1e-6], dtype=torch.float64)
+    probability = torch.tensor([1e-6, 0.001, 0.01, 0.5, 0.99, 1 - 1e-6], dtype=torch.float64)
     logits = probability.logit().requires_grad_()
-    slopes = [
-        torch.autograd.grad(gan.generator_loss(x[None], kind), logits, retain_graph=True)[0] for x in logits
-    ]
-    by_autograd = -torch.stack(slopes).sum(0)  # both fall as the logit rises
-    assert torch.allclose(gan.generator_slope(probability, kind), by_autograd, rtol=1e-9)
-    other = 1 - probability if kind == "non_saturating" else probability
-    assert torch.allclose(by_autograd, other, rtol=1e-9)
+    loss = sum(generator_loss(x[None], kind) for x in logits)
+    by_autograd = -torch.autograd.grad(loss, logits)[0]  # it falls as the logit rises
+    torch.testing.assert_close(generator_slope(probability, kind), by_autograd, rtol=1e-9, atol=0)
+    expected = 1 - probability if kind == "non_saturating" else probability  # which dies where D is sure
+    torch.testing.assert_close(by_autograd, expected, rtol=1e-9, atol=0)
 
 
-def test_where_the_minimax_gradient_dies():
-    early = torch.tensor([0.001])
-    assert gan.generator_slope(early, "minimax") < 0.002 < 0.998 < gan.generator_slope(early)
-    assert gan.generator_slope(torch.tensor([0.5]), "minimax") == gan.generator_slope(torch.tensor([0.5]))
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "said"),
-    [
-        (lambda: gan.discriminator_loss(torch.ones(2).long(), torch.ones(2)), ValueError, "real: .*int64"),
-        (lambda: gan.discriminator_loss(torch.ones(2), torch.ones(0)), ValueError, "fake: .*at least one"),
-        (
-            lambda: gan.discriminator_loss(torch.ones(2), torch.ones(2), real_label=0.2),
-            ValueError,
-            "real_label: ",
-        ),
-        (lambda: gan.generator_loss([0.0]), ValueError, "fake: .*list"),
-        (lambda: gan.generator_loss(torch.ones(1), "minmax"), KeyError, "did you mean 'minimax'"),
-        (lambda: gan.generator_slope(torch.tensor([1.5])), ValueError, "sigmoid first"),
-        (lambda: gan.generator_slope(torch.ones(1), "saturating"), KeyError, "kind"),
-    ],
-)
-def test_bad_losses(call, error, said):
-    with pytest.raises(error, match=said):
-        call()
+def test_bad_losses():
+    with pytest.raises(ValueError, match="real_label: "):
+        discriminator_loss(torch.ones(2), torch.ones(2), real_label=0.2)
+    with pytest.raises(ValueError, match="sigmoid first"):
+        generator_slope(torch.tensor([1.5]))
+    with pytest.raises(KeyError, match="did you mean 'minimax'"):
+        generator_loss(torch.ones(1), "minmax")
 
 
 # --- the nets ---
@@ -116,7 +91,7 @@ def test_the_spectral_norm_bounds_each_layer():
 
 def test_wrong_sizes():
     makes, judges = dcgan.nets(0, latent=8, channels=4)
-    with pytest.raises(ValueError, match=r"z: expected shape \(n, 8\), got \(2, 7\)"):
+    with pytest.raises(ValueError, match=r"z: expected .* shape \(n, 8\), got .* \(2, 7\)"):
         makes(torch.randn(2, 7))
     with pytest.raises(ValueError, match=r"images: expected shape \(n, 3, 32, 32\), got \(1, 3, 28, 28\)"):
         judges(torch.rand(1, 3, 28, 28))
@@ -187,13 +162,21 @@ def test_the_penalty_is_the_slope_by_hand():
 
 def test_the_average_follows():
     game = small(average=0.5)
-    assert game.averaged is not game.generator
+    assert game.averaged is not game.generator and small().averaged.training
     before = [p.clone() for p in game.averaged.parameters()]
     game.step(POINTS[:8])
     keep = min(0.5, 2 / 11)
     for mean, old, now in zip(game.averaged.parameters(), before, game.generator.parameters(), strict=True):
         assert torch.allclose(mean, keep * old + (1 - keep) * now, atol=1e-7)
-    assert small().averaged is not None and small().decay == 0
+
+
+@pytest.mark.parametrize("diverges", [False, True])
+def test_frozen_layers_stay_frozen(diverges):
+    game = small(lr=(1e30, 1e30) if diverges else (1e-3, 1e-3))
+    frozen = next(game.discriminator.parameters()).requires_grad_(False)
+    flags, kept = [p.requires_grad for p in game.discriminator.parameters()], frozen.clone()
+    game.fit(POINTS, steps=3, batch=8)
+    assert [p.requires_grad for p in game.discriminator.parameters()] == flags and torch.equal(frozen, kept)
 
 
 def test_modes_come_back_and_look_sees_the_average():
@@ -245,7 +228,7 @@ def test_divergence_loses_nothing(capsys, where):
         assert torch.equal(now, good) and torch.isfinite(now).all()
 
 
-def test_divergence_after_a_checkpoint_gives_its_weights_back():
+def test_divergence_after_a_checkpoint_gives_its_weights_back(capsys):
     game = small(lr=(1e30, 1e30))
     with torch.no_grad():
         for parameter in (*game.generator.parameters(), *game.discriminator.parameters()):
@@ -254,13 +237,7 @@ def test_divergence_after_a_checkpoint_gives_its_weights_back():
     game.generator.register_forward_hook(lambda module, inputs, output: output * math.nan)
     assert game.fit(POINTS, steps=3, batch=8).stopped == "diverged"
     assert all(torch.equal(now, was) for now, was in zip(weights(game), read, strict=True))
-
-
-def test_too_fast_a_rate_stops_with_a_sentence(capsys):
-    game = small(lr=(1e30, 1e30))
-    history = game.fit(POINTS, steps=20, batch=8)
-    assert history.stopped == "diverged" and "smaller rates may help" in capsys.readouterr().out
-    assert all(torch.isfinite(w).all() for w in weights(game))
+    assert "smaller rates may help" in capsys.readouterr().out
 
 
 def test_ctrl_c_keeps_what_was_learned(capsys):
@@ -281,15 +258,14 @@ def test_ctrl_c_keeps_what_was_learned(capsys):
     [
         (lambda: gan_trainer.GANTrainer(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
         (
-            lambda: gan_trainer.GANTrainer(ring.Maker(), lambda x: x),
+            lambda: gan_trainer.GANTrainer(ring.Maker(), max),
             ValueError,
             "discriminator: expected a torch.nn.Module",
         ),
         (lambda: small(lr=(1e-3, 0)), ValueError, "lr: "),
+        (lambda: small(betas=0.5), ValueError, "betas: "),
         (lambda: small(kind="max"), KeyError, "kind"),
-        (lambda: small(n_critic=0), ValueError, "n_critic: "),
         (lambda: small(average=1.0), ValueError, "average: "),
-        (lambda: small().fit(POINTS, steps=-1), ValueError, "steps: "),
         (lambda: small().fit(POINTS, steps=1, batch=1), ValueError, "batch: "),
         (lambda: small().fit(POINTS.long(), steps=1), ValueError, "images: "),
     ],

@@ -1,6 +1,5 @@
 """Autoregressive models: nothing looks ahead, all probabilities sum to 1, and the sampler draws from just these."""
 
-import copy
 import itertools
 import math
 
@@ -55,9 +54,6 @@ def test_masks_by_hand():
     assert centre.tolist() == [[0, 0, 0, 1]] * 2 + [[1, 0, 0, 1]] * 2 + [[1, 1, 0, 1]] * 2
     centre = square_mask("B", 3, groups, groups)[:, :, 1, 1].int()
     assert centre.tolist() == [[1, 1, 0, 0, 0, 0]] * 2 + [[1, 1, 1, 1, 0, 0]] * 2 + [[1] * 6] * 2
-    for wrong in (lambda: square_mask("C", 3, grey, grey), lambda: square_mask("A", 4, grey, grey)):
-        with pytest.raises(ValueError, match="expected"):
-            wrong()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,13 +143,13 @@ def test_cached_logits_are_the_networks(kind):
     x = pictures(model, 2)
     cache, wanted = model.cached_sampler(x), model.logits(x)
     with torch.no_grad():
-        for row in range(5):
-            cache.begin(row)
-            for column, channel in itertools.product(range(4), range(3)):
-                found = cache(row, column, channel)
-                torch.testing.assert_close(found, wanted[:, :, channel, row, column], atol=1e-5, rtol=0)
-                if channel == 2:
-                    cache.done(row, column)
+        for row, column, channel in itertools.product(range(5), range(4), range(3)):
+            if column == channel == 0:
+                cache.begin(row)
+            found = cache(row, column, channel)
+            torch.testing.assert_close(found, wanted[:, :, channel, row, column], atol=1e-5, rtol=0)
+            if channel == 2:
+                cache.done(row, column)
 
 
 @pytest.mark.parametrize("kind", ["plain", "gated", "row"])
@@ -166,11 +162,6 @@ def test_the_sampler_draws_with_the_models_probabilities(kind):
     assert exhaustive_check.chi_squared(shifted, found)[2] < 1e-9, "the test must tell other probabilities"
 
 
-def test_levels_become_numbers_from_minus_one_to_one():
-    model = make("plain", levels=5, size=(1, 5))
-    assert model.values(torch.arange(5).view(1, 1, 1, 5)).flatten().tolist() == [-1, -0.5, 0, 0.5, 1]
-
-
 def test_temperature():
     model = exhaustive_check.strengthened(make("gated", 3, (1, 1)), 3)
     logp = model.log_prob(torch.arange(3)[:, None, None, None]).detach()
@@ -181,9 +172,11 @@ def test_temperature():
     assert (model.sample(50, draws(), temperature=1e-6).flatten() == logp.argmax()).all()
 
 
-def test_a_uniform_number_picks_a_level():
+def test_a_uniform_number_picks_a_level_and_levels_become_numbers():
     logits = torch.tensor([0.2, 0.3, 0.5]).log().expand(5, 3)
     assert pick(logits, torch.tensor([0.0, 0.19, 0.21, 0.49, 0.999])).tolist() == [0, 0, 1, 1, 2]
+    found = make("plain", levels=5, size=(1, 5)).values(torch.arange(5).view(1, 1, 1, 5))
+    assert found.flatten().tolist() == [-1, -0.5, 0, 0.5, 1]
 
 
 def test_what_is_given_stays():
@@ -195,17 +188,16 @@ def test_what_is_given_stays():
 
 
 def test_the_same_seed_draws_the_same_and_nothing_else_changes():
-    model, before = make("plain").train(), torch.get_rng_state()
+    before, model = torch.get_rng_state(), make("plain").train()
     frames = []
     one = model.sample(2, draws(7), callback=lambda x, row: frames.append((x, row)))
     assert torch.equal(one, model.sample(2, draws(7))) and not torch.equal(one, model.sample(2, draws(8)))
-    assert model.training and torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(model.sample(8), model.sample(8)), "without a generator always anew"
     assert [row for _, row in frames] == [0, 1] and torch.equal(frames[1][0], one)
-    again = make("plain")
-    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), make("plain").parameters(), strict=True))
-    assert torch.equal(torch.get_rng_state(), before)
-    other = make("plain", seed=1)
-    assert not torch.equal(again.head[0].weight, other.head[0].weight)
+    same, other = make("plain"), make("plain", seed=1)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(model.head[0].weight, other.head[0].weight)
+    assert model.training and torch.equal(torch.get_rng_state(), before)
 
 
 def test_ctrl_c_keeps_what_is_drawn(capsys):
@@ -218,61 +210,33 @@ def test_ctrl_c_keeps_what_is_drawn(capsys):
     assert "row 1 of 3" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("x", "expected"),
-    [
-        (torch.zeros(1, 1, 2, 3), r"whole levels 0 \.\. 2, got torch.float32: use \(images \* 2\)"),
-        (torch.full((1, 1, 2, 3), 3), r"levels 0 \.\. 2, got 3 \.\. 3: quantise"),
-        (torch.full((1, 1, 2, 3), -1), r"levels 0 \.\. 2, got -1"),
-        (torch.zeros(1, 1, 3, 3, dtype=torch.long), r"shape \(n, 1, 2, 3\), got \(1, 1, 3, 3\)"),
-        (torch.zeros(1, 3, 2, 3, dtype=torch.long), r"shape \(n, 1, 2, 3\)"),
-        (torch.zeros(1, 2, 3, dtype=torch.long), r"one picture\? use x\[None\]"),
-        (torch.zeros(0, 1, 2, 3, dtype=torch.long), "empty batch"),
-        (torch.zeros(1, 1, 2, 3, dtype=torch.uint8), r"x\.long\(\)"),
-        ([[0]], "LongTensor"),
-    ],
-)
-def test_pictures_that_the_model_does_not_know(x, expected):
-    for method in (make("plain").log_prob, make("gated").logits, make("row").bits_per_dim):
-        with pytest.raises(ValueError, match=expected):
-            method(x)
+HALF = {"known": torch.ones(2, 3, dtype=torch.bool)}
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"n": 0}, "n: expected a whole number"),
-        ({"temperature": 0}, "temperature: expected a number above 0"),
-        ({"known": torch.ones(2, 3, dtype=torch.bool)}, "both or neither"),
+        (HALF, "both or neither"),
+        (HALF | {"given": torch.zeros(2, 1, 2, 3).long()}, r"given: expected .* shape \(1, 1, 2, 3\)"),
         (
-            {"given": torch.zeros(1, 1, 2, 3).long(), "known": torch.ones(3, 3, dtype=torch.bool)},
-            "known: expected",
+            HALF | {"given": torch.full((1, 1, 2, 3), 9)},
+            r"given: the model knows levels 0 \.\. 2, got 9 .*quantise",
         ),
-        (
-            {"given": torch.zeros(2, 1, 2, 3).long(), "known": torch.ones(2, 3, dtype=torch.bool)},
-            "1 pictures",
-        ),
-        (
-            {"given": torch.full((1, 1, 2, 3), 9), "known": torch.ones(2, 3, dtype=torch.bool)},
-            "given: the model",
-        ),
+        ({"given": torch.zeros(1, 1, 2, 3).long(), "known": torch.ones(3, 3) > 0}, "known: expected a bool"),
     ],
 )
 def test_sampling_says_what_is_wrong(options, expected):
     with pytest.raises(ValueError, match=expected):
-        make("plain").sample(**{"n": 1, **options})
+        make("plain").sample(1, **options)
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"levels": 1}, "levels"),
-        ({"channels": 0}, "channels"),
         ({"width": 8, "channels": 3}, "multiple of the 3 colours"),
         ({"dilations": [1]}, "dilations: expected 2"),
         ({"gated": False, "dilations": [1, 2]}, "plain"),
-        ({"kernel": 4}, "kernel: expected an odd"),
-        ({"first": 1}, "first: expected an odd"),
+        ({"first": 1}, "first: expected a whole number of at least 3"),
     ],
 )
 def test_a_model_that_cannot_be(options, expected):
@@ -280,23 +244,11 @@ def test_a_model_that_cannot_be(options, expected):
         PixelCNN(**{"levels": 3, "size": 4, "layers": 2, **options})
 
 
-def test_too_many_pictures_to_count():
-    with pytest.raises(ValueError, match=r"17\^64"):
-        exhaustive_check.every_picture(17, (8, 8))
-
-
-def test_training_makes_the_data_likelier():
-    x = pictures(make("gated", 3, (3, 3)), 40)
+@pytest.mark.parametrize("kind", ["plain", "gated", "row"])
+def test_training_makes_the_data_likelier(kind):
+    model = make(kind, 3, (3, 3), first=3)
+    x = pictures(model, 40)
     x[:, 0, 1] = x[:, 0, 0]  # the second row repeats the first: only a model that looks up can know
-    for kind in ("plain", "gated", "row"):
-        model = make(kind, 3, (3, 3), first=3)
-        before, copied = model.log_prob(x).mean(), copy.deepcopy(model)
-        fit(model, x, nats, steps=120, batch=20, lr=2e-2)
-        assert model.log_prob(x).mean() > -7.0 * math.log(3) > before  # 6 values to know, 9 without looking
-        assert not torch.equal(model.head[0].weight, copied.head[0].weight)
-
-
-def test_without_a_generator_the_global_state_stays():
-    state = torch.get_rng_state()
-    found = [PixelCNN(4, (3, 3), layers=1, width=4).sample(8) for _ in range(2)]
-    assert torch.equal(torch.get_rng_state(), state) and not torch.equal(*found)
+    before = model.log_prob(x).mean()
+    fit(model, x, nats, steps=120, batch=20, lr=2e-2)
+    assert model.log_prob(x).mean() > -7.0 * math.log(3) > before  # 6 values to know, 9 without looking

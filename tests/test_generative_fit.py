@@ -41,26 +41,14 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_random_state():
 
 
 def test_modes_gradients_and_grad_mode_are_as_before():
-    model = net().eval()
+    model, seen = net().eval(), []
     model[1].train()
     with torch.no_grad():
-        fit(model, X, error, steps=2, callback=lambda step: None)
+        fit(model, X, error, 2, callback=lambda step: seen.append((model.training, torch.is_grad_enabled())))
         assert not torch.is_grad_enabled()
+    assert seen == [(False, False)] * 2, "looked at in evaluation mode, without gradients"
     assert [m.training for m in model] == [False, True, False, False]
     assert all(p.grad is None for p in model.parameters())
-
-
-def test_looking_happens_in_evaluation_mode_without_gradients():
-    model, seen = net(), []
-    fit(
-        model,
-        X,
-        error,
-        2,
-        callback=lambda step: seen.append((model.training, torch.is_grad_enabled())),
-        every=1,
-    )
-    assert seen == [(False, False)] * 2
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
@@ -111,15 +99,9 @@ def test_the_rate_goes_up_and_down():
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"model": "net"}, "model: expected a torch.nn.Module"),
-        ({"x": X[:0]}, "x: expected"),
-        ({"steps": 1.5}, "steps: expected"),
-        ({"batch": 0}, "batch: expected"),
-        ({"lr": -1}, "lr: expected"),
-    ],
+    "wrong",
+    [{"model": "net"}, {"x": X[:0]}, {"steps": 1.5}, {"batch": 0}, {"lr": -1}, {"every": 0}, {"callback": 3}],
 )
-def test_it_says_what_is_wrong(options, expected):
-    with pytest.raises(ValueError, match=expected):
-        fit(**{"model": net(), "x": X, "loss": error, "steps": 1, **options})
+def test_it_says_what_is_wrong(wrong):
+    with pytest.raises(ValueError, match=rf"{next(iter(wrong))}: expected"):
+        fit(**{"model": net(), "x": X, "loss": error, "steps": 1, **wrong})

@@ -29,20 +29,14 @@ def test_frechet_closed_form():
 
 def test_frechet_against_scipy_where_the_covariances_do_not_commute():
     draws = torch.Generator().manual_seed(2)
-    a, b = (
-        torch.randn(60, 7, generator=draws).double() @ torch.randn(7, 7, generator=draws).double()
-        for _ in "ab"
-    )
-    c1, c2 = np.cov(a.T), np.cov(b.T)
-    expected = float(((a.mean(0) - b.mean(0)) ** 2).sum()) + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
+    a, b = (torch.randn(60, 7, generator=draws) @ torch.randn(7, 7, generator=draws) for _ in "ab")
+    c1, c2 = np.cov(a.T.double()), np.cov(b.T.double())
+    gap = (a.double().mean(0) - b.double().mean(0)).square().sum()
+    expected = float(gap) + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
     assert distances.frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
     assert distances.frechet_distance(b, a) == pytest.approx(expected, rel=1e-9)
     assert distances.frechet_distance(a, a.flip(0)) < 1e-6
-
-
-def test_frechet_of_fewer_images_than_features():
-    x = torch.randn(5, 20, generator=torch.Generator().manual_seed(0))
-    assert 0 <= distances.frechet_distance(x, x) < 1e-5
+    assert 0 <= distances.frechet_distance(a[:5], a[:5]) < 1e-5, "of fewer images than features"
 
 
 def test_kernel_distance_by_hand():
@@ -64,24 +58,17 @@ def test_kernel_distance_by_hand():
 
 def test_kernel_distance_is_unbiased_and_its_error_right():
     """Over many pairs from one source the mean is 0 within its error; a biased one would stand far above."""
-    values, errors, shifted, shifted_errors = [], [], [], []
+    same, shifted = [], []
     for seed in range(150):
         a, b = gaussian(60, torch.zeros(4), 1.0, 2 * seed), gaussian(60, torch.zeros(4), 1.0, 2 * seed + 1)
-        found, moved = distances.kernel_distance(a, b), distances.kernel_distance(a, b + 0.5)
-        values.append(found.value), errors.append(found.error)
-        shifted.append(moved.value), shifted_errors.append(moved.error)
-    assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
-    ratios = [
-        np.sqrt(np.mean(np.square(e))) / np.std(v) for v, e in ((values, errors), (shifted, shifted_errors))
-    ]
-    assert 0.8 < ratios[1] < 1.25  # where there is something to see the error is right,
-    assert 0.8 < ratios[0] < 2  # and never too small where there is nothing
-
-
-def test_kernel_distance_sees_a_shift_and_repeats():
-    a, b = gaussian(600, torch.zeros(4), 1.0, 0), gaussian(600, torch.full((4,), 0.5), 1.0, 1)
-    found = distances.kernel_distance(a, b)
-    assert found.value > 5 * found.error and found == distances.kernel_distance(a, b)
+        same.append(distances.kernel_distance(a, b))
+        shifted.append(distances.kernel_distance(a, b + 0.5))
+    (values, errors), (far, far_errors) = np.transpose(same), np.transpose(shifted)
+    assert abs(values.mean()) < 3 * values.std() / np.sqrt(150)
+    ratio, far_ratio = (np.sqrt(np.mean(e**2)) / v.std() for v, e in ((values, errors), (far, far_errors)))
+    assert 0.8 < far_ratio < 1.25  # where there is something to see the error is right,
+    assert 0.8 < ratio < 2  # and never too small where there is nothing
+    assert distances.kernel_distance(a, b) == same[-1]
 
 
 def pictures(n, seed, keep=None, blur=False):
@@ -120,7 +107,7 @@ def test_both_rise_on_known_damage(damage):
     assert found.value - floor.value > 4 * (found.error + floor.error)
 
 
-def test_features_of_goes_in_batches():
+def test_features_in_batches_and_the_nearest():
     calls = []
 
     def read(images):
@@ -130,9 +117,6 @@ def test_features_of_goes_in_batches():
     images = torch.rand(7, 3, 4, 4)
     found = distances.features_of(read, images, batch=3)
     assert calls == [3, 3, 1] and not found.requires_grad and torch.allclose(found, images.mean((2, 3)))
-
-
-def test_nearest():
     bank = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
     away, which = distances.nearest(torch.tensor([[0.0, 0.0], [6.0, 9.0]]), bank)
     assert away.tolist() == [0, 1] and which.tolist() == [0, 2]
@@ -141,13 +125,13 @@ def test_nearest():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda x: distances.frechet_distance(x, x[:, :2]), "made: expected 3 features"),
+        (lambda x: distances.frechet_distance(x, x[:, :2]), "made: expected .*3"),
         (lambda x: distances.frechet_distance(x, x[:1]), "made: .*at least 2"),
-        (lambda x: distances.frechet_distance(x.long(), x), "real: expected floating"),
         (lambda x: distances.kernel_distance(x * torch.nan, x), "real: expected finite"),
         (lambda x: distances.kernel_distance(x, x, blocks=30), "blocks: .*at most 20, got 30"),
-        (lambda x: distances.kernel_distance(x, x[:, :2]), "made: expected 3 features"),
-        (lambda x: distances.nearest(x[0], x), "features: expected floating features"),
+        (lambda x: distances.nearest(x[0], x), "features: expected"),
+        (lambda x: distances.total_variation_distance([0.5, 0.5], [1.0]), "shares of 2 bins"),
+        (lambda x: distances.total_variation_distance([0.5, 0.1], [0.5, 0.5]), "add up to 1, got 0.600"),
     ],
 )
 def test_bad_features(call, said):
@@ -159,9 +143,3 @@ def test_total_variation_by_hand():
     assert distances.total_variation_distance([0.5, 0.5], [0.5, 0.5]) == 0
     assert distances.total_variation_distance(torch.tensor([1.0, 0, 0]), [0, 0.5, 0.5]) == 1
     assert distances.total_variation_distance([0.5, 0.3, 0.2], [0.2, 0.3, 0.5]) == pytest.approx(0.3)
-    for one, other, message in (
-        ([0.5, 0.5], [1.0], "shares of 2 bins"),
-        ([0.5, 0.1], [0.5, 0.5], "add up to 1, got 0.600"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            distances.total_variation_distance(one, other)

@@ -5,12 +5,18 @@ import math
 import pytest
 import torch
 
-from experiments.studies.marginal_likelihood import grid, log_mean_of_first, quadrature
-from lecture_utils.generative import VAE, elbo_loss, fit, iwae, kl_to_standard
-from lecture_utils.generative.conv_vae import ConvDecoder, ConvEncoder
-from lecture_utils.generative.importance import log_mean, log_normal, log_weights
+from experiments.studies.marginal_likelihood import (
+    grid,
+    iwae,
+    log_mean,
+    log_mean_of_first,
+    log_normal,
+    log_weights,
+    quadrature,
+)
+from lecture_utils.generative import VAE, elbo_loss, fit, kl_to_standard
 from lecture_utils.generative.likelihoods import DiscretisedLogistic, Gaussian
-from lecture_utils.generative.vae import draw_code
+from lecture_utils.generative.vae import ConvDecoder, ConvEncoder, draw_code
 
 
 def draws(seed=0):
@@ -28,13 +34,9 @@ def trained():
     return vae, x[:12]
 
 
-def test_kl_by_hand():
-    mean, log_variance = torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[0.0, 0.0, math.log(4.0)]])
-    found = kl_to_standard(mean, log_variance)
-    assert found.tolist()[0] == pytest.approx([0.0, 0.5, 0.5 * (4 - 1 - math.log(4))])
-
-
-def test_kl_against_monte_carlo_and_torch():
+def test_kl_by_hand_and_against_monte_carlo_and_torch():
+    by_hand = kl_to_standard(torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[0.0, 0.0, math.log(4.0)]]))
+    assert by_hand.tolist()[0] == pytest.approx([0.0, 0.5, 0.5 * (4 - 1 - math.log(4))])
     mean, log_variance = torch.randn(2, 4, 3, dtype=torch.float64, generator=draws())
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
     p = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
@@ -166,18 +168,7 @@ def test_convolutional_coders_fit_a_vae():
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in vae.parameters())
 
 
-def test_it_works_without_gradients_and_on_inference_tensors(trained):
+def test_it_works_on_inference_tensors(trained):
     vae, x = trained
     with torch.inference_mode():
         assert torch.isfinite(vae.elbo(x.clone(), generator=draws())).all()
-    vae.elbo(x).sum().backward()
-    assert any(p.grad is not None for p in vae.parameters())
-    vae.zero_grad()
-
-
-def test_misuse(trained):
-    vae, x = trained
-    with pytest.raises(ValueError, match=r"z: expected shape \(n, 2\), got \(4, 3\)"):
-        vae.mean_image(torch.zeros(4, 3))
-    with pytest.raises(ValueError, match="samples: expected a whole number of at least 1, got 0"):
-        vae.elbo(x, samples=0)

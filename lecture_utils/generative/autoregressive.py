@@ -193,5 +193,5 @@ def check_levels(x: Tensor, shape: tuple, levels: int, name: str = "x") -> Tenso
     low, high = (int(v) for v in check_tensor(x, name, shape, "integer").aminmax())
     if low < 0 or high >= levels:
         hint = ": quantise the data to these levels" if high >= levels else ""
-        raise ValueError(f"{name}: expected levels 0 .. {levels - 1}, got {low} .. {high}{hint}")
+        raise ValueError(f"{name}: the model knows levels 0 .. {levels - 1}, got {low} .. {high}{hint}")
     return x.long()
