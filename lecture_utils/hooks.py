@@ -241,18 +241,6 @@ def score_of(logits, targets):
     return logits.gather(1, targets[:, None])[:, 0]
 
 
-def some_targets(targets, which, n):
-    """The targets of some of n images, for a batch. Of targets (n,) only the kind and the number is checked here.
-
-    targets: an int or an integer tensor (n,). which: a slice or indices. Errors: ValueError.
-    """
-    if not isinstance(targets, torch.Tensor) or targets.ndim == 0:
-        return targets
-    if targets.shape != (n,) or targets.layout != torch.strided or targets.is_meta:
-        check_targets(targets, n, 1)  # says what is wrong
-    return targets[which]
-
-
 def gradient_of(scores, leaf, again=False):
     """d scores[n] / d images[n] for all n at once, (n, 3, h, w). again: another gradient of this pass is to follow.
 

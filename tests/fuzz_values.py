@@ -76,7 +76,6 @@ def values():
         torch.randn(4, 3, 5, 5, generator=draws(5)),
         torch.randint(0, 4, (6, 1, 4, 4), generator=draws(6)),
     )
-    tune = torch.tensor([True, True, False, False])
     stripes = Scene().render(16).parts
     subsets = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
     vae = generative.VAE((4, 4), 2, levels=4, hidden=8)
@@ -215,7 +214,6 @@ def values():
         "features.parts": ("tensor", parts),
         "features.count": ("count", 2),
         "step": ("count", 1),
-        "tune": ("tensor", tune),
         "thresholds": ("free", None),
         "features.silenced.channels": ("free", [0, 1]),
         "features.placed.size": ("pair", (16, 16)),
@@ -226,7 +224,6 @@ def values():
         "units": ("tensor", torch.tensor([[1, 1], [2, 2]])),
         "perplexity": ("positive", 3.0),
         "features.tsne.iterations": ("least0", 5),
-        "groups": ("free", None),
         "folder": ("path", "/proc/none"),
         # metrics
         "boxes_a": ("tensor", torch.tensor([[0.0, 0, 4, 4]])),
@@ -308,10 +305,10 @@ def values():
 
 # They ask for a raw score, or for a unit inside the net; the others put the scores into a softmax.
 RAW = ["cam", "completeness_gap", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam"]
-RAW += ["integrated_gradients", "last_map", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
+RAW += ["integrated_gradients", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
 SKIP = {  # not functions of values, or shown elsewhere
     "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},
-    "features": {"Detectors", "Dissection", "Field", "Patches", "TopUnits"},
+    "features": {"Dissection", "Field", "Patches", "TopUnits"},
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": {"with_interval"},
     "attribution": set(),

@@ -171,9 +171,7 @@ def test_a_net_that_hides_from_autograd(name, end):
         method()
 
 
-@pytest.mark.parametrize(
-    "name", [name for module, name in ASKS if module == "attribution" and name not in ("cam", "last_map")]
-)
+@pytest.mark.parametrize("name", [name for module, name in ASKS if module == "attribution" and name != "cam"])
 def test_images_of_a_size_that_the_net_cannot_take(name):
     net = used(toy("fc", size=20))
     method = in_use("attribution", name, net)

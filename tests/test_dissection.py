@@ -6,9 +6,9 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from experiments.methods.part_detectors import average_precision, coarse, rotated
+from experiments.methods.part_detectors import average_precision, coarse, detectors, rotated
 from lecture_utils import features, models
-from lecture_utils.features import Field, detectors, dissect, placed, silenced
+from lecture_utils.features import Field, dissect, placed, silenced
 
 FIELD = Field(7, 4, -1)  # middles at 2.5, 6.5, 10.5, ...
 

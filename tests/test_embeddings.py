@@ -10,9 +10,9 @@ from sklearn.linear_model import RidgeCV
 from sklearn.manifold import TSNE
 from sklearn.manifold._t_sne import _joint_probabilities
 
-from experiments.methods.probes import STRENGTHS, probe
+from experiments.methods.probes import STRENGTHS, knn_right, probe, random_projection
 from lecture_utils import features
-from lecture_utils.features import pca, random_projection, sne, to_grid
+from lecture_utils.features import pca, sne, to_grid
 
 
 def cloud(n, d, seed=0, dtype=torch.float64):
@@ -154,7 +154,7 @@ def test_the_divergence_is_as_low_as_scikit_learns(perplexity):
     assert mine == pytest.approx(oracle.kl_divergence_, rel=0.15), (
         "both measure the same thing (theirs stops a step earlier)"
     )
-    assert features.knn_right(sne.tsne(points, perplexity).positions, labels).double().mean() > 0.9
+    assert knn_right(sne.tsne(points, perplexity).positions, labels).double().mean() > 0.9
 
 
 def test_tsne_is_seeded_and_leaves_the_global_state():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from experiments.methods.part_detectors import name_channels
-from lecture_utils.features import Field, detectors
+from experiments.methods.part_detectors import detectors, name_channels
+from lecture_utils.features import Field
 
 PIXELS, EACH = Field(1, 1, 0), 10
 

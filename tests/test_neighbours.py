@@ -6,10 +6,10 @@ import torch
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
+from experiments.methods.probes import knn_right
 from lecture_utils import features
 from lecture_utils.features import (
     kept_neighbours,
-    knn_right,
     nearest,
     neighbours,
     precision_at_k,

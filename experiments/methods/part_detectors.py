@@ -3,9 +3,47 @@
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from lecture_utils.features import placed
-from lecture_utils.features.dissection import PASS, check_dissection
+from lecture_utils.checks import check_tensor
+from lecture_utils.features import Dissection, Field, dissect, placed
+from lecture_utils.features.dissection import SHARE, check_dissection
+
+PASS = 0.04  # overlap from which on a channel counts as a part's detector (Bau et al. 2017)
+
+
+class Detectors(NamedTuple):
+    """The best channel of each part, chosen on one half of the images and judged on the other; all (parts,).
+
+    channels; iou; best_possible. tuned, judged: the `Dissection` of each half.
+    """
+
+    channels: Tensor
+    iou: Tensor
+    best_possible: Tensor
+    tuned: Dissection
+    judged: Dissection
+
+    def passing(self, minimum: float = PASS, possible: float = 0.1) -> Tensor:
+        """bool (parts,): has the part a detector? Parts that hardly can have one are not counted: False."""
+        return (self.iou > minimum) & (self.best_possible >= possible)
+
+
+def detectors(
+    maps: Tensor, field: Field, parts: Tensor, count: int, tune: Tensor, share: float = SHARE, step: int = 1
+) -> Detectors:
+    """The best channel of each part: thresholds and choice from the images `tune`, overlap from the others.
+
+    tune: bool (n,), with both values. The rest as for `dissect`. Errors: ValueError.
+    """
+    check_dissection(maps, field, parts, count, step)
+    check_tensor(tune, "tune", (len(maps),), "bool")
+    if tune.all() or not tune.any():
+        raise ValueError(f"tune: expected bool ({len(maps)},) with both values, got one value only")
+    tuned = dissect(maps[tune], field, parts[tune], count, share, None, step)
+    judged = dissect(maps[~tune], field, parts[~tune], count, share, tuned.thresholds, step)
+    channels = tuned.iou.argmax(0)  # (parts,)
+    return Detectors(channels, judged.iou[channels, torch.arange(count)], judged.best_possible, tuned, judged)
 
 
 class Names(NamedTuple):

@@ -1,11 +1,13 @@
-"""Linear probes: what can still be read off a layer with one matrix?"""
+"""What can still be read off a layer: with one matrix, by its nearest neighbours, and along random directions."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from lecture_utils.features.neighbours import rows_of
+from lecture_utils.checks import check_count, check_seed, check_tensor
+from lecture_utils.features.neighbours import neighbours, rows_of
 
 STRENGTHS = np.logspace(-4, 4, 9)  # of the ridge penalty, in units of the features' mean squared length
 
@@ -83,3 +85,28 @@ def _judge(target, answers, wanted, usual):
         return Reading(np.square(answers - wanted).sum(1), np.square(usual - wanted).sum(1))
     right = wanted.argmax(1)
     return Reading((answers.argmax(1) != right).astype(float), (usual.argmax() != right).astype(float))
+
+
+def knn_right(points: Tensor, labels: Tensor, k: int = 5) -> Tensor:
+    """bool (n,): is each point's label the commonest among its k nearest others? Ties go to the lower label.
+
+    points: (n, ...). labels: integers (n,) from 0. Errors: ValueError.
+    """
+    points = rows_of(points, "points")
+    check_tensor(labels, "labels", (len(points),), "integer")
+    if labels.min() < 0:
+        raise ValueError(f"labels: expected numbers from 0, got {int(labels.min())}")
+    votes = torch.nn.functional.one_hot(labels.long()[neighbours(points, k)]).sum(1)  # (n, labels)
+    return votes.argmax(1) == labels
+
+
+def random_projection(points: Tensor, dimensions: int = 2, seed: int = 0) -> Tensor:
+    """Points (n, ...) seen along random directions, (n, dimensions): the chance level of any embedding.
+
+    Each new coordinate is the dot product with a vector of Gaussian numbers, divided by sqrt(dimensions), so that
+    squared distances are kept on average. Errors: ValueError. Source: Johnson & Lindenstrauss (1984).
+    """
+    points, dimensions = rows_of(points, "points"), check_count(dimensions, "dimensions")
+    draws = torch.Generator().manual_seed(check_seed(seed))
+    directions = torch.randn(points.shape[1], dimensions, generator=draws, dtype=points.dtype)
+    return points @ directions.to(points.device) / dimensions**0.5

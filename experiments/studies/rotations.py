@@ -13,7 +13,7 @@ from lecture_utils.progress import progress
 from lecture_utils.world import CLASSES
 
 from ..experiment import Experiment, write_results
-from ..methods.part_detectors import rotated
+from ..methods.part_detectors import detectors, rotated
 from ..train.data import world_fingerprint
 
 NET, LAYER, BEFORE = "alex", "conv5", "norm5"
@@ -55,7 +55,7 @@ def turned(lab, seeds, kinds=("before", "after"), step=2):
         for kind in kinds:
             mixed = rotated(maps[kind], seed=seed)
             mixed = mixed.relu() if kind == "before" else mixed
-            row[kind] = passing(features.detectors(mixed, field, masks, len(owner), tune, step=step), owner)
+            row[kind] = passing(detectors(mixed, field, masks, len(owner), tune, step=step), owner)
         rows.append(row)
     return rows
 

@@ -11,7 +11,7 @@ from .smooth_grad import smooth_grad as smooth_grad
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "cam": ("cam", "grad_cam", "guided_grad_cam", "hires_cam", "last_map", "layer_gradient", "upsample"),
+        "cam": ("cam", "grad_cam", "guided_grad_cam", "hires_cam", "layer_gradient", "upsample"),
         "gradients": ("deconvnet", "guided_backprop", "heat", "neuron_saliency", "saliency"),
         "occlusion": ("mask_squares", "occlusion", "occlusion_heat"),
         "integrated_gradients": ("completeness_gap", "integrated_gradients"),

@@ -32,7 +32,7 @@ def cam(net: nn.Module, images: Tensor, targets: int | Tensor, raw: bool = False
     images, targets = check_images(images, net), check_targets(targets, len(images))
 
     def one_pass(some, wanted):
-        maps, linear = _last_map(net, some)  # (n, c, rows, cols)
+        maps, linear = last_map(net, some)  # (n, c, rows, cols)
         wanted = check_targets(wanted, len(some), maps.shape[1] if linear is None else linear.out_features)
         wanted = wanted.to(maps.device)
         if linear is None:
@@ -161,17 +161,10 @@ def _map_and_gradient(net, images, targets, module, layer, reshape):
 def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
     """The map (n, c, rows, cols) whose mean over places the last linear layer of a net takes, and that layer.
 
-    Which map it is is not read off the names: it is the one whose mean *is* what came into the linear layer. Where the
-    mean of a map is the scores themselves (SqueezeNet, Network in Network), there is no linear layer: None.
-    Errors: ValueError for images, and for a net that ends otherwise.
+    Inside `frozen`, without gradients. Which map it is is not read off the names: it is the one whose mean *is* what
+    came into the linear layer. Where the mean of a map is the scores themselves (SqueezeNet, Network in Network),
+    there is no linear layer: None. Errors: ValueError for a net that ends otherwise.
     """
-    images = check_images(images, net)
-    with frozen(net) as net, torch.no_grad():
-        return _last_map(net, images)
-
-
-def _last_map(net, images):
-    """`last_map` inside `frozen`, without gradients."""
     linears = [module for module in net.modules() if isinstance(module, nn.Linear)]
     widths, maps, ends = {linear.in_features for linear in linears}, [], []
     latest = deque(maxlen=8)  # convolution, ReLU, pooling, and what holds them

@@ -71,13 +71,31 @@ def blurred(images, sigma=BLUR):
     return F.conv2d(across, kernel[:, None].expand(n, 1, -1, 1), groups=n)
 
 
-def _gradients(baseline):
+def _heat(method, how="absolute", **options):
+    """The heat of a gradient."""
+    return lambda q: at.heat(method(q.lab.net, q.images, q.targets, **options), how)
+
+
+def _integrated(baseline):
     """Integrated gradients from a baseline that a Question gives, the colours summed with their signs."""
+    return lambda q: _heat(integrated_gradients, "signed", baseline=baseline(q), steps=STEPS)(q)
 
-    def make(q):
-        return at.heat(integrated_gradients(q.lab.net, q.images, q.targets, baseline(q), STEPS), "signed")
 
-    return make
+def _on_last_map(method):
+    return lambda q: method(q.lab.net, q.images, q.targets, q.last_map[0])
+
+
+def _untrained_guided(q):
+    return at.heat(at.guided_backprop(q.lab.untrained(), q.images, q.targets))
+
+
+def _untrained_grad_cam(q):
+    return at.grad_cam(q.lab.untrained(), q.images, q.targets, q.last_map[0])
+
+
+def _deconvnet_rule(q):
+    with at.relu_rule("deconvnet"):
+        return at.heat(at.saliency(q.lab.net, q.images, q.targets))
 
 
 def _occlusion(q):
@@ -87,15 +105,6 @@ def _occlusion(q):
     return at.occlusion_heat(after, before, q.images.shape[-2:], SQUARE, STRIDE)
 
 
-def _deconvnet_rule(q):
-    with at.relu_rule("deconvnet"):
-        return at.heat(at.saliency(q.lab.net, q.images, q.targets))
-
-
-def _on_last_map(method):
-    return lambda q: method(q.lab.net, q.images, q.targets, q.last_map[0])
-
-
 def _random(q):
     """Random heat in [0, 1] at the size of the last map, enlarged as maps are."""
     numbers = range(len(q.images)) if q.numbers is None else q.numbers
@@ -103,87 +112,52 @@ def _random(q):
     return at.upsample(torch.stack(draws), q.images.shape[-2:]).to(q.images)
 
 
-METHODS = {
-    method.name: method
-    for method in (
-        Method("constant map", "floor", "positive", lambda q: torch.ones_like(q.images[:, 0])),
-        Method("random, as coarse as a map", "floor", "positive", _random),
-        Method("centre", "floor", "positive", lambda q: key.centre_map(q.images)),
-        Method("edges (Sobel)", "floor", "positive", lambda q: key.sobel_map(q.images)),
-        Method(
-            "untrained guided backprop",
-            "floor",
-            "absolute",
-            lambda q: at.heat(at.guided_backprop(q.lab.untrained(), q.images, q.targets)),
-        ),
-        Method(
-            "untrained Grad-CAM",
-            "floor",
-            "positive",
-            lambda q: at.grad_cam(q.lab.untrained(), q.images, q.targets, q.last_map[0]),
-        ),
-        Method(
-            "saliency", "method", "absolute", lambda q: at.heat(at.saliency(q.lab.net, q.images, q.targets))
-        ),
-        Method(
-            "saliency, squared",
-            "method",
-            "squared",
-            lambda q: at.heat(at.saliency(q.lab.net, q.images, q.targets), "squared"),
-        ),
-        Method(
-            "SmoothGrad",
-            "method",
-            "absolute",
-            lambda q: at.heat(smooth_grad(q.lab.net, q.images, q.targets, samples=SAMPLES)),
-        ),
-        Method("integrated gradients, black", "method", "signed", _gradients(lambda q: None)),
-        Method("integrated gradients, blurred", "method", "signed", _gradients(lambda q: blurred(q.images))),
-        Method(
-            "integrated gradients, background",
-            "method",
-            "signed",
-            _gradients(lambda q: q.backgrounds),
-            "background",
-        ),
-        Method("deconvnet rule", "method", "absolute", _deconvnet_rule),
-        Method(
-            "guided backprop",
-            "method",
-            "absolute",
-            lambda q: at.heat(at.guided_backprop(q.lab.net, q.images, q.targets)),
-        ),
-        Method("occlusion", "method", "signed", _occlusion),
-        Method("CAM", "method", "positive", lambda q: at.cam(q.lab.net, q.images, q.targets), "gap"),
-        Method("Grad-CAM", "method", "positive", _on_last_map(at.grad_cam)),
-        Method("HiResCAM", "method", "positive", _on_last_map(at.hires_cam)),
-        Method(
-            "Guided Grad-CAM",
-            "method",
-            "absolute",
-            lambda q: at.heat(_on_last_map(at.guided_grad_cam)(q)),
-        ),
-        Method(
-            "true mask, as coarse as a map",
-            "ceiling",
-            "positive",
-            lambda q: key.coarse_mask(q.masks, *q.last_map[1]),
-            "mask",
-        ),
-    )
-}
+ROWS = (
+    ("constant map", "floor", "positive", lambda q: torch.ones_like(q.images[:, 0])),
+    ("random, as coarse as a map", "floor", "positive", _random),
+    ("centre", "floor", "positive", lambda q: key.centre_map(q.images)),
+    ("edges (Sobel)", "floor", "positive", lambda q: key.sobel_map(q.images)),
+    ("untrained guided backprop", "floor", "absolute", _untrained_guided),
+    ("untrained Grad-CAM", "floor", "positive", _untrained_grad_cam),
+    ("saliency", "method", "absolute", _heat(at.saliency)),
+    ("saliency, squared", "method", "squared", _heat(at.saliency, "squared")),
+    ("SmoothGrad", "method", "absolute", _heat(smooth_grad, samples=SAMPLES)),
+    ("integrated gradients, black", "method", "signed", _integrated(lambda q: None)),
+    ("integrated gradients, blurred", "method", "signed", _integrated(lambda q: blurred(q.images))),
+    (
+        "integrated gradients, background",
+        "method",
+        "signed",
+        _integrated(lambda q: q.backgrounds),
+        "background",
+    ),
+    ("deconvnet rule", "method", "absolute", _deconvnet_rule),
+    ("guided backprop", "method", "absolute", _heat(at.guided_backprop)),
+    ("occlusion", "method", "signed", _occlusion),
+    ("CAM", "method", "positive", lambda q: at.cam(q.lab.net, q.images, q.targets), "gap"),
+    ("Grad-CAM", "method", "positive", _on_last_map(at.grad_cam)),
+    ("HiResCAM", "method", "positive", _on_last_map(at.hires_cam)),
+    ("Guided Grad-CAM", "method", "absolute", lambda q: at.heat(_on_last_map(at.guided_grad_cam)(q))),
+    (
+        "true mask, as coarse as a map",
+        "ceiling",
+        "positive",
+        lambda q: key.coarse_mask(q.masks, *q.last_map[1]),
+        "mask",
+    ),
+)
+METHODS = {row[0]: Method(*row) for row in ROWS}
 
 
 def usable(question):
     """The methods that can answer a Question, in the order of the table."""
-    without = set()
-    if question.backgrounds is None:
-        without.add("background")
-    if question.masks is None:
-        without.add("mask")
-    if not _ends_in_gap(question):
-        without.add("gap")
-    return [method for method in METHODS.values() if method.needs not in without or not method.needs]
+    there = {
+        "": True,
+        "background": question.backgrounds is not None,
+        "mask": question.masks is not None,
+        "gap": _ends_in_gap(question),
+    }
+    return [method for method in METHODS.values() if there[method.needs]]
 
 
 def _ends_in_gap(question):

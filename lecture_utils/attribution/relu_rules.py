@@ -31,21 +31,8 @@ RELUS_IN_PLACE = {torch.relu_, torch.Tensor.relu_, aten.relu_, aten.relu_.defaul
 # Others with a flat part or a kink, and where their argument "inplace" stands.
 BENT = {"relu6": 1, "hardtanh": 3, "leaky_relu": 2}
 THRESHOLDS = {F.threshold: False, torch.threshold: False, torch.threshold_: True}  # True: in place
-OTHERS = {
-    "celu",
-    "elu",
-    "gelu",
-    "hardsigmoid",
-    "hardswish",
-    "mish",
-    "prelu",
-    "rrelu",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softplus",
-    "tanh",
-}
+OTHERS = {"celu", "elu", "gelu", "hardsigmoid", "hardswish", "mish", "prelu", "rrelu", "selu"}
+OTHERS |= {"sigmoid", "silu", "softplus", "tanh"}
 
 
 class ReLU(torch.autograd.Function):
@@ -108,13 +95,12 @@ class _Switch(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         in_place = _relu_in_place(function, args, kwargs)
         if in_place is None:
-            name = getattr(function, "__name__", "")
-            bare = name.strip("_")
-            if bare in BENT and self.rule != "plain":
+            name = getattr(function, "__name__", "").strip("_")
+            if name in BENT and self.rule != "plain":
                 self.count += 1
                 x, rest = (args[0], args[1:]) if args else (kwargs.pop("input"), ())
                 return _bent(self.rule, function, x, rest, kwargs)
-            if (name := bare) in OTHERS:
+            if name in OTHERS:
                 self.others[name] += 1
             return function(*args, **kwargs)
         self.count += 1

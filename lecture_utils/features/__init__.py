@@ -11,15 +11,13 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "dissection": (
-            "Detectors",
             "Dissection",
-            "detectors",
             "dissect",
             "placed",
             "silenced",
             "top_thresholds",
         ),
-        "embeddings": ("pca", "random_projection", "to_grid"),
+        "embeddings": ("pca", "to_grid"),
         "extract": ("extract", "extract_layers", "strongest"),
         "first_layer": (
             "as_pictures",
@@ -29,7 +27,7 @@ __getattr__, __dir__, __all__ = lazily(
             "first_layer_filters",
             "raw_filters",
         ),
-        "neighbours": ("kept_neighbours", "knn_right", "nearest", "neighbours", "precision_at_k"),
+        "neighbours": ("kept_neighbours", "nearest", "neighbours", "precision_at_k"),
         "patches": ("Patches", "TopUnits", "cut_patches", "kept_units", "top_patches", "top_units"),
         "receptive_field": ("Field", "receptive_field"),
         "sne": ("tsne",),

@@ -14,7 +14,6 @@ from ..checks import check_count, check_layer, check_number, check_sides, check_
 from .receptive_field import Field
 
 SHARE = 0.005  # of all places at which a channel says yes
-PASS = 0.04  # overlap from which on a channel counts as a part's detector
 PAIRS = 2048  # maps that are enlarged at once
 
 
@@ -48,40 +47,6 @@ class Dissection(NamedTuple):
         return area.clamp_max(self.share) / area.clamp_min(self.share)
 
 
-class Detectors(NamedTuple):
-    """The best channel of each part, chosen on one half of the images and judged on the other; all (parts,).
-
-    channels; iou; best_possible. tuned, judged: the `Dissection` of each half.
-    """
-
-    channels: Tensor
-    iou: Tensor
-    best_possible: Tensor
-    tuned: Dissection
-    judged: Dissection
-
-    def passing(self, minimum: float = PASS, possible: float = 0.1) -> Tensor:
-        """bool (parts,): has the part a detector? Parts that hardly can have one are not counted: False."""
-        return (self.iou > minimum) & (self.best_possible >= possible)
-
-
-def detectors(
-    maps: Tensor, field: Field, parts: Tensor, count: int, tune: Tensor, share: float = SHARE, step: int = 1
-) -> Detectors:
-    """The best channel of each part: thresholds and choice from the images `tune`, overlap from the others.
-
-    tune: bool (n,), with both values. The rest as for `dissect`. Errors: ValueError.
-    """
-    check_dissection(maps, field, parts, count, step)
-    check_tensor(tune, "tune", (len(maps),), "bool")
-    if tune.all() or not tune.any():
-        raise ValueError(f"tune: expected bool ({len(maps)},) with both values, got one value only")
-    tuned = dissect(maps[tune], field, parts[tune], count, share, None, step)
-    judged = dissect(maps[~tune], field, parts[~tune], count, share, tuned.thresholds, step)
-    channels = tuned.iou.argmax(0)  # (parts,)
-    return Detectors(channels, judged.iou[channels, torch.arange(count)], judged.best_possible, tuned, judged)
-
-
 def dissect(
     maps: Tensor,
     field: Field,
@@ -100,7 +65,7 @@ def dissect(
     in more places than that says yes wherever it is above 0.
     step: judge every step-th pixel of every step-th row only, step² times as fast.
     Errors: ValueError.
-    Source: Bau, Zhou, Khosla, Oliva, Torralba (2017), "Network dissection", equation 1, with their 0.5% and 4%.
+    Source: Bau, Zhou, Khosla, Oliva, Torralba (2017), "Network dissection", equation 1, with their 0.5%.
     """
     check_dissection(maps, field, parts, count, step)
     wanted = top_thresholds(maps, share)

@@ -1,4 +1,4 @@
-"""Many dimensions in few: PCA, random directions, and pictures on a grid."""
+"""Many dimensions in few: PCA, and pictures on a grid."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_count, check_seed
+from ..checks import check_count
 from .neighbours import rows_of
 
 
@@ -60,18 +60,6 @@ def _falling(symmetric):
     """Eigenvalues, the largest first and none below 0, and the eigenvectors as columns."""
     values, vectors = torch.linalg.eigh(symmetric)
     return values.flip(0).clamp_min(0), vectors.flip(1)
-
-
-def random_projection(points: Tensor, dimensions: int = 2, seed: int = 0) -> Tensor:
-    """Points (n, ...) seen along random directions, (n, dimensions): the chance level of any embedding.
-
-    Each new coordinate is the dot product with a vector of Gaussian numbers, divided by sqrt(dimensions), so that
-    squared distances are kept on average. Errors: ValueError. Source: Johnson & Lindenstrauss (1984).
-    """
-    points, dimensions = rows_of(points, "points"), check_count(dimensions, "dimensions")
-    draws = torch.Generator().manual_seed(check_seed(seed))
-    directions = torch.randn(points.shape[1], dimensions, generator=draws, dtype=points.dtype)
-    return points @ directions.to(points.device) / dimensions**0.5
 
 
 def to_grid(positions: Tensor, rows: int, columns: int) -> Tensor:

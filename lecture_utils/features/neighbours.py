@@ -93,19 +93,6 @@ def kept_neighbours(before: Tensor, after: Tensor, k: int = 10) -> Tensor:
     return (old[:, :, None] == new[:, None, :]).any(2).double().mean(1)
 
 
-def knn_right(points: Tensor, labels: Tensor, k: int = 5) -> Tensor:
-    """bool (n,): is each point's label the commonest among its k nearest others? Ties go to the lower label.
-
-    points: (n, ...). labels: integers (n,) from 0. Errors: ValueError.
-    """
-    points = rows_of(points, "points")
-    check_tensor(labels, "labels", (len(points),), "integer")
-    if labels.min() < 0:
-        raise ValueError(f"labels: expected numbers from 0, got {int(labels.min())}")
-    votes = torch.nn.functional.one_hot(labels.long()[neighbours(points, k)]).sum(1)  # (n, labels)
-    return votes.argmax(1) == labels
-
-
 def rows_of(values: Tensor, name: str) -> Tensor:
     """Any floating (n, ...) as (n, d), without its history. Errors: ValueError."""
     return check_tensor(values, name, ("n", "d", ...)).detach().flatten(1)
