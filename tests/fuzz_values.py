@@ -127,7 +127,6 @@ def values():
         "per_filter": ("flag", False),
         "among": ("choice", "norm"),
         # attribution
-        "attributions": ("tensor", images - 0.5),
         "gradient": ("tensor", images - 0.5),
         "how": ("choice", "absolute"),
         "rule": ("choice", "guided"),
@@ -185,7 +184,7 @@ def values():
         # features
         **{f"features.{n}.net": ("inner net", net) for n in ("extract", "extract_layers", "strongest")},
         **{f"features.{n}.net": ("inner net", net) for n in ("kept_units", "top_patches", "top_units")},
-        **{f"features.{n}.net": ("copied net", net) for n in ("cut_patches", "first_conv", "silenced")},
+        **{f"features.{n}.net": ("copied net", net) for n in ("cut_patches", "first_conv")},
         **{f"features.{n}.net": ("copied net", net) for n in ("first_layer_filters", "raw_filters")},
         "features.receptive_field.net": ("copied net", net),
         "features.points": ("tensor", points),
@@ -215,7 +214,6 @@ def values():
         "features.count": ("count", 2),
         "step": ("count", 1),
         "thresholds": ("free", None),
-        "features.silenced.channels": ("free", [0, 1]),
         "features.placed.size": ("pair", (16, 16)),
         "features.share": ("share", 0.05),
         "image_size": ("count", 16),
@@ -304,7 +302,7 @@ def values():
 
 
 # They ask for a raw score, or for a unit inside the net; the others put the scores into a softmax.
-RAW = ["cam", "completeness_gap", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam"]
+RAW = ["cam", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam"]
 RAW += ["integrated_gradients", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
 SKIP = {  # not functions of values, or shown elsewhere
     "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},

@@ -94,8 +94,6 @@ def in_use(module, name, net, layer="relu2"):
     function, given = call(module, name)
     images = toy_images()
     arguments = {n: v for n, (_, v) in given.items()} | {"net": net, "images": images}
-    for argument in ("attributions", "projections"):
-        arguments |= {argument: torch.zeros_like(images)} if argument in arguments else {}
     arguments |= {"layer": layer} if "layer" in arguments else {}
     arguments |= {"layers": [layer]} if "layers" in arguments else {}
     return lambda: fuzz.run(function, arguments)

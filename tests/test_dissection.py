@@ -6,9 +6,9 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from experiments.methods.part_detectors import average_precision, coarse, detectors, rotated
+from experiments.methods.part_detectors import average_precision, coarse, detectors, rotated, silenced
 from lecture_utils import features, models
-from lecture_utils.features import Field, dissect, placed, silenced
+from lecture_utils.features import Field, dissect, placed
 
 FIELD = Field(7, 4, -1)  # middles at 2.5, 6.5, 10.5, ...
 

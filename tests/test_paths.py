@@ -7,7 +7,8 @@ import torch
 import torchvision
 from torch import nn
 
-from lecture_utils.attribution import completeness_gap, integrated_gradients, smooth_grad
+from experiments.methods.completeness import completeness_gap
+from lecture_utils.attribution import integrated_gradients, smooth_grad
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

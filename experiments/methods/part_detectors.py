@@ -1,11 +1,12 @@
-"""Around network dissection: names for channels, a ranking without thresholds, and what channels are held against."""
+"""Around network dissection: each part's best channel, names for channels, what they are held against, ablation."""
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lecture_utils.checks import check_tensor
+from lecture_utils.checks import check_layer, check_tensor
 from lecture_utils.features import Dissection, Field, dissect, placed
 from lecture_utils.features.dissection import SHARE, check_dissection
 
@@ -142,3 +143,43 @@ def rotated(maps, seed=0):
     )
     turn = (turn * signs.diagonal().sign()).to(maps)  # so that every rotation is as likely as every other
     return torch.einsum("dc,ncij->ndij", turn, maps)
+
+
+@contextmanager
+def silenced(net: nn.Module, layer: str | nn.Module, channels: Tensor | list | tuple):
+    """Inside, these channels of a layer are zero, whatever the net looks at.
+
+    channels: indices, or bool (channels,). Errors: KeyError (with near misses) for a layer; ValueError for channels,
+    in the pass for one that the layer does not have.
+    """
+    module = check_layer(net, layer)
+    chosen = _indices(channels)
+    mask = chosen.dtype == torch.bool
+    index = chosen.nonzero()[:, 0] if mask else chosen.long()
+
+    def hook(module, inputs, output):
+        count = output.shape[1]
+        if (mask and len(chosen) != count) or (index.numel() and index.max() >= count):
+            raise ValueError(f"channels: expected some of the {count} of {layer!r}, got {channels!r}")
+        output = output.clone()
+        output[:, index.to(output.device)] = 0
+        return output
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield net
+    finally:
+        handle.remove()
+
+
+def _indices(channels):
+    """Channels as a tensor of whole numbers from 0 or of bool, one number or a row. Errors: ValueError."""
+    try:
+        found = torch.as_tensor(channels) if isinstance(channels, Tensor | list | tuple) else None
+    except (TypeError, ValueError):  # a list of something else
+        found = None
+    if found is not None and found.numel() == 0:
+        return found.long()  # none of them
+    if found is None or found.ndim > 1 or found.is_floating_point() or found.min() < 0:
+        raise ValueError(f"channels: expected whole numbers from 0, or bool (channels,), got {channels!r}")
+    return found

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, check_targets, check_tensor
-from ..hooks import frozen, logits_of, score_of
+from ..hooks import frozen
 from .gradients import saliency_at
 
 
@@ -21,7 +21,7 @@ def integrated_gradients(
         (I - B) x  integral from 0 to 1 of  dS_c / dI (B + a (I - B))  da
 
     The integral is a sum of `steps` gradients at the places and with the weights of Gauss and Legendre. *Completeness*:
-    the map sums to S_c(I) - S_c(B), up to the error of that sum, which `completeness_gap` gives.
+    the map sums to S_c(I) - S_c(B), up to the error of that sum.
     net, images, targets: as in `saliency`. baseline: None is black; a number a constant grey; or images (n, 3, h, w),
     such as the same scenes without the object. The map is 0 wherever image and baseline agree: on a black baseline
     nothing black can matter. Unit: score.
@@ -44,27 +44,6 @@ def integrated_gradients(
             net, targets, on_the_way, len(images), steps, lambda g: (weight.to(g.device) * g).sum(0)
         )
     return way * integral.to(way.device)
-
-
-def completeness_gap(
-    net: nn.Module,
-    images: Tensor,
-    targets: int | Tensor,
-    attributions: Tensor,
-    baseline: float | Tensor | None = None,
-) -> Tensor:
-    """What is missing to completeness, (n,): sum of the map - (S_c(image) - S_c(baseline)). Unit: score.
-
-    Arguments as in `integrated_gradients`, which gave the attributions (n, 3, h, w).
-    """
-    images = check_images(images, net)
-    check_tensor(attributions, "attributions", images.shape)
-    with frozen(net) as net, torch.no_grad():
-        image, start = (
-            score_of(logits_of(net, some, softmax=False), targets).to(images.device)
-            for some in (images, baseline_images(images, baseline))
-        )
-    return attributions.sum((1, 2, 3)) - (image - start)
 
 
 def baseline_images(images: Tensor, baseline: float | Tensor | None) -> Tensor:

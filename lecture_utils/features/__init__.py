@@ -14,7 +14,6 @@ __getattr__, __dir__, __all__ = lazily(
             "Dissection",
             "dissect",
             "placed",
-            "silenced",
             "top_thresholds",
         ),
         "embeddings": ("pca", "to_grid"),

@@ -4,13 +4,12 @@ A channel is turned into a yes-or-no mask: yes at its strongest places, a fixed 
 with the true masks of the parts.
 """
 
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..checks import check_count, check_layer, check_number, check_sides, check_tensor
+from ..checks import check_count, check_number, check_sides, check_tensor
 from .receptive_field import Field
 
 SHARE = 0.005  # of all places at which a channel says yes
@@ -123,46 +122,6 @@ def _weights(field, count, length, step):
     pixels = torch.arange(step // 2, length, step) + 0.5  # the middles of the pixels
     at = ((pixels - field.centres(count)[0]) / field.stride).clamp(0, count - 1)
     return (1 - (at[:, None] - torch.arange(count)).abs()).clamp_min(0)
-
-
-@contextmanager
-def silenced(net: nn.Module, layer: str | nn.Module, channels: Tensor | list | tuple):
-    """Inside, these channels of a layer are zero, whatever the net looks at.
-
-    channels: indices, or bool (channels,). Errors: KeyError (with near misses) for a layer; ValueError for channels,
-    in the pass for one that the layer does not have.
-    """
-    module = check_layer(net, layer)
-    chosen = _indices(channels)
-    mask = chosen.dtype == torch.bool
-    index = chosen.nonzero()[:, 0] if mask else chosen.long()
-
-    def hook(module, inputs, output):
-        count = output.shape[1]
-        if (mask and len(chosen) != count) or (index.numel() and index.max() >= count):
-            raise ValueError(f"channels: expected some of the {count} of {layer!r}, got {channels!r}")
-        output = output.clone()
-        output[:, index.to(output.device)] = 0
-        return output
-
-    handle = module.register_forward_hook(hook)
-    try:
-        yield net
-    finally:
-        handle.remove()
-
-
-def _indices(channels):
-    """Channels as a tensor of whole numbers from 0 or of bool, one number or a row. Errors: ValueError."""
-    try:
-        found = torch.as_tensor(channels) if isinstance(channels, Tensor | list | tuple) else None
-    except (TypeError, ValueError):  # a list of something else
-        found = None
-    if found is not None and found.numel() == 0:
-        return found.long()  # none of them
-    if found is None or found.ndim > 1 or found.is_floating_point() or found.min() < 0:
-        raise ValueError(f"channels: expected whole numbers from 0, or bool (channels,), got {channels!r}")
-    return found
 
 
 def check_field(field: Field) -> Field:
