@@ -5,23 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 from csv import DictReader
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from . import models, photographs, store
 from .checks import UnknownName, check_choice, check_count, check_images, check_targets
 from .hooks import copy_to, frozen, in_batches
 from .models import imagenet
-from .world import CLASSES, gallery
+from .world import CLASSES
 from .world.splits import split_scene
 
-NETS = {
-    "toyworld": models.NETS,
-    "imagenet": imagenet.NETS,
-}  # the nets of each lab; the first is the usual one
+NETS = {"toyworld": models.NETS, "imagenet": imagenet.NETS}  # of each lab; the first is the usual one
 
 
 class NoAnswerKey(ValueError):
@@ -87,17 +85,20 @@ class Lab:
     @cached_property
     def gallery(self) -> Gallery:
         """About 1,200 pictures of one object."""
-        return _read("single")
+        return self._pictures("single")
 
     @cached_property
     def pairs(self) -> Gallery:
         """300 pictures of two objects of different classes."""
-        return _read("pairs")
+        return self._pictures("pairs")
 
     @cached_property
     def hard(self) -> Gallery:
         """About 300 pictures that are hard: small, occluded, rare views, unseen grounds."""
-        return _read("hard")
+        return self._pictures("hard")
+
+    def _pictures(self, split: str) -> Gallery:
+        return _read(split)
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         """The same net as it was before any training, on the same device."""
@@ -142,41 +143,29 @@ class Lab:
         return self.layers[check_choice(name, self.layers, "layer")]
 
     def __repr__(self) -> str:
-        layers = ", ".join(self.layers)
-        without = "" if self.has_key else ", no answer key"
-        return (
-            f"Lab: net {self.name!r} on {self.device}, {len(self.classes)} classes{without}, layers {layers}"
-        )
+        known = f"{len(self.classes)} classes" + ("" if self.has_key else ", no answer key")
+        return f"Lab: net {self.name!r} on {self.device}, {known}, layers {', '.join(self.layers)}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageNetLab(Lab):
-    """The second lab: a net trained on ImageNet, and photographs of which nothing is known."""
+    """The second lab: a net trained on ImageNet, and photographs of which nothing is known.
+
+    folder: the user's photographs; None takes the twelve that scikit-image and scikit-learn carry.
+    """
 
     folder: photographs.Photographs | None = None
     has_key = False
     batch_size = 16  # 224 px: four times the pixels, and wider layers
 
-    @cached_property
-    def gallery(self) -> photographs.Photographs:
-        """The photographs of the user's folder, or the twelve that scikit-image and scikit-learn carry."""
+    def _pictures(self, split: str) -> photographs.Photographs:
+        if split != "single":
+            hint = f"the imagenet lab has no answer key; the toy world has one: open_lab().{split}"
+            raise NoAnswerKey(f"lab.{split}: {hint}")
         return self.folder or photographs.shipped()
-
-    @property
-    def pairs(self):
-        """There are none: which objects a photograph shows is not known here."""
-        raise NoAnswerKey(NO_KEY.format("pairs"))
-
-    @property
-    def hard(self):
-        """There are none: which photographs are hard is not known here."""
-        raise NoAnswerKey(NO_KEY.format("hard"))
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         return imagenet.build(self.name, seed).to(self.device)
-
-
-NO_KEY = "lab.{0}: the imagenet lab has no answer key; the toy world has one: open_lab().{0}"
 
 
 def open_lab(
@@ -204,9 +193,8 @@ def open_lab(
         model = imagenet.load(net).to(where)
         return ImageNetLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), folder)
     if images is not None:
-        raise ValueError(
-            f"images={str(images)!r}: only the imagenet lab takes a folder: open_lab('imagenet', images=...)"
-        )
+        hint = "only the imagenet lab takes a folder: open_lab('imagenet', images=...)"
+        raise ValueError(f"images={str(images)!r}: {hint}")
     model = models.load(net).to(where)
     return Lab(model, net, tuple(CLASSES), models.layer_names(model))
 
@@ -232,9 +220,9 @@ def _read(split: str) -> Gallery:
     files = [row["file"] for row in rows]
 
     def picture(file: str):
-        mask = "toyworld/masks/" + file.removesuffix(".jpg") + ".png"
-        pixels = gallery.from_jpeg(store.read_verified("toyworld/" + file))
-        return pixels, *gallery.from_mask_png(store.read_verified(mask))
+        pixels = from_jpeg(store.read_verified(f"toyworld/{file}"))
+        masks = store.read_verified(f"toyworld/masks/{file.removesuffix('.jpg')}.png")
+        return pixels, *from_mask_png(masks)
 
     with ThreadPoolExecutor() as pool:
         images, objects, parts = (np.stack(arrays) for arrays in zip(*pool.map(picture, files), strict=True))
@@ -249,3 +237,17 @@ def _read(split: str) -> Gallery:
         table=rows,
         files=files,
     )
+
+
+def from_jpeg(content: bytes) -> np.ndarray:
+    """The bytes of a JPEG file -> uint8 (h, w, 3)."""
+    with Image.open(BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def from_mask_png(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of a mask file -> objects, parts, uint8 (h, w) each."""
+    with Image.open(BytesIO(content)) as image:
+        values = np.asarray(image)
+    objects = np.where(values > 0, 1 + values // 16, 0).astype(np.uint8)
+    return objects, (values % 16).astype(np.uint8)

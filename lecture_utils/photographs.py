@@ -18,6 +18,7 @@ from .progress import progress
 SIZE = 224  # px, what ImageNet nets were trained on
 FULL = 65535  # white of 16 bits
 FEW = 4  # photographs, below which there is little to compare
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
 # name: (package, file inside it, what it shows, how far from left and top to crop: 0 to 1)
 SHIPPED = {
     "astronaut": ("skimage", "data/astronaut.png", "Eileen Collins, astronaut", (0.5, 0.5)),
@@ -91,7 +92,7 @@ def from_folder(folder: str | Path) -> Photographs:
     for path in progress(paths, "reading photographs"):
         try:
             image = open_image(path)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow raises
+        except UNREADABLE:
             skipped.append(path.name)
         else:
             images.append(_square(image))
@@ -100,9 +101,9 @@ def from_folder(folder: str | Path) -> Photographs:
                 dim.append(f"{path.name} ({image.info['white']:g})")
     if not images:
         inside = (
-            "it is empty"
-            if not paths
-            else f"none of its {len(paths)} files is one ({_some(skipped)}){_heic(skipped)}"
+            f"none of its {len(paths)} files is one ({_some(skipped)}){_heic(skipped)}"
+            if paths
+            else "it is empty"
         )
         deeper = "; folders inside it are not searched" if any(p.is_dir() for p in folder.iterdir()) else ""
         raise ValueError(f"images: expected a folder with images, got {str(folder)!r}: {inside}{deeper}")
@@ -136,7 +137,7 @@ class Files:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     Image.open(path).close()  # reads no more than the first few bytes
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except UNREADABLE:
                 self.skipped.append(str(path.relative_to(folder)))
             else:
                 self.paths.append(path)
@@ -151,7 +152,7 @@ class Files:
     def __getitem__(self, index: int) -> torch.Tensor:
         try:
             return _square(open_image(self.paths[index]), size=self.size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{self.paths[index].name}: this image cannot be read ({error})") from error
 
     def __repr__(self) -> str:

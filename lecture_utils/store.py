@@ -12,8 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 MANIFEST = "MANIFEST.json"
-
-
 ROOT = Path(__file__).resolve().parents[1]  # of the repository
 
 
@@ -36,15 +34,14 @@ def cache_dir() -> Path:
 def manifest() -> dict[str, dict]:
     """{file: {"sha256", "bytes", "made_by"}}, files relative to the data folder, with forward slashes."""
     path = data_dir() / MANIFEST
+    restore = f"restore it with `git checkout -- data/{MANIFEST}`"
     try:
         return _parsed(path, path.stat().st_mtime_ns)
     except FileNotFoundError:
-        raise DamagedData(
-            f"{path} is missing: restore it with `git checkout -- data/{MANIFEST}`, "
-            "or set INSIDE_CONVNETS_DATA to the folder that has it"
-        ) from None
+        other = "set INSIDE_CONVNETS_DATA to the folder that has it"
+        raise DamagedData(f"{path} is missing: {restore}, or {other}") from None
     except ValueError:
-        raise DamagedData(f"{path} is damaged: restore it with `git checkout -- data/{MANIFEST}`") from None
+        raise DamagedData(f"{path} is damaged: {restore}") from None
 
 
 @lru_cache(maxsize=4)

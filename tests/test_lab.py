@@ -11,7 +11,8 @@ from experiments import manifest
 from experiments.train import gallery as rendered
 from experiments.training import save
 from lecture_utils import models, open_lab, store
-from lecture_utils.world import CLASSES, gallery
+from lecture_utils.lab import from_mask_png
+from lecture_utils.world import CLASSES
 from lecture_utils.world.splits import SPLITS, split_scene
 
 
@@ -70,7 +71,7 @@ def test_masks_survive_their_file():
     draws = np.random.default_rng(0)
     objects = draws.integers(0, 3, (112, 112), dtype=np.uint8)
     parts = np.where(objects > 0, draws.integers(1, 16, (112, 112)), 0).astype(np.uint8)
-    found = gallery.from_mask_png(gallery.to_mask_png(objects, parts))
+    found = from_mask_png(rendered.to_mask_png(objects, parts))
     assert np.array_equal(found[0], objects) and np.array_equal(found[1], parts)
     assert max(len(cls.parts) for cls in CLASSES.values()) <= 15  # what a mask file can hold
 

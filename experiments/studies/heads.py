@@ -11,13 +11,14 @@ import hashlib
 import torch
 
 from lecture_utils import attribution, metrics, models
-from lecture_utils.lab import open_lab
+from lecture_utils.lab import from_jpeg, open_lab
 from lecture_utils.progress import progress
 
 from ..experiment import Experiment, write_results
 from ..methods.path_cam import path_cams
 from ..train import head_study
 from ..train.data import scene_of, world_fingerprint
+from ..train.gallery import to_jpeg, to_pixels
 
 COUNT, LAYER = 300, "relu5"  # the first pictures of the gallery, in which the classes take turns
 METHODS = ("gradcam", "hirescam")
@@ -84,12 +85,12 @@ def bounds(images, masks, rows=13, cols=13):
 
 def centred_scenes(lab, numbers):
     """The same gallery scenes with their object in the middle: images and masks as in the gallery (through JPEG)."""
-    from lecture_utils.world import gallery, render_many
+    from lecture_utils.world import render_many
 
     images, masks = [], []
     scenes = [scene_of("single centred", lab.gallery.scenes.indices[n]) for n in numbers]
     for picture in progress(render_many(scenes), "rendering centred scenes", len(scenes)):
-        pixels = gallery.from_jpeg(gallery.to_jpeg(gallery.to_pixels(picture.image)))
+        pixels = from_jpeg(to_jpeg(to_pixels(picture.image)))
         images.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255)
         masks.append(torch.from_numpy(picture.objects) == 1)
     return torch.stack(images), torch.stack(masks)

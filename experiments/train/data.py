@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lecture_utils.lab import from_jpeg
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from ..experiment import THREADS, Experiment
 from ..files import write_array
+from .gallery import to_jpeg, to_pixels
 
 CHUNK = 250  # images in one file of the cache
 COUNTS = {"train": 96_000, "tune": 800, "fresh": 800}  # of the other splits all
@@ -69,16 +71,16 @@ def world_split(
 def _render_chunk(
     split: str, indices: range, images_path: Path, labels_path: Path, threads: int | None, bar
 ) -> None:
-    from lecture_utils.world import CLASSES, gallery, render_many
+    from lecture_utils.world import CLASSES, render_many
 
     scenes = [scene_of(split, i) for i in indices]
     names = list(CLASSES)
     labels = [[names.index(cls) for cls in scene.classes] for scene in scenes]
     images = []
     for rendering in render_many(scenes, threads=threads):
-        pixels = gallery.to_pixels(rendering.image)  # uint8 (h, w, 3)
+        pixels = to_pixels(rendering.image)  # uint8 (h, w, 3)
         if split in SHIPPED:
-            pixels = gallery.from_jpeg(gallery.to_jpeg(pixels))
+            pixels = from_jpeg(to_jpeg(pixels))
         images.append(pixels.transpose(2, 0, 1))
         bar.update()
     write_array(labels_path, np.array([label + [-1] * (2 - len(label)) for label in labels], dtype=np.int64))
@@ -108,12 +110,12 @@ def scene_of(split: str, index: int):
 @lru_cache(maxsize=1)
 def world_fingerprint() -> str:
     """A name for what the world draws: a hash of small renderings of two training scenes of each class."""
-    from lecture_utils.world import gallery, render_many
+    from lecture_utils.world import render_many
     from lecture_utils.world.splits import split_scene
 
     digest = hashlib.sha256()
     for rendering in render_many((split_scene("train", i) for i in range(32)), size=32):
-        digest.update(gallery.to_pixels(rendering.image).tobytes())
+        digest.update(to_pixels(rendering.image).tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -19,6 +19,7 @@ from lecture_utils.store import cache_dir
 from ..experiment import Experiment
 from ..files import read_json, write_array, write_json, write_text
 from .data import CHUNK
+from .gallery import to_pixels
 
 SHIPPED = 1_000  # of each split
 COLUMNS = 40  # tiles in a row of the shipped sheets
@@ -61,13 +62,13 @@ def fingerprint() -> str:
 
 
 def _render(split, indices, bar):
-    from lecture_utils.world import gallery, render_many
+    from lecture_utils.world import render_many
     from lecture_utils.world.studio import SIDE, studio_factors, studio_split
 
     scenes = [studio_split(split, i) for i in indices]
     images = []
     for rendering in render_many((scene for scene, _ in scenes), size=SIDE):
-        images.append(gallery.to_pixels(rendering.image).transpose(2, 0, 1))
+        images.append(to_pixels(rendering.image).transpose(2, 0, 1))
         bar.update()
     return np.stack(images), [studio_factors(scene, colour) for scene, colour in scenes]
 

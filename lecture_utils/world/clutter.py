@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from . import kernel as k
-from .paint import VIVID, WOODS, Paint
+from .model import VIVID, WOODS, Paint
 from .render import masks
 from .scene import Clutter
 from .shapes import Model, placed, rotation

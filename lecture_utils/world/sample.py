@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .clutter import draw_clutter, hide
-from .model import CLASSES, draw_object, misspelled
-from .paint import SOFT, VIVID, Paint, rgb
+from .model import CLASSES, SOFT, VIVID, Paint, draw_object, misspelled, rgb
 from .render import masks
 from .scene import Air, Camera, Scene
 

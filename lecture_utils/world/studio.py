@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .model import CLASSES, misspelled
-from .paint import rgb
+from .model import CLASSES, misspelled, rgb
 from .sample import sample_scene
 from .splits import SPLITS
 

@@ -2,8 +2,7 @@
 
 import math
 
-from ..model import object_class
-from ..paint import SOFT, VIVID, Paint
+from ..model import SOFT, VIVID, Paint, object_class
 from ..shapes import rotation
 
 EYE = Paint("#14110f", gloss=0.9, jitter=0.0)

@@ -2,8 +2,7 @@
 
 import math
 
-from ..model import object_class
-from ..paint import VIVID, WOODS, Paint
+from ..model import VIVID, WOODS, Paint, object_class
 from ..shapes import rotation
 
 LINEN = "#f6f1e4 #f6f1e4 #f6f1e4 #e9dfae"

@@ -2,8 +2,7 @@
 
 import math
 
-from ..model import object_class
-from ..paint import SOFT, VIVID, WOODS, Paint
+from ..model import SOFT, VIVID, WOODS, Paint, object_class
 from ..shapes import upright_to
 
 CHINA = Paint(f"{VIVID} {SOFT}", f"{VIVID} #f6f1e4", ("plain", "plain", "spots", "stripes"), (3.0, 5.5), 0.7)

@@ -1,7 +1,6 @@
 """Vehicles on wheels, in the air and on the water."""
 
-from ..model import object_class
-from ..paint import SOFT, VIVID, WOODS, Paint
+from ..model import SOFT, VIVID, WOODS, Paint, object_class
 from ..shapes import rotation
 
 WHITES = "#f1ede2 #f1ede2 #f1ede2 #f6f1e4 #dfe4e8"
