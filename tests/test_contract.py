@@ -13,7 +13,7 @@ from tests import fuzz
 from tests.attribution_nets import Raised, failing, toy, toy_images, unchanged, used
 from tests.fuzz_values import Tiny, values
 
-MODULES = ("attribution", "features", "generative", "metrics")
+MODULES = ("attribution", "features", "generative", "metrics", "synthesis")
 CASES = [(module, name) for module in MODULES for name in sorted(fuzz.public(module))]
 every_function = pytest.mark.parametrize(("module", "name"), CASES, ids=[".".join(case) for case in CASES])
 
@@ -29,7 +29,7 @@ def offences(module, name, table, good):
     function, given = call(module, name)
     found, net = [], values()["net"][1]
     for argument, (kind, value) in given.items():
-        default = inspect.signature(function).parameters[argument].default
+        default = fuzz.parameters_of(function)[argument].default
         for misuse, wrong in table.get(kind, {}).items():
             if misuse == "module":
                 wrong = net.get_submodule(value)
