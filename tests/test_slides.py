@@ -68,25 +68,12 @@ def build(*cells):
 # --- what a cell becomes ---
 
 
-def test_slide_types_mean_what_they_mean_in_jupyter():
-    cells = [
-        text("## One", "slide"),
-        text("more"),
-        text("## Two", "slide"),
-        text("a", "subslide"),
-        text("b", "skip"),
-    ]
+def test_slide_types_mean_what_they_mean_in_jupyter_and_fragments_come_one_after_the_other():
+    kinds = ["slide", "-", "slide", "subslide", "skip"]
+    cells = [text(f"## {n}" if kind == "slide" else "a", kind) for n, kind in enumerate(kinds)]
     assert columns(*cells) == [[["h2", "prose"]], [["h2"], ["prose"]]]
-
-
-def test_fragments_come_one_after_the_other():
-    cells = [
-        text("## One", "slide"),
-        text("a", "fragment"),
-        text("with a"),
-        text("b", "fragment"),
-        text("c", "subslide"),
-    ]
+    kinds = ["slide", "fragment", "-", "fragment", "subslide"]
+    cells = [text(f"## {n}" if kind == "slide" else "a", kind) for n, kind in enumerate(kinds)]
     slide = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]))[1]
     assert [[block.step for block in page] for page in slide] == [[0, 1, 1, 2], [0]]
 
@@ -101,15 +88,11 @@ def test_short_code_is_shown_and_the_rest_waits_behind_a_key():
         "too long": (code(long), ["hidden"]),
         "setup": (code(short, value("1"), tags=["setup"]), ["print", "hidden"]),
         "imports": (code("import numpy as np"), ["hidden"]),
+        "an exercise": (code("def mine(): ...", tags=["exercise-01.2"]), []),
+        "its check": (code("check('01.2', mine)", printed("not yet"), tags=["check-01.2"]), []),
     }
     for name, (cell, kinds) in cases.items():
         assert columns(text("## One", "slide"), cell) == [[["h2", *kinds]]], name
-
-
-def test_exercises_stay_in_the_notebook():
-    stub = code("def mine(): raise NotImplementedError", tags=["exercise-01.2"])
-    check = code("check('01.2', mine)", printed("not attempted yet"), tags=["check-01.2"])
-    assert columns(text("## One", "slide"), stub, check) == [[["h2"]]]
 
 
 def test_a_live_control_gives_way_to_the_nearest_still_of_its_section():
@@ -128,30 +111,29 @@ def test_a_live_control_gives_way_to_the_nearest_still_of_its_section():
     assert LIVE not in deck and deck.count("Live in the notebook") == 1
 
 
-def test_a_live_control_without_a_still_is_refused():
-    with pytest.raises(deck_blocks.DeckFailed, match="no still picture.*One"):
-        columns(text("## One", "slide"), code("1", live()), text("## Two", "slide"), code("2", figure()))
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [(code("1", live()), "no still picture.*One"), (new_code_cell("1"), "make notebooks")],
+)
+def test_a_control_without_a_still_and_a_notebook_that_was_not_run_are_refused(cell, words):
+    with pytest.raises(deck_blocks.DeckFailed, match=words):
+        columns(text("## One", "slide"), cell, text("## Two", "slide"), code("2", figure()))
 
 
-def test_a_notebook_that_was_not_run_is_refused():
-    with pytest.raises(deck_blocks.DeckFailed, match="make notebooks"):
-        columns(text("## One", "slide"), new_code_cell("1"))
-
-
-def test_presenter_cells_are_notes_and_nothing_else():
-    deck = build(text("## One", "slide"), text("Ask the *room*.", tags=["presenter"]), text("Words."))
+def test_what_a_page_is_made_of():
+    """Presenter cells are notes and nothing else, alt text is escaped, links lead to decks, MathJax comes if needed."""
+    linked = text("[next](01_first_layer.ipynb)")
+    cells = (
+        text("## One", "slide"),
+        text("Ask the *room*.", tags=["presenter"]),
+        code("1", figure(alt='"<b>')),
+        linked,
+    )
+    deck = build(*cells)
     assert deck.count("Ask the") == 1
     assert re.search(r'<aside class="notes"><p>Ask the <em>room</em>.</p>', deck)
-
-
-def test_alt_text_is_escaped_and_links_lead_to_the_other_decks():
-    deck = build(code("1", figure(alt='a "small" <b>'), kind="slide"), text("[next](01_first_layer.ipynb)"))
-    assert 'alt="a &quot;small&quot; &lt;b&gt;"' in deck and 'href="01_first_layer.html"' in deck
-
-
-def test_mathjax_comes_only_with_formulas():
-    assert "MathJax = {" not in build(text("## One", "slide"))
-    assert "MathJax = {" in build(text("## One: $x$", "slide"))
+    assert 'alt="&quot;&lt;b&gt;"' in deck and 'href="01_first_layer.html"' in deck
+    assert "MathJax = {" not in deck and "MathJax = {" in build(text("## One: $x$", "slide"))
 
 
 def test_a_long_table_is_continued_under_its_own_header():
@@ -166,11 +148,6 @@ def test_a_long_table_is_continued_under_its_own_header():
         assert sum((part.lines[2:] for part in parts), []) == data["text/plain"].splitlines()[3:]
 
 
-def test_main_names_what_it_does_not_find(tmp_path):
-    with pytest.raises(SystemExit, match="no notebook in notebooks/ starts with '77'"):
-        slides.main("77", tmp_path)
-
-
 # --- pages that fit ---
 
 
@@ -178,67 +155,27 @@ def words(n, kind="prose"):
     return Block(kind, "", ["word " * n])
 
 
-def kinds(pages):
-    return [(page.layout, [block.kind for block in page.blocks]) for page in pages]
+def kinds(*blocks):
+    return [[block.kind for block in page.blocks] for page in fit([*blocks])]
 
 
-def test_little_text_is_set_large_and_too_much_is_continued():
+def test_what_does_not_fit_is_continued_and_no_heading_stands_alone():
     assert [page.layout for page in fit([words(20)])] == ["large"]
     pages = fit([words(150) for _ in range(5)])
     assert len(pages) > 1 and all(sum(block.height() for block in page.blocks) <= HEIGHT for page in pages)
-    assert sum((page.blocks for page in pages), [])[0].kind == "prose"
-
-
-def test_a_tall_figure_stands_beside_the_text_and_a_wide_one_below():
     tall, wide = Block("figure", "", size=(700, 750)), Block("figure", "", size=(1050, 400))
     assert layout([words(20), tall]) == "beside" and layout([words(20), wide]) == "below"
-    assert kinds(fit([words(40), words(40), wide])) == [("below", ["prose", "prose", "figure"])]
-    assert kinds(fit([words(90), words(150), wide, words(40)])) == [
-        ("below", ["prose", "prose"]),
-        ("below", ["figure", "prose"]),
-    ]
-
-
-def test_notes_take_no_space_and_stay_where_they_are():
-    note = Block("note", "a")
-    assert kinds(fit([words(20), note, Block("figure", "", size=(1050, 640))]))[0] == (
-        "large",
-        ["prose", "note"],
-    )
-
-
-def test_code_takes_its_lead_in_along():
+    assert kinds(words(90), words(150), wide, words(40)) == [["prose", "prose"], ["figure", "prose"]]
     long = Block("code", "", ["x = 1"] * 12)
-    pages = fit([words(3, "h2"), words(90), Block("print", "", ["1"] * 6), words(20), long])
-    assert [[block.kind for block in page.blocks] for page in pages] == [
+    assert kinds(words(3, "h2"), words(90), Block("print", "", ["1"] * 6), words(20), long) == [
         ["h2", "prose", "print"],
         ["prose", "code"],
     ]
-    pages = fit([words(3, "h2"), words(200), long])  # a heading is not left alone
-    assert [block.kind for block in pages[0].blocks] == ["h2", "prose"]
-
-
-def test_a_heading_begins_a_page_and_what_is_too_large_stands_alone():
-    assert len(fit([words(20), words(3, "h2"), words(20)])) == 2
-    huge = Block("figure", "", size=(900, 2000))
-    assert kinds(fit([words(300), huge]))[-1] == ("below", ["figure"])
-
-
-def test_a_long_list_is_continued_and_its_heading_never_stands_alone():
+    assert kinds(words(3, "h2"), words(200), long)[0] == ["h2", "prose"]
     items = "\n".join(f"- item {n} " + "word " * 30 for n in range(12))
     pages = fit(deck_blocks.prose(f"## Long\n\n{items}"))
     assert [[block.kind for block in page.blocks] for page in pages] == [["h2", "prose"], ["prose"]]
-    assert [line.split()[2] for page in pages for line in page.of("prose")[0].lines if "item" in line][
-        0
-    ] == "0"
     assert sum(html.html.count("<li>") for page in pages for html in page.of("prose")) == 12
-    assert len(fit([words(3, "h2"), Block("figure", "", size=(900, 640))])) == 1
-
-
-def test_the_first_thing_on_a_page_is_there_at_once():
-    blocks = [words(150), Block("figure", "", size=(1050, 640), step=1), Block("print", "", ["1"], step=2)]
-    last = fit(blocks)[-1]
-    assert [last.step(block) for block in last.blocks] == [0, 1]
 
 
 # --- the vendored files ---
@@ -457,29 +394,20 @@ def table_rows(markdown):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_the_minutes_are_the_same_everywhere(stem):
-    number, first = stem[:2], nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4).cells[0]
-    promised = int(re.search(r"\*(\d+) minutes", first.source).group(1))
-    minutes, rows = guide_section(number)
-    assert minutes == promised
-    assert sum(int(row[1]) for row in rows if len(row) == 5 and row[1].isdigit()) == promised
+def test_the_guide_has_the_minutes_and_a_line_for_every_section_and_exercise(stem):
+    notebook = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4)
+    promised = int(re.search(r"\*(\d+) minutes", notebook.cells[0].source).group(1))
+    minutes, rows = guide_section(stem[:2])
+    taught = [row for row in rows if len(row) == 5 and row[1].isdigit()]
+    assert minutes == promised == sum(int(row[1]) for row in taught)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = [line for line in re.findall(r"^## (.+)", prose, re.MULTILINE) if line not in NOT_TAUGHT]
+    assert [row[0] for row in taught] == headings
     for page in ("INSTRUCTORS.md", "README.md"):
         lines = [row for row in table_rows((ROOT / page).read_text()) if f"{stem}.ipynb)" in " ".join(row)]
         assert len(lines) == 1 and str(promised) in lines[0], f"{page}: {stem} has {promised} minutes"
-
-
-@pytest.mark.parametrize("stem", STEMS)
-def test_every_section_has_its_line_for_the_instructor(stem):
-    notebook = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4)
-    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    headings = [line for line in re.findall(r"^## (.+)", prose, re.MULTILINE) if line not in NOT_TAUGHT]
-    assert [row[0] for row in guide_section(stem[:2])[1] if len(row) == 5 and row[1].isdigit()] == headings
-
-
-def test_every_exercise_has_its_line_for_the_instructor():
     wanted = [
         [e.number, *re.fullmatch(r"(\S+) · (\d+) minutes · trains: (.+)", e.effort).groups()]
-        for stem in STEMS
         for e in exercises_of(stem[:2]).values()
     ]
-    assert [row for row in table_rows(GUIDE) if re.fullmatch(r"\d\d\.\d", row[0])] == wanted
+    assert [row for row in table_rows(GUIDE) if re.fullmatch(rf"{stem[:2]}\.\d", row[0])] == wanted
