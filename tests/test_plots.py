@@ -56,13 +56,7 @@ add("conditionals", GRID, [(0, 0), (3, 1)], np.full((2, 5), 0.2))
 add("costs", {"GAN": {"a sample": 2.0, "a step": 9.0}})
 add("curve_panels", {"left": PANEL, "right": PANEL})
 add("curves", [0, 1, 2], ROWS, "x (px)", "y", intervals={"a": ROWS.values()})
-add(
-    "curves, long labels",
-    np.arange(20),
-    {f"a label of a curve of {i}": np.arange(20) for i in range(5)},
-    "x (px)",
-    "y",
-)
+add("curves, long labels", range(20), {f"a label of a curve of {i}": range(20) for i in range(5)}, "x", "y")
 add("curves, logarithmic", [1, 10, 100], ROWS, "x", "y", log="xy", level=(0.3, "c"))
 add("cut_outs", IMAGES, {"w": [MASK] * 3}, [MASK] * 3, {"w": [0.5, 1, 0]})
 add("decision_boundaries", {("x", "y"): np.eye(5, dtype=int)}, CLASSES, 0, 3)
@@ -84,14 +78,7 @@ add("image_grid of tensors", LARGE, columns=3)
 add("image_grid, grey", HEAT)
 add("image_rows", {"first": IMAGES, "second": IMAGES}, list("abc"))
 add("image_table", [IMAGES, IMAGES[:2]], ["dog", "car"], "abc")
-add(
-    "latent_plane",
-    SQUARES[:, 0, :6, :8].reshape(-1)[:96].reshape(2, 3, 4, 4),
-    2.0,
-    [[3, -1], [0, 0]],
-    [0, 1],
-    ["zero", "one"],
-)
+add("latent_plane", HEAT.ravel()[:96].reshape(2, 3, 4, 4), 2.0, [[3, -1], [0, 0]], [0, 1], ["zero", "one"])
 add("layer_panels", "xyz", {"left": ROWS, "right": ROWS}, "skill")
 add("layer_sweep", IMAGES[0], {"conv5": GRID - 0.5}, {"conv5": HEAT[0]})
 add("learning", {"one": ([1, 2], [3.0, 2.0])}, HEAT)
@@ -101,13 +88,8 @@ add("methods_map", numbers={"01"})
 add("neighbour_rows", IMAGES, {"px": IMAGES[:, None]})
 add("noted_rows", {"a": IMAGES}, list("xyz"), {"a": ["1", "2", "3"]})
 add("number_matrix", GRID, "abcde", "vwxyz", label="share")
-add(
-    "over_depth",
-    ["fc8", "fc7", "fc6"],
-    {"signed": TRIPLES},
-    {"signed": {"a": {"image": 0.3}, "b": {"image": 0.2}}},
-    "r",
-)
+LEVELS = {"signed": {"a": {"image": 0.3}, "b": {"image": 0.2}}}
+add("over_depth", ["fc8", "fc7", "fc6"], {"signed": TRIPLES}, LEVELS, "r")
 add("painted", IMAGES[0], {"a": SQUARES[0], "b": SQUARES[1]})
 add("part_overlay", IMAGES[0], MASK * 2, ["head", "leg"])
 add("patch_blocks", {"conv1": {"a": IMAGES[:, :, :11, :11], "b": IMAGES[:1]}})
@@ -127,18 +109,8 @@ add("tiles", HEAT[:, :, :20], 3, labels=["up"])
 add("times", [8, 16, 32], ROWS, "px", "s")
 add("top9_grid", {"a": (SQUARES, SQUARES), "b": (IMAGES, IMAGES)}, ("x", "y"))
 add("two_legends", IMAGES[0], GRID, 0.9, 8, 4)
-add(
-    "zfnet_panels",
-    IMAGES[0],
-    8,
-    4,
-    GRID,
-    SQUARES - 0.5,
-    GRID,
-    np.arange(25).reshape(5, 5) % 3,
-    CLASSES,
-    "abcd",
-)
+BEST = np.arange(25).reshape(5, 5) % 3
+add("zfnet_panels", IMAGES[0], 8, 4, GRID, SQUARES - 0.5, GRID, BEST, CLASSES, "abcd")
 
 
 def pixels(picture):
@@ -229,9 +201,7 @@ def test_so_many_colours_are_kept(keep):
 def test_a_fitted_palette_is_nearer_and_keeps_a_bright_spot():
     grid = plots.image_grid(photographs.square("china", 200)[None], tile=2.0, title="T")
     true = pixels(plots.Picture(grid.figure, "")).astype(int)
-    usual, ours = (
-        np.abs(pixels(p) - true).mean() for p in (plots.few_colours(grid, 64), plots.vivid(grid, 64))
-    )
+    usual, ours = (np.abs(pixels(keep(grid, 64)) - true).mean() for keep in (plots.few_colours, plots.vivid))
     assert ours < usual
     browns = np.linspace(0, 1, 112) * np.ones((3, 112, 1)) * np.array([0.8, 0.6, 0.4])[:, None, None]
     browns[:, 50:53, 50:53] = np.array([1, 0.9, 0])[:, None, None]
@@ -243,20 +213,9 @@ def test_table():
     table = plots.table(["claim", "ours"], [["a < b", 1], ["c", 0.25]], "Claims")
     data = table._repr_mimebundle_()
     assert "a &lt; b" in data["text/html"] and "<th" in data["text/html"]
-    assert data["text/plain"].splitlines() == [
-        "Claims",
-        "claim  ours",
-        "-----  ----",
-        "a < b  1",
-        "c      0.25",
-    ]
+    assert data["text/plain"] == "Claims\nclaim  ours\n-----  ----\na < b  1\nc      0.25"
     with pytest.raises(ValueError, match="rows: expected 2 cells in each, got 1"):
         plots.table(["a", "b"], [["x"]])
-
-
-def test_a_live_figure_counts_outside_a_notebook():
-    live, one = plots.Live(), object()
-    assert live(one) is one and live.shown == 1 and live.last is one
 
 
 BAD = []
@@ -268,27 +227,17 @@ def refuse(message, name, *args, **kwargs):
 
 refuse("images: .*looks like channels last", "image_grid", IMAGES.transpose(0, 2, 3, 1))
 refuse("images: .*divide by 255", "image_grid", IMAGES * 255)
-refuse(r"images: expected values in \[0, 1\], got \[-0.5", "image_grid", IMAGES - 0.5)
-refuse("images: .*NaN or infinity", "image_grid", IMAGES * np.nan)
-refuse("images: .*at least one value", "image_grid", IMAGES[:0])
-refuse("images: expected an array of numbers", "image_grid", "images")
-refuse("images: expected an array of numbers", "image_grid", torch.rand(2, 3, 8, 8).to_sparse())
 refuse("titles: expected 3", "image_grid", IMAGES, titles=["one"])
 refuse("title: expected a text", "image_grid", IMAGES, title=3)
-refuse("tile: expected a number above 0", "image_grid", IMAGES, tile=-1)
-refuse("columns: expected a whole number", "image_grid", IMAGES, columns=1.5)
 refuse("masks: expected shape", "spotlights", IMAGES[:1], [MASK.T])
 refuse("heatmaps: expected 3", "heat_over_image", IMAGES, HEAT[:2])
 refuse("maps: expected 3", "heat_columns", IMAGES, {"one": HEAT[:2]})
-refuse("maps: expected a dict with at least one entry", "heat_columns", IMAGES, {})
 refuse("chosen: expected an integer from 0 to 2", "activation_maps", IMAGES[0], HEAT, 5)
 refuse("names: expected 2", "part_overlay", IMAGES[0], MASK * 2, ["head"])
 refuse("parts: expected integers", "part_overlay", IMAGES[0], MASK[:4], ["head"])
 refuse("lines: expected 2 values for 'a', got 3", "curves", [1, 2], {"a": [1, 2, 3]})
 refuse(r"ylim: expected \(low, high\)", "curves", [1, 2], {"a": [1, 2]}, ylim=(2, 1))
 refuse("panels.*lines", "curve_panels", {"p": {"x": [1]}})
-refuse("values: expected a dict with at least one entry", "bars", {}, "x")
-refuse("factors: expected 2 values for 'real'", "shares", {"class": (["a", "b"], {"real": [1.0]})})
 refuse("rows: expected equally many", "image_rows", {"a": IMAGES, "b": IMAGES[:2]})
 refuse("rows: expected 1", "image_table", [IMAGES], ["a", "b"], "abc")
 refuse("notes: expected 3", "noted_rows", {"a": IMAGES}, "abc", {"b": ["x"]})
@@ -298,8 +247,6 @@ refuse(r"labels: expected integers \(5,\)", "embeddings", {"one": GRID[:, :2]}, 
 refuse(r"values: expected shape \(2, 3\)", "number_matrix", GRID, "ab", "abc")
 refuse("blocks: expected 2", "top9_grid", {"a": (IMAGES,)}, ("x", "y"))
 refuse("rows: expected four", "sums", [IMAGES], "abcd")
-refuse("images: expected three", "sum_of_images", SQUARES, "abc", "abc")
-refuse("stills: expected a dict with at least one entry", "climb", [0, 1], {}, 1, "a level")
 refuse("leaves", "taxonomy", {"a guess": []})
 refuse("thumbnails", "methods_map", {"dream": IMAGES[0]})
 refuse("kinds.*floor", "dot_table", SCORES, {"mass": ("mass", (0, 1), None)}, {"edges": "flor"})

@@ -39,14 +39,6 @@ def ticks(axes):
     return [text.get_text() for text in axes.get_xticklabels()]
 
 
-def shown_in_order(picture, images):
-    found = drawn(picture)
-    assert len(found) == len(images)
-    for one, image in zip(found, images, strict=True):
-        np.testing.assert_allclose(one, np.asarray(image).transpose(1, 2, 0), atol=1e-6)
-    return True
-
-
 # --- curves ---
 
 
@@ -56,9 +48,7 @@ def test_curves_over_numbers_names_and_a_logarithm():
     assert axes.lines[1].get_xydata().tolist() == [[1, 3], [10, 2], [100, 1]] and legend(axes) == ["a", "b"]
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == (0, 4) and axes.get_xscale() == "linear"
-    assert len({(line.get_marker(), line.get_color()) for line in axes.lines}) == 2, (
-        "told apart without colour, too"
-    )
+    assert len({line.get_marker() for line in axes.lines}) == 2, "told apart without colour, too"
     assert ticks(plots.curves(["pixels", "conv1", "fc7"], lines).figure.axes[0]) == ["pixels", "conv1", "fc7"]
     (axes,) = plots.curves([1, 10, 100], lines, log="x", level=(2.5, "the truth")).figure.axes
     assert axes.get_xscale() == "log" and ticks(axes) == ["1", "10", "100"]
@@ -71,14 +61,8 @@ def test_curves_over_numbers_names_and_a_logarithm():
 def test_curve_panels_share_a_legend_and_its_colours():
     runs = np.random.default_rng(0).random((3, 5))
     left = {"x": X, "lines": {"a": X, "b": runs}, "xlabel": "steps", "ylabel": "nats", "log": True}
-    right = {
-        "x": X,
-        "lines": {"b": 2 * X},
-        "xlabel": "",
-        "ylabel": "",
-        "ylim": (0, 9),
-        "level": (1.4, "log 4"),
-    }
+    right = {"x": X, "lines": {"b": 2 * X}, "xlabel": "", "ylabel": ""}
+    right |= {"ylim": (0, 9), "level": (1.4, "log 4")}
     made = plots.curve_panels({"left": left, "right": right})
     one, other = made.figure.axes
     assert [len(axes.lines) for axes in (one, other)] == [1 + 3 + 1, 1 + 1]
@@ -89,13 +73,9 @@ def test_curve_panels_share_a_legend_and_its_colours():
 
 
 def test_panels_on_one_scale():
-    bands = {"left": {"a": ([0, 0.8], [0.2, 1])}}
-    one, other = figures.layer_panels(
-        ["pixels", "fc7"],
-        {"left": {"a": [0.1, 0.9]}, "right": {"a": [0, 0]}},
-        intervals=bands,
-        ylim=(-0.1, 1),
-    ).figure.axes
+    lines, bands = {"left": {"a": [0.1, 0.9]}, "right": {"a": [0, 0]}}, {"left": {"a": ([0, 0.8], [0.2, 1])}}
+    made = figures.layer_panels(["pixels", "fc7"], lines, intervals=bands, ylim=(-0.1, 1))
+    one, other = made.figure.axes
     assert one.lines[0].get_ydata().tolist() == [0.1, 0.9] and one.get_ylim() == other.get_ylim() == (-0.1, 1)
     assert one.collections[0].get_paths()[0].vertices[:, 1].max() == 1 and not other.collections
     rows = {"FGSM": [(0.1, 0.0, 0.2), (0.5, 0.4, 0.6)], "noise": [(0.0, 0.0, 0.0)] * 2}
@@ -109,12 +89,10 @@ def test_times_effort_climb_and_learning():
     (axes,) = figures.times([8, 16], {"naive": [1.0, 16.0], "cached": [0.5, 2.0]}).figure.axes
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert [t.get_text() for t in axes.texts] == ["naive, 16 s", "cached, 2 s"]
-    (axes,) = figures.effort(
-        {30: 3.0, 10: 1.0}, {30: 0.5, 10: 2.0}, (0.01, 0.7), names=("slow", "fast")
-    ).figure.axes
+    (axes,) = figures.effort({30: 3.0, 10: 1.0}, {30: 0.5, 10: 2.0}, (0.01, 0.7)).figure.axes
     line, star = axes.lines
     assert line.get_xydata().tolist() == [[1, 2], [3, 0.5]] and star.get_xydata().tolist() == [[0.01, 0.7]]
-    assert [t.get_text() for t in axes.texts] == ["10 steps", "30 steps"] and legend(axes) == ["slow", "fast"]
+    assert [t.get_text() for t in axes.texts] == ["10 steps", "30 steps"]
     picture = plots.climb([0.0, 2.0, 3.0, 3.5], {1: IMAGES[0], 4: IMAGES[1]}, 2.5, "the best real one")
     *stills, curve = picture.figure.axes
     assert [axes.get_title() for axes in stills] == ["after 1 step", "after 4 steps"]
@@ -140,17 +118,12 @@ def test_bars_with_dots_intervals_and_series():
     (axes,) = plots.bars({"a": {"s": 1, "t": 2}, "b": {"t": 3}}).figure.axes
     assert [bar.get_width() for bar in axes.patches] == [1, 2, 3] and legend(axes) == ["s", "t"]
     one, two, three = axes.patches
-    assert (
-        two.get_facecolor() == three.get_facecolor() != one.get_facecolor()
-        and two.get_hatch() != one.get_hatch()
-    )
+    assert two.get_facecolor() == three.get_facecolor() and two.get_hatch() != one.get_hatch()
 
 
 def test_shares_effects_and_costs_bar_by_bar():
-    factors = {
-        "class": (["dog", "mug"], {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}),
-        "colour": (["red"], {"GAN": [1.0]}),
-    }
+    both = {"real": torch.tensor([0.5, 0.5]), "GAN": [0.9, 0.1]}
+    factors = {"class": (["dog", "mug"], both), "colour": (["red"], {"GAN": [1.0]})}
     one, other = figures.shares(factors).figure.axes
     assert [bar.get_height() for bar in one.patches] == pytest.approx([0.5, 0.5, 0.9, 0.1])
     assert ticks(one) == ["dog", "mug"]
@@ -159,9 +132,8 @@ def test_shares_effects_and_costs_bar_by_bar():
     axes = figures.effect_bars(effects).figure.axes
     assert [[bar.get_width() for bar in a.patches] for a in axes] == [[1, -2], [0.5, 3]]
     assert axes[0].get_xlim() == axes[1].get_xlim(), "one scale"
-    (axes,) = figures.costs(
-        {"PixelCNN": {"a sample": 2500.0, "training": 40.0}, "GAN": {"a sample": 1.5}}
-    ).figure.axes
+    ms = {"PixelCNN": {"a sample": 2500.0, "training": 40.0}, "GAN": {"a sample": 1.5}}
+    (axes,) = figures.costs(ms).figure.axes
     assert [bar.get_x() + bar.get_width() for bar in axes.patches] == pytest.approx([2500, 40, 1.5])
     assert [t.get_text() for t in axes.texts] == ["2.5 s", "40 ms", "1.5 ms"] and axes.get_xscale() == "log"
 
@@ -177,29 +149,34 @@ def test_histograms():
 
 # --- images ---
 
+MANY, ROWS = np.random.default_rng(0).random((7, 3, 8, 8)), {"first": SQUARES, "second": SQUARES[::-1]}
+NEAR, RIGHT = {"px": SQUARES.reshape(2, 2, 3, 24, 24)}, {"px": torch.tensor([[True, False], [True, True]])}
+IN_ORDER = [  # a figure, its images and its texts in their order
+    (plots.image_grid(MANY, list("abcdefg"), columns=3), MANY, [*"abcdefg"]),
+    (plots.image_rows(ROWS, list("abcd")), [*SQUARES, *SQUARES[::-1]], ["first", *"abcd", "second"]),
+    (
+        plots.noted_rows(ROWS, list("abcd"), {"second": list("wxyz")}),
+        [*SQUARES, *SQUARES[::-1]],
+        ["first", *"abcd", "second", *"wxyz"],
+    ),
+    (plots.growing_rows({"in": SQUARES}, 2), SQUARES[:2], ["in"]),
+    (plots.painted(IMAGES[0], {"a": SQUARES[0]}), [IMAGES[0], SQUARES[0]], ["the style", "a"]),
+    (figures.sum_of_images(IMAGES, "abc", "xyz"), IMAGES, [*"xa", *"y+b", *"z=c"]),
+    (figures.sums([SQUARES] * 4, "abcd"), [*SQUARES] * 4, [*"a−b+c=d"] * 2 + [*"−+="] * 2),
+    (
+        plots.neighbour_rows(SQUARES[:2], NEAR, RIGHT),
+        [SQUARES[0], *SQUARES[:2], SQUARES[1], *SQUARES[2:]],
+        ["query", "px"],
+    ),
+]
 
-def test_grids_and_rows_keep_their_order():
-    many = torch.rand(7, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert shown_in_order(plots.image_grid(many, list("abcdefg"), columns=3), many)
-    rows = {"first": SQUARES, "second": SQUARES[::-1]}
-    made = plots.image_rows(rows, list("abcd"))
-    assert shown_in_order(made, [*SQUARES, *SQUARES[::-1]]) and texts(made) == [
-        "first",
-        "a",
-        "b",
-        "c",
-        "d",
-        "second",
-    ]
-    made = plots.noted_rows(rows, list("abcd"), {"second": list("wxyz")})
-    assert shown_in_order(made, [*SQUARES, *SQUARES[::-1]])
-    assert {"first", "second", *"abcdwxyz"} == set(texts(made))
-    assert shown_in_order(plots.growing_rows({"in": SQUARES}, 2), SQUARES[:2]), (
-        "no more than the columns asked for"
-    )
-    assert shown_in_order(
-        plots.painted(IMAGES[0], {"a": SQUARES[0], "b": SQUARES[1]}), [IMAGES[0], *SQUARES[:2]]
-    )
+
+@pytest.mark.parametrize(("made", "images", "words"), IN_ORDER)
+def test_images_and_their_texts_stand_in_order(made, images, words):
+    found = drawn(made)
+    assert len(found) == len(images) and sorted(texts(made)) == sorted(words)
+    for one, image in zip(found, images, strict=True):
+        np.testing.assert_allclose(one, np.asarray(image).transpose(1, 2, 0), atol=1e-6)
 
 
 def test_image_table_of_any_sizes_with_free_places():
@@ -225,9 +202,7 @@ def test_filters_are_exact_squares():
     assert rows == columns > 10 and red.sum() == rows * columns
     weights = np.array([[-1.0, 0.0], [0.5, 1.0]]).reshape(1, 1, 2, 2)
     band = drawn(plots.grey_tiles(weights))[0][..., 0]
-    assert (band[0, 0], band[-1, -1]) == (0, 1) and np.isclose(band[0, -1], 0.5, atol=1e-3), (
-        "zero is mid-grey"
-    )
+    assert (band[0, 0], band[-1, -1]) == (0, 1) and np.isclose(band[0, -1], 0.5, atol=1e-3), "mid-grey"
 
 
 def test_tiles_in_blocks_and_what_is_missing():
@@ -242,39 +217,20 @@ def test_tiles_in_blocks_and_what_is_missing():
     assert (below[6:10, 12:20] == [127 / 255, 159 / 255, 196 / 255]).all(), "blue"
 
 
-def test_blocks_of_nine_neighbours_and_maps_of_images():
+def test_blocks_of_nine_frames_of_neighbours_and_maps_of_images():
     made = plots.top9_grid({"a": (SQUARES, IMAGES), "b": (SQUARES, IMAGES)}, ("patches", "projections"))
     assert len(drawn(made)) == 4 and set(texts(made)) == {"a", "b", "patches", "projections"}
-    right = {"pixels": torch.tensor([[True, False], [True, True]])}
-    groups = {"pixels": SQUARES.reshape(2, 2, 3, 24, 24)}
-    made = plots.neighbour_rows(SQUARES[:2], groups, right)
-    assert shown_in_order(made, [SQUARES[0], *SQUARES[:2], SQUARES[1], *SQUARES[2:]])
+    made = plots.neighbour_rows(SQUARES[:2], NEAR, RIGHT)
     edges = [to_hex(p.get_edgecolor()) for a in made.figure.axes for p in a.patches if not p.get_fill()]
     assert [e.upper() for e in edges] == [plots.COLOURS[k] for k in (1, 2, 1, 1)]
     boxes = [a.get_position() for a in plots.picture_map(IMAGES, [[0, 0], [1, 1], [0, 1]]).figure.axes]
     assert boxes[0].x0 < boxes[2].x0 == boxes[1].x0 and boxes[0].y0 == boxes[2].y0 > boxes[1].y0
 
 
-def test_sums():
-    made = figures.sum_of_images(IMAGES, "abc", "xyz")
-    assert shown_in_order(made, IMAGES) and [t for t in texts(made) if t in "+="] == ["+", "="]
-    for n in (1, 4):
-        made = figures.sums([SQUARES] * n, ["red mug", "blue mug", "blue car", "= ?"])
-        assert shown_in_order(made, [*SQUARES] * n)
-        assert [t.get_text() for a in made.figure.axes for t in a.texts if t.get_text()] == [
-            "−",
-            "+",
-            "=",
-        ] * n
-
-
 def test_mosaics_enlarged_images_gradients_and_spotlights_by_hand():
     tiles = np.arange(3).reshape(3, 1, 1, 1).repeat(3, -1) / 10
-    assert pixels.mosaic(tiles, columns=2, zoom=1, gap=1)[..., 0].tolist() == [
-        [0, 1, 0.1],
-        [1, 1, 1],
-        [0.2, 1, 1],
-    ]
+    wanted = [[0, 1, 0.1], [1, 1, 1], [0.2, 1, 1]]
+    assert pixels.mosaic(tiles, columns=2, zoom=1, gap=1)[..., 0].tolist() == wanted
     check = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).expand(3, 2, 2)
     squares, soft = pixels.enlarged(check, 6, smooth=False), pixels.enlarged(check, 6)
     assert set(np.unique(squares)) == {0, 1} and squares[0, 5, 0] == 1 and len(np.unique(soft)) > 2
@@ -297,11 +253,8 @@ def test_mosaics_enlarged_images_gradients_and_spotlights_by_hand():
 
 
 def test_heat_ends_at_its_own_quantile_and_loses_its_sign():
-    maps = {
-        "strong": torch.rand(2, 24, 24) * torch.tensor([1.0, 1000.0])[:, None, None],
-        "minus": -np.ones((2, 6, 6)),
-    }
-    made = plots.heat_columns(SQUARES[:2], maps)
+    strong = torch.rand(2, 24, 24) * torch.tensor([1.0, 1000.0])[:, None, None]
+    made = plots.heat_columns(SQUARES[:2], {"strong": strong, "minus": -np.ones((2, 6, 6))})
     found = [a for a in drawn(made) if a.shape == (24, 24)]
     assert len(found) == 2 and all(np.quantile(a, 0.995) == pytest.approx(1, rel=1e-3) for a in found)
     assert all((a == 1).all() for a in drawn(made) if a.shape == (6, 6)) and any(
@@ -319,9 +272,8 @@ def test_an_occlusion_value_stands_at_the_middle_of_its_square():
     remains = np.array([[0.9, 0.1], [0.5, 0.7]])
     picture = figures.two_legends(SQUARES[0], remains, 0.9, size=8, stride=4)
     maps = [i for a in picture.figure.axes for i in a.images if np.shape(i.get_array()) == (2, 2)]
-    assert [tuple(i.get_extent()) for i in maps] == [
-        (2, 10, 10, 2)
-    ] * 2  # 8/2 - 4/2 = 2, then 2 steps of 4 px
+    extents = [tuple(i.get_extent()) for i in maps]  # 8/2 - 4/2 = 2, then 2 steps of 4 px
+    assert extents == [(2, 10, 10, 2)] * 2
     assert np.allclose(maps[0].get_array() + maps[1].get_array(), 0.9), "both legends show the same numbers"
 
 
@@ -332,9 +284,7 @@ def test_heat_over_images_with_boxes():
     axes = plots.heat_over_image(IMAGES, heat, found=boxes, true=torch.tensor(boxes) + 1).figure.axes
     colours = [np.asarray(a.images[1].get_array()) for a in axes]
     assert all(np.allclose(c, colours[0]) for c in colours), "each on its own scale"
-    assert (
-        colours[0][5, 7, :3].sum() > colours[0][0, 0, :3].sum() and colours[0][5, 7, 3] > colours[0][0, 0, 3]
-    )
+    assert (colours[0][5, 7] > colours[0][0, 0]).all(), "brighter and less clear"
     assert [p.get_bbox().bounds for p in axes[0].patches[::2]] == [(2, 3, 8, 10), (1, 2, 8, 10)]
     found = figures.asked_twice(IMAGES, {"CAM": (heat, heat)}, [("dog", "cat")] * 3)
     assert [t for t in texts(found) if "?" in t] == ["dog?", "cat?"] * 3
@@ -401,36 +351,28 @@ def test_points_stand_where_they_are():
 def test_the_latent_plane_has_its_first_row_on_top():
     images = np.zeros((2, 3, 4, 4))
     images[0, 2] = 1  # the top right one is white
-    left, right = plots.latent_plane(
-        images, 2.0, [[1.0, 1.5], [0.0, 0.0]], [0, 1], ["zero", "one"]
-    ).figure.axes
+    near, names = [[1.0, 1.5], [0.0, 0.0]], ["zero", "one"]
+    left, right = plots.latent_plane(images, 2.0, near, [0, 1], names).figure.axes
     image = left.images[0].get_array()
-    assert (
-        image[:4, -4:].min() == 1
-        and image[-4:, :4].max() == 0
-        and left.images[0].get_extent() == [-2, 2, -2, 2]
-    )
+    assert image[:4, -4:].min() == 1 and image[-4:, :4].max() == 0
+    assert left.images[0].get_extent() == [-2, 2, -2, 2]
     assert legend(right) == ["zero", "one"] and right.get_xlim() == (-2, 2) and len(right.lines) == 2
-    far = plots.latent_plane(images, 2.0, [[3.0, -1.0], [0.0, 0.0]], [0, 1], ["zero", "one"]).figure.axes[1]
-    assert far.get_xlim()[1] > 3 and np.abs(far.lines[-1].get_xydata()).max() == 2, (
-        "a square marks what is drawn left"
-    )
+    far = plots.latent_plane(images, 2.0, [[3.0, -1.0], [0.0, 0.0]], [0, 1], names).figure.axes[1]
+    assert far.get_xlim()[1] > 3 and np.abs(far.lines[-1].get_xydata()).max() == 2, "the square drawn left"
     assert len(set(points.PLANE)) == 10
 
 
 def test_decision_boundaries():
     grid = torch.tensor([[0, 0, 1], [0, 0, 1], [2, 0, 1]])
-    made = figures.decision_boundaries(
-        {("right", "up"): grid, ("x", "y"): 0 * grid}, ["dog", "mug", "duck"], 0, 12
-    )
+    planes = {("right", "up"): grid, ("x", "y"): 0 * grid}
+    made = figures.decision_boundaries(planes, ["dog", "mug", "duck"], 0, 12)
     first, second = made.figure.axes
     numbers = first.images[0].get_array()
     assert numbers.tolist() == [[0, 0, 1], [0, 0, 1], [2, 0, 1]], "the largest areas first"
     assert first.images[0].origin == "lower" and first.images[0].get_extent() == [-12, 12, -12, 12]
     assert legend(second) == ["the picture", "dog", "mug", "duck"] and first.get_xlabel() == "right"
-    many = drawn(
-        figures.decision_boundaries({("x", "y"): np.arange(16).reshape(4, 4)}, [*"abcdefghijklmnop"], 5, 1)
-    )[0]
+    every = {("x", "y"): np.arange(16).reshape(4, 4)}
+    (many,) = drawn(figures.decision_boundaries(every, "abcdefghijklmnop", 5, 1))
     assert many[1, 1] == 0 and (many == 10).sum() == 6, "the first class, nine colours, the rest white"
 
 
@@ -445,24 +387,18 @@ def test_a_matrix_writes_every_number():
 
 
 def test_scores_say_their_numbers():
-    columns = {
-        "mass": ("mass", "{:.2f}", (0.1, 1)),
-        "gain": ("gain", "{:+.2f}", (0, 0.5)),
-        "ms": ("ms", "{:.1f}", None),
-    }
-    rows = {
-        "edges": {"mass": (0.2, 0.18, 0.22), "gain": (-0.05, -0.08, -0.02)},
-        "true mask": {"mass": (0.9, 0.9, 0.9), "ms": 2.5},
-    }
+    columns = {"mass": ("mass", "{:.2f}", (0.1, 1)), "gain": ("gain", "{:+.2f}", (0, 0.5))}
+    columns |= {"ms": ("ms", "{:.1f}", None)}
+    rows = {"edges": {"mass": (0.2, 0.18, 0.22), "gain": (-0.05, -0.08, -0.02)}}
+    rows |= {"true mask": {"mass": (0.9, 0.9, 0.9), "ms": 2.5}}
     axes = figures.score_table(rows, columns, KINDS).figure.axes[0]
     said = [t.get_text() for t in axes.texts]
     assert {"0.20", "±.02", "−0.05", "±.03", "2.5", "0.90", "±.00"} <= set(said)
     wide = axes.patches[0].get_width()
     assert [p.get_width() / wide for p in axes.patches[1::2]] == pytest.approx([0.1 / 0.9, 0, 0.8 / 0.9])
-    dots = figures.dot_table(
-        rows, {"mass": ("mass", (0, 1), 0.2)}, KINDS, marks={("edges", "mass")}
-    ).figure.axes[0]
-    dots = [line for line in dots.lines if line.get_marker() in tuple("osD")]
+    columns = {"mass": ("mass", (0, 1), 0.2)}
+    dots = figures.dot_table(rows, columns, KINDS, marks={("edges", "mass")}).figure.axes[0].lines
+    dots = [line for line in dots if line.get_marker() in tuple("osD")]
     assert [dot.get_xdata()[0] for dot in dots] == [0.2, 0.9]
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True]
 
@@ -470,28 +406,20 @@ def test_scores_say_their_numbers():
 def test_slopes_depth_classes_and_cut_outs():
     values = {"a": [0.1, 0.4], "b": [0.3, 0.2]}
     (axes,) = figures.slopes(values, ["grey", "blurred"]).figure.axes
-    assert [list(line.get_ydata()) for line in axes.lines] == list(values.values()) and ticks(axes) == [
-        "grey",
-        "blurred",
-    ]
+    assert [list(line.get_ydata()) for line in axes.lines] == list(values.values())
+    assert ticks(axes) == ["grey", "blurred"]
     lines = {"a": [(0.9, 0.8, 1.0), (0.1, 0.0, 0.2)]}
     curve, level = figures.over_depth(["fc8", "fc7"], {"p": lines}, {"p": {"a": {"image": 0.3}}}).figure.axes
     assert curve.lines[0].get_ydata().tolist() == [0.9, 0.1] and list(level.lines[0].get_ydata()) == [0.3]
     shares = np.array([[np.nan, 0.25], [0.75, np.nan]])
-    alex, gap, bar = figures.class_matrix(
-        {"alex": shares, "gap": 1 - shares}, "ab", "cd", "", "", "share"
-    ).figure.axes
-    assert (
-        alex.images[0].get_array().mask[0, 0]
-        and gap.images[0].get_array()[1, 0] == 0.25
-        and bar.get_ylabel() == "share"
-    )
+    nets = {"alex": shares, "gap": 1 - shares}
+    alex, gap, bar = figures.class_matrix(nets, "ab", "cd", "", "", "share").figure.axes
+    assert alex.images[0].get_array().mask[0, 0] and gap.images[0].get_array()[1, 0] == 0.25
+    assert bar.get_ylabel() == "share"
     numbers = figures.class_matrix(np.array([[0.934, 0.1]]), ["a"], ["b", "c"], label="share", numbers=True)
     assert [t.get_text() for t in numbers.figure.axes[0].texts] == ["93%", "10%"]
     image, cut = drawn(figures.cut_outs(IMAGES[:1], {"w": MASK[None]}))
-    assert np.allclose(cut[6, 8], image[6, 8]) and np.ptp(cut[19, 20]) < 1e-6, (
-        "in colour inside, pale outside"
-    )
+    assert np.allclose(cut[6, 8], image[6, 8]) and np.ptp(cut[19, 20]) < 1e-6, "pale outside"
 
 
 def test_zfnet_panels_name_the_likeliest_classes():
@@ -499,6 +427,5 @@ def test_zfnet_panels_name_the_likeliest_classes():
     given = [SQUARES[0], 8, 4, grid, SQUARES - 0.5, grid]
     made = figures.zfnet_panels(*given, best % 3, ["dog", "cat", "mug"], "abcd")
     assert set(next(legend(a) for a in made.figure.axes if a.get_legend())) == {"dog", "cat", "mug"}
-    assert figures.zfnet_panels(*given, best, list("abcdefghijklmnopqrstuvwxyz"), "abcd").png(), (
-        "more than colours"
-    )
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    assert figures.zfnet_panels(*given, best, letters, "abcd").png(), "more classes than colours"
