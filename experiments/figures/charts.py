@@ -53,8 +53,7 @@ def times(x: Array, lines: Named, xlabel="", ylabel="", title="", caption="") ->
         line(axes, x, values, k, linestyle=DASHES[k % len(DASHES)], lw=2.4, ms=8)
         style = {"color": COLOURS[k % len(COLOURS)], "va": "center", "fontsize": TEXT, "clip_on": False}
         axes.text(x[-1] * 1.06, values[-1], f"{label}, {values[-1]:.2g} s", **style)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set(xscale="log", yscale="log")
     log_scales(axes, "", x)
     return sheet.picture()
 
@@ -80,8 +79,7 @@ def effort(
     for n, left, high in zip(steps, x, y, strict=True):
         axes.annotate(f"{n} steps", (left, high), (8, 6), textcoords="offset points", fontsize=SMALL)
     axes.plot(*single, color=COLOURS[2], marker="*", ms=18, ls="none", label=names[1])
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set(xscale="log", yscale="log")
     low, high = min(*y, single[1]) / 2, 2 * max(*y, single[1])
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low < t < high]
     axes.set_yticks(ticks, labels=[f"{t:g}" for t in ticks])

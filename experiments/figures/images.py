@@ -172,8 +172,7 @@ def pointers(images: Array, objects: Array, points: Named, title="", caption="")
                 {"color": COLOURS[1 + k % 7], "marker": MARKERS[k], "ms": 11, "mew": 2.2},
             )
             axes.plot(x, y, mec="black" if mask[int(y), int(x)] > 0 else "white", **style)
-        axes.set_xlim(-0.5, mask.shape[1] - 0.5)
-        axes.set_ylim(mask.shape[0] - 0.5, -0.5)
+        axes.set(xlim=(-0.5, mask.shape[1] - 0.5), ylim=(mask.shape[0] - 0.5, -0.5))
     key = sheet.axes(0, 0, WIDTH, above)
     marks = {"ms": 11, "mec": INK}
     handles = [

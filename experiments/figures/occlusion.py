@@ -24,8 +24,7 @@ def at_middles(sheet, place, image, values, size, stride, cmap, norm, words, alp
     axes = sheet.tile(*place, image @ LUMINANCE, words, **grey)
     cells = {"extent": (start, start + stride * cols, start + stride * rows, start), "alpha": alpha}
     axes.imshow(values, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest", **cells)
-    axes.set_xlim(0, w)
-    axes.set_ylim(h, 0)
+    axes.set(xlim=(0, w), ylim=(h, 0))
     return axes
 
 

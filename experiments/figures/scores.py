@@ -50,8 +50,7 @@ def score_table(rows: Named, columns: Named, kinds: Named, title="", caption="")
     wide = (WIDTH - LEFT - STEP * (len(columns) - 1)) / len(columns)
     sheet = Sheet(WIDTH, HEAD + ROW * len(rows), title, caption)
     axes = sheet.axes(0, 0, WIDTH, HEAD + ROW * len(rows))
-    axes.set_xlim(0, WIDTH)
-    axes.set_ylim(HEAD + ROW * len(rows), 0)
+    axes.set(xlim=(0, WIDTH), ylim=(HEAD + ROW * len(rows), 0))
     style = {"fontsize": SMALL, "color": INK, "va": "center"}
     for i, (label, _, _) in enumerate(columns.values()):
         axes.text(LEFT + i * (wide + STEP) + wide / 2, HEAD / 2, label, ha="center", linespacing=1.1, **style)

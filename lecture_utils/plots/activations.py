@@ -37,13 +37,12 @@ def activation_maps(image: Array, maps: Array, chosen: int, title="", caption=""
     sheet.tile(0, top, big, big * image.shape[0] / image.shape[1], image, "the image", **words)
     place, large = (0, big + gap + top, big, big * h / w), {"cmap": MAPS, "norm": norm}
     sheet.tile(*place, maps[chosen], f"channel {chosen}", **words, **large)
-    place, text = (left, top, wide, high), f"all {count} channels, {h} × {w} each"
-    axes = sheet.tile(*place, grid, text, interpolation="nearest", **words)
+    text = f"all {count} channels, {h} × {w} each"
+    axes = sheet.tile(left, top, wide, high, grid, text, interpolation="nearest", **words)
     step = np.array([w, h]) * zoom + 2
     corner = np.array([chosen % columns, chosen // columns]) * step
     axes.add_patch(Rectangle(corner - 2.5, *(step + 2), fill=False, ec=COLOURS[2], lw=2.5))
-    axes.set_xlim(-3.5, grid.shape[1] + 2.5)
-    axes.set_ylim(grid.shape[0] + 2.5, -3.5)
+    axes.set(xlim=(-3.5, grid.shape[1] + 2.5), ylim=(grid.shape[0] + 2.5, -3.5))
     sheet.colour_bar(left + wide + 0.15, top, high, norm, MAPS, "activation")
     return sheet.picture()
 
@@ -76,17 +75,17 @@ def part_overlay(image: Array, parts: Array, names: Names, title="", caption="")
     if parts.max() > len(names):
         raise ValueError(f"names: expected {parts.max()} for the values in parts, got {len(names)}")
     found = [v for v in range(1, len(names) + 1) if (parts == v).any()]
-    palette = np.array([rgb(c) for c in (COLOURS[1:] if len(found) < len(COLOURS) else MANY)])
+    palette = [rgb(c) for c in (COLOURS[1:] if len(found) < len(COLOURS) else MANY)]
     if len(found) > len(MANY):
-        palette = colormaps["tab20"](np.arange(20))[:, :3]  # more than can be told apart by everybody
-    over = as_rgb(0.35 + 0.5 * image @ LUMINANCE)
-    for i, value in enumerate(found):
-        over[parts == value] = 0.75 * palette[i % len(palette)] + 0.25 * over[parts == value]
+        palette = [*colormaps["tab20"](np.arange(20))[:, :3]] * 2  # more than can be told apart by everybody
+    over, handles = as_rgb(0.35 + 0.5 * image @ LUMINANCE), []
+    for value, colour in zip(found, palette, strict=False):
+        over[parts == value] = 0.75 * np.array(colour) + 0.25 * over[parts == value]
+        handles.append(Patch(color=colour, label=names[value - 1]))
     height = tile * image.shape[0] / image.shape[1]
     sheet = Sheet(2 * tile + 0.1 + 1.7, height, title, caption)
     sheet.tile(0, 0, tile, height, image)
     axes = sheet.tile(tile + 0.1, 0, tile, height, over, interpolation="nearest")
-    handles = [Patch(color=palette[i % len(palette)], label=names[v - 1]) for i, v in enumerate(found)]
     legend(axes, (1.02, 1.02), "upper left", handles=handles)
     return sheet.picture()
 
@@ -136,26 +135,23 @@ def fields_over_image(image: Array, boxes: Named, energy=None, title="", caption
     (h, w), boxes = image.shape[:2], given.sets({n: list(box) for n, box in boxes.items()}, "boxes", (1,), 4)
     edges = np.array(list(boxes.values()))
     low, high = np.minimum(edges[:, :2].min(0), 0) - 2, np.maximum(edges[:, 2:].max(0), (w, h)) + 2
-    shown = [(image, {})]
+    shown = [image]
     if energy is not None:
         heat = given.array(energy, "energy", (2,))
-        shown.append((np.sqrt(heat / max(heat.max(), 1e-30)), {"cmap": "magma", "norm": Normalize(0, 1)}))
+        shown.append(np.sqrt(heat / max(heat.max(), 1e-30)))
     tile = min(4.4, (WIDTH - 1.9) / len(shown) - 0.3)
     height = tile * (high[1] - low[1]) / (high[0] - low[0])
     sheet = Sheet(len(shown) * (tile + 0.3) + 1.9, height, title, caption)
-    for panel, (pixels, colours) in enumerate(shown):
-        axes = sheet.tile(panel * (tile + 0.3), 0, tile, height, pixels, extent=(0, w, h, 0), **colours)
-        handles = [_box(axes, *box, COLOURS[1 + n % 7], name) for n, (name, box) in enumerate(boxes.items())]
-        axes.set_xlim(low[0], high[0])
-        axes.set_ylim(high[1], low[1])
+    look = {"extent": (0, w, h, 0), "cmap": "magma", "vmin": 0, "vmax": 1}
+    for axes in sheet.row(0, 0, tile, height, shown, gap=0.3, **look):
+        handles = []
+        for n, (name, (x0, y0, x1, y1)) in enumerate(boxes.items()):
+            for style in ({"ec": "white", "lw": 5}, {"ec": COLOURS[1 + n % 7], "lw": 2.6, "label": name}):
+                box = axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **style))
+            handles.append(box)
+        axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]))
     legend(axes, (1.02, 1.02), "upper left", handles=handles)
     return sheet.picture()
-
-
-def _box(axes, x0, y0, x1, y1, colour, name):
-    for style in ({"ec": "white", "lw": 5}, {"ec": colour, "lw": 2.6, "label": name}):
-        box = axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **style))
-    return box
 
 
 @figure
@@ -174,11 +170,9 @@ def dependence_maps(maps: Named, place: tuple, titles: Names, title="", caption=
     for i, (label, values) in enumerate(sets.items()):
         y = above + i * (high + gap)
         beside(sheet.axes(0, y, left - 0.1, high), label, 1, TEXT)
-        for j, one in enumerate(values):
-            shown = np.ma.log10(np.ma.masked_equal(one / max(one.max(), 1e-30), 0))
-            colours = {"cmap": MAPS, "norm": norm, "interpolation": "nearest"}
-            words = "" if i else titles[j], TEXT, 5
-            axes = sheet.tile(left + j * (wide + gap), y, wide, high, shown, *words, **colours)
+        shown = [np.ma.log10(np.ma.masked_equal(one / max(one.max(), 1e-30), 0)) for one in values]
+        look = {"size": TEXT, "pad": 5, "cmap": MAPS, "norm": norm, "interpolation": "nearest"}
+        for axes in sheet.row(left, y, wide, high, shown, None if i else titles, gap, **look):
             axes.add_patch(Rectangle((-0.5, -0.5), w, h, fc="none", ec="#999999", lw=1.2, clip_on=False))
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=COLOURS[2], ec="white", lw=1))
     label = "log10 of |gradient|,\nrelative to the largest"
@@ -192,8 +186,8 @@ def filter_masks(masks: Named, title="", caption="") -> Picture:
     side, gap, masks = 2.1, 0.55, given.sets(masks, "masks", (2,))
     sheet = Sheet(len(masks) * (side + gap) - gap, side + 0.4, title, caption)
     look = {"cmap": ListedColormap(["#eeeeee", "#9ecae9"]), "vmin": 0, "vmax": 1}
-    for i, (name, mask) in enumerate(masks.items()):
-        axes = sheet.tile(i * (side + gap), 0.4, side, side, mask, name, TEXT, 6, **look)
+    row = sheet.row(0, 0.4, side, side, list(masks.values()), list(masks), gap, size=TEXT, pad=6, **look)
+    for axes, mask in zip(row, masks.values(), strict=True):
         for (row, column), value in np.ndenumerate(mask):
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=TEXT, color=INK)
         middle = mask.shape[0] // 2 - 0.48

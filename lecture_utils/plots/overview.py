@@ -181,8 +181,7 @@ def methods_map(
             write(head, 0.06, 0.1 / high, question, SMALL - 1.5, "white", va="bottom", linespacing=1.25)
         for k, (number, method, key) in enumerate(cards):
             axes = sheet.axes(left + k * (wide + gap), y, wide, high)
-            axes.set_xlim(0, wide)
-            axes.set_ylim(high, 0)  # in inches from the top left
+            axes.set(xlim=(0, wide), ylim=(high, 0))  # in inches from the top left
             _card(axes, wide, high, number, method, images.get(key), number in numbers, colour)
         y += high + gap
     return sheet.picture()
@@ -215,8 +214,7 @@ def _card(axes: Axes, wide, high, number, name, image, ready, colour):
         smooth = "nearest" if max(rows, columns) < 64 else "antialiased"
         extent = (0.1, 0.1 + tall * columns / rows, top + tall, top)
         axes.imshow(image, extent=extent, aspect="auto", interpolation=smooth)
-        axes.set_xlim(0, wide)
-        axes.set_ylim(high, 0)
+        axes.set(xlim=(0, wide), ylim=(high, 0))
 
 
 def thumbnails(lab, scene) -> dict[str, np.ndarray]:

@@ -19,8 +19,7 @@ def _framed(sheet, x, y, side, title, pad, loc) -> Axes:
     axes = titled(sheet.axes(x, y, side, side, bare=False), title, TEXT, pad, loc)
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color("#bbbbbb")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     return axes
 
 
@@ -40,8 +39,7 @@ def point_clouds(points: Named, middles=None, title="", caption="") -> Picture:
         for middle in middles:
             axes.add_patch(Circle(middle, 0.15, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
         axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
-        axes.set_xlim(-reach, reach)
-        axes.set_ylim(-reach, reach)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     return sheet.picture()
 
 
@@ -66,9 +64,8 @@ def embeddings(arrangements: Named, labels: Array, names: Names, title="", capti
         for label in range(len(names)):
             style = {"color": COLOURS[label % len(COLOURS)], "ms": 3.6, "mew": 0, "alpha": 0.75}
             axes.plot(*points[labels == label].T, "o^sD"[label // len(COLOURS) % 4], **style)
-        _words(
-            axes, {w: np.median(points[labels == i], 0) for i, w in enumerate(names) if (labels == i).any()}
-        )
+        there = [i for i in range(len(names)) if (labels == i).any()]
+        _words(axes, {names[i]: np.median(points[labels == i], 0) for i in there})
     return sheet.picture(256)
 
 
@@ -116,7 +113,6 @@ def latent_plane(
         far = 1.05 * float(np.abs(codes).max())
         if far > reach:
             right.plot(*reach * SQUARE, color=MUTED, lw=1.4, ls="--")
-        right.set_xlim(-max(reach, far), max(reach, far))
-        right.set_ylim(-max(reach, far), max(reach, far))
+        right.set(xlim=(-max(reach, far), max(reach, far)), ylim=(-max(reach, far), max(reach, far)))
         legend(right, (1.0, 1.02), "upper left", handletextpad=0.1)
     return sheet.picture(96, fitted=True)
