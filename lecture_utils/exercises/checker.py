@@ -35,59 +35,61 @@ class Outcome:
 def judge(exercise, function) -> Verdict:
     """Try a function on every input of an exercise, the smallest first, and compare with the oracle's answers.
 
-    The likely cause is that of the listed mistake which does the same as `function` on *every* input; where
-    none does, the line says so instead of guessing. Nothing is changed: each call gets fresh copies, and
-    the random state is put back.
+    Nothing is changed: each call gets fresh copies, and the random state is put back.
     """
-    number, name = exercise.number, exercise.name
     if not callable(function):
-        what = _article(type(function).__name__)
-        line = f'give check the function itself, check("{number}", {name}), not {what}'
-        return Verdict(False, f"{number} · {line}")
+        what, call = _article(type(function).__name__), f'check("{exercise.number}", {exercise.name})'
+        return Verdict(False, f"{exercise.number} · give check the function itself, {call}, not {what}")
     with random_state_kept():
-        cases = exercise.cases()
-        wanted = [exercise.oracle(**_fresh(case)) for case in cases]
         try:
-            outcomes = _outcomes(function, cases, wanted)
+            verdict = _verdict(exercise, function)
         except NotImplementedError:
-            line = f"not attempted yet. Write {name} in the cell above, then run both cells again."
-            return Verdict(None, f"{number} · {line}")
-        wrong = [n for n, o in enumerate(outcomes) if o.fault or not _same(exercise, o.value, wanted[n])]
-        if not wrong:
-            return Verdict(True, f"{number} · right! {_praise(exercise, cases, wanted[0])}")
-        first = outcomes[wrong[0]]
-        line = f"{number} · not yet. For {describe(cases[wrong[0]])}: "
-        if first.general:
-            return Verdict(False, line + first.fault)
-        line += first.fault or _difference(exercise, wanted[wrong[0]], first.value)
-        for cause, source in exercise.mistakes.items():
-            theirs = _outcomes(exercise.run(source), cases, wanted)
-            if all(_alike(exercise, *pair) for pair in zip(outcomes, theirs, strict=True)):
-                return Verdict(False, f"{line}. Likely cause: {cause}", cause)
+            line = f"not attempted yet. Write {exercise.name} in the cell above, then run both cells again."
+            verdict = Verdict(None, line)
+    return Verdict(verdict.passed, f"{exercise.number} · {verdict.line}", verdict.cause)
+
+
+def _verdict(exercise, function):
+    """The likely cause is that of the listed mistake which does the same as `function` on *every* input; where none
+    does, the line says so instead of guessing.
+    """
+    cases = exercise.cases()
+    wanted = [exercise.oracle(**_fresh(case)) for case in cases]
+    outcomes = _outcomes(function, cases, wanted)
+    wrong = [n for n, o in enumerate(outcomes) if o.fault or not _same(exercise, o.value, wanted[n])]
+    if not wrong:
+        return Verdict(True, f"right! {_praise(exercise, cases, wanted[0])}")
+    case, answer, first = cases[wrong[0]], wanted[wrong[0]], outcomes[wrong[0]]
+    line = f"not yet. For {describe(case)}: {first.fault or _difference(exercise, answer, first.value)}"
+    if first.general:
+        return Verdict(False, line)
+    for cause, source in exercise.mistakes.items():
+        theirs = _outcomes(exercise.run(source), cases, wanted)
+        if all(_alike(exercise, *pair) for pair in zip(outcomes, theirs, strict=True)):
+            return Verdict(False, f"{line}. Likely cause: {cause}", cause)
     return Verdict(False, f"{line}. Likely cause: {UNKNOWN}")
 
 
 def _praise(exercise, cases, wanted):
     tensors = [each for case in cases for value in case.values() for each in _listed(value)]
-    biggest = max((t for t in tensors if isinstance(t, torch.Tensor)), key=lambda tensor: tensor.numel())
+    biggest = max((t for t in tensors if isinstance(t, torch.Tensor)), key=torch.Tensor.numel)
     how = f"within {exercise.tolerance:g}" if _kind(wanted) == "float" else "exactly"
-    shape = tuple(biggest.shape)
-    return f"{exercise.praise} Checked on {len(cases)} inputs, up to shape {shape}, against {exercise.against}, {how}."
+    checked = f"Checked on {len(cases)} inputs, up to shape {tuple(biggest.shape)}"
+    return f"{exercise.praise} {checked}, against {exercise.against}, {how}."
 
 
 def _listed(value):
     return value if isinstance(value, list) else [value]
 
 
-def _copy(value):
-    if isinstance(value, list):
-        return [each.clone() for each in value]
-    return value.clone() if isinstance(value, torch.Tensor) else value
-
-
 def _fresh(case):
-    """A copy of a case that may be spoiled."""
-    return {name: _copy(value) for name, value in case.items()}
+    """A copy of a case that may be spoiled; no two of its arguments are one tensor."""
+    copies = {name: [_copy(each) for each in _listed(value)] for name, value in case.items()}
+    return {name: new if isinstance(case[name], list) else new[0] for name, new in copies.items()}
+
+
+def _copy(value):
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _outcomes(function, cases, wanted):
@@ -117,10 +119,8 @@ def _raised(error):
 def _unchanged(mine, case):
     for name, value in case.items():
         now, before = _listed(mine[name]), _listed(value)
-        kept = len(now) == len(before) and all(
-            torch.equal(*pair) for pair in zip(now, before, strict=True) if isinstance(pair[1], torch.Tensor)
-        )
-        if not kept:
+        pairs = [pair for pair in zip(now, before, strict=False) if isinstance(pair[1], torch.Tensor)]
+        if len(now) != len(before) or not all(torch.equal(*pair) for pair in pairs):
             advice = f"write {name} = {name} / 2, say, not {name} /= 2; or work on a .clone()"
             return Outcome(None, f"your function changes its input {name} in place: {advice}", True)
     return None
