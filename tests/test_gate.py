@@ -84,25 +84,26 @@ def test_the_gate(verdicts, copy, cell, message):
         assert message in failed[cell]
 
 
-def is_anchor(cell):
-    return "nbval-check-output" in cell.metadata.get("tags", [])
+def nbval(folder):
+    """What nbval says of the notebooks in a folder: (exit status, output)."""
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, folder]
+    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_a_changed_anchor_of_the_course_fails(tmp_path):
     """A real notebook up to its first anchor, one character of which is changed."""
-    path = NOTEBOOKS[0]
-    notebook = nbformat.read(path, as_version=4)
-    first = next(number for number, cell in enumerate(notebook.cells) if is_anchor(cell))
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
+    first = next(number for number, tagged in enumerate(tags) if "nbval-check-output" in tagged)
     notebook.cells = notebook.cells[: first + 1]
     outputs = notebook.cells[first].outputs
     output = next(each for each in outputs if "text" in each or "text/plain" in each.get("data", {}))
     where, key = (output, "text") if "text" in output else (output.data, "text/plain")
     where[key] = ("2" if where[key][0] == "1" else "1") + where[key][1:]
-    nbformat.write(notebook, tmp_path / path.name)
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, tmp_path]
-    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True)
-    assert done.returncode == 1 and "Cell outputs differ" in done.stdout, done.stdout + done.stderr
-    assert "1 failed" in done.stdout
+    nbformat.write(notebook, tmp_path / "changed.ipynb")
+    status, said = nbval(tmp_path)
+    assert status == 1 and "Cell outputs differ" in said and "1 failed" in said, said
 
 
 BREAK = "import lecture_utils.explorers\n\nlecture_utils.explorers.Explorer.encoded = lambda self, **values: 1 / 0"
@@ -111,16 +112,14 @@ BREAK = "import lecture_utils.explorers\n\nlecture_utils.explorers.Explorer.enco
 def test_an_explorer_of_the_course_that_raises_fails(tmp_path):
     """A real notebook's setup and explorer cells, as they are and with an explorer that cannot draw."""
     notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
-    notebook.cells = [
-        cell for cell in notebook.cells if {"setup", "explorer"} & set(cell.metadata.get("tags", []))
-    ]
+    kept = {"setup", "explorer"}
+    notebook.cells = [cell for cell in notebook.cells if kept & set(cell.metadata.get("tags", []))]
     nbformat.write(notebook, tmp_path / "whole.ipynb")
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(BREAK))
+    notebook.cells.insert(0, new_code_cell(BREAK))
     nbformat.write(notebook, tmp_path / "broken.ipynb")
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, tmp_path]
-    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True)
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stdout, done.stdout + done.stderr
-    assert "1 failed" in done.stdout and "broken.ipynb::Cell" in done.stdout
+    status, said = nbval(tmp_path)
+    assert status == 1 and "ZeroDivisionError" in said and "1 failed" in said, said
+    assert "broken.ipynb::Cell" in said
 
 
 # What makes the stored notebooks is part of the gate.

@@ -21,18 +21,14 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_same_pixels_as_all_at_once(folder):
+def test_the_same_pixels_as_all_at_once_and_none_touched_that_has_the_size_asked_for(folder, tmp_path):
     files, whole = Files(folder), photographs.from_folder(folder)
     assert [p.name for p in files.paths] == ["a.png", "c.png", "d.png", "a.png", "b.jpg"]
     assert files.skipped == ["notes.txt"] and len(files) == 5
     assert torch.equal(torch.stack([files[n] for n in range(3)]), whole.images)
-
-
-def test_an_image_of_the_size_asked_for_is_not_touched(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")
-    image = Files(tmp_path, size=112)[0]
-    assert torch.equal(image, torch.from_numpy(pixels).permute(2, 0, 1) / 255)
+    assert torch.equal(Files(tmp_path, size=112)[0], torch.from_numpy(pixels).permute(2, 0, 1) / 255)
 
 
 def test_patches_of_a_folder_are_those_of_its_images(folder, monkeypatch):

@@ -176,18 +176,12 @@ def test_a_lazy_package_gives_every_name_and_refuses_others():
 
 def test_a_name_that_a_module_has_too_must_be_imported_eagerly(tmp_path, monkeypatch):
     (tmp_path / "shop").mkdir()
-    (tmp_path / "shop/cheese.py").write_text("def cheese(): ...\ndef wine(): ...")
-    lines = ["from lecture_utils._lazy import lazily", "__getattr__, __dir__, __all__ = lazily(__name__, %r)"]
+    (tmp_path / "shop/cheese.py").write_text("def cheese(): ...")
+    lines = "from lecture_utils._lazy import lazily\nlazily(__name__, {'cheese': ('cheese',)})"
+    (tmp_path / "shop/__init__.py").write_text(lines)
     monkeypatch.syspath_prepend(tmp_path)
-    for homes, fails in (({"cheese": ("wine",)}, False), ({"cheese": ("cheese",)}, True)):
-        (tmp_path / "shop/__init__.py").write_text("\n".join(lines) % homes)
-        importlib.invalidate_caches()
-        monkeypatch.delitem(sys.modules, "shop", raising=False)
-        if fails:
-            with pytest.raises(ImportError, match="cheese must be imported eagerly"):
-                importlib.import_module("shop")
-        else:
-            assert importlib.import_module("shop").wine.__name__ == "wine"
+    with pytest.raises(ImportError, match="cheese must be imported eagerly"):
+        importlib.import_module("shop")
 
 
 def test_open_lab_is_lazy():
