@@ -335,6 +335,6 @@ METHODS = {
     "VAE": "codes decode elbo encode log_likelihood log_likelihood_table mean_image sample terms",
     "PixelCNN": "bits_per_dim log_prob sample",
     "Binomial": "log_prob mean sample",
-    "DiscretisedLogistic": "coarser log_prob mean sample",
+    "DiscretisedLogistic": "log_prob mean sample",
     "Gaussian": "log_prob mean sample",
 }

@@ -75,7 +75,7 @@ def test_what_stands_below_a_frame_is_read_in_it(walk):
     least = min(each.best("class")[1] for each in way.read)
     words = walk.describe(**state)
     assert f"step 5 of 16: {here}." in words and f"at least {least:.0%} sure" in words
-    assert f"{walks.smoothness(way.made).jump:.1f} times" in words
+    assert f"{walks.jump(way.made):.1f} times" in words
 
 
 def test_the_ends_of_the_stops_differ_as_they_say(walk):

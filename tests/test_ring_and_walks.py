@@ -171,22 +171,18 @@ def test_the_arc_stays_on_the_shell_and_turns_evenly():
         assert torch.isfinite(walks.walk(a, factor * a, 4)).all(), "parallel codes single out no arc"
 
 
-def test_smoothness_by_hand():
-    frames = torch.tensor([0.0, 1.0, 4.0, 5.0])[:, None]
-    found = walks.smoothness(frames)
-    assert found.jump == pytest.approx(3 * 3 / 5) and found.unevenness == pytest.approx(3 / (5 / 3))
-    assert found.detour == pytest.approx(1)
-    there_and_back = walks.smoothness(torch.tensor([0.0, 2.0, 1.0])[:, None])
-    assert there_and_back.detour == pytest.approx(3) and there_and_back.jump == pytest.approx(2 * 2 / 1)
+def test_the_largest_step_by_hand():
+    assert walks.jump(torch.tensor([0.0, 1.0, 4.0, 5.0])[:, None]) == pytest.approx(3 * 3 / 5)
+    assert walks.jump(torch.tensor([0.0, 2.0, 1.0])[:, None]) == pytest.approx(2 * 2 / 1), "there and back"
 
 
 def test_a_cross_fade_is_the_smoothest_and_a_constant_is_refused():
     first, last = torch.rand(2, 3, 4, 4, generator=draws(0))
     fade = walks.cross_fade(first, last, 8)
     assert fade.shape == (9, 3, 4, 4) and torch.allclose(fade[4], (first + last) / 2)
-    assert walks.smoothness(fade) == pytest.approx((1, 1, 1), abs=1e-5)
+    assert walks.jump(fade) == pytest.approx(1, abs=1e-5)
     with pytest.raises(ValueError, match="the first and the last are the same"):
-        walks.smoothness(first.expand(5, -1, -1, -1))
+        walks.jump(first.expand(5, -1, -1, -1))
 
 
 def test_arithmetic_by_hand():
@@ -251,7 +247,7 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
         (lambda z: walks.walk(z, z, 0), "steps: expected"),
         (lambda z: walks.walk(z, z, 3, "curve"), "unknown how 'curve'"),
         (lambda z: walks.walk(0 * z, z, 2), "start: expected a latent vector"),
-        (lambda z: walks.smoothness(z[:2]), "frames: expected at least 3"),
+        (lambda z: walks.jump(z[:2]), "frames: expected at least 3"),
         (lambda z: gan_inversion.invert(Linear(), z), "images: expected shape"),
         (
             lambda z: gan_inversion.invert(Linear(), z.view(1, 1, 2, 2), known=z.view(2, 2)),

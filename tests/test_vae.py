@@ -16,7 +16,8 @@ from experiments.studies.marginal_likelihood import (
 )
 from lecture_utils.generative import VAE, elbo_loss, fit, kl_to_standard
 from lecture_utils.generative.likelihoods import DiscretisedLogistic, Gaussian
-from lecture_utils.generative.vae import ConvDecoder, ConvEncoder, draw_code
+from lecture_utils.generative.vae import draw_code
+from lecture_utils.models.studio import ConvDecoder, ConvEncoder
 
 
 def draws(seed=0):

@@ -29,6 +29,8 @@ from ..training import fast_bfloat16, ship, threads_set
 from . import studio
 
 KEPT = EVERY  # turns from one checkpoint, and one row of the log, to the next
+# What a checkpoint must hold to go on, beside the number of steps.
+PARTS = ("generator", "discriminator", "averaged", "g_optimizer", "d_optimizer", "draws")
 FRAMES = (
     20,
     32_000,
@@ -79,7 +81,9 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
         seed=recipe.seed,
         low_precision=fast_bfloat16(),
     )
-    checkpoint = Checkpoint(place("studio-gan", folder), recipe, **trainer.parts())
+    checkpoint = Checkpoint(
+        place("studio-gan", folder), recipe, **{part: getattr(trainer, part) for part in PARTS}
+    )
     known = checkpoint.resume(restart)
     trainer.steps, log, kept = known.get("steps", 0), known.get("log", []), list(known.get("kept", []))
     codes, wanted, rows = shown_codes(recipe.latent), frames(recipe.turns), []

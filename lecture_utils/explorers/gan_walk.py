@@ -105,7 +105,7 @@ class GanWalk(Explorer):
         faded = walks.cross_fade(made[0], made[-1], STEPS)
         read = readings.read(self.net, torch.cat([made[::2], faded[2:-1:2]]))  # the ends are the same
         read += [read[0], *read[FRAMES:], read[FRAMES - 1]]
-        jump = 0.0 if start == end else walks.smoothness(made).jump
+        jump = 0.0 if start == end else walks.jump(made)
         return Way(codes, made, faded, read[:FRAMES], read[-FRAMES:], jump)
 
     def _here(self, start, end, how, step):

@@ -8,8 +8,23 @@ from torch import nn
 
 from ..checks import check_seed, check_sides
 
+Size = int | tuple[int, int]  # px: one for both, or (h, w)
+Draws = torch.Generator | None
 
-def source(generator: torch.Generator | None, device: torch.device | str = "cpu") -> torch.Generator:
+
+class Placed(nn.Module):
+    """A module that knows where it is, and the dtype that it works in."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+
+def source(generator: Draws, device: torch.device | str = "cpu") -> torch.Generator:
     """The generator, or a new one that nobody can repeat; the global random state stays. Errors: ValueError."""
     if generator is None:
         generator = torch.Generator(device)
@@ -35,7 +50,7 @@ def check_model(model: nn.Module, name: str = "model") -> nn.Module:
     return model
 
 
-def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+def check_size(size: Size) -> tuple[int, int]:
     """(h, w) in px, of a number or two. Errors: ValueError."""
     return check_sides(size if isinstance(size, tuple | list) else (size, size), "size")
 
@@ -57,15 +72,3 @@ def modes_kept(*models: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-@contextmanager
-def unchanging(net: nn.Module) -> Iterator[None]:
-    """Inside, gradients go through the net, to none of its parameters; then each has its own flag again."""
-    flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
-    try:
-        net.requires_grad_(False)
-        yield
-    finally:
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)

@@ -1,8 +1,8 @@
 """One pixel after another: what every autoregressive model of images shares.
 
-By the chain rule the probability of a picture is a product, p(x) = p(x_1) p(x_2 | x_1) p(x_3 | x_1, x_2) ..., in a
-fixed order: rows from top to bottom, each from left to right, and in a pixel R, then G, then B. A model gives all
-factors at once, as a softmax over the levels at each place. Their product is exact, and sums to 1 over all pictures.
+By the chain rule p(x) = p(x_1) p(x_2 | x_1) p(x_3 | x_1, x_2) ..., in a fixed order: rows from top to bottom, each from
+left to right, and in a pixel R, then G, then B. A model gives all factors at once, as a softmax over the levels at each
+place. Their product is exact, and sums to 1 over all pictures.
 
 Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), "Pixel recurrent neural networks", section 2.
 """
@@ -11,25 +11,25 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checks import check_count, check_number, check_tensor
 from ..hooks import frozen
 from ..progress import progress
-from ._shared import check_callback, check_model, check_size, source
+from ._shared import Draws, Placed, Size, check_callback, check_model, check_size, source
 
 CHUNK = 64  # pictures in one pass where no gradient is asked for
 MAPS = 3  # what a model may see beside the colours: ones (0 outside the picture: where the border is), row, column
 
 
-class Autoregressive(nn.Module):
+class Autoregressive(Placed):
     """The base: a subclass defines `forward(values)`, and may define `cached_sampler`.
 
     levels: how many values a pixel can take. size: (h, w). channels: 1, or 3 for colour.
     A picture is a LongTensor (n, channels, h, w) of levels 0 .. levels - 1. Errors, of all methods: ValueError.
     """
 
-    def __init__(self, levels: int, size: int | tuple[int, int], channels: int = 1):
+    def __init__(self, levels: int, size: Size, channels: int = 1):
         super().__init__()
         self.levels, self.channels = check_count(levels, "levels", 2), check_count(channels, "channels")
         self.size = check_size(size)
@@ -39,16 +39,6 @@ class Autoregressive(nn.Module):
     def shape(self) -> tuple[int, int, int]:
         """(channels, h, w) of a picture."""
         return (self.channels, *self.size)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype that the model works in."""
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.parameters()).device
 
     def forward(self, values: Tensor) -> Tensor:
         """Logits (n, levels, c, h, w) of values (n, c, h, w) in [-1, 1]: what the network itself computes."""
@@ -84,7 +74,7 @@ class Autoregressive(nn.Module):
     def sample(
         self,
         n: int = 1,
-        generator: torch.Generator | None = None,
+        generator: Draws = None,
         cached: bool = True,
         temperature: float = 1.0,
         given: Tensor | None = None,
@@ -133,8 +123,9 @@ class Autoregressive(nn.Module):
         """The pictures before the first draw, and which pixels of them hold."""
         x = torch.zeros((n, *self.shape), dtype=torch.long, device=self.device)
         if (given is None) != (known is None):
-            hint = "the pictures and which pixels of them hold"
-            raise ValueError(f"given, known: expected both or neither: {hint}")
+            raise ValueError(
+                "given, known: expected both, the pictures and which pixels of them hold, or neither"
+            )
         if known is None:
             return x, torch.zeros(self.size, dtype=torch.bool)
         given = check_levels(given, x.shape, self.levels, "given")
@@ -174,7 +165,7 @@ def pick(logits: Tensor, draws: Tensor) -> Tensor:
     return (ends <= draws[:, None]).sum(1).clamp(max=logits.shape[1] - 1)
 
 
-def nats(model: Autoregressive, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def nats(model: Autoregressive, x: Tensor, generator: Draws = None) -> Tensor:
     """-log p(x), (n,): the loss for `fit`; nothing is drawn. Errors: ValueError."""
     source(generator)
     return -check_model(model).log_prob(x)

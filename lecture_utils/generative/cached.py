@@ -10,6 +10,7 @@ Source: Ramachandran et al. (2017), "Fast generation for convolutional autoregre
 import torch
 from torch.nn import functional as F
 
+from .autoregressive import WholePasses
 from .masks import gate
 
 
@@ -78,19 +79,16 @@ class Column:
         return torch.addmm(self.bias[group], self.kept[:, :until], self.weight[group])
 
 
-class _Cache:
+class _Cache(WholePasses):
     """What both nets share: the order of the work, and the last layers. first: the layer that reads the pixels."""
 
     def __init__(self, model, x, first):
-        self.model, self.x, self.computed = model, x, 0
-        n, each = len(x), model.width // model.channels
+        super().__init__(model, x)
+        n, each, self.computed = len(x), model.width // model.channels, 0
         self.first = Memory(first, model, n)
         self.outs = [Column(layer.out, n, model.channels) for layer in model.layers]
         self.head = [Column(layer, n, model.channels) for layer in model.head]
         self.own = [slice(c * each, (c + 1) * each) for c in range(model.channels)]  # of each colour
-
-    def begin(self, row):
-        """Before a row's first pixel."""
 
     def __call__(self, row, column, channel):
         """Logits (n, levels) of one value, given all before it."""
@@ -169,11 +167,11 @@ class GatedCache(_Cache):
         return pixel
 
 
-class RowCache:
+class RowCache(WholePasses):
     """Of a row LSTM: each layer's memory of the row above is kept, and the row computed for each value."""
 
     def __init__(self, model, x):
-        self.model, self.x = model, x
+        super().__init__(model, x)
         blank = x.new_zeros(len(x), 1, 1, model.size[1]).to(model.dtype)
         self.states = [layer.empty(blank) for layer in model.layers]
 
@@ -196,6 +194,3 @@ class RowCache:
             states.append(layer.step(layer.input(x)[:, :, 0], state))
             x = x + layer.out(states[-1][0][:, :, None])
         return x, states
-
-    def done(self, row, column):
-        """After a pixel's last value."""

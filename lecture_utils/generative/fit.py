@@ -98,12 +98,7 @@ def warm_cosine(step: int, steps: int, highest: float) -> float:
 
 
 def run_steps(
-    step: Callable[[], tuple],
-    steps: int,
-    callback: Callable[[int], None] | None,
-    every: int | None,
-    shown: nn.Module,
-    label: str,
+    step: Callable, steps: int, callback: Callable | None, every: int | None, shown: nn.Module, label: str
 ) -> tuple[list, BaseException | None]:
     """Call `step`, which gives a result and a note for the bar, so many times: all results, and what has ended it.
 
@@ -136,11 +131,11 @@ def told(why: BaseException | None, label: str, diverged: str, interrupted: str)
 
 
 def update(optimizer: torch.optim.Optimizer, model: nn.Module, loss: Tensor) -> None:
-    """One step of the optimizer. Errors: Diverged, before any weight has changed."""
+    """One step of the optimizer: of this model only. Errors: Diverged, before any weight has changed."""
     if not math.isfinite(loss.item()):
         raise Diverged("a loss is NaN or infinite")
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward(inputs=[p for p in model.parameters() if p.requires_grad])
     norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
     if not math.isfinite(norm):
         raise Diverged("a gradient is NaN or infinite")

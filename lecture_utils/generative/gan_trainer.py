@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ..checks import check_choice, check_count, check_number, check_seed, check_share, check_tensor
-from ._shared import check_model, modes_kept, unchanging
+from ._shared import check_model, modes_kept
 from .fit import Diverged, copy_tensors, floating_state, run_steps, told, update
 
 KINDS = ("non_saturating", "minimax")
@@ -159,9 +159,8 @@ class GANTrainer:
             of_fake = self._run(self.discriminator, fake.detach())  # detach: the generator stays
             loss_d = _discriminator_loss(of_real, of_fake, self.real_label)
             update(self.d_optimizer, self.discriminator, loss_d + self._slope(some))
-        with unchanging(self.discriminator):  # now the generator, through what has just been updated
-            loss_g = _generator_loss(self._run(self.discriminator, fake), self.kind)
-            update(self.g_optimizer, self.generator, loss_g)
+        loss_g = _generator_loss(self._run(self.discriminator, fake), self.kind)  # now the generator, through
+        update(self.g_optimizer, self.generator, loss_g)  # what has just been updated
         return loss_d.item(), loss_g.item(), *(x.sigmoid().mean().item() for x in (of_real, of_fake))
 
     def fit(
@@ -197,12 +196,6 @@ class GANTrainer:
         kept = f"stopped after {len(rows)} of {steps} turns: both nets keep what they have learned so far."
         stopped = told(why, label, good + "smaller rates may help.", kept)
         return GANHistory(*torch.tensor(rows).reshape(-1, 4).unbind(1), stopped)
-
-    def parts(self) -> dict:
-        """What a checkpoint must hold to go on, beside `steps`."""
-        nets = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
-        optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
-        return nets | optimizers | {"draws": self.draws}
 
     def _run(self, net, x):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):

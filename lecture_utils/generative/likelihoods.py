@@ -1,9 +1,8 @@
 """What a decoder's numbers mean: four distributions of a pixel value. Three are pmfs over levels, one is a density.
 
-A decoder puts out `numbers` values for each pixel and colour, (n, numbers, c, h, w), and a likelihood turns them into
-log-probabilities (nats), a picture, and samples. x of a pmf: LongTensor of levels 0 .. levels - 1, (n, c, h, w); of the
-Gaussian: floating images in [0, 1]. Probabilities of levels never exceed 1. A density may be as large as it likes, and
-the two must not stand in one table.
+A decoder puts out `numbers` values for each pixel and colour, and a likelihood turns them into log-probabilities, a
+picture, and samples. x of a pmf: LongTensor of levels 0 .. levels - 1, (n, c, h, w); of the Gaussian: floating images
+in [0, 1]. A density may be as large as it likes, a probability not: the two must not stand in one table.
 """
 
 import math
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from ..checks import check_choice, check_count, check_images, check_number, check_tensor
-from ._shared import source
+from ._shared import Draws, source
 from .autoregressive import check_levels, check_pictures
 
 # A given scale; one that is learned for all pixels; one for each pixel, by the decoder.
@@ -21,10 +20,9 @@ SPREADS = ("fixed", "one", "pixel")
 
 
 class Likelihood(nn.Module):
-    """The base: a subclass defines `log_p(parameters, x)`, `middle(parameters)` and `draw(parameters, generator)`.
+    """The base: a subclass defines `log_p`, `middle` and `draw`, which are asked through the methods below.
 
-    All take parameters (n, numbers, c, h, w), and are asked through the methods below, which refuse what they cannot be
-    asked about. Errors: ValueError.
+    All take parameters (n, numbers, c, h, w). Errors: ValueError.
     """
 
     density, numbers, levels = False, 1, None
@@ -40,7 +38,7 @@ class Likelihood(nn.Module):
         self._checked(parameters)
         return self.middle(parameters).clamp(0, 1)
 
-    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, parameters: Tensor, generator: Draws = None) -> Tensor:
         """A level for each value, LongTensor (n, c, h, w); of a density a number, not cut to [0, 1]."""
         self._checked(parameters)
         return self.draw(parameters, source(generator, parameters.device))
@@ -132,38 +130,29 @@ class DiscretisedLogistic(_Bell):
 
     def __init__(self, levels: int, spread: str = "one", scale: float = 0.05, floor: float = 0.0):
         super().__init__(spread, scale, floor)
-        self.levels = self.finest = check_count(levels, "levels", 2)
+        self.levels = check_count(levels, "levels", 2)
 
     def log_p(self, parameters, x):
-        merged, top = self.finest // self.levels, self.finest - 1
         middle, scale = self.middle(parameters), self.scale(parameters)
-        start = x.to(middle.dtype) * merged - 0.5  # of the bin, in finest levels
-        low, high = (start / top - middle) / scale, ((start + merged) / top - middle) / scale
+        start, width, top = self.bins(x.to(middle.dtype))
+        low, high = (start / top - middle) / scale, ((start + width) / top - middle) / scale
         # F(high) - F(low) = F(high) F(-low) (1 - e^(low - high)): exact also where both are near 0 or near 1.
-        width = -merged / top / scale
-        inside = logsigmoid(high) + logsigmoid(-low) + torch.log(-torch.expm1(width))
+        inside = logsigmoid(high) + logsigmoid(-low) + torch.log(-torch.expm1(-width / top / scale))
         ends = torch.where(x == 0, logsigmoid(high), logsigmoid(-low))
         return torch.where((x == 0) | (x == self.levels - 1), ends, inside)
 
     def draw(self, parameters, generator):
         middle = self.middle(parameters)
         value = middle + self.scale(parameters) * _uniform(middle, generator).logit(eps=1e-7)
-        level = (value * (self.finest - 1) + 0.5).floor().clamp(0, self.finest - 1).long()
-        return level // (self.finest // self.levels)
+        return (value * (self.levels - 1) + 0.5).floor().clamp(0, self.levels - 1).long()
 
-    def coarser(self, levels: int) -> "DiscretisedLogistic":
-        """The same distribution over fewer levels, each of them a whole number of the old ones: bins merge, their
-        probabilities add up. It shares the scale. Errors: ValueError.
-        """
-        if self.finest % check_count(levels, "levels", 2, self.levels):
-            raise ValueError(f"levels: {self.finest} levels do not merge into {levels} equal bins")
-        other = DiscretisedLogistic(self.finest, self.spread, floor=self.floor)
-        other.levels, other.log_scale = levels, self.log_scale
-        return other
+    def bins(self, x):
+        """Where a level's bin begins, how wide it is, and where the last level lies: all in levels."""
+        return x - 0.5, 1, self.levels - 1
 
 
 class Gaussian(_Bell):
-    """A normal *density* over the value; the decoder puts out its mean. Not a probability: it may exceed 1.
+    """A normal *density* over the value; the decoder puts out its mean.
 
     spread, scale (sigma), floor: as in `DiscretisedLogistic`. With a fixed sigma log p is the squared error divided by
     -2 sigma^2, plus a constant. With "pixel" and no floor it has no upper bound: where a pixel never changes, sigma

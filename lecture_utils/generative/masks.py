@@ -65,9 +65,7 @@ class MaskedConv2d(nn.Conv2d):
     the picture is 0. strictly_above: the last row of taps lies on the row above, not on the pixel's own.
     """
 
-    def __init__(
-        self, mask: Tensor, reach: tuple[int, int, int], dilation: int = 1, strictly_above: bool = False
-    ):
+    def __init__(self, mask: Tensor, reach: tuple, dilation: int = 1, strictly_above: bool = False):
         outputs, inputs, *kernel = mask.shape
         super().__init__(inputs, outputs, kernel, dilation=dilation)
         self.register_buffer("mask", mask, persistent=False)  # it is made, not learned: not in the file
@@ -86,8 +84,7 @@ class MaskedConv2d(nn.Conv2d):
 def masked_square(kind: str, kernel: int, inputs: Tensor, outputs: Tensor) -> MaskedConv2d:
     """A kernel x kernel layer with mask A or B. Its lower rows are all closed, so only the upper ones are computed."""
     middle = kernel // 2
-    mask = square_mask(kind, kernel, inputs, outputs)[:, :, : middle + 1]
-    return MaskedConv2d(mask, (middle, middle, middle))
+    return MaskedConv2d(square_mask(kind, kernel, inputs, outputs)[:, :, : middle + 1], (middle,) * 3)
 
 
 def pointwise(inputs: Tensor, outputs: Tensor) -> MaskedConv2d:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_count, check_share
-from ._shared import seeded
+from ._shared import Size, seeded
 from .autoregressive import MAPS, Autoregressive
 from .cached import GatedCache, PlainCache, RowCache
 from .masks import above, before, check_odd, colour_groups, gate, input_groups, masked_square, pointwise
@@ -48,7 +48,7 @@ class PixelCNN(_Masked):
     def __init__(
         self,
         levels: int,
-        size: int | tuple[int, int],
+        size: Size,
         channels: int = 1,
         layers: int = 5,
         width: int = 48,
@@ -148,7 +148,7 @@ class RowLSTM(_Masked):
     def __init__(
         self,
         levels: int,
-        size: int | tuple[int, int],
+        size: Size,
         channels: int = 1,
         layers: int = 2,
         width: int = 48,

@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, silu
 
 from ..checks import check_count, check_images, check_number, check_tensor
-from ._shared import check_model, check_size, seeded, source
+from ._shared import Draws, Placed, Size, check_model, check_size, seeded, source
 from .likelihoods import Likelihood, check_pixels, likelihood_of
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Placed):
     """Images (n, c, h, w) in [0, 1] -> codes (n, latent) -> images again.
 
     size: of the images, px: a number or (h, w). latent: numbers in a code. hidden: width of the two hidden layers.
@@ -21,9 +20,7 @@ class Autoencoder(nn.Module):
     Source: Hinton, Salakhutdinov (2006). Differs: three layers each way, trained at once.
     """
 
-    def __init__(
-        self, size: int | tuple[int, int], latent: int, channels: int = 1, hidden: int = 256, seed: int = 0
-    ):
+    def __init__(self, size: Size, latent: int, channels: int = 1, hidden: int = 256, seed: int = 0):
         super().__init__()
         self.shape = (check_count(channels, "channels"), *check_size(size))
         self.latent, values = check_count(latent, "latent"), math.prod(self.shape)
@@ -34,7 +31,7 @@ class Autoencoder(nn.Module):
         """Codes (n, latent) of images (n, c, h, w). Errors: ValueError."""
         check_images(images, net=self, channels=self.shape[0])
         check_tensor(images, "images", ("n", *self.shape))
-        return self.encoder(2 * images.to(_device(self)) - 1).to(images.device)
+        return self.encoder(2 * images.to(self.device) - 1).to(images.device)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Images (n, c, h, w) of codes (n, latent). Errors: ValueError."""
@@ -45,13 +42,11 @@ class Autoencoder(nn.Module):
         return self._decode(self.encode(images))
 
     def _decode(self, codes):
-        values = self.decoder(codes.to(_device(self), _dtype(self)))
+        values = self.decoder(codes.to(self.device, self.dtype))
         return 0.5 + values.view(len(codes), *self.shape).to(codes.device)
 
 
-def squared_error(
-    model: Callable[[Tensor], Tensor], images: Tensor, generator: torch.Generator | None = None
-) -> Tensor:
+def squared_error(model: Callable[[Tensor], Tensor], images: Tensor, generator: Draws = None) -> Tensor:
     """The loss for `fit`: sum of squared differences of each image and what comes back, (n,); nothing is drawn."""
     if not callable(model):
         raise ValueError(f"model: expected a function from images to images, got {type(model).__name__}")
@@ -66,7 +61,7 @@ class Terms(NamedTuple):
     kl: Tensor
 
 
-class VAE(nn.Module):
+class VAE(Placed):
     """A code z ~ N(0, I) decides the distribution p(x|z) of an image; an encoder guesses q(z|x) = N(mean, diagonal).
 
         log p(x) = E_q log p(x|z) - KL(q(z|x) || p(z)) + KL(q(z|x) || p(z|x)) >= E_q log p(x|z) - KL(q(z|x) || p(z))
@@ -82,7 +77,7 @@ class VAE(nn.Module):
 
     def __init__(
         self,
-        size: int | tuple[int, int],
+        size: Size,
         latent: int,
         likelihood: str | Likelihood = "binomial",
         levels: int = 17,
@@ -122,7 +117,7 @@ class VAE(nn.Module):
         rows = [self.likelihood.log_p(said, image.expand(len(z), -1, -1, -1)) for image in x]
         return torch.stack([row.flatten(1).sum(1) for row in rows])
 
-    def terms(self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
+    def terms(self, x: Tensor, samples: int = 1, generator: Draws = None) -> Terms:
         """The two terms of the ELBO: the first as a mean over `samples` codes of each image, the second exact."""
         x, samples = check_pixels(x, self), check_count(samples, "samples")
         mean, log_variance = self._encode(x)
@@ -130,18 +125,18 @@ class VAE(nn.Module):
         found = [self._log_likelihood(x, z) for z in codes]
         return Terms(torch.stack(found).mean(0), _kl(mean, log_variance).sum(1))
 
-    def elbo(self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Tensor:
+    def elbo(self, x: Tensor, samples: int = 1, generator: Draws = None) -> Tensor:
         """A lower bound on log p(x), (n,) nats, larger is better; an estimate, unbiased, which may lie above."""
         terms = self.terms(x, samples, generator)
         return terms.reconstruction - terms.kl
 
-    def codes(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def codes(self, n: int, generator: Draws = None) -> Tensor:
         """n codes from the prior, (n, latent)."""
         draws, form = source(generator), (check_count(n, "n"), self.latent)
         return torch.randn(form, generator=draws, dtype=self.dtype, device=draws.device)
 
     @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, generator: Draws = None) -> Tensor:
         """n images: a code from the prior, then each value from p(x|z). Levels, or floating values (Gaussian)."""
         draws = source(generator, self.device)
         return self.likelihood.sample(self.decode(self.codes(n, draws)), draws)
@@ -150,14 +145,6 @@ class VAE(nn.Module):
     def mean_image(self, z: Tensor) -> Tensor:
         """The decoder's picture of each code: the middle of p(x|z), (n, c, h, w) in [0, 1], without its noise."""
         return self.likelihood.mean(self.decode(z))
-
-    @property
-    def device(self) -> torch.device:
-        return _device(self)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return _dtype(self)
 
     def _encode(self, x):
         values = x if self.likelihood.density else x.to(self.dtype) / (self.levels - 1)
@@ -172,7 +159,7 @@ class VAE(nn.Module):
         return self.likelihood.log_p(self._decode(z), x).flatten(1).sum(1)
 
 
-def draw_code(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw_code(mean: Tensor, log_variance: Tensor, generator: Draws = None) -> Tensor:
     """z = mean + standard deviation * noise: a draw from q that has a gradient with respect to both.
 
     The draw is in the noise, which depends on nothing; the code is a plain function of mean, deviation and noise.
@@ -213,75 +200,8 @@ def elbo_loss(beta: float = 1.0) -> Callable[[VAE, Tensor, torch.Generator], Ten
     return loss
 
 
-# --- the nets: of linear layers, and of convolutions ---
-
-
 def layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """Two hidden layers, from whatever has `inputs` values to (n, outputs)."""
     hidden = check_count(hidden, "hidden")
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(inputs, hidden),
-        nn.SiLU(),
-        nn.Linear(hidden, hidden),
-        nn.SiLU(),
-        nn.Linear(hidden, outputs),
-    )
-
-
-class ConvEncoder(nn.Module):
-    """Images (n, colours, h, w) in [-1, 1], sides in multiples of 8 px -> (n, 2 * latent): means and log-variances."""
-
-    def __init__(self, side: int, latent: int, widths: tuple[int, ...] = (32, 64, 96), colours: int = 3):
-        super().__init__()
-        pairs = zip((colours, *widths), widths, strict=False)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairs)
-        self.blocks = nn.ModuleList(Block(width) for width in widths[1:])
-        self.out = nn.Linear(widths[-1] * (side // 8) ** 2, 2 * latent)
-
-    def forward(self, images: Tensor) -> Tensor:
-        x = silu(self.down[0](images))  # (n, 32, h / 2, w / 2)
-        for step, block in zip(self.down[1:], self.blocks, strict=True):
-            x = block(silu(step(x)))
-        return self.out(x.flatten(1))
-
-
-class ConvDecoder(nn.Module):
-    """Codes (n, latent) -> (n, numbers, side, side), from maps of an eighth of the side."""
-
-    def __init__(self, side: int, latent: int, numbers: int = 3, widths: tuple[int, ...] = (96, 64, 32)):
-        super().__init__()
-        self.start = (widths[0], side // 8, side // 8)
-        self.first = nn.Linear(latent, widths[0] * (side // 8) ** 2)
-        self.blocks = nn.ModuleList(Block(width) for width in widths)
-        pairs = zip(widths, (*widths[1:], widths[-1]), strict=True)
-        self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairs)
-        self.out = nn.Conv2d(widths[-1], numbers, 3, padding=1)
-
-    def forward(self, z: Tensor) -> Tensor:
-        x = silu(self.first(z)).view(-1, *self.start)  # (n, 96, h / 8, w / 8)
-        for block, up in zip(self.blocks, self.up, strict=True):
-            larger = interpolate(block(x), scale_factor=2, mode="nearest")
-            x = silu(up(larger))  # resize, then convolve: no grid
-        return self.out(x)
-
-
-class Block(nn.Module):
-    """x + what two convolutions make of it; it begins as x alone."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.one, self.two = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-        nn.init.zeros_(self.two.weight)
-        nn.init.zeros_(self.two.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return silu(x + self.two(silu(self.one(x))))
-
-
-def _device(model):
-    return next(model.parameters()).device
-
-
-def _dtype(model):
-    return next(model.parameters()).dtype
+    first, second, last = nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)
+    return nn.Sequential(nn.Flatten(), first, nn.SiLU(), second, nn.SiLU(), last)

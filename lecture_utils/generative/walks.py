@@ -1,14 +1,14 @@
 """What can be done with latent vectors: interpolate between two, and add and subtract them."""
 
 import math
-from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from ..checks import check_choice, check_count, check_tensor
 
 
-def to_shell(z: torch.Tensor) -> torch.Tensor:
+def to_shell(z: Tensor) -> Tensor:
     """Codes (n, latent) stretched to the length √latent, where nearly all of a standard Gaussian lies.
 
     A mean of codes is shorter, and the generator has hardly ever seen such short ones.
@@ -16,7 +16,7 @@ def to_shell(z: torch.Tensor) -> torch.Tensor:
     return z * (math.sqrt(z.shape[-1]) / z.norm(dim=-1, keepdim=True).clamp(min=1e-12))
 
 
-def walk(start: torch.Tensor, end: torch.Tensor, steps: int, how: str = "arc") -> torch.Tensor:
+def walk(start: Tensor, end: Tensor, steps: int, how: str = "arc") -> Tensor:
     """Codes from `start` to `end`, both (latent,), in equal steps: (steps + 1, latent), the ends included.
 
     how: "arc" turns from one direction to the other while the length goes over evenly; "line" cuts straight through.
@@ -40,19 +40,11 @@ def walk(start: torch.Tensor, end: torch.Tensor, steps: int, how: str = "arc") -
     return arc / angle.sin() * (a + share * (b - a))
 
 
-class Smoothness(NamedTuple):
-    """Of a row of frames. jump = unevenness x detour; all are 1 for a cross-fade of the pixels: none is smaller."""
+def jump(frames: Tensor) -> float:
+    """The largest step of a walk's frames (steps + 1, ...), over that of a straight way between the ends; at least 1.
 
-    jump: float  # the largest step, over the mean step of a straight way: largest x steps / endpoint distance
-    unevenness: float  # the largest step over the mean step
-    detour: float  # the path's length over the endpoint distance
-
-
-def smoothness(frames: torch.Tensor) -> Smoothness:
-    """How evenly a walk's frames (steps + 1, ...) change, as Euclidean distances.
-
-    Divided by the distance between the ends, because a generator that always makes the same image would be perfectly
-    smooth. Errors: ValueError for fewer than two steps, or for ends that are equal.
+    Euclidean distances. Divided by the distance between the ends, because a generator that always makes the same image
+    would be perfectly smooth. A cross-fade of the pixels has 1. Errors: ValueError for less than two steps, equal ends.
     """
     if len(check_tensor(frames, "frames", ("steps + 1", ...), "any")) < 3:
         raise ValueError(f"frames: expected at least 3, got {len(frames)}")
@@ -60,17 +52,16 @@ def smoothness(frames: torch.Tensor) -> Smoothness:
     steps, ends = (flat[1:] - flat[:-1]).norm(dim=1), (flat[-1] - flat[0]).norm()
     if ends < 1e-9:
         raise ValueError("frames: the first and the last are the same, so there is no way between them")
-    found = steps.max() * len(steps) / ends, steps.max() / steps.mean(), steps.sum() / ends
-    return Smoothness(*map(float, found))
+    return (steps.max() * len(steps) / ends).item()
 
 
-def cross_fade(first: torch.Tensor, last: torch.Tensor, steps: int) -> torch.Tensor:
+def cross_fade(first: Tensor, last: Tensor, steps: int) -> Tensor:
     """Images between two (c, h, w), mixed pixel by pixel: (steps + 1, c, h, w)."""
     share = torch.linspace(0, 1, steps + 1, dtype=first.dtype)[:, None, None, None]
     return first + share * (last - first)
 
 
-def arithmetic(plus: torch.Tensor, minus: torch.Tensor, also: torch.Tensor) -> torch.Tensor:
+def arithmetic(plus: Tensor, minus: Tensor, also: Tensor) -> Tensor:
     """As in "red mug - blue mug + blue car": the means of three sets of codes (n, latent), on the shell; (latent,).
 
     Source: Radford, Metz, Chintala (2016), section 6.3.2: single codes are unstable, means of three are not.

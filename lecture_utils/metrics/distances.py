@@ -1,8 +1,7 @@
 """How far apart two sets of images are, judged by the features of a net: FID and KID. Features in, numbers out.
 
-Neither looks at a single image: they compare means, covariances and kernels over whole sets. So a blind spot of the
-features is a blind spot of the distance. Both sets should have the same size, and 0 is not reached: the distance
-between two real sets of that size is the floor.
+They compare whole sets, so a blind spot of the features is a blind spot of the distance. Both sets should have the same
+size, and 0 is not reached: the distance between two real sets of that size is the floor. Errors: ValueError.
 """
 
 from collections.abc import Callable
@@ -28,7 +27,6 @@ def frechet_distance(real: torch.Tensor, made: torch.Tensor) -> float:
     further apart than large ones from the same source, so compare at equal n only; below d + 1 images the covariance
     is of lower rank, and the number says little.
     Computed in float64: the eigenvalues of C₁^½ C₂ C₁^½ are those of C₁ C₂, and it is symmetric.
-    Errors: ValueError.
     Source: Heusel et al. (2017), equation 6; Dowson, Landau (1982).
     Differs: the features are ours, of any net; the original's are Inception's.
     """
@@ -47,7 +45,6 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     twice that between them, no image compared with itself. Its expectation is 0 for two sets from one source, whatever
     their sizes; so values below 0 are right. The error is the jackknife's: both sets are shuffled and cut into so many
     blocks, and the value is computed again without each of them.
-    Errors: ValueError.
     Source: Bińkowski et al. (2018), section 4; Gretton et al. (2012), equation 3; Efron (1982) for the jackknife.
     Differs: all pairs at once, instead of a mean over random subsets that waste most pairs.
     """

@@ -27,10 +27,11 @@ QUESTIONS = ("remove", "keep", "shapley")
 REST = "the rest"
 LEAST = 12  # px: parts that show fewer are not asked for alone
 Parts = dict[str, Collection[str]]
+Score = Callable[[Tensor], Tensor]
 
 
 def part_effects(
-    score: Callable[[Tensor], Tensor],
+    score: Score,
     scene: Any,
     size: int = 112,
     question: str = "remove",
