@@ -1,12 +1,14 @@
 """Gradient ascent: by hand on linear nets, descent on minus the score, the objectives, and the four recipes."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from experiments.studies.yosinski import YOSINSKI
 from lecture_utils.synthesis.ascent import ascend, plain, rms
-from lecture_utils.synthesis.objectives import Objective, channel, class_score
+from lecture_utils.synthesis.objectives import channel, class_score
 from lecture_utils.synthesis.optimise import noisy
 from lecture_utils.synthesis.regularisers import Blur, Decay, Jitter, Regulariser, SmallNorm, TotalVariation
 from tests.attribution_nets import random_net, toy, toy_images
@@ -78,36 +80,25 @@ def test_the_rules_for_lr_by_hand():
 def test_every_regulariser_acts_in_its_place_and_in_order():
     calls = []
 
+    def spying(call, given, *_):
+        calls.append(call)
+        return given
+
     class Spy(Regulariser):
         def __init__(self, name):
-            self.name = name
-
-        def before(self, images, draws):
-            calls.append(("before", self.name))
-            return images
-
-        def back(self, gradient):
-            calls.append(("back", self.name))
-            return gradient
-
-        def gradient(self, gradient, images):
-            calls.append(("gradient", self.name))
-            return gradient
-
-        def after(self, images, gradient, number, mean):
-            calls.append(("after", self.name, number))
-            return images
+            for place in ("before", "back", "gradient", "after"):
+                setattr(self, place, partial(spying, f"{place} {name}"))
 
     ascend(Linear(), 0, size=4, steps=1, regularisers=[Spy("a"), Spy("b")])
     assert calls == [
-        ("before", "a"),
-        ("before", "b"),
-        ("back", "b"),
-        ("back", "a"),
-        ("gradient", "a"),
-        ("gradient", "b"),
-        ("after", "a", 0),
-        ("after", "b", 0),
+        "before a",
+        "before b",
+        "back b",
+        "back a",
+        "gradient a",
+        "gradient b",
+        "after a",
+        "after b",
     ]
 
 
@@ -126,12 +117,13 @@ def test_jitter_ends_where_it_began():
     colours = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)).double()
     still, moved = (ascend(colours, 1, size=8, steps=5, regularisers=r) for r in ([], [Jitter(3)]))
     torch.testing.assert_close(moved.images, still.images)
-    for regularisers in ([Jitter(3)], [Jitter(3), Blur(0.6), SmallNorm(0.2), TotalVariation(0.01)]):
-        one, two = (ascend(net, 1, steps=6, regularisers=regularisers, seed=4, **SIZE) for _ in range(2))
-        assert torch.equal(one.images, two.images) and torch.equal(one.history, two.history), "bit for bit"
-        other = ascend(net, 1, steps=6, regularisers=regularisers, seed=5, start=toy_images(1), **SIZE)
-        third = ascend(net, 1, steps=6, regularisers=regularisers, seed=6, start=toy_images(1), **SIZE)
-        assert not torch.equal(other.images, third.images), "the seed draws the shifts, too"
+    several = [Jitter(3), Blur(0.6), SmallNorm(0.2), TotalVariation(0.01)]
+    one, two = (ascend(net, 1, steps=6, regularisers=several, seed=4, **SIZE) for _ in range(2))
+    assert torch.equal(one.images, two.images) and torch.equal(one.history, two.history), "bit for bit"
+    other, third = (
+        ascend(net, 1, steps=6, regularisers=several, seed=seed, start=toy_images(1)) for seed in (5, 6)
+    )
+    assert not torch.equal(other.images, third.images), "the seed draws the shifts, too"
 
 
 # --- objectives ---
@@ -153,10 +145,8 @@ def test_objectives_by_hand():
 
 
 @pytest.mark.parametrize("where", ["centre", "mean", "all"])
-@pytest.mark.parametrize("layer", ["conv1", "conv2"])
-def test_a_channel_rises(layer, where):
-    net = toy("fc")
-    found = ascend(net, channel(layer, torch.tensor([2, 0, 3]), where), steps=12, size=20)
+def test_a_channel_rises(where):
+    found = ascend(toy("fc"), channel("conv2", torch.tensor([2, 0, 3]), where), steps=12, size=20)
     assert (found.scores > found.history[0]).all() and found.images.shape == (3, 3, 20, 20)
 
 
@@ -176,11 +166,6 @@ def test_images_do_not_mix():
     torch.testing.assert_close(together.images, torch.cat([one.images for one in alone]))
     first = ascend(net, targets[:1], steps=5, regularisers=[Blur(0.5)], **SIZE)
     torch.testing.assert_close(first.images, together.images[:1])
-
-
-def test_several_optima_of_one_class():
-    found = ascend(toy(), torch.tensor([1, 1]), steps=3, **SIZE).images
-    assert not torch.equal(found[0], found[1]), "each starts from its own noise"
 
 
 def test_a_unit_that_is_off_says_so(capsys):
@@ -241,14 +226,3 @@ def test_nan_and_ctrl_c(capsys):
     found = ascend(toy(), 1, steps=9, callback=callback, **SIZE)
     assert found.stopped == "interrupted" and len(found.history) == 3
     assert torch.equal(found.images, ascend(toy(), 1, steps=3, **SIZE).images)
-
-
-def test_objectives_that_do_not_go_together():
-    with pytest.raises(ValueError, match="one is for 2 images, the other for 3"):
-        class_score(torch.tensor([0, 1])) + class_score(torch.tensor([0, 1, 2]))
-    with pytest.raises(KeyError, match="unknown where 'middle'"):
-        channel("conv1", 0, "middle")
-    for wrong in (lambda: class_score(1) + 1, lambda: class_score(1) * "2", lambda: class_score(1) - None):
-        with pytest.raises(TypeError):
-            wrong()
-    assert isinstance(2 * class_score(1), Objective)

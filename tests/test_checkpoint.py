@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.checkpoint import Checkpoint, place
+from experiments.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,6 @@ def test_a_training_cut_in_two_is_the_training(path):
     assert [p.name for p in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
-def test_another_number_of_threads_is_said(path, capsys, monkeypatch):
-    begun(path)[1].keep()
-    begun(path)[1].resume()
-    assert capsys.readouterr().out == ""
-    now = torch.get_num_threads()
-    monkeypatch.setattr(torch, "get_num_threads", lambda: now + 1)
-    begun(path)[1].resume()
-    assert "not equal to the last bit" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("settings", "said"),
     [(Recipe(seed=1), r"seed 0, now 1"), ({"seed": 0}, r"widths \[6, 3\], now None")],
@@ -107,8 +97,3 @@ def test_a_write_that_fails_leaves_the_old_one(path):
     with pytest.raises((AttributeError, RuntimeError, TypeError)):
         checkpoint.keep(log=lambda: 0)  # cannot be written
     assert checkpoint.resume() == {"log": [1.0]} and len(list(path.parent.iterdir())) == 1
-
-
-def test_place(tmp_path):
-    assert place("studio-gan", tmp_path) == tmp_path / "checkpoint.pt"
-    assert place("studio-gan").parts[-3:] == ("runs", "studio-gan", "checkpoint.pt")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.studies import class_images
-from lecture_utils import features, open_lab, results, synthesis
+from lecture_utils import features, open_lab, results
 
 
 @pytest.fixture(scope="module")
@@ -73,25 +73,9 @@ def test_a_row_holds_what_was_measured(lab, judge):
     assert row["variation"] == pytest.approx([v.item() / 112**2 for v in by_hand], abs=1e-4)
 
 
-def test_a_start_without_steps_is_the_start(lab):
-    net = class_images.net_of("gap")
-    images, scores = class_images.make(net, {"steps": 0}, 5, classes=2)
-    with torch.no_grad():
-        torch.testing.assert_close(scores, net(images)[torch.arange(2), torch.arange(2)])
-    assert not torch.equal(images, class_images.make(net, {"steps": 0}, 6, classes=2)[0])
-
-
 def test_attacked_is_another_net():
     plain, attacked = (class_images.net_of(name).fc.weight for name in ("gap", "gap, attacked"))
     assert plain.shape == attacked.shape and not torch.equal(plain, attacked)
-
-
-def test_the_settings_are_the_mixtures():
-    found = class_images.settings()
-    assert found[class_images.BARE][1]["regularisers"] == ()
-    assert found[class_images.MIXED][1]["regularisers"] == synthesis.NATURAL
-    assert set(found["Yosinski R3"][1]) == {"steps", "lr", "regularisers"}
-    assert 0 not in class_images.STARTS + class_images.LATER, "NATURAL was chosen with that start"
 
 
 def test_the_shipped_rows_are_whole():

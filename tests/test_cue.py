@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments import manifest
-from experiments.studies import contact_sheets, spurious_cue
+from experiments.studies import spurious_cue
 from experiments.train import cue_study
 from lecture_utils import results
 
@@ -67,15 +66,6 @@ def test_evidence_rises_with_a_person(pictures):
 def test_real_scenes_find_themselves(pictures):
     assert spurious_cue.beside_a_person(pictures["dog and person"], pictures) == [1, 1]
     assert spurious_cue.beside_a_person(pictures["dog"], pictures) == [0, 0]
-
-
-def test_a_sheet_keeps_the_order(tmp_path, monkeypatch):
-    images = torch.arange(24).view(24, 1, 1, 1).expand(-1, 3, 112, 112) / 24
-    file = tmp_path / spurious_cue.PICTURES / "alex-cued-50.jpg"
-    contact_sheets.save(images.unflatten(0, (-1, spurious_cue.COLUMNS)), file)
-    monkeypatch.setenv("INSIDE_CONVNETS_DATA", str(tmp_path))
-    manifest.write()
-    assert torch.allclose(spurious_cue.pictures_of(0.5), images, atol=2 / 255)
 
 
 def test_what_ships_is_whole():

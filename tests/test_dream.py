@@ -7,7 +7,7 @@ from torch import nn
 from lecture_utils.features import extract
 from lecture_utils.synthesis.deepdream import dream
 from lecture_utils.synthesis.optimise import resized
-from tests.attribution_nets import random_net, toy
+from tests.attribution_nets import toy
 
 IMAGE = torch.rand(1, 3, 40, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
 PLAIN = {"octaves": 1, "jitter": 0}
@@ -54,14 +54,6 @@ def test_shifts_are_undone():
     pixels = nn.Sequential(nn.Conv2d(3, 4, 1)).double()
     still, moved = (dream(pixels, IMAGE, "0", octaves=2, steps=2, jitter=most).images for most in (0, 9))
     torch.testing.assert_close(moved, still)
-
-
-def test_the_layer_answers_more():
-    images = torch.rand(1, 3, 64, 64, dtype=torch.float64)
-    net = random_net("gap")
-    found = dream(net, images, "relu3", octaves=2, steps=3, lr=0.02).images
-    before, after = (extract(net, x, "relu3").square().sum() for x in (images, found))
-    assert after > 1.2 * before and found.shape == images.shape
 
 
 def test_seeds_batches_and_channels_that_are_off():

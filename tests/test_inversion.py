@@ -9,7 +9,7 @@ from torch import nn
 from lecture_utils.features import extract
 from lecture_utils.synthesis.inversion import invert, psnr
 from lecture_utils.synthesis.optimise import noisy
-from tests.attribution_nets import random_net, toy, toy_images
+from tests.attribution_nets import toy, toy_images
 
 IMAGES = toy_images()
 
@@ -66,13 +66,6 @@ def test_total_variation_smooths_and_costs_error():
     assert (smooth.errors > rough.errors).all()
 
 
-@pytest.mark.parametrize(("name", "layer"), [("gap", "relu2"), ("alex", "relu3")])
-def test_the_error_falls_on_the_courses_nets(name, layer):
-    images = torch.rand(1, 3, 112, 112, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = invert(random_net(name), images, layer, steps=12)
-    assert found.errors < 0.7 * found.history[0] and found.images.shape == images.shape
-
-
 def test_seeds_and_batches():
     one, two = (invert(toy(), IMAGES, "relu2", steps=5, seed=1) for _ in range(2))
     other = invert(toy(), IMAGES, "relu2", steps=5, seed=2)
@@ -98,10 +91,3 @@ def test_ctrl_c(capsys):
     assert found.stopped == "interrupted" and len(found.history) == 3
     assert "inverting relu2: stopped after 3 of 9 steps" in capsys.readouterr().out
     torch.testing.assert_close(found.errors, relative_error(toy(), found.images))
-
-
-def silent():
-    net = toy()
-    with torch.no_grad():
-        net.conv1.bias.fill_(-100)
-    return net

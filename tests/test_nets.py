@@ -11,7 +11,6 @@ from experiments import manifest
 from experiments.train import data, evaluate
 from experiments.training import save
 from lecture_utils import hooks, models, store
-from lecture_utils.world.splits import SPLITS
 
 IMAGES = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
 
@@ -128,11 +127,6 @@ def test_wrong_names_and_numbers_are_named():
         models.load("gap", epoch=1)
     with pytest.raises(ValueError, match="seed=2: only seed 0"):
         models.load("alex", seed=2)
-
-
-def test_splits_share_no_scene():
-    ranges = sorted((s.first_seed, s.first_seed + len(s)) for s in SPLITS.values())
-    assert all(end <= start for (_, end), (start, _) in zip(ranges, ranges[1:], strict=False))
 
 
 def test_world_fingerprint_changes_with_what_is_drawn(monkeypatch):

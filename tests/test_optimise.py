@@ -47,11 +47,6 @@ def test_it_steps_and_keeps_the_value_before_each_step():
     assert not START.any(), "the start is not written into"
 
 
-def test_no_steps_give_the_start():
-    found = iterate(up, START, 0, "loop")
-    assert torch.equal(found.images, START) and found.history.shape == (0, 2)
-
-
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_step_to_nowhere_keeps_the_last_good_image(bad, capsys):
     found = iterate(fails_at(3, image=bad), START, 9, "climbing")
@@ -80,27 +75,6 @@ def test_ctrl_c_keeps_the_image_so_far(capsys):
     assert (
         capsys.readouterr().out == "climbing: stopped after 2 of 9 steps: the result is the image so far.\n"
     )
-
-
-def test_ctrl_c_in_the_middle_of_a_step_keeps_the_image_before_it(capsys):
-    leaf = START.clone()
-
-    def step(images, number):
-        if number == 2:
-            raise KeyboardInterrupt
-        return up(images, number)
-
-    found = iterate(step, leaf, 9, "loop")
-    assert torch.equal(found.images, START + 2) and len(found.history) == 2
-    assert "stopped after 2 of 9" in capsys.readouterr().out
-
-
-def test_other_errors_pass_through():
-    def step(images, number):
-        raise Raised("on the way")
-
-    with pytest.raises(Raised):
-        iterate(step, START, 2, "loop")
 
 
 # --- the net ---

@@ -96,13 +96,6 @@ def test_decay_by_hand():
     torch.testing.assert_close(r.Decay(1).after(IMAGES, None, 0, MEAN), BLANK)
 
 
-def test_many_decays_are_a_power():
-    image = IMAGES
-    for number in range(10):
-        image = r.Decay(0.1).after(image, None, number, MEAN)
-    torch.testing.assert_close(image, BLANK + 0.9**10 * (IMAGES - BLANK))
-
-
 @pytest.mark.parametrize("sigma", [0.4, 0.5, 1.0, 1.7])
 def test_blur_is_scipys(sigma):
     reach = int(np.ceil(3 * sigma))
@@ -116,10 +109,6 @@ def test_blur_comes_every_few_steps_and_keeps_a_plain_colour():
     assert changed == [False, False, True, False, False, True, False]
     plain = torch.full((1, 3, 2, 2), 0.3)  # reaches over an image of two px, too
     torch.testing.assert_close(r.gaussian_blur(plain, 5.0), plain)
-
-
-def test_blurring_the_image_is_blurring_its_difference_to_the_mean():
-    torch.testing.assert_close(r.gaussian_blur(IMAGES, 1.0), MEAN + r.gaussian_blur(IMAGES - MEAN, 1.0))
 
 
 # Four pixels. Values, norm, contribution and gradient each call another one the smallest.
@@ -166,15 +155,6 @@ def test_the_share_is_what_is_cut(share):
         assert not some.any() or row[some].max() < row[~some].min()
 
 
-def test_the_contribution_is_what_the_score_loses_to_first_order():
-    """For a linear score, exactly: set a pixel to the mean, and the score falls by sum (x - m) g."""
-    weights = GRADIENT[:1]
-    contribution = ((IMAGES[:1] - MEAN) * weights).sum(1)
-    without = IMAGES[:1].clone()
-    without[..., 3, 4] = MEAN[..., 0, 0]
-    torch.testing.assert_close(((IMAGES[:1] - without) * weights).sum(), contribution[0, 3, 4])
-
-
 def test_jitter_shifts_there_and_back():
     jitter, draws = r.Jitter(3), torch.Generator().manual_seed(0)
     shifts = set()
@@ -198,8 +178,3 @@ def test_total_variation_is_its_own_gradient_by_autograd():
     torch.testing.assert_close(value, total_variation(IMAGES))
     torch.testing.assert_close(gradient, expected)
     torch.testing.assert_close(r.TotalVariation(0.5).gradient(GRADIENT, IMAGES), GRADIENT - 0.5 * expected)
-
-
-def test_one_regulariser_need_not_be_in_a_list():
-    blur = r.Blur(1)
-    assert r.check_regularisers(blur) == r.check_regularisers((blur,)) == [blur]

@@ -1,6 +1,5 @@
 """What holds for every method of synthesis: where it may be called, what it leaves alone, which nets it takes."""
 
-import copy
 import inspect
 
 import pytest
@@ -74,36 +73,9 @@ def test_a_seed_repeats_to_the_last_bit_and_another_does_not(name):
         return METHODS[name](toy(), toy_images(9), seed=seed, **more)
 
     assert torch.equal(run(3), run(3)) and not torch.equal(run(3), run(4))
-    for wrong in (None, 1.5, -1, "3"):
-        with pytest.raises(ValueError, match="seed: expected a whole number of at least 0"):
-            run(wrong)
 
 
 # --- nets and images from elsewhere ---
-
-
-class Writes(nn.Module):
-    """The toy net behind an operation in place."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-        for name in ("relu1", "conv2", "relu2"):
-            setattr(self, name, net.get_submodule(name))
-
-    def forward(self, images):
-        return self.net(images.mul_(0.5) * 2)
-
-
-class Compiled(nn.Module):
-    """What torch.compile makes of a net: hooks on the layers of `_orig_mod` alone are not enough."""
-
-    def __init__(self, net):
-        super().__init__()
-        self._orig_mod = net
-
-    def forward(self, images):
-        raise AssertionError("its own net is to be called")
 
 
 @every
@@ -113,15 +85,6 @@ def test_the_memory_order_of_net_and_images_changes_no_value(method):
         for order in (torch.contiguous_format, torch.channels_last):
             net, images = toy().to(memory_format=net_order), toy_images().contiguous(memory_format=order)
             torch.testing.assert_close(method(net, images), expected, rtol=0, atol=1e-9)
-
-
-@every
-def test_a_net_that_writes_into_its_input_and_a_compiled_one_give_the_same(method):
-    images = toy_images()
-    expected = method(toy(), images)
-    assert torch.equal(method(Compiled(toy()), images), expected)
-    torch.testing.assert_close(method(Writes(toy()), images), expected, rtol=0, atol=1e-9)
-    assert torch.equal(images, toy_images())
 
 
 @every
@@ -154,51 +117,7 @@ def test_an_image_of_one_pixel(name):
     assert found.shape == (2, 3, 1, 1) and found.isfinite().all()
 
 
-def test_layers_may_be_modules():
-    net, images = toy(), toy_images()
-    by_name, by_module = (
-        [
-            s.invert(net, images, layer, steps=2).images,
-            s.dream(net, images, layer, steps=2).images,
-            s.stylize(net, images, images.square(), layer, {layer: 1.0}, steps=2).images,
-            s.ascend(net, s.channel(layer, 1), start=images, steps=2).images,
-        ]
-        for layer in ("relu2", net.relu2)
-    )
-    assert all(torch.equal(*pair) for pair in zip(by_name, by_module, strict=True))
-
-
-# --- what is refused ---
-
-
-@every
-def test_what_is_no_net_or_no_image_is_refused(method):
-    for wrong in (None, "alex", nn.Linear, [toy()]):
-        with pytest.raises(ValueError, match=r"net: expected a torch\.nn\.Module"):
-            method(wrong, toy_images())
-    good = toy_images()
-    for bad, message in (
-        ((255 * good).byte(), "uint8.*/ 255"),
-        (good[0], "one image"),
-        (good[:0], "empty batch"),
-        (good * torch.nan, "NaN"),
-        (good * 2 - 1, "already normalised"),
-        (good.float(), "the net works in torch.float64"),
-    ):
-        with pytest.raises(ValueError, match=f"(images?|start|content|style): .*{message}"):
-            method(toy(), bad)
-
-
-@pytest.mark.parametrize("name", ATTACKS)  # a softmax follows; `ascend` takes any score
-def test_a_net_whose_output_is_no_table_of_logits_is_refused(name):
-    softmax, one = nn.Sequential(toy(), nn.Softmax(1)), toy(classes=1)
-    for net, message in (
-        (softmax, "add up to 1"),
-        (one, "two classes at least"),
-        (toy()[:1], "expected logits"),
-    ):
-        with pytest.raises(ValueError, match=f"net: .*{message}"):
-            METHODS[name](net.eval(), toy_images())
+# --- what is refused (and see tests/test_contract.py) ---
 
 
 @pytest.mark.parametrize("name", ["ascend", *ATTACKS])
@@ -207,73 +126,24 @@ def test_a_net_that_cannot_be_followed_back_is_refused(name):
         METHODS[name](Cut(), toy_images())
 
 
-class Drops(nn.Module):
-    """The toy net with a dropout that stays on."""
-
-    def __init__(self):
-        super().__init__()
-        self.net = toy()
-        self.relu1, self.conv2, self.relu2 = self.net.relu1, self.net.conv2, self.net.relu2
-
-    def forward(self, images):
-        return self.net(nn.functional.dropout(images, 0.2, training=True))
-
-
-@every
-def test_a_net_that_draws_random_numbers_is_refused(method):
-    with pytest.raises(ValueError, match="net: it draws random numbers in evaluation mode"):
-        method(Drops(), toy_images())
-
-
 @pytest.mark.parametrize(
-    ("call", "error", "message"),
+    ("call", "message"),
     [
-        (
-            lambda net, x: s.fgsm(net, x, 1, 8),
-            ValueError,
-            "eps: expected a number .* at most 1, got 8: .*8/255",
-        ),
-        (lambda net, x: s.fgsm(net, x, 1, "8/255"), ValueError, "eps: .*got '8/255'"),
-        (lambda net, x: s.fgsm(net, x, -1, EPS), ValueError, "labels: expected classes from 0, got -1"),
-        (lambda net, x: s.fgsm(net, x, 3, EPS), ValueError, r"labels: expected classes 0 \.\. 2, got 3"),
-        (lambda net, x: s.fgsm(net, x, torch.tensor([0]), EPS), ValueError, r"labels: .*shape \(1,\)"),
-        (lambda net, x: s.fgsm(net, x, torch.tensor([0, 2]), EPS, 2), ValueError, "target: .*image 1"),
-        (lambda net, x: s.pgd(net, x, 1, 30.0, 2, EPS, norm="2"), ValueError, "eps: .* at most 27.7"),
-        (lambda net, x: s.pgd(net, x, 1, EPS, 2, 2), ValueError, "step_size: .*got 2"),
-        (lambda net, x: s.pgd(net, x, 1, EPS, 2, EPS, norm="1"), KeyError, "unknown norm '1'"),
-        (lambda net, x: s.pgd(net, x, 1, EPS, 2, EPS, start="imag"), KeyError, "did you mean 'image'"),
-        (lambda net, x: s.deepfool(net, x, candidates=1), ValueError, "candidates: .*at least 2, got 1"),
-        (lambda net, x: s.ascend(net, s.channel("rleu2", 0)), KeyError, "did you mean 'relu2'"),
-        (lambda net, x: s.ascend(net, s.channel("relu2", 6)), ValueError, r"channels: .* 0 \.\. 5, got 6"),
-        (
-            lambda net, x: s.ascend(net, torch.tensor([0, 1, 2]), start=x),
-            ValueError,
-            "start: expected 1 or 3",
-        ),
-        (lambda net, x: s.ascend(net, 1, size="16"), ValueError, "size: expected"),
-        (lambda net, x: s.ascend(net, 1, regularisers=[s.Blur]), ValueError, r"write Blur\(\.\.\.\)"),
-        (lambda net, x: s.ascend(net, 1, callback=3), ValueError, "callback: expected a function"),
-        (lambda net, x: s.dream(net, x, "relu2", scale=1), ValueError, "scale: expected a number above 1"),
-        (lambda net, x: s.dream(net, x, ["relu2"]), ValueError, "layer: expected a name"),
-        (lambda net, x: s.invert(net, 0 * x, "relu0"), KeyError, "did you mean 'relu"),
-        (lambda net, x: s.psnr(x, x[:1]), ValueError, "others: expected the images' shape"),
-        (
-            lambda net, x: s.stylize(net, x, x, "conv2", {"fc": 1}),
-            ValueError,
-            "features: expected a floating tensor",
-        ),
-        (lambda net, x: s.stylize(net, x, x, "conv2", {}), ValueError, "style_weights: expected"),
-        (lambda net, x: s.stylize(net, x, x, "conv2", WEIGHTS, jitter=1.5), ValueError, "jitter: expected"),
-        (
-            lambda net, x: s.texture(net, x, WEIGHTS, start="content"),
-            ValueError,
-            "start: expected 'noise' or",
-        ),
-        (lambda net, x: s.SmallGradients(0.5, "pixels"), KeyError, "did you mean 'pixel'"),
-        (lambda net, x: s.SmallNorm(1), ValueError, "share: expected below 1"),
+        (lambda net, x: s.fgsm(net, x, 1, 8), "eps: expected a number .* at most 1, got 8: .*8/255"),
+        (lambda net, x: s.fgsm(net, x, torch.tensor([0, 2]), EPS, 2), "target: .*image 1"),
+        (lambda net, x: s.pgd(net, x, 1, 30.0, 2, EPS, norm="2"), "eps: .* at most 27.7"),
+        (lambda net, x: s.pgd(net, x, 1, EPS, 2, 2), "step_size: .*got 2"),
+        (lambda net, x: s.ascend(net, s.channel("relu2", 6)), r"channels: .* 0 \.\. 5, got 6"),
+        (lambda net, x: s.ascend(net, torch.tensor([0, 1, 2]), start=x), "start: expected 1 or 3"),
+        (lambda net, x: s.ascend(net, 1, regularisers=[s.Blur]), r"write Blur\(\.\.\.\)"),
+        (lambda net, x: s.ascend(net, 1, callback=3), "callback: expected a function"),
+        (lambda net, x: s.dream(net, x, "relu2", scale=1), "scale: expected a number above 1"),
+        (lambda net, x: s.stylize(net, x, x, "conv2", {"fc": 1}), "features: expected a floating tensor"),
+        (lambda net, x: s.texture(net, x, WEIGHTS, start="content"), "start: expected 'noise' or"),
+        (lambda net, x: s.SmallNorm(1), "share: expected below 1"),
     ],
 )
-def test_what_is_said_of_a_wrong_argument(call, error, message):
-    net = copy.deepcopy(toy())
-    with unchanged(net), pytest.raises(error, match=message):
+def test_what_is_said_of_a_wrong_argument(call, message):
+    net = toy()
+    with unchanged(net), pytest.raises(ValueError, match=message):
         call(net, toy_images())

@@ -16,7 +16,6 @@ from scipy import ndimage, stats
 
 from lecture_utils.world import CLASSES, render, render_many, sample_cued_scene, sample_scene
 from lecture_utils.world.render import masks
-from lecture_utils.world.sample import KINDS
 from lecture_utils.world.scene import GROUNDS, TILES
 from lecture_utils.world.splits import SPLITS, split_scene
 
@@ -146,11 +145,6 @@ def test_shadows_from_keeps_the_old_shadow_and_nothing_else():
     darker = (dropped.image - kept.image).sum(0) > 0.02
     assert darker.any() and (kept.image <= dropped.image + 1e-6).all()
     assert np.array_equal(render(scene, shadows_from=scene).image, render(scene).image)
-
-
-def test_groups_remove_all_their_members():
-    scene = sample_scene("elephant", seed=2)
-    assert scene.without("ears") == scene.without("left ear").without("right ear")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -344,7 +338,3 @@ def test_guided_backprop_through_an_untrained_net_points_badly(many, name):
 def test_misuse_is_answered_clearly(call, error, words):
     with pytest.raises(error, match=words.replace("(", r"\(")):
         call()
-
-
-def test_kinds_are_what_the_docstring_says():
-    assert all(kind in sample_scene.__doc__ for kind in KINDS)

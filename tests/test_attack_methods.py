@@ -1,19 +1,13 @@
-"""The lecture's recipe, by hand on a linear net, and what it promises and refuses."""
-
-import math
+"""The lecture's recipe of small steps, and one difference for all images: by hand on linear nets."""
 
 import pytest
 import torch
 
-from experiments.methods.attacks import small_steps
-from tests.attack_nets import Linear, Poisoned, Stops, said
-from tests.attribution_nets import (
-    random_images,
-    random_net,
-    toy,
-    toy_images,
-    unchanged,
-)
+from experiments.methods.attacks import small_steps, success_rate, universal_perturbation
+from tests.attack_nets import Linear, Poisoned, Stops, linear, said
+from tests.attribution_nets import random_images, random_net, toy, toy_images, unchanged
+
+EPS = 8 / 255
 
 
 def one_pixel():
@@ -78,15 +72,6 @@ def test_each_image_stops_when_it_has_arrived():
         assert (together.trace[k:, n] == together.trace[k, n]).all(), "one that has arrived keeps its scores"
 
 
-def test_the_step_has_a_length_whatever_the_gradient():
-    net, pixel = one_pixel()
-    with torch.no_grad():
-        net.weights.mul_(1e-3), net.bias.mul_(1e-3)
-    assert small_steps(net, pixel, 1, size=0.05).steps.tolist() == [3]
-    far = small_steps(net, pixel, 1, size=0.05, steps=1).images - pixel
-    assert math.isclose(float(far.norm()), 0.05)
-
-
 def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
     one = small_steps(toy(), toy_images(), 0, steps=1, size=0.01)
     # a pass a step, and one before the first
@@ -97,3 +82,33 @@ def test_ctrl_c_and_nan_keep_the_images_so_far(capsys):
     found = small_steps(Poisoned(4), toy_images(), 0, size=0.01)  # in the third step's pass
     assert found.stopped == "diverged" and torch.equal(found.images, one.images)
     assert found.steps.tolist() == [1, 1] and found.trace.shape == (2, 2, 2)
+
+
+def test_on_a_linear_net_one_difference_is_the_best_for_every_image():
+    """All of label 0: v = eps sign(w_1 - w_0), FGSM's for each of them."""
+    net, images = linear()
+    away = (net.weights[1] - net.weights[0]).detach().view(1, 3, 4, 4)
+    v = universal_perturbation(net, images, 0, EPS, steps=20)
+    torch.testing.assert_close(v, EPS * away.sign(), rtol=0, atol=1e-12)
+    v = universal_perturbation(net, images, 0, 0.3, steps=60, norm="2")
+    torch.testing.assert_close(v, 0.3 * away / away.norm(), rtol=0, atol=1e-4)
+
+
+def test_made_on_some_images_it_fools_the_net_on_others():
+    net, _ = linear(size=8, seed=1)
+    draws = torch.Generator().manual_seed(0)
+    images = 0.3 + 0.4 * torch.rand(400, 3, 8, 8, dtype=torch.float64, generator=draws)
+    with torch.no_grad():
+        labels = net(images).argmax(1)
+    seen, unseen = slice(0, 200), slice(200, 400)
+    one = labels == labels[0]  # it cannot push both classes at once across the same plane
+    v = universal_perturbation(net, images[seen][one[seen]], labels[seen][one[seen]], 0.1, steps=30)
+    rest, wanted = images[unseen][one[unseen]], labels[unseen][one[unseen]]
+    assert success_rate(net, rest, wanted) == 0
+    noise = 0.1 * torch.randn(v.shape, generator=draws, dtype=v.dtype).sign()
+    assert (
+        success_rate(net, (rest + v).clamp(0, 1), wanted)
+        > 0.9
+        > 0.5
+        > success_rate(net, (rest + noise).clamp(0, 1), wanted)
+    )
