@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_choice, check_images, check_layer, check_place, check_tensor
-from ..hooks import activations, frozen, gradient_of, leaf_of, logits_of, score_of
+from ..hooks import activations, device_of, frozen, gradient_of, leaf_of, logits_of, score_of
 from .relu_rules import relu_rule
 
 BATCH = 64  # points in one pass
@@ -38,7 +38,7 @@ def saliency(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
     """
     images = check_images(images, net)
     with frozen(net) as net:
-        return score_gradient(net, images, targets).to(images.device)
+        return score_gradient(net, leaf_of(net, images), targets).to(images.device)
 
 
 def guided_backprop(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
@@ -53,12 +53,11 @@ def guided_backprop(net: nn.Module, images: Tensor, targets: int | Tensor) -> Te
     """
     images = check_images(images, net)
     with frozen(net) as net:
-        return score_gradient(net, images, targets, relu_rule("guided")).to(images.device)
+        return score_gradient(net, leaf_of(net, images), targets, relu_rule("guided")).to(images.device)
 
 
-def score_gradient(net, images, targets, rule=None):
-    """dS_c/dI of images that have been checked, on the net's device. Inside `frozen`. rule: for the pass upwards."""
-    leaf = leaf_of(net, images)
+def score_gradient(net, leaf, targets, rule=None):
+    """dS_c/dI of images that ask for a gradient, on the net's device. Inside `frozen`. rule: for the pass upwards."""
     with rule or nullcontext():
         logits = logits_of(net, leaf, softmax=False)
     return gradient_of(score_of(logits, targets), leaf)
@@ -165,9 +164,11 @@ def saliency_at(net, targets, point, n, count, combine):
     found, waiting = [], []
     for number in torch.arange(n * count).split(BATCH):
         image, place = number // count, number % count
-        waiting.append(score_gradient(net, point(image, place), targets[image]))
+        leaf = point(image, place).detach().to(device_of(net)).contiguous().requires_grad_()
+        waiting.append(score_gradient(net, leaf, targets[image]))
         if sum(map(len, waiting)) >= count or number[-1] == n * count - 1:
-            *whole, rest = torch.cat(waiting).split(count)
+            joined = torch.cat(waiting) if len(waiting) > 1 else waiting[0]
+            *whole, rest = joined.split(count)
             whole, waiting = (whole, [rest]) if len(rest) < count else ([*whole, rest], [])
             found += [combine(gradients) for gradients in whole]
     return torch.stack(found)

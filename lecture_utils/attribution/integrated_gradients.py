@@ -37,11 +37,11 @@ def integrated_gradients(
     way = images - start
 
     def on_the_way(image, step):
-        return start[image] + share[step] * way[image]
+        return way[image].mul_(share[step]).add_(start[image])  # what an index gives is a copy
 
     with frozen(net) as net:
         integral = saliency_at(
-            net, targets, on_the_way, len(images), steps, lambda g: (weight.to(g.device) * g).sum(0)
+            net, targets, on_the_way, len(images), steps, lambda g: g.mul_(weight.to(g.device)).sum(0)
         )
     return way * integral.to(way.device)
 

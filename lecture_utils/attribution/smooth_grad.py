@@ -36,7 +36,7 @@ def smooth_grad(
     width = noise * (images.amax((1, 2, 3)) - images.amin((1, 2, 3))).view(-1, 1, 1, 1)  # (n, 1, 1, 1)
 
     def noisy(image, sample):
-        return images[image] + width[image] * draws[sample]
+        return draws[sample].mul_(width[image]).add_(images[image])  # what an index gives is a copy
 
     with frozen(net) as net:
         found = saliency_at(net, targets, noisy, len(images), samples, lambda gradients: gradients.mean(0))
