@@ -1,13 +1,13 @@
 """The attack explorer: every picture stays in its ball, its numbers are the net's, and the ways are real attacks."""
 
-import numpy as np
 import pytest
 import torch
+from boards import blocks
 from torch import nn
 
 from lecture_utils import models, open_lab, synthesis as syn
-from lecture_utils.explorers import Attack
-from lecture_utils.explorers.attack import ANY, BARS, MANY, NAMES, NOISE, ONE, RADII, STEPS, THIRD
+from lecture_utils.explorers import Attack, board as ui
+from lecture_utils.explorers.attack import ANY, MANY, NOISE, ONE, RADII, STEPS
 
 
 @pytest.fixture(scope="module")
@@ -76,18 +76,17 @@ def test_asked_for_what_it_is_nothing_is_done_and_it_says_so(attack):
     state = {"picture": own, "target": own, "kind": MANY, "eps": 8}
     assert torch.equal(attack.attacked(**state), attack.images[0])
     assert "which it is already: nothing to do" in attack.describe(**state)
-    assert attack.render(**state).dtype == np.uint8
     assert "nothing to do" not in attack.describe(**state | {"target": ANY})
 
 
-def test_the_bars_have_the_length_of_the_probabilities(attack, lab):
-    state = attack.stop("4 levels") | {"eps": 0}
-    drawn = attack.render(**state)[:, THIRD + NAMES :]
-    index = int(attack.labels[0])
-    row = round(4 + (index + 0.5) * (drawn.shape[0] - 8) / 16)
-    share = float(attack.before[0, index])
-    blue = (drawn[row] == (0, 114, 178)).all(1).sum()
-    assert blue == pytest.approx(share * (BARS - NAMES - 64), abs=4)
+def test_the_bars_are_the_probabilities_now_and_before(attack, lab):
+    state = attack.stop("4 levels")
+    found, now, noise = attack.look(**state)
+    assert torch.equal(torch.tensor(now), lab.logits(torch.stack([found, found])).softmax(1)[0])
+    (bars,) = blocks(attack.board(**state), ui.Bars)
+    assert [bar.value for bar in bars.bars] == now.tolist()
+    assert [bar.mark for bar in bars.bars] == attack.before[0].tolist()
+    assert [bar.name for bar in bars.bars if bar.ink == ui.BLUE] == [attack.classes[0]]
 
 
 class Foreign:
@@ -114,11 +113,9 @@ def test_with_large_pictures_each_way_is_made_when_it_is_asked_for():
     explorer = Attack(Foreign(), count=3)
     assert explorer.paths == {} and explorer.names == ["w", "x", "y"]
     assert len(explorer.controls["target"].options) == 17
-    for title in explorer.stops:
-        assert explorer.render(**explorer.stop(title)).shape[1] <= 1280
-    assert 0 < len(explorer.paths) <= 4
-    assert "(class" in explorer.describe(**explorer.stop("8 levels"))
-    assert explorer.filmstrip().png()
+    assert explorer.filmstrip().png() and 0 < len(explorer.paths) <= 4
+    (bars,) = blocks(explorer.board(**explorer.stop("8 levels")), ui.Bars)
+    assert len(bars.bars) <= 16 and "(class" in explorer.describe(**explorer.stop("8 levels"))
 
 
 def test_an_untrained_net_that_is_never_right_is_refused():

@@ -5,27 +5,19 @@ from math import log
 import numpy as np
 import pytest
 import torch
+from boards import blocks
 
 from experiments.studies import completions as study
 from lecture_utils import datasets, generative, models, results, store
-from lecture_utils.explorers import Completion, completion as module
-from lecture_utils.explorers.completion import (
-    COLUMNS,
-    EMPTY,
-    FOOT,
-    GAP,
-    HEAD,
-    PANEL,
-    SECOND,
-    shipped,
-)
+from lecture_utils.explorers import Completion, board as ui, completion as module
+from lecture_utils.explorers.completion import EMPTY, PANEL, shipped
 from lecture_utils.generative.completion import complete, true_bits, uniform
 
 
-def model(levels=4, size=(5, 4), channels=1, gated=True, seed=0):
+def model(levels=4, size=(5, 4), channels=1, gated=True):
     """A tiny one in float64, with weights large enough to have opinions."""
     net = generative.PixelCNN(
-        levels, size, channels, layers=1, width=6, gated=gated, first=3, seed=seed
+        levels, size, channels, layers=1, width=6, gated=gated, first=3, seed=0
     ).double()
     with torch.no_grad():
         for parameter in net.parameters():
@@ -33,16 +25,16 @@ def model(levels=4, size=(5, 4), channels=1, gated=True, seed=0):
     return net
 
 
-def pictures(net, n=2, seed=1):
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(net.levels, (n, *net.shape), generator=draws)
+def pictures(net, n=2):
+    return torch.randint(net.levels, (n, *net.shape), generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(scope="module")
-def small():
+@pytest.fixture
+def small(monkeypatch):
     net = model()
     made = study.drawn(net, pictures(net), (1, 2, 3), (0.5, 0.75, 1.0))
-    return Completion(net, pictures(net), ["first", "second"], made)
+    monkeypatch.setattr(module, "shipped", lambda: (pictures(net), ["first", "second"], made))
+    return Completion(net)
 
 
 @pytest.mark.parametrize(
@@ -99,30 +91,30 @@ def test_what_is_saved_is_read_again(tmp_path, monkeypatch):
     assert torch.equal(again.pixels, made.pixels) and torch.allclose(again.bits, made.bits, atol=1e-4)
 
 
-def tile(sheet, n):
-    left, top = SECOND + n % COLUMNS * (PANEL + GAP), HEAD + n // COLUMNS * (PANEL + FOOT)
-    return sheet[top : top + PANEL, left : left + PANEL]
+def shown(board):
+    """What is given, the truth, and six completions, uint8 (8, PANEL, PANEL)."""
+    return np.stack([np.asarray(tile.shown)[..., 0] for tile in blocks(board, ui.Tile)])
 
 
 def test_the_picture_shows_what_was_drawn(small):
-    state = {
-        "picture": "second",
-        "rows": 3,
-        "temperature": 0.75,
-    }
-    sheet, (found, bits) = small.render(**state), small.look(**state)
+    state = {"picture": "second", "rows": 3, "temperature": 0.75}
+    found, bits = small.look(**state)
     assert torch.equal(found, small.made.pixels[0, 2, 1, 1].long()), "the third number of rows, ..."
     assert torch.equal(found[:, :, :3], small.pixels[[1]].expand(6, -1, -1, -1)[:, :, :3])
-    for n, image in enumerate(found):
-        drawn = tile(sheet, n)[PANEL // 10 :: PANEL // 5, PANEL // 8 :: PANEL // 4, 0]
-        assert np.array_equal(drawn, (image[0] / 3 * 255).round().byte().numpy())
-    given = sheet[HEAD : HEAD + PANEL, :PANEL]
-    below = given[round(0.6 * PANEL) + 1 :]
-    assert (below == EMPTY).all(), "what is missing is not shown"
-    assert given[PANEL // 10, PANEL // 8, 0] == round(float(small.pixels[1, 0, 0, 0]) / 3 * 255)
+    given, true, *drawn = shown(small.board(**state))[:, PANEL // 10 :: PANEL // 5, PANEL // 8 :: PANEL // 4]
+    assert np.array_equal(drawn, (found[:, 0] / 3 * 255).round().byte().numpy())
+    assert np.array_equal(true, (small.pixels[1, 0] / 3 * 255).round().byte().numpy())
+    assert np.array_equal(given[:3], true[:3]) and (given[3:] == EMPTY[0]).all(), (
+        "what is missing is not shown"
+    )
+    (bars,) = blocks(small.board(**state), ui.Bars)
+    costs = [*bits, small.truth("second", 3)]
+    assert [bar.value for bar in bars.bars] == pytest.approx([cost / max(costs) for cost in costs])
     words = small.describe(**state)
-    assert f"cost {min(bits):.2f} to {max(bits):.2f} bits" in words
-    assert f"the true rest {small.truth('second', 3):.2f}." in words
+    assert (
+        f"cost {min(bits):.2f} to {max(bits):.2f} bits" in words
+        and f"the true rest {costs[-1]:.2f}." in words
+    )
 
 
 def test_run_live_draws_other_ones_row_by_row(small):
@@ -131,14 +123,12 @@ def test_run_live_draws_other_ones_row_by_row(small):
     assert [len(each) for each in turns] == [3, 3]
     assert "live, row 3 of 5" in turns[0][0][1] and "live, done" in turns[0][-1][1]
     for n, (_, sentence) in enumerate(turns[0], 3):
-        assert f"the true rest {float(small.true_rows[0, 2:n].mean()):.2f}." in sentence, (
-            "as far as it has come"
-        )
-    ends = [each[-1][0].pixels() for each in turns]
-    assert not np.array_equal(*ends), "new draws each time"
-    first = turns[0][0][0].pixels()
-    assert first.shape == small.render(**state).shape
-    assert (tile(first, 0)[-PANEL // 5 :] == EMPTY).all(), "the last rows are not drawn yet"
+        true = float(small.true_rows[0, 2:n].mean())
+        assert f"the true rest {true:.2f}." in sentence, "as far as it has come"
+    assert not np.array_equal(*(shown(each[-1][0]) for each in turns)), "new draws each time"
+    begun = turns[0][0][0]
+    assert begun.pixels().shape == small.render(**state).shape
+    assert (shown(begun)[2:, -PANEL // 5 :] == EMPTY[0]).all(), "the last rows are not drawn yet"
 
 
 def test_what_ships_was_drawn_with_the_net_that_ships():

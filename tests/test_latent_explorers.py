@@ -1,32 +1,23 @@
-"""The latent plane and the latent axes: what they show is what encoder, decoder and reading net say."""
+"""Latent plane and axes, and t-SNE: what they show is what encoder, decoder, reading net and descent say."""
 
 import numpy as np
 import pytest
 import torch
+from boards import blocks
 from torch.distributions import Normal, kl_divergence
 
-from lecture_utils.explorers import LatentAxes, LatentPlane, readings
-from lecture_utils.explorers.board import BLUE, Board
-from lecture_utils.explorers.latent_axes import (
-    AXES,
-    GAP,
-    GRID,
-    HEAD,
-    HEIGHT,
-    SHIFTS,
-    THIRD,
-    TILE,
-    WIDTH,
-    _draw_reading,
-)
-from lecture_utils.explorers.latent_plane import BIG, DRAWN, MAP, MEAN, SECOND, TILES
+from lecture_utils import features
+from lecture_utils.explorers import LatentAxes, LatentPlane, TSNEExplorer, board as ui
+from lecture_utils.explorers.latent import AXES, SHIFTS, Reading, dial
+from lecture_utils.explorers.planes import DRAWN, MAP, MEAN, TILES
+from lecture_utils.features import sne
 from lecture_utils.generative import VAE
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.studio import FactorNet, read
 
 
-def levels(n, shape, count, seed=0):
-    return torch.randint(count, (n, *shape), generator=torch.Generator().manual_seed(seed))
+def levels(n, shape, count):
+    return torch.randint(count, (n, *shape), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +25,17 @@ def plane():
     net = VAE(8, 2, hidden=32, seed=3)
     with torch.no_grad():
         net.encoder[-1].weight.mul_(8)  # codes that spread over the plane
-    x = levels(60, (1, 8, 8), 17)
-    return LatentPlane(net, x, torch.arange(60) % 5, "abcde")
+    return LatentPlane(net, levels(60, (1, 8, 8), 17), torch.arange(60) % 5, "abcde")
 
 
 def test_the_picture_is_the_decoder_s(plane):
-    z = torch.tensor([[0.5, -1.25]])
     mean, _, _ = plane.look(0.5, -1.25, MEAN)
-    assert torch.equal(mean, plane.model.mean_image(z)[0])
+    assert torch.equal(mean, plane.model.mean_image(torch.tensor([[0.5, -1.25]]))[0])
     drawn, _, _ = plane.look(0.5, -1.25, DRAWN)
     assert torch.allclose(16 * drawn, (16 * drawn).round(), atol=1e-5), "a draw has levels"
     assert not torch.equal(drawn, mean)
-    sheet = plane.render(across=0.5, up=-1.25, shown=MEAN)[HEAD - 2 :]
-    assert sheet[BIG // 2 + 20, BIG // 16 + 3, 0] == round(255 * float(mean[0, 4, 0]))
+    shown, *near = blocks(plane.board(0.5, -1.25, MEAN), ui.Tile)
+    assert np.array_equal(np.asarray(shown.shown)[18::37, 18::37, 0], (255 * mean[0]).round().byte().numpy())
 
 
 def test_the_nearest_test_pictures_are_nearest(plane):
@@ -59,15 +48,14 @@ def test_the_nearest_test_pictures_are_nearest(plane):
 
 def test_the_map_has_the_first_axis_across_and_the_second_upward(plane):
     step = plane.reach / TILES  # half a tile
-    whole = plane.plane()
-    side = whole.shape[0] // TILES
+    whole = np.asarray(plane.plane())
     for row, column in ((0, 0), (0, TILES - 1), (TILES - 1, 3)):
         z = torch.tensor([[-plane.reach + (2 * column + 1) * step, plane.reach - (2 * row + 1) * step]])
         expected = (255 * plane.model.mean_image(z)[0, 0]).round().numpy()
-        tile = whole[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        tile = whole[33 * row : 33 * row + 32, 33 * column : 33 * column + 32]
         assert np.abs(tile[2::4, 2::4, 0] - expected).max() <= 1
-    assert plane.place(SECOND, -plane.reach, plane.reach) == (SECOND, 38)
-    assert plane.place(SECOND, plane.reach, 0) == (SECOND + MAP - 1, 38 + (MAP - 1) / 2)
+    assert plane.place(-plane.reach, plane.reach) == (0, 0)
+    assert plane.place(plane.reach, 0) == (MAP - 1, (MAP - 1) / 2)
 
 
 def test_stops_stand_among_the_classes_and_where_nobody_is(plane):
@@ -95,8 +83,7 @@ def axes():
 
 def test_axes_stand_in_the_order_of_what_they_carry(axes):
     mean, log_variance = axes.model.encode(levels(30, (3, 32, 32), 256))
-    q = Normal(mean, (0.5 * log_variance).exp())
-    carried = kl_divergence(q, Normal(0.0, 1.0)).mean(0)
+    carried = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).mean(0)
     best = carried.argsort(descending=True)[:AXES]
     assert axes.order == best.tolist() and axes.carried == pytest.approx(carried[best].tolist(), rel=1e-4)
     assert 3 not in axes.order, "an axis that carries nothing has no slider"
@@ -118,16 +105,11 @@ def test_a_slider_moves_its_axis_alone(axes):
         said["azimuth"][0]
     )
     assert f"b with axis 2 by -1.5: the net reads {reading}" in axes.describe(**state)
-
-
-def test_a_blue_frame_is_nearest_to_the_slider(axes):
-    colour = tuple(int(BLUE[n : n + 2], 16) for n in (1, 3, 5))
-    sheet = axes.render(**axes.stop("as encoded") | {"axis_1": 2.5})
-    framed = [
-        (sheet[HEAD + 24 - 3, GRID + k * (TILE + GAP) + TILE // 2] == colour).all()
-        for k in range(len(SHIFTS))
-    ]
-    assert framed == [False, False, False, False, True]
+    bars, _ = blocks(axes.board(**state), ui.Bars)
+    assert [bar.value for bar in bars.bars] == reading.shares["class"]
+    framed = [tile.frame == ui.BLUE for tile in blocks(axes.board(**state), ui.Tile)[3 : 3 + 30]]
+    near = [SHIFTS.index(0.0)] + [SHIFTS.index(-1.5)] + 4 * [SHIFTS.index(0.0)]
+    assert framed == [k == at for at in near for k in range(5)], "a frame is nearest to the slider"
 
 
 def test_a_reading_names_the_likeliest():
@@ -136,17 +118,28 @@ def test_a_reading_names_the_likeliest():
         "colour": torch.tensor([[0.6, 0.4, 0, 0, 0, 0], [0, 0, 0, 1.0, 0, 0]]),
         "azimuth": torch.tensor([-35.4, 10.0]),
     }
-    house, mushroom = readings.Reading(said, 0), readings.Reading(said, 1)
-    assert str(house) == "house (40%), red (60%), azimuth -35 degrees"
-    assert str(mushroom) == "mushroom (100%), green (100%)", "it looks the same from all sides"
+    assert str(Reading(said, 0)) == "house (40%), red (60%), azimuth -35 degrees"
+    assert str(Reading(said, 1)) == "mushroom (100%), green (100%)", "it looks the same from all sides"
 
 
 @pytest.mark.parametrize(("azimuth", "right", "down"), [(0, 0, 1), (90, 1, 0), (-90, -1, 0)])
 def test_the_dial_is_seen_from_above_with_the_camera_below(azimuth, right, down):
-    said = {"class": torch.eye(6)[:1], "colour": torch.eye(6)[:1], "azimuth": torch.tensor([float(azimuth)])}
-    board = Board(WIDTH, HEIGHT)
-    _draw_reading(board, readings.Reading(said, 0))
-    rows, columns = np.nonzero((board.pixels()[HEAD + 390 :, THIRD:] == (0, 114, 178)).all(2))
-    middle = 92 + 34
-    assert np.sign(round((columns.mean() - middle) / 8)) == right
+    image = np.asarray(dial(azimuth))
+    rows, columns = np.nonzero((image == (0, 114, 178)).all(2))
+    assert np.sign(round((columns.mean() - 124) / 8)) == right
     assert (np.ptp(rows) > 20) == bool(down)
+
+
+def test_t_sne_says_what_was_computed_and_its_control_has_no_structure():
+    labels = torch.arange(60) % 10
+    points = torch.randn(60, 6, generator=torch.Generator().manual_seed(0)) + 5 * torch.eye(10)[labels][:, :6]
+    explorer = TSNEExplorer(points, labels, [f"class {i}" for i in range(10)])
+    state = {"points": "features", "perplexity": 12, "seed": 3, "steps": 150}
+    found = sne.tsne(points, 12, iterations=150, seed=3)
+    kept = float(features.kept_neighbours(points, found.positions, 10).mean())
+    said = f"divergence {found.divergence:.2f} nats, {kept:.0%} of the 10"
+    assert said in explorer.describe(**state) and f"({10 / 59:.0%} by chance)" in explorer.describe(**state)
+    noise = explorer.clouds["noise"]
+    assert noise.shape == (60, 6) and abs(noise.mean()) < 0.15 and noise.std() == pytest.approx(1, abs=0.1)
+    spread = torch.cov(noise.T).diagonal()
+    assert spread.min() > 0.4 and spread.max() < 1.8, "no direction is special"

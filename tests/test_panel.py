@@ -5,16 +5,15 @@ from itertools import islice
 from threading import get_ident
 
 import pytest
+from PIL import Image
 
 from lecture_utils.explorers import Explorer, Slider
-from lecture_utils.explorers.board import Board
+from lecture_utils.explorers.board import Tile
 from lecture_utils.explorers.panel import BREATH, Panel
 
 
 def grey(level):
-    board = Board(8, 8)
-    board.draw.rectangle((0, 0, 8, 8), fill=3 * (level,))
-    return board
+    return Tile(Image.new("RGB", (8, 8), 3 * (level,)))
 
 
 class Counts(Explorer):

@@ -1,13 +1,16 @@
 """The style mixer: its pictures are those that the study makes, its numbers fall and rise as the controls say."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from boards import blocks
 from PIL import Image
 
 from experiments.studies import style_mixer as study
-from lecture_utils.explorers import StyleMixer
-from lecture_utils.explorers.style_mixer import HEAD, PANEL, SECOND, SIDE, WEIGHTS, photograph, place
+from lecture_utils.explorers import StyleMixer, board as ui
+from lecture_utils.explorers.style_mixer import SIDE, WEIGHTS, photograph
 
 PAIR, ALL = tuple(study.PAIRS)[0], tuple(study.DEPTHS)[-1]
 
@@ -61,14 +64,8 @@ def test_what_is_made_is_kept_and_collected(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "DEPTHS", {"1": ("relu1",)})
     monkeypatch.setattr(study, "WEIGHTS", (1, 3))
     monkeypatch.setattr(study, "all_losses", lambda net, image, pair: {"content": 0.5, "style": 0.1})
-    mixed = []
-    monkeypatch.setattr(
-        study,
-        "mixed",
-        lambda net, *asked: (
-            mixed.append(asked) or type("Styled", (), {"images": torch.full((1, 3, 32, 32), 0.2)})
-        ),
-    )
+    mixed, styled = [], SimpleNamespace(images=torch.full((1, 3, 32, 32), 0.2))
+    monkeypatch.setattr(study, "mixed", lambda net, *asked: mixed.append(asked) or styled)
     folder = tmp_path / "cache"
     folder.mkdir()
     study.make(folder)
@@ -86,12 +83,9 @@ def test_what_is_made_is_kept_and_collected(tmp_path, monkeypatch):
 
 def test_the_picture_shows_what_was_chosen(explorer):
     state = {"pair": PAIR, "depth": ALL, "weight": 4}
-    sheet = explorer.render(**state)
-    middle = sheet[HEAD : HEAD + PANEL : 2, SECOND : SECOND + PANEL : 2].astype(int)
+    tiles = blocks(explorer.board(**state), ui.Tile)
+    middle = np.asarray(tiles[2].shown)[::2, ::2].astype(int)
     assert np.abs(middle - explorer.pictures[PAIR][-1, 3]).mean() < 12
-    left, top = place(3, 3)
-    assert sheet[top - 3, left + 20].tolist() == [0, 114, 178]
-    other = place(3, 2)
-    assert sheet[other[1] - 3, other[0] + 20].tolist() != [0, 114, 178]
+    assert [bool(tile.frame) for tile in tiles[3:]] == [n == 3 * 5 + 3 for n in range(20)]
     assert "layers 1 to 4 with weight 3:" in explorer.describe(**state)
     assert "layer 1 alone with weight 1/9:" in explorer.describe(**state | {"depth": "1", "weight": 1})

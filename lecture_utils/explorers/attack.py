@@ -4,16 +4,14 @@ from functools import lru_cache
 
 import torch
 
-from .. import plots, synthesis as syn
+from .. import synthesis as syn
 from ..hooks import copy_to, frozen
 from ..progress import progress
 from ..synthesis.attack import pgd_step
+from . import board as ui
 from .base import Choice, Explorer, Slider
-from .board import BLUE, ORANGE, Board, Film, fitted
 
-PANEL, GAP, HEAD, FOOT, BARS, NAMES = 316, 14, 64, 92, 280, 114  # px
-THIRD = 3 * (PANEL + GAP) + 8  # where the bars begin
-WIDTH, HEIGHT, ROWS = THIRD + BARS, HEAD + PANEL + FOOT, 16
+PANEL, BARS, NAMES, ROWS = 316, 280, 114, 16  # px: a panel, the bars, their names; bars at most
 LEVEL = 1 / 255
 ANY = "any other class"
 ONE, MANY, NOISE = "one step (FGSM)", "small steps (PGD)", "random noise"
@@ -28,8 +26,7 @@ class Attack(Explorer):
     lab: as `open_lab` gives it. count: how many images: the first of the gallery that the net gets right; in a lab
     without a key the first of all, and "right" is what the net says.
     "Small steps" is PGD whose ball grows from 1 to 16 levels of 255, so that one run serves every epsilon; between the
-    radii of RADII the perturbation is scaled. Attacked images are rounded to 8 bits, as a file would hold them. All
-    runs are made at the beginning (some seconds); with large images each is made when it is first asked for.
+    radii of RADII the perturbation is scaled. Attacked images are rounded to 8 bits, as a file would hold them.
     Right the probabilities: blue the right class, orange the others, a black line what they were before.
     Errors: ValueError where the net is right about nothing.
     """
@@ -39,39 +36,37 @@ class Attack(Explorer):
         "Each stop: the attacked picture above, the difference below, magnified until its largest value is black or "
         "white. Look for the smallest epsilon at which the answer is another one, and at random noise of the same size."
     )
-    format = "jpeg"
+    format, across = "jpeg", 6
 
     def __init__(self, lab, count=5):
         self.lab, self.names, self.images, self.labels = lab, *_pictures(lab, count)
         self.classes = [lab.classes[label] for label in self.labels.tolist()]  # the right one of each image
         self.before = lab.logits(self.images).softmax(1).numpy()
-        targets = list(dict.fromkeys([*self.classes, *lab.classes]))[:16]
-        targets = list(lab.classes) if len(lab.classes) <= 16 else targets
+        many = len(lab.classes) > ROWS
+        targets = list(dict.fromkeys([*self.classes, *lab.classes]))[:ROWS] if many else list(lab.classes)
         self.controls = {
             "picture": Choice(tuple(self.names), "picture"),
             "target": Choice((ANY, *targets), "target"),
             "kind": Choice((MANY, ONE, NOISE), "attack"),
             "eps": Slider(0, 16, 1, "epsilon (of 255 levels)"),
         }
-        self.paths, self.quick = {}, self.images.shape[-1] <= QUICK
-        for name, own in progress(
-            list(zip(self.names, self.classes, strict=True)), "finding the ways to every class"
-        ):
-            asked = [target for target in targets if target != own] if self.quick else []
-            for some in ([ANY], asked) if self.quick else ():
-                self._run(name, some)
         self.look = lru_cache(maxsize=64)(self._look)
-        first = {"picture": self.names[0], "target": ANY, "kind": MANY, "eps": 4}
         other = next((t for t in targets[len(targets) // 2 :] if t not in self.classes[:2]), targets[-1])
-        asked = first | {"target": other, "eps": 12}
+        asked = {"target": other, "eps": 12}
         self.stops = {
-            "4 levels": first,
-            "8 levels": first | {"eps": 8},
+            "4 levels": {"picture": self.names[0], "target": ANY, "kind": MANY, "eps": 4},
+            "8 levels": {"eps": 8},
             f"make it “{other}”": asked,
-            "one step only": first | {"kind": ONE, "eps": 8},
-            "random noise": first | {"kind": NOISE, "eps": 8},
+            "one step only": {"kind": ONE, "eps": 8},
+            "random noise": {"kind": NOISE, "eps": 8},
             "another picture": asked | {"picture": self.names[:2][-1]},
         }
+        self.paths, self.quick = {}, self.images.shape[-1] <= QUICK
+        for name, own in zip(
+            progress(self.names, "finding the ways to every class"), self.classes, strict=True
+        ):
+            for some in ([ANY], [target for target in targets if target != own]) if self.quick else ():
+                self._run(name, some)
 
     def _run(self, name, targets):
         """Keep in `paths`, for each target, the attacked images at every radius, uint8 (radii, 3, h, w)."""
@@ -92,7 +87,7 @@ class Attack(Explorer):
     def attacked(self, picture, target, kind, eps):
         """The attacked image, (3, h, w) in [0, 1] with 8 bits; the image itself where there is nothing to do."""
         index = self.names.index(picture)
-        image, label = self.images[[index]], self.labels[index]
+        image, label = self.images[[index]], int(self.labels[index])
         if eps == 0 or (target == self.classes[index] and kind != NOISE):
             return image[0]
         if kind == NOISE:
@@ -100,14 +95,18 @@ class Attack(Explorer):
             found = syn.noise_like(image, as_large, norm="inf", seed=index)
         elif kind == ONE:
             asked = None if target == ANY else self.lab.label(target)
-            found = syn.fgsm(self.lab.net, image, int(label), eps * LEVEL, asked)
+            found = syn.fgsm(self.lab.net, image, label, eps * LEVEL, asked)
         else:
-            if (picture, target) not in self.paths:
-                self._run(picture, [target])
-            end = next(n for n, radius in enumerate(RADII) if radius >= eps)
-            far = self.paths[picture, target][end][None].to(image) * LEVEL
-            found = image + (far - image) * eps / RADII[end]
+            found = self._on_path(picture, target, eps, image)
         return (255 * found[0]).round() * LEVEL
+
+    def _on_path(self, picture, target, eps, image):
+        """The image (1, 3, h, w) on its way, at a radius or between two."""
+        if (picture, target) not in self.paths:
+            self._run(picture, [target])
+        end = next(n for n, radius in enumerate(RADII) if radius >= eps)
+        far = self.paths[picture, target][end][None].to(image) * LEVEL
+        return image + (far - image) * eps / RADII[end]
 
     def _look(self, picture, target, kind, eps):
         """The attacked image, (3, h, w), and the probabilities (classes,) of it and of noise of the same size."""
@@ -146,67 +145,48 @@ class Attack(Explorer):
     def board(self, picture, target, kind, eps):
         index, (found, now, _) = self.names.index(picture), self.look(picture, target, kind, eps)
         heads, foot = self._words(picture, target, kind, eps)
-        board, panels = Board(WIDTH, HEIGHT), (self.images[index], self._difference(picture, found), found)
-        for n, (panel, (head, below)) in enumerate(zip(panels, heads, strict=True)):
-            left = n * (PANEL + GAP)
-            board.tile(panel, left, HEAD, PANEL)
-            board.write(left, 3, head, bold=True, width=PANEL)
-            board.write(left, 33, below, width=PANEL)
-        for n, line in enumerate(foot):
-            board.write(0, HEAD + PANEL + 14 + 34 * n, line, 19, width=THIRD - GAP)
-        self._bars(board, self.before[index], now, int(self.labels[index]), target)
-        return board
+        panels = self.images[index], self._difference(picture, found), found
+        above = (ui.titled(ui.Tile(panel, PANEL), *head) for panel, head in zip(panels, heads, strict=True))
+        above = ui.row(*above)
+        left = ui.column(above, *(ui.Text(line, 19, wide=above.wide) for line in foot), gap=11)
+        bars = [self._bar(k, index, now, target) for k in self._shown(index, now, target)]
+        return ui.row(left, ui.Bars(BARS, bars, left.high / ROWS, NAMES, room=64))
 
     def _difference(self, picture, found):
         return syn.magnified(self.images[[self.names.index(picture)]], found[None])[0][0]
 
-    def _bars(self, board, before, now, right, target):
-        """A row for each class, always in the same order; with many classes the likeliest before and now."""
-        rows = list(range(len(now)))
-        if len(now) > ROWS:
-            asked = [] if target == ANY else [self.lab.label(target)]
-            likely = [*now.argsort()[::-1][:6].tolist(), *before.argsort()[::-1][:6].tolist()]
-            rows = list(dict.fromkeys([right, *asked, *likely]))[:ROWS]
-        full, high, left = BARS - NAMES - 64, (HEIGHT - 8) / ROWS, THIRD + NAMES
-        for row, index in enumerate(rows):
-            middle, share = 4 + (row + 0.5) * high, float(now[index])
-            bold, mark = self.lab.classes[index] == target, left + full * float(before[index])
-            name = fitted(self.lab.classes[index], NAMES - 8, 17, bold)
-            board.write(left - 8, middle, name, 17, bold=bold, anchor="rm")
-            colour = BLUE if index == right else ORANGE
-            end = board.bar(left, middle - 0.34 * high, full * share, 0.68 * high, colour)
-            board.mark(mark, middle - 0.46 * high, middle + 0.46 * high)
-            if share >= 0.005:
-                place = max(end, round(mark) if float(before[index]) > share else 0) + 8
-                board.write(place, middle, f"{share:.0%}", 17, anchor="lm")
+    def _shown(self, index, now, target):
+        """The classes that have a bar, always in the same order; of many the likeliest before and now."""
+        if len(now) <= ROWS:
+            return range(len(now))
+        asked = [] if target == ANY else [self.lab.label(target)]
+        likely = [*now.argsort()[::-1][:6].tolist(), *self.before[index].argsort()[::-1][:6].tolist()]
+        return list(dict.fromkeys([int(self.labels[index]), *asked, *likely]))[:ROWS]
 
-    def filmstrip(self):
-        """Each stop: the attacked image with the net's answer, and below it the perturbation."""
-        gap, above, n = 0.14, 0.78, len(self.stops)
-        tile = (plots.WIDTH - gap * (n - 1)) / n
-        film = Film(self, plots.WIDTH, above + 2 * tile + 0.08)
-        for k, title, values in self.places():
-            found, now, _ = self.look(**values)
-            words, x = f"{title}\n{self._said(now)}\n{values['eps']}/255", k * (tile + gap)
-            film.tile(found, x, above, tile, words)
-            film.tile(self._difference(values["picture"], found), x, above + tile + 0.08, tile)
-        return film.picture()
+    def _bar(self, k, index, now, target):
+        name, share, before = self.lab.classes[k], float(now[k]), float(self.before[index, k])
+        ink = ui.BLUE if k == self.labels[index] else ui.ORANGE
+        return ui.Bar(name, share, ui.percent(share), ink, before, name == target)
+
+    def still(self, title, **values):
+        """The attacked image with the net's answer, and below it the perturbation."""
+        found, now, _ = self.look(**values)
+        head = ui.captioned(ui.Tile(found, 155), f"{title}\n{self._said(now)}\n{values['eps']}/255")
+        return ui.column(head, ui.Tile(self._difference(values["picture"], found), 155), gap=8)
 
 
 def _pictures(lab, count):
     """Names, images (n, 3, h, w) and labels (n,) of the images to attack."""
-    gallery = lab.gallery
-    images = gallery.images[: 8 * count]
+    gallery, images = lab.gallery, lab.gallery.images[: 8 * count]
     said = lab.logits(images).argmax(1)
     if not lab.has_key:
         return [str(name) for name in gallery.files[:count]], images[:count], said[:count]
-    chosen = []
+    first = {}  # of each class the first image that the net gets right
     for index in (said == gallery.labels[: len(said)]).nonzero()[:, 0].tolist():
-        if gallery.labels[index] not in gallery.labels[chosen]:
-            chosen.append(index)
-    if not chosen:
+        first.setdefault(int(gallery.labels[index]), index)
+    if not first:
         raise ValueError(
             f"lab: its net gets none of its first {len(images)} pictures right: nothing to attack"
         )
-    labels = gallery.labels[chosen[:count]]
-    return [lab.classes[label] for label in labels.tolist()], images[chosen[:count]], labels
+    labels, chosen = list(first)[:count], list(first.values())[:count]
+    return [lab.classes[label] for label in labels], images[chosen], gallery.labels[chosen]

@@ -5,7 +5,7 @@ An explorer is a pure function from named values to a picture, with controls in 
     class Turntable(Explorer):
         controls = {"azimuth": Slider(-180, 180, 5, "azimuth (degrees)")}
         stops = {"faces us": {"azimuth": 0}, "from behind": {"azimuth": 180}}
-        def board(self, azimuth): ...         # a `Board`, the same for the same values
+        def board(self, azimuth): ...         # blocks, the same for the same values
         def sentence(self, azimuth): ...      # the same in words
 
 One that can also work for seconds gives `live(**values)`, a generator: it gets a button that runs it, and one that
@@ -15,17 +15,15 @@ stops it.
 import io
 from dataclasses import dataclass
 from numbers import Integral, Real
-from time import perf_counter
-from typing import NamedTuple
 
 import ipywidgets
-import numpy as np
 import torch
 from PIL import Image
 
 from .. import plots
 from ..checks import check_choice, check_images, near_miss
 from ..hooks import copy_to, frozen, in_batches, logits_of
+from .board import captioned, grid, resized
 from .panel import Panel
 
 
@@ -36,11 +34,10 @@ def _words(label):
 
 def distinct(stops):
     """The stops without those that are where an earlier one is, all naming all controls."""
-    kept = {}
+    first = {}
     for title, values in stops.items():
-        if values not in kept.values():
-            kept[title] = values
-    return kept
+        first.setdefault(tuple(values.items()), title)
+    return {title: dict(values) for values, title in first.items()}
 
 
 def probabilities(net, images, batch_size=64):
@@ -62,14 +59,13 @@ class Slider:
     def whole(self):
         return all(isinstance(number, int) for number in (self.low, self.high, self.step))
 
-    def corners(self):
-        """The values at its ends."""
-        return self.low, self.high
-
-    def draw(self, rng):
-        """One of its values at random. rng: numpy's Generator."""
-        value = self.low + self.step * rng.integers(0, int((self.high - self.low) / self.step + 1e-9) + 1)
-        return int(value) if self.whole else min(round(float(value), 9), self.high)  # 0.1 * 3 is above 0.3
+    def values(self):
+        """All that it can be set to, from low to high."""
+        steps = range(int((self.high - self.low) / self.step + 1e-9) + 1)
+        values = [self.low + self.step * step for step in steps]
+        return (
+            values if self.whole else [min(round(value, 9), self.high) for value in values]
+        )  # 0.1 * 3 is above 0.3
 
     def check(self, name, value):
         """Refuse what the slider cannot be set to. ValueError."""
@@ -91,13 +87,9 @@ class Choice:
     options: tuple
     label: str
 
-    def corners(self):
-        """The first and the last."""
-        return self.options[0], self.options[-1]
-
-    def draw(self, rng):
-        """One of its values at random. rng: numpy's Generator."""
-        return self.options[rng.integers(len(self.options))]
+    def values(self):
+        """All that it can be set to."""
+        return self.options
 
     def check(self, name, value):
         """Refuse what is not among the options. KeyError with near misses."""
@@ -108,36 +100,36 @@ class Choice:
         return ipywidgets.Dropdown(value=value, options=self.options, **_words(self.label))
 
 
-class Latency(NamedTuple):
-    """How long the kernel works on one move: half of the moves at most p50 ms, 95% of them at most p95 ms."""
-
-    p50: float
-    p95: float
-    moves: int
-
-
 class Explorer:
     """A picture under controls; the last expression of a cell shows it.
 
     A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (each names every control, or
     leaves some at the first stop's value), `board(**values)` and `sentence(**values)`, which get values that the
     controls can have. format: how the picture travels to the page, "png", or "jpeg" where it is mostly a photograph: a
-    third of the bytes, in a tenth of the time.
+    third of the bytes, in a tenth of the time. Of the filmstrip, across: stops in a row; colours: of its file.
     """
 
-    title, caption, format = "", "", "png"
+    title, caption, format, across, colours = "", "", "png", 3, None
     controls: dict = {}
     stops: dict = {}
+    live = None  # or a generator (**values) -> (board, sentence), again and again, each a short while after the last
 
     def board(self, **values):
-        """The picture for these values, a `Board`. Depends on nothing else."""
+        """The picture for these values, a `board.Block`. Depends on nothing else."""
         raise NotImplementedError
 
     def sentence(self, **values):
         """The picture in a sentence, for those who cannot see it."""
         raise NotImplementedError
 
-    live = None  # or a generator (**values) -> (board, sentence), again and again, each a short while after the last
+    def still(self, title, **values):
+        """A stop on the filmstrip, a `board.Block`: here its picture, made small."""
+        return captioned(resized(self.board(**values), 260), title)
+
+    def film(self):
+        """The whole filmstrip, a `board.Block` of at most 1000 px width."""
+        stills = (self.still(title, **values) for _, title, values in self.places())
+        return grid(stills, self.across, gap=14, align=1.0)
 
     def render(self, **values):
         """The picture for these values, uint8 (h, w, 3). Errors: as `check`."""
@@ -171,11 +163,11 @@ class Explorer:
         return [(n, title, self.stop(title)) for n, title in enumerate(self.stops)]
 
     def encoded(self, **values):
-        """The picture as the bytes of a file of `format`; lightly packed, because it is made at every move."""
+        """The picture as the bytes of a file of `format`."""
         return self.packed(self.render(**values))
 
     def packed(self, picture):
-        """A picture, uint8 (h, w, 3), as the bytes of a file of `format`."""
+        """A picture, uint8 (h, w, 3), as such bytes; lightly packed, because it is made at every move."""
         file, image = io.BytesIO(), Image.fromarray(picture)
         if self.format == "jpeg":
             image.save(file, "JPEG", quality=90, subsampling=0)  # full colour resolution keeps letters clean
@@ -184,28 +176,16 @@ class Explorer:
         return file.getvalue()
 
     def filmstrip(self):
-        """A still `Picture` of all stops, what a page, a print or a reader without a kernel sees: here as rendered."""
-        frames = [self.render(**values).transpose(2, 0, 1) / 255 for _, _, values in self.places()]
-        return plots.image_grid(np.stack(frames), list(self.stops), 3, self.title, self.caption, self.alt())
+        """A still `Picture` of all stops: what a page, a print or a reader without a kernel sees."""
+        film = self.film()
+        wide, high = film.wide / plots.DPI, film.high / plots.DPI
+        sheet = plots.Sheet(wide, high, self.title, self.caption, self.alt())
+        sheet.axes(0, 0, wide, high).imshow(film.pixels(), interpolation="none", aspect="auto")
+        return sheet.picture(self.colours)
 
     def alt(self):
         """The filmstrip in words: the title, and each stop's sentence."""
         return " ".join([self.title + ".", *(self.describe(**values) for _, _, values in self.places())])
-
-    def latency(self, moves=40, seed=0):
-        """How long the kernel works when something moves, in ms: a `Latency`.
-
-        Each move sets every control to a random value, which is harder than dragging one: less is remembered. The
-        first moves warm up (compiling, reading) and are not counted. The page's own time is not in it.
-        """
-        rng, times = np.random.default_rng(seed), []
-        for _ in range(moves + 5):
-            values = {name: control.draw(rng) for name, control in self.controls.items()}
-            start = perf_counter()
-            self.encoded(**values)
-            self.describe(**values)
-            times.append(1000 * (perf_counter() - start))
-        return Latency(*np.quantile(times[5:], [0.5, 0.95]).tolist(), moves)
 
     def widget(self):
         """A new ipywidgets box: the controls, Prev and Next, the picture, and its sentence."""

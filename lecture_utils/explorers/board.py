@@ -1,11 +1,12 @@
-"""The board that an explorer draws on: tiles, bars, colour bars, curves and words, straight into pixels.
+"""What an explorer shows: tiles, texts, bars, curves and colour bars, in rows and columns, straight into pixels.
 
-A picture under a slider has a few milliseconds; a matplotlib figure takes fifty. The same pieces, laid side by side,
-are the filmstrip: `Film` is the figure that holds them.
+A picture under a slider has a few milliseconds; a matplotlib figure takes fifty. A block knows how many px it takes, so
+rows and columns find its place; the same blocks make the board that moves and the filmstrip of its stops.
 """
 
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -13,28 +14,49 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from PIL import Image, ImageDraw, ImageFont
 
-from .. import plots
+from ..plots import COLOURS, INK, MUTED
 
-BLUE, ORANGE = plots.COLOURS[1], plots.COLOURS[2]
+BLUE, ORANGE = COLOURS[1], COLOURS[2]
 GREY, LINE = "#b0b0b0", "#bbbbbb"  # of a bar without a claim; of the edge around a white tile
-FINE = 2  # curves are drawn so many times as large, then averaged: smooth lines
+FINE = 2  # curves and points are drawn so many times as large, then averaged: smooth lines
+HEAD, FILM = 20, 16  # px of the letters above a tile of a board, and of a filmstrip
+FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"  # those of the figures
 
 
 @lru_cache(maxsize=32)
 def font(size, bold=False):
-    """The font of the figures, which comes with matplotlib; size in px."""
-    file = f"fonts/ttf/DejaVuSans{'-Bold' if bold else ''}.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / file), size)
+    """Letters of so many px, for Pillow."""
+    return ImageFont.truetype(str(FONTS / f"DejaVuSans{'-Bold' if bold else ''}.ttf"), size)
+
+
+@lru_cache(maxsize=8192)
+def length(text, size, bold=False):
+    """How wide a line of text is, px."""
+    return font(size, bold).getlength(text)
 
 
 @lru_cache(maxsize=4096)
 def fitted(text, width, size, bold=False):
     """The text, cut with an ellipsis where it would be wider than `width` px."""
-    if font(size, bold).getlength(text) <= width:
+    if length(text, size, bold) <= width:
         return text
     while text and font(size, bold).getlength(text + "…") > width:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def wrapped(text, width, size):
+    """The text with more line breaks: no line is wider than `width` px, if its words allow it."""
+    lines = []
+    for line in text.split("\n"):
+        first, *words = line.split() or [""]
+        lines.append(first)
+        for word in words:
+            if length(f"{lines[-1]} {word}", size) > width:
+                lines.append(word)
+            else:
+                lines[-1] += f" {word}"
+    return "\n".join(lines)
 
 
 def mapped(values, cmap, low, high):
@@ -50,121 +72,256 @@ def pixels_of(image):
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
-class Board:
-    """A white sheet, or a copy of another board. Places are px from the top left corner.
+def scaled(image, wide, high=None, smooth=True):
+    """An image, as `pixels_of` takes it, as a Pillow image of wide x high px; smooth=False keeps its squares."""
+    way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return Image.fromarray(pixels_of(image)).resize((wide, high or wide), way)
 
-    `draw` is Pillow's pen for what is drawn once only: a frame, a line, a pointer.
-    """
 
-    def __init__(self, width, height, paper=None):
-        self.sheet = Image.new("RGB", (width, height), "white") if paper is None else paper.sheet.copy()
-        self.draw = ImageDraw.Draw(self.sheet)
+def crossed(image, x, y, colour="black", reach=11, hole=0):
+    """A cross on a Pillow image, 3 px wide on white, its arms from `hole` to `reach` px: the image."""
+    pen = ImageDraw.Draw(image)
+    for more, ink, width in ((2, "white", 7), (0, colour, 3)):
+        for low, high in ((-reach - more, -hole), (hole, reach + more)):
+            pen.line((x + low, y, x + high, y), fill=ink, width=width)
+            pen.line((x, y + low, x, y + high), fill=ink, width=width)
+    return image
 
-    def tile(self, image, x, y, wide, high=None, smooth=True):
-        """An image, as `pixels_of` takes it, or a Pillow image of this size already; smooth=False keeps its squares."""
-        if not isinstance(image, Image.Image):
-            way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-            image = Image.fromarray(pixels_of(image)).resize((wide, high or wide), way)
-        self.sheet.paste(image, (x, y))
 
-    def tiles(self, images, x, y, side, gap, columns):
-        """Small images in rows of `columns`, with their squares."""
-        for n, image in enumerate(images):
-            self.tile(
-                image, x + n % columns * (side + gap), y + n // columns * (side + gap), side, smooth=False
-            )
+class Block:
+    """Something `wide` x `high` px that draws itself with its upper left corner at x, y of a Pillow image."""
 
-    def write(self, x, y, text, size=20, colour=plots.INK, bold=False, anchor="la", width=None):
-        """A line of text. size in px; anchor: which point of it stands at x, y; width: where it is cut, px."""
-        text = text if width is None else fitted(text, width, size, bold)
-        self.draw.text((x, y), text, font=font(size, bold), fill=colour, anchor=anchor)
+    def __init__(self, wide=0, high=0):
+        self.wide, self.high = wide, high
 
-    def bar(self, x, y, length, high, colour, said="", name="", size=17, bold=False, least=1, gap=8):
-        """A bar from x to the right, its name before it, its number behind it; where it ends, px."""
-        end = x + max(least, round(length))
-        self.draw.rectangle((x, y, end, y + high), fill=colour)
-        if name:
-            self.write(x - 8, y + high / 2, name, size, bold=bold, anchor="rm")
-        self.write(end + gap, y + high / 2, said, size, bold=bold, anchor="lm")
-        return end
+    def draw(self, sheet, x, y):
+        """Draw it. Nothing, unless a subclass does: a space."""
 
-    def mark(self, x, top, bottom):
-        """A black line across a bar: what it is compared with."""
-        self.draw.line((x, top, x, bottom), fill=plots.INK, width=3)
-
-    def frame(self, x, y, side, colour=BLUE):
-        """Around a square tile: the one that is chosen."""
-        self.draw.rectangle((x - 4, y - 4, x + side + 3, y + side + 3), outline=colour, width=4)
-
-    def ramp(self, x, y, wide, high, cmap, words, size, gap=6):
-        """A colour bar. words: {share of the way down: text}."""
-        colours = colormaps[cmap](np.linspace(1, 0, high), bytes=True)[:, None, :3]
-        self.tile(Image.fromarray(np.ascontiguousarray(colours.repeat(wide, 1))), x, y, wide, high)
-        for share, word in words.items():
-            anchor = {0: "lt", 1: "ls"}.get(share, "lm")
-            self.write(x + wide + gap, y + share * (high - 1), word, size, anchor=anchor)
-
-    def chart(self, box, lines, x, y, mark=None, ticks=((), ()), note=""):
-        """Curves in a box: left, top, right, bottom of the axes.
-
-        lines: [(xs, ys, colour)]. x, y: the limits of both axes. mark: an x at which a vertical line stands. ticks: of
-        x and of y, {value: words}. note: above the axes.
-        """
-        left, top, right, bottom = box
-        wide, high = right - left, bottom - top
-
-        def place(a, b):
-            share = (a - x[0]) / (x[1] - x[0]), (min(max(b, y[0]), y[1]) - y[0]) / (y[1] - y[0])
-            return share[0] * wide, (1 - share[1]) * high
-
-        fine = Image.new("RGB", (wide * FINE, high * FINE), "white")
-        pen = ImageDraw.Draw(fine)
-        for value in ticks[1]:
-            height = place(x[0], value)[1] * FINE
-            pen.line((0, height, wide * FINE, height), fill="#dddddd", width=FINE)
-        for xs, ys, colour in lines:
-            points = [(a * FINE, b * FINE) for a, b in map(place, xs, ys)]
-            if len(points) > 1:
-                pen.line(points, fill=colour, width=3 * FINE, joint="curve")
-            if points:
-                (a, b), r = points[-1], 4 * FINE
-                pen.ellipse((a - r, b - r, a + r, b + r), fill=colour)
-        self.sheet.paste(fine.resize((wide, high), Image.Resampling.BOX), (left, top))
-        self.draw.line((left, top, left, bottom, right, bottom), fill=plots.MUTED)
-        if mark is not None:
-            across = left + place(mark, y[0])[0]
-            self.draw.line((across, top, across, bottom), fill=plots.INK, width=2)
-        for value, words in dict(ticks[0]).items():
-            self.write(left + place(value, y[0])[0], bottom + 5, words, 16, plots.MUTED, anchor="ma")
-        for value, words in dict(ticks[1]).items():
-            self.write(left - 6, top + place(x[0], value)[1], words, 16, plots.MUTED, anchor="rm")
-        self.write(left, top - 8, note, 18, bold=True, anchor="ls")
+    def image(self):
+        """It alone, on white, as a Pillow image."""
+        sheet = Image.new("RGB", (self.wide, self.high), "white")
+        self.draw(sheet, 0, 0)
+        return sheet
 
     def pixels(self):
-        """What is on it, uint8 (h, w, 3)."""
-        return np.asarray(self.sheet)
+        """The same, uint8 (h, w, 3)."""
+        return np.asarray(self.image())
 
 
-class Film(plots.Sheet):
-    """The figure of an explorer's filmstrip: its title, its caption, its sentences as alt text. Places in inches."""
+class Stack(Block):
+    """Blocks in a row or a column, `gap` px between; align: where smaller ones stand, 0 to 1. None is left out."""
 
-    def __init__(self, explorer, width, height):
-        super().__init__(width, height, explorer.title, explorer.caption, explorer.alt())
+    def __init__(self, blocks, across, gap, align=0.0):
+        self.blocks = [block for block in blocks if block is not None]
+        sizes = [(block.wide, block.high) if across else (block.high, block.wide) for block in self.blocks]
+        most, at, self.places = max((size[1] for size in sizes), default=0), -gap, []
+        for along, beside in sizes:
+            place = at + gap, round(align * (most - beside))
+            self.places.append(place if across else place[::-1])
+            at += gap + along
+        super().__init__(*((at, most) if across else (most, at)))
 
-    def tile(
-        self, image, x, y, wide, title="", high=None, size=plots.SMALL, colour=plots.INK, loc=None, **way
-    ):
-        """An image, (3, h, w) or as matplotlib takes it, with a title above: its axes. way: options of imshow."""
-        image = np.asarray(image)
-        if image.ndim == 3 and image.shape[2] > 3:
-            image = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
-        axes = self.axes(x, y, wide, high or wide)
-        axes.imshow(image, **{"aspect": "auto"} | way)
-        axes.set_title(title, fontsize=size, color=colour, pad=4, loc=loc)
-        return axes
+    def draw(self, sheet, x, y):
+        for block, (left, top) in zip(self.blocks, self.places, strict=True):
+            block.draw(sheet, x + left, y + top)
 
-    def write(self, x, y, text, high=1, place=0.5, size=plots.SMALL, colour=plots.INK, **way):
-        """Words in a box of their own, `high` inches high. place: where in it, from below."""
-        self.axes(x, y, 1, high).text(
-            0, place, text, **{"fontsize": size, "color": colour, "va": "center"} | way
-        )
+
+def row(*blocks, gap=14, align=0.0):
+    """Blocks side by side."""
+    return Stack(blocks, True, gap, align)
+
+
+def column(*blocks, gap=6, align=0.0):
+    """Blocks one below the other."""
+    return Stack(blocks, False, gap, align)
+
+
+def grid(blocks, columns, gap=6, below=None, align=0.0):
+    """Blocks in rows of `columns`, `gap` px between, and `below` px between rows."""
+    blocks = list(blocks)
+    rows = [row(*blocks[n : n + columns], gap=gap, align=align) for n in range(0, len(blocks), columns)]
+    return column(*rows, gap=gap if below is None else below)
+
+
+class Text(Block):
+    """Words in one or more lines. size: of the letters, px. wide: where a line is cut; align: 0 left, 1 right."""
+
+    def __init__(self, words, size=HEAD, ink=INK, bold=False, wide=None, align=0.0):
+        self.lines, self.size, self.ink, self.bold, self.align = words.split("\n"), size, ink, bold, align
+        if wide is None:
+            wide = round(max(length(line, size, bold) for line in self.lines) + 0.5)
+        self.line = round(1.3 * size)
+        super().__init__(wide, self.line * len(self.lines))
+
+    def draw(self, sheet, x, y):
+        pen, anchor = ImageDraw.Draw(sheet), "lmr"[round(2 * self.align)] + "m"
+        for n, line in enumerate(self.lines):
+            place = x + self.align * self.wide, y + (n + 0.5) * self.line
+            words = fitted(line, self.wide, self.size, self.bold)
+            pen.text(place, words, self.ink, font(self.size, self.bold), anchor)
+
+
+class Tile(Block):
+    """An image as `scaled` takes it, or a Pillow image as it is. frame: a colour around it, `thick` px."""
+
+    def __init__(self, image, wide=None, high=None, smooth=True, frame=None, thick=4):
+        self.shown = image if isinstance(image, Image.Image) else scaled(image, wide, high, smooth)
+        self.frame, self.thick = frame, thick
+        super().__init__(*self.shown.size)
+
+    def draw(self, sheet, x, y):
+        sheet.paste(self.shown, (x, y))
+        if self.frame:
+            t = self.thick
+            box = x - t, y - t, x + self.wide + t - 1, y + self.high + t - 1
+            ImageDraw.Draw(sheet).rectangle(box, outline=self.frame, width=t)
+
+
+def resized(block, wide):
+    """What a block shows, or a Pillow image, as a smaller tile `wide` px wide."""
+    image = block.image() if isinstance(block, Block) else block
+    high = round(wide * image.height / image.width)
+    return Tile(image.resize((wide, high), Image.Resampling.LANCZOS))
+
+
+def titled(block, *lines, size=HEAD, bold=True, ink=INK, gap=4):
+    """A block below lines of text as wide as itself; the first may be bold, or in a colour."""
+    words = [Text(line, size, INK if n else ink, bold and n == 0, block.wide) for n, line in enumerate(lines)]
+    return column(column(*words, gap=0), block, gap=gap)
+
+
+def captioned(block, words, ink=INK, align=0.5):
+    """A block of a filmstrip, no wider than it the words above."""
+    words = Text(wrapped(words, block.wide, FILM), FILM, ink, wide=block.wide, align=align)
+    return column(words, block, gap=4)
+
+
+class Bar(NamedTuple):
+    """One of some bars: its name, its value, its number in words. mark: a value at which a black line stands."""
+
+    name: str
+    value: float
+    said: str = ""
+    ink: str = BLUE
+    mark: float | None = None
+    bold: bool = False
+
+
+def percent(share):
+    """A share of a bar in words: nothing where it rounds to 0%."""
+    return f"{share:.0%}" if share >= 0.005 else ""
+
+
+class Bars(Block):
+    """Bars on one scale, from a line at zero; the name before it, its number behind it.
+
+    wide: px of all. bars: `Bar`s, in rows of `line` px. names: px of the names, 0 to write them above the bars; room:
+    px for the numbers. span: the values at both ends, the first at most 0. edge: a colour around every bar.
+    """
+
+    def __init__(self, wide, bars, line=30, names=110, room=62, size=17, span=(0.0, 1.0), edge=None):
+        self.bars, self.line, self.names, self.size, self.edge = list(bars), line, names, size, edge
+        self.unit = (wide - names - room) / (span[1] - span[0])  # px of 1
+        self.zero = names - span[0] * self.unit
+        super().__init__(wide, round(line * len(self.bars)))
+
+    def draw(self, sheet, x, y):
+        pen, zero = ImageDraw.Draw(sheet), x + self.zero
+        if self.names:
+            pen.line((zero, y, zero, y + self.high), fill=MUTED)
+        for n, bar in enumerate(self.bars):
+            at, half, place, wide, anchor = 0.5, 0.34, x + self.names - 8, self.names - 8, "rm"
+            if not self.names:  # the name fills the upper half of the row
+                at, half, place, wide, anchor = 0.75, 0.21, x, self.wide, "lm"
+            middle, above = (y + (n + part) * self.line for part in (at, at if self.names else 0.25))
+            name = fitted(bar.name, wide, self.size, bar.bold)
+            pen.text((place, above), name, INK, font(self.size, bar.bold), anchor)
+            self._bar(pen, bar, zero, middle, half * self.line)
+
+    def _bar(self, pen, bar, zero, middle, half):
+        """The bar itself, its mark, and its number, which stands behind a mark that it would hide."""
+        end = zero + round(bar.value * self.unit)
+        low, high = min(zero, end), max(zero + 1, end)
+        pen.rectangle((low, middle - half, high, middle + half), fill=bar.ink, outline=self.edge)
+        place = high + 7
+        if bar.mark is not None:
+            mark = zero + bar.mark * self.unit
+            pen.line((mark, middle - 1.35 * half, mark, middle + 1.35 * half), fill=INK, width=3)
+            if high - 4 < mark < place + 6 + length(bar.said, self.size, bar.bold):
+                place = mark + 8
+        pen.text((place, middle), bar.said, INK, font(self.size, bar.bold), "lm")
+
+
+class Ramp(Block):
+    """A colour bar `high` px high, its numbers beside it. words: {share of the way down: text}; room: px for them."""
+
+    def __init__(self, cmap, high, words, bar=16, size=15, room=60):
+        self.cmap, self.words, self.bar, self.size = cmap, words, bar, size
+        super().__init__(bar + 6 + room, high)
+
+    def draw(self, sheet, x, y):
+        colours = colormaps[self.cmap](np.linspace(1, 0, self.high), bytes=True)[:, None, :3]
+        sheet.paste(Image.fromarray(np.ascontiguousarray(colours.repeat(self.bar, 1))), (x, y))
+        pen = ImageDraw.Draw(sheet)
+        for share, words in self.words.items():
+            place, anchor = y + share * (self.high - 1), {0: "lt", 1: "ls"}.get(share, "lm")
+            pen.text((x + self.bar + 6, place), words, INK, font(self.size), anchor)
+
+
+class Line(NamedTuple):
+    """A curve: its points, its colour, and its name, which stands above the chart."""
+
+    xs: list
+    ys: list
+    ink: str
+    name: str = ""
+
+
+class Chart(Block):
+    """Curves. x, y: the limits of both axes. ticks: of x and of y, {value: words}. mark: an x with a vertical line.
+
+    wide, high: px of all; right: px for the last tick. title: above, before the curves' names, which have `size` px.
+    """
+
+    def __init__(self, wide, high, lines, x, y, ticks, mark, title, right=20, size=17):
+        self.lines, self.x, self.y, self.ticks, self.mark = lines, x, y, ticks, mark
+        self.heads = [(title, INK), *((line.name, line.ink) for line in lines if line.name)]
+        self.inner, self.size = (wide - 50 - right, high - 54), size  # px of the axes: 30 above, 24 below
+        super().__init__(wide, high)
+
+    def place(self, a, b):
+        """Where a point stands in the axes, px from the upper left; what lies beyond stands at the end."""
+        across = (a - self.x[0]) / (self.x[1] - self.x[0])
+        up = (min(max(b, self.y[0]), self.y[1]) - self.y[0]) / (self.y[1] - self.y[0])
+        return across * self.inner[0], (1 - up) * self.inner[1]
+
+    def draw(self, sheet, x, y):
+        pen, left, top, (wide, high) = ImageDraw.Draw(sheet), x + 50, y + 30, self.inner
+        sheet.paste(self._curves(), (left, top))
+        pen.line((left, top, left, top + high, left + wide, top + high), fill=MUTED)
+        mark = left + self.place(self.mark, 0)[0]
+        pen.line((mark, top, mark, top + high), fill=INK, width=2)
+        for value, words in self.ticks[0].items():
+            pen.text((left + self.place(value, 0)[0], top + high + 5), words, MUTED, font(16), "ma")
+        for value, words in self.ticks[1].items():
+            pen.text((left - 6, top + self.place(0, value)[1]), words, MUTED, font(16), "rm")
+        for words, ink in self.heads:
+            pen.text((left, top - 12), words, ink, font(self.size, True), "ls")
+            left += length(f"{words} ", self.size, True) + 4
+
+    def _curves(self):
+        """The lines that stand behind the axes, drawn large and averaged: a Pillow image."""
+        wide, high = self.inner
+        fine = Image.new("RGB", (wide * FINE, high * FINE), "white")
+        pen = ImageDraw.Draw(fine)
+        for value in self.ticks[1]:
+            level = self.place(0, value)[1] * FINE
+            pen.line((0, level, wide * FINE, level), fill="#dddddd", width=FINE)
+        for line in self.lines:
+            points = [(FINE * a, FINE * b) for a, b in map(self.place, line.xs, line.ys)]
+            if len(points) > 1:
+                pen.line(points, fill=line.ink, width=3 * FINE, joint="curve")
+            if points:
+                (a, b), r = points[-1], 4 * FINE
+                pen.ellipse((a - r, b - r, a + r, b + r), fill=line.ink)
+        return fine.resize((wide, high), Image.Resampling.BOX)

@@ -4,16 +4,14 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from matplotlib import colormaps
 
-from .. import plots
 from ..attribution import layer_gradient, upsample
 from ..hooks import activations, copy_to, frozen
+from ..plots.pixels import heat_colours
+from . import board as ui
 from .base import Choice, OfImages, Slider, probabilities
-from .board import Board, Film, mapped
 
-PANEL, GAP, HEAD, BAR = 380, 14, 62, 92  # px: each of the three images, space, titles, colour bar
-WIDTH, HEIGHT = 3 * PANEL + 2 * GAP + BAR, HEAD + PANEL
+PANEL, SMALL = 380, 131  # px of the three images, and of those of the filmstrip
 METHODS = ("Grad-CAM", "HiResCAM")
 SEES_TWO = 0.05  # a net sees a second class when it gives it at least this probability
 
@@ -21,7 +19,7 @@ SEES_TWO = 0.05  # a net sees a second class when it gives it at least this prob
 class ClassAndLayer(OfImages):
     """Grad-CAM for any class at any layer that gives a map.
 
-    net: any nn.Module. images: float (n, 3, h, w) in [0, 1], n >= 2. classes: names of its scores. layers: {short name:
+    net: any nn.Module. images: float (n, 3, h, h) in [0, 1], n >= 2. classes: names of its scores. layers: {short name:
     module name}, as `lab.layers`; those that give no map are left out. names: what each image shows, or None.
     Left the image, in the middle the raw map as it is (red for the class, blue against it, its own scale), right what
     is above zero, enlarged, dark to bright.
@@ -34,12 +32,11 @@ class ClassAndLayer(OfImages):
         "The raw map with its range: red speaks for the class, blue against it. Then what is above zero, stretched to "
         "full brightness. Look at the raw map first."
     )
-    format = "jpeg"
+    format, across = "jpeg", 7
 
     def __init__(self, net, images, classes, layers, names=None):
         super().__init__(net, images, names, 2)
-        self.classes = tuple(classes)
-        self.layers = _with_maps(net, images[:1], layers)
+        self.classes, self.layers = tuple(classes), _with_maps(net, images[:1], layers)
         self.probabilities = probabilities(net, self.images, 32)
         if self.probabilities.shape[1] != len(self.classes):
             expected = f"{self.probabilities.shape[1]}, one for each score"
@@ -76,7 +73,7 @@ class ClassAndLayer(OfImages):
         return {METHODS[0]: (averaged * maps).sum(1)[0], METHODS[1]: (gradient * maps).sum(1)[0]}
 
     def look(self, picture, asked, layer, method):
-        """The signed raw map (rows, cols), and what is drawn of it, (h, w) >= 0: numpy arrays."""
+        """The signed raw map (rows, cols), and what is drawn of it, (h, h) >= 0: numpy arrays."""
         raw = self.evidence(picture, asked, layer)[method]
         return raw.numpy(), upsample(raw.relu()[None], self.images.shape[-2:])[0].numpy()
 
@@ -94,61 +91,39 @@ class ClassAndLayer(OfImages):
     def named(self, picture):
         return f"picture {picture}" + ("" if self.names is None else f" ({self.names[picture]})")
 
+    def tiles(self, side, picture, **values):
+        """The image, the raw map, and what is above zero over the grey image."""
+        raw, heat = self.look(picture, **values)
+        image, limit = self.images[picture].numpy(), max(float(np.abs(raw).max()), 1e-30)
+        over = heat_colours(image.transpose(1, 2, 0), heat, signed=False).transpose(2, 0, 1)
+        cells = ui.mapped(raw, "coolwarm", -limit, limit)
+        return ui.Tile(image, side), ui.Tile(cells, side, smooth=False), ui.Tile(over, side)
+
     def board(self, picture, asked, layer, method):
-        raw, heat = self.look(picture, asked, layer, method)
-        image, limit = self.images[picture].numpy(), _limit(raw)
-        height, width = (round(side * PANEL / max(image.shape[1:])) for side in image.shape[1:])
+        raw, _ = self.look(picture, asked, layer, method)
         sure = float(self.probabilities[picture, self.classes.index(asked)])
         drawn = f"above zero, up to {raw.max():.2g}" if raw.max() > 0 else "blank: nothing is above zero"
-        shape = "{} x {}".format(*raw.shape)
-        columns = [
-            (image, self.named(picture), f"the net gives {asked} {sure:.0%}"),
-            (
-                mapped(raw, "coolwarm", -limit, limit),
-                f"{method}, {layer}: {shape}",
-                f"raw map, {_range(raw)}",
-            ),
-            (_over(image, heat), f"for “{asked}”", drawn),
-        ]
-        board = Board(WIDTH, HEIGHT)
-        for n, (tile, head, below) in enumerate(columns):
-            left = n * (PANEL + GAP)
-            board.tile(tile, left, HEAD, width, height, smooth=n != 1)
-            board.write(left, 2, head, bold=True, width=PANEL)
-            board.write(left, 31, below, width=PANEL)
-        board.ramp(
-            WIDTH - BAR + GAP, HEAD, 16, PANEL, "coolwarm", {0: "for", 0.5: "0", 1: "against"}, 14, gap=5
+        image, cells, heat = self.tiles(PANEL, picture, asked=asked, layer=layer, method=method)
+        ramp = ui.Ramp("coolwarm", PANEL, {0: "for", 0.5: "0", 1: "against"}, size=14, room=54)
+        return ui.row(
+            ui.titled(image, self.named(picture), f"the net gives {asked} {sure:.0%}"),
+            ui.titled(cells, "{}, {}: {} x {}".format(method, layer, *raw.shape), f"raw map, {_range(raw)}"),
+            ui.titled(heat, f"for “{asked}”", drawn),
+            ui.titled(ramp, "", ""),
         )
-        return board
 
-    def filmstrip(self):
-        """The image of the stops, and for each of them the raw map above what is drawn of it."""
-        gap, head, count = 0.12, 1.05, len(self.stops)
-        tile = (plots.WIDTH - gap * count) / (count + 1)
-        first = self.places()[0][2]["picture"]
-        image = self.images[first].numpy()
-        high = tile * image.shape[1] / image.shape[2]
-        film = Film(self, plots.WIDTH, head + 2 * high + gap)
-        film.tile(image, 0, head, tile, _lines(self.named(first)), high)
-        for k, title, values in self.places():
-            raw, heat = self.look(**values)
-            limit, x = _limit(raw), (k + 1) * (tile + gap)
-            words = f"{_lines(title)}\n{_range(raw).replace(' to ', chr(10) + 'to ')}"
-            way = {"cmap": "coolwarm", "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
-            film.tile(raw, x, head, tile, words, high, plots.SMALL - 1, **way)
-            film.tile(_over(image, heat), x, head + high + gap, tile, high=high)
-        return film.picture()
+    def still(self, title, **values):
+        """The raw map with its range, and below it what is above zero."""
+        _, cells, heat = self.tiles(SMALL, **values)
+        low, high = _range(self.look(**values)[0]).split(" to ")
+        return ui.column(ui.captioned(cells, f"{title}\n{low}\nto {high}"), heat, gap=12)
 
-
-def _limit(raw):
-    return max(float(np.abs(raw).max()), 1e-30)
-
-
-def _lines(text):
-    """A title broken into lines: before a bracket, after a comma, before the class and before "and"."""
-    for old, new in ((" (", "\n("), (", ", ",\n"), ("asked for ", "asked for\n"), (" and ", "\nand ")):
-        text = text.replace(old, new)
-    return text
+    def film(self):
+        """The image of the stops, and all stops."""
+        first = self.places()[0][2]
+        name = self.named(first["picture"]).replace(" (", "\n(")
+        image = ui.captioned(self.tiles(SMALL, **first)[0], name)
+        return ui.row(ui.column(image, ui.Block(0, SMALL), gap=12), super().film(), align=1.0)
 
 
 def _range(raw):
@@ -163,12 +138,3 @@ def _with_maps(net, image, layers):
     if not maps:
         raise ValueError(f"layers: expected at least one that gives a map, got {', '.join(layers) or 'none'}")
     return maps
-
-
-def _over(image, heat):
-    """Heat (h, w) >= 0, stretched to [0, 1], on the grey image (3, h, w), as colours (3, h, w)."""
-    share = heat / max(float(heat.max()), 1e-30)
-    grey = 0.25 + 0.75 * np.tensordot(plots.LUMINANCE, image, 1)
-    alpha = 0.3 + 0.6 * share if heat.max() > 0 else np.zeros_like(heat)
-    colour = colormaps["magma"](share)[..., :3].transpose(2, 0, 1)
-    return (alpha * colour + (1 - alpha) * grey).clip(0, 1)

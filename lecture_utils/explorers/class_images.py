@@ -6,17 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .. import plots, results, synthesis as syn
+from .. import results, synthesis as syn
 from ..lab import open_lab
 from ..models import card
+from ..plots import MUTED
 from ..synthesis.ascent import EVERY, STEPS, WAYS, grow
+from . import board as ui
 from .base import Choice, Explorer, Slider
-from .board import BLUE, GREY, ORANGE, Board
 
-PANEL, THUMB, GAP, HEAD = 448, 112, 14, 36  # px: the image, the small ones below, space, title
-WIDTH, HEIGHT = 9 * THUMB + 8 * GAP, HEAD + PANEL + 34 + THUMB + 26
-SECOND, REAL = PANEL + 28, 200  # where the numbers begin; the real image
-ROW = HEAD + PANEL + 34  # where the small ones begin
+# px: the image, the small ones below, the numbers, the real image, all of them
+PANEL, THUMB, MIDDLE, REAL, WIDTH = 448, 112, 416, 200, 1120
 STARTS = ("blank", "noise")
 SHEETS = {"rough": tuple(WAYS)[:5], "smooth": tuple(WAYS)[5:]}  # the ways in each file of images
 SHORT = "none", "decay", "small norm", "small grad.", "jitter", "blur", "total var.", "four", "four + TV"
@@ -27,12 +26,13 @@ LOOKED_AT = 160  # images of the gallery that are asked for the highest score
 
 
 class Made(NamedTuple):
-    """An image, (3, h, w) in [0, 1], its score and roughness, and [(net, class it names, probability)]."""
+    """An image, (3, h, w) in [0, 1], its score and roughness, [(net, class it names, probability)], how it was made."""
 
     image: np.ndarray
     score: float
     roughness: float
     said: list
+    where: str = ""
 
 
 class ClassImages(Explorer):
@@ -50,15 +50,12 @@ class ClassImages(Explorer):
         "Four: jitter, blur, decay and small norm together; TV: total variation, too. Without any the score is "
         "highest, and there is hardly a picture. Look at what two nets say that had no part in it."
     )
-    format, steps = "jpeg", STEPS  # of a live run
+    format, across, steps = "jpeg", 4, STEPS  # of a live run
 
     def __init__(self, lab):
         facts = results.load("ascent_pictures")
-        ships = (
-            lab.has_key
-            and lab.name == facts["net"]
-            and card(lab.name)["weights"]["sha256"] == facts["weights"]
-        )
+        ours = lab.has_key and lab.name == facts["net"]
+        ships = ours and card(lab.name)["weights"]["sha256"] == facts["weights"]
         self.lab, self.facts, images = lab, facts if ships else None, lab.gallery.images
         names = list(facts["subjects"]) if ships else _classes(lab)
         self.pictures = shipped_pictures(names) if ships else {}
@@ -67,7 +64,7 @@ class ClassImages(Explorer):
         self.every = EVERY if self.side <= 112 else 4  # steps between two looks of a live run
         self.first = EVERY if self.side <= 112 else 2  # steps of an image that does not ship
         self.look, self.real = (lru_cache(maxsize=64)(method) for method in (self._look, self._real))
-        self.paper = lru_cache(maxsize=64)(self._paper)
+        self.ways = lru_cache(maxsize=64)(self._ways)
         self.controls = {
             "subject": Choice(tuple(names), "class or channel"),
             "way": Choice(tuple(WAYS), "regulariser"),
@@ -79,7 +76,7 @@ class ClassImages(Explorer):
         """What is known of an image: `Made`."""
         if self.facts is None:
             *_, last = self._grown(subject, way, start, self.first)
-            return self._made(last, subject)
+            return self._made(last, subject, f"no images ship for {self.lab.name}: after {self.first} steps")
         score, rough, *said = self.facts["subjects"][subject]["images"][way][STARTS[start]]
         image = self.pictures[subject, way, STARTS[start]].transpose(2, 0, 1) / 255
         return Made(image, score, rough, list(zip(self.facts["judges"], said[::2], said[1::2], strict=True)))
@@ -88,7 +85,7 @@ class ClassImages(Explorer):
         goal = objective(self.lab, [subject])
         return grow(self.lab.net, goal, way, STARTS[start], self.side, steps, self.every)
 
-    def _made(self, growth, subject):
+    def _made(self, growth, subject, where):
         """The same of an image that has just been made, judged by the other nets of the toy world."""
         if self.facts and not self.judges:
             device = str(self.lab.device)
@@ -96,7 +93,7 @@ class ClassImages(Explorer):
         said = [(name, *judge.predict(growth.images)) for name, judge in self.judges.items()]
         said = [(name, words[0], float(sure.max())) for name, words, sure in said]
         score = float(unscaled(growth.scores, subject))
-        return Made(growth.images[0].cpu().numpy(), score, float(roughness(growth.images)), said)
+        return Made(growth.images[0].cpu().numpy(), score, float(roughness(growth.images)), said, where)
 
     def _real(self, subject):
         """The real image that scores highest, (3, h, w), and its score."""
@@ -111,102 +108,90 @@ class ClassImages(Explorer):
         """The ascent, a look every few steps: (board, sentence) each time."""
         self.check(subject=subject, way=way, start=start)
         for growth in self._grown(subject, way, start, self.steps):
-            made, where = self._made(growth, subject), f"live, step {growth.step} of {self.steps}"
+            where = f"live, step {growth.step} of {self.steps}"
             where = f"{growth.stopped} after {growth.step} steps" if growth.stopped else where
-            yield (
-                self._board(made, where, subject, way, start),
-                self._sentence(made, where, subject, way, start),
-            )
+            made = self._made(growth, subject, where)
+            yield self._board(made, subject, way, start), self._sentence(made, subject, way, start)
 
     def sentence(self, **values):
-        where = "" if self.facts else f"no images ship for {self.lab.name}: after {self.first} steps"
-        return self._sentence(self.look(**values), where, **values)
+        return self._sentence(self.look(**values), **values)
 
-    def _sentence(self, made, where, subject, way, start):
+    def _sentence(self, made, subject, way, start):
         score, best = (_score(value, subject) for value in (made.score, self.real(subject)[1]))
         said = "".join(f"; {net} calls it {word} ({share:.0%})" for net, word, share in made.said)
         return (
-            f"{subject}, {way}, from {_start(start)}{where and f' ({where})'}: score {score}, of the best "
+            f"{subject}, {way}, from {_start(start)}{made.where and f' ({made.where})'}: score {score}, of the best "
             f"real picture {best}; total variation {made.roughness:.3f}, of a usual one {self.usual:.3f}{said}."
         )
 
     def board(self, **values):
-        where = "" if self.facts else f"after {self.first} steps"
-        return self._board(self.look(**values), where, **values)
+        return self._board(self.look(**values), **values)
 
-    def _board(self, made, where, subject, way, start):
-        board = Board(0, 0, self.paper(subject, start))
-        title = f"{subject} · {way} · from {_start(start)}"
-        board.write(0, 4, title, bold=True, width=WIDTH - 270)
-        board.write(WIDTH, 4, where, colour=BLUE, anchor="ra")
-        smooth = way not in SHEETS["rough"]  # of the others one should see the pixels
-        board.tile(made.image, 0, HEAD, PANEL, smooth=smooth)
-        if self.facts:
-            board.frame(list(WAYS).index(way) * (THUMB + GAP), ROW, THUMB)
-        self._numbers(board, made, subject)
-        self._opinions(board, made.said, subject)
-        return board
+    def _board(self, made, subject, way, start):
+        title = ui.Text(f"{subject} · {way} · from {_start(start)}", bold=True, wide=WIDTH - 464)
+        title = ui.row(title, ui.Text(made.where, ink=ui.BLUE, wide=450, align=1))
+        image = ui.Tile(
+            made.image, PANEL, smooth=way not in SHEETS["rough"]
+        )  # of those one should see the pixels
+        numbers = ui.column(*self._numbers(made, subject), self._opinions(made.said, subject), gap=16)
+        real = ui.titled(ui.Tile(self.real(subject)[0], REAL), "highest real score", size=17, bold=False)
+        others = (
+            ui.Tile(small, frame=ui.BLUE if each == way else None)
+            for each, small in self.ways(subject, start)
+        )
+        return ui.column(title, ui.row(image, numbers, real, gap=28), ui.row(*others), gap=10)
 
-    def _numbers(self, board, made, subject):
+    def _numbers(self, made, subject):
         """Score and roughness as bars, beside those of real images."""
         best, others = self.real(subject)[1], self.facts["subjects"][subject]["images"] if self.facts else {}
-        longest = max(best, made.score, *(row[0] for way in others.values() for row in way.values()))
+        longest = max(best, made.score, *(start[0] for way in others.values() for start in way.values()))
         digits = 2 if CHANNEL in subject else 1
         rows = [
             ("score", longest, made.score, best, digits, "the real picture"),
             ("total variation (roughness)", 1.0, made.roughness, self.usual, 3, "a usual real one"),
         ]
-        for k, (word, most, ours, theirs, digits, other) in enumerate(rows):
-            top, full = HEAD + 118 * k, WIDTH - REAL - SECOND - 220
-            board.write(SECOND, top, word, 19, bold=True)
-            for y, value, colour, name in ((30, ours, BLUE, "this image"), (68, theirs, GREY, other)):
-                length, said = full * max(0, min(value / most, 1)), f"{value:.{digits}f}  {name}"
-                board.bar(SECOND, top + y, length, 28, colour, said, size=16, least=3)
+        for title, most, ours, theirs, digits, other in rows:
+            named = ("this image", ours, ui.BLUE), (other, theirs, ui.GREY)
+            bars = [ui.Bar(name, max(0, min(v / most, 1)), f"{v:.{digits}f}", ink) for name, v, ink in named]
+            yield ui.titled(ui.Bars(MIDDLE, bars, 38, names=150, room=70, size=16), title, size=19)
 
-    def _opinions(self, board, said, subject):
-        """What the other nets call it."""
-        top, full = HEAD + 250, WIDTH - SECOND - 380
-        lines = (
-            "No images ship for this net:",
-            "what you see are the first steps.",
-            "Run live makes the rest.",
-        )
-        for n, text in enumerate(lines if not said else ()):
-            board.write(SECOND, top + 34 * n, text, 20, plots.MUTED)
-        if said:
-            board.write(SECOND, top, "what other nets call it", 19, bold=True)
-        is_class = subject in self.lab.classes
-        for n, (net, word, share) in enumerate(said):
-            colour = BLUE if word == subject else ORANGE if is_class else GREY
+    def _opinions(self, said, subject):
+        """What the other nets call it: blue where it is the class that was asked for."""
+        if not said:
+            words = (
+                "No images ship for this net:",
+                "what you see are the first steps.",
+                "Run live makes the rest.",
+            )
+            return ui.Text("\n".join(words), 20, MUTED)
+        is_class, bars = subject in self.lab.classes, []
+        for net, word, share in said:
+            ink = ui.BLUE if word == subject else ui.ORANGE if is_class else ui.GREY
             mark = (", right" if word == subject else ", wrong") if is_class else ""
-            board.write(SECOND, top + 52 + 54 * n, net, 19, anchor="lm")
-            text = f"{word} {share:.0%}{mark}"
-            board.bar(SECOND + 60, top + 36 + 54 * n, full * share, 32, colour, text, size=19, least=3)
+            bars.append(ui.Bar(net, share, f"{word} {share:.0%}{mark}", ink))
+        bars = ui.Bars(MIDDLE, bars, 46, names=54, room=216, size=18)
+        return ui.titled(bars, "what other nets call it", size=19)
 
-    def _paper(self, subject, start):
-        """The real image, and all ways from one start with their scores; without images their place stays empty."""
-        board, left = Board(WIDTH, HEIGHT), WIDTH - REAL
-        board.tile(self.real(subject)[0], left, HEAD + 26, REAL)
-        board.write(left, HEAD, "highest real score", 17)
-        for n, (way, short) in enumerate(zip(WAYS if self.facts else (), SHORT, strict=False)):
-            made, left = self._look(subject, way, start), n * (THUMB + GAP)
-            board.tile(made.image, left, ROW, THUMB)
-            board.write(left + THUMB / 2, ROW - 26, short, 16, anchor="ma")
-            said = f"score {_score(made.score, subject)}"
-            board.write(left + THUMB / 2, ROW + THUMB + 6, said, 15, plots.MUTED, anchor="ma")
-        return board
+    def _ways(self, subject, start):
+        """[(way, its image from one start with its score, a Pillow image)]; where none ship, their room is empty."""
+        if not self.facts:
+            return [(None, ui.Block(WIDTH, THUMB + 46).image())]
+        images = []
+        for way, short in zip(WAYS, SHORT, strict=True):
+            made = self._look(subject, way, start)
+            score = ui.Text(f"score {_score(made.score, subject)}", 15, MUTED, wide=THUMB, align=0.5)
+            images.append(
+                (way, ui.column(ui.captioned(ui.Tile(made.image, THUMB), short), score, gap=2).image())
+            )
+        return images
 
-    def filmstrip(self):
-        """The image of each stop with its score, and what the other nets call it."""
-        titles, images = [], []
-        for _, title, values in self.places():
-            made = self.look(**values)
-            words = {word: [net for net, said, _ in made.said if said == word] for _, word, _ in made.said}
-            said = ", ".join(f"{' and '.join(nets)}: {word}" for word, nets in words.items())
-            score = _score(made.score, values["subject"])
-            titles.append(f"{title}\nscore {score}\n{said or f'{self.first} steps'}")
-            images.append(made.image)
-        return plots.image_grid(np.stack(images), titles, 4, self.title, self.caption, self.alt())
+    def still(self, title, **values):
+        """The image with its score, and what the other nets call it."""
+        made = self.look(**values)
+        words = {word: [net for net, said, _ in made.said if said == word] for _, word, _ in made.said}
+        said = ", ".join(f"{' and '.join(nets)}: {word}" for word, nets in words.items())
+        words = title, f"score {_score(made.score, values['subject'])}", said or f"{self.first} steps"
+        return ui.captioned(ui.Tile(made.image, 239), "\n".join(words))
 
 
 def _classes(lab, most=16):
@@ -221,17 +206,16 @@ def _stops(names):
     channels = [name for name in names if CHANNEL in name]
     other = next((name for name in names if name != subject), subject)
     none, *_, four, five = WAYS
-    start = {"subject": subject, "way": none, "start": 1}
     found = {
-        f"{subject}, none": start,
-        f"{subject}, blur": start | {"way": "blur"},
-        f"{subject}, four": start | {"way": four},
-        f"{subject}, four + TV": start | {"way": five},
-        f"{subject}, blank start": start | {"way": four, "start": 0},
-        f"{other}, four": start | {"subject": other, "way": four},
+        f"{subject}, none": {"subject": subject, "way": none, "start": 1},
+        f"{subject}, blur": {"way": "blur"},
+        f"{subject}, four": {"way": four},
+        f"{subject}, four + TV": {"way": five},
+        f"{subject}, blank start": {"way": four, "start": 0},
+        f"{other}, four": {"subject": other, "way": four},
     }
-    for name in dict.fromkeys([*channels[:1], *channels[-1:]]):
-        found[f"{name.replace(',', '')}, four"] = start | {"subject": name, "way": four}
+    for name in [*channels[:1], *channels[-1:]]:
+        found[f"{name.replace(',', '')}, four"] = {"subject": name, "way": four}
     return found
 
 
@@ -281,6 +265,6 @@ def shipped_pictures(names):
     found, rows = {}, [(name, start) for name in names for start in STARTS]
     for sheet, ways in SHEETS.items():
         pixels = results.sheet(f"synthesis/ascent_pictures/{sheet}.jpg", len(rows), len(ways))
-        for row, (name, start) in enumerate(rows):
-            found |= {(name, way, start): pixels[row, column] for column, way in enumerate(ways)}
+        for images, (name, start) in zip(pixels, rows, strict=True):
+            found |= {(name, way, start): image for way, image in zip(ways, images, strict=True)}
     return found

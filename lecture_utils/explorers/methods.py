@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .. import metrics, plots
+from .. import metrics
 from ..attribution.methods import Question, usable
+from ..plots import COLOURS
 from ..plots.pixels import heat_colours
 from ..progress import progress
 from ..world import CLASSES, render_many
+from . import board as ui
 from .base import Choice, Explorer, Slider
-from .board import BLUE, GREY, ORANGE, Board, Film
 
-PANEL, GAP, HEAD, ROW, NAMES = 330, 22, 58, 30, 150  # px: an image, space, titles, a part's row, its name
-WIDTH, HEIGHT = 3 * PANEL + 2 * GAP, HEAD + PANEL + 64 + 6 * ROW
+PANEL, NAMES, SMALL = 330, 150, 155  # px: an image, a part's name, an image of the filmstrip
 SIDE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
 ASKED = {"remove": "without it, the score falls by", "keep": "it alone adds to the score"}
 START = ("guided backprop", "Grad-CAM")
@@ -74,9 +74,7 @@ class MethodAgainstMethod(Explorer):
         methods = [method for method in usable(ask) if method.kind != "ceiling"]
         self.signed = {method.name: method.heat == "signed" for method in methods}
         self.heat = {method.name: method.make(ask) for method in progress(methods, "heatmaps")}
-        self.effects = [
-            {question: self._effects(scene, question) for question in ASKED} for scene in self.scenes
-        ]
+        self.effects = [{which: self._effects(scene, which) for which in ASKED} for scene in self.scenes]
         names = tuple(self.heat)
         self.controls = {
             "scene": Slider(0, scenes - 1, 1, "scene"),
@@ -128,67 +126,45 @@ class MethodAgainstMethod(Explorer):
         most = list(it.parts)[int(effects.argmax())]
         return f"Scene {scene}, {self.lab.classes[it.label]}: {'; '.join(words)}. To {question}: {most} matters most."
 
-    def _tile(self, scene, method):
+    def _tile(self, scene, method, side):
+        """A heatmap over its image, a Pillow image."""
         image = self.scenes[scene].image.numpy().transpose(1, 2, 0)
         colours = heat_colours(image, self.heat[method][scene].numpy(), self.signed[method])
-        board = Board(PANEL, PANEL)
-        board.tile(colours.transpose(2, 0, 1).clip(0, 1), 0, 0, PANEL)
-        return board.sheet
+        return ui.scaled(colours.transpose(2, 0, 1).clip(0, 1), side)
 
     def board(self, scene, first, second, question):
-        board, it, columns = Board(WIDTH, HEIGHT), self.scenes[scene], []
-        board.tile(it.image, 0, HEAD, PANEL)
-        board.write(0, 4, self.lab.classes[it.label], bold=True)
-        for i, (method, colour, which) in enumerate(((first, BLUE, "first"), (second, ORANGE, "second")), 1):
-            mass, agree, sums, effects = self.look(scene, method, question)
-            board.tile(self.tile(scene, method), i * (PANEL + GAP), HEAD, PANEL)
-            board.write(i * (PANEL + GAP), 4, method, colour=colour, bold=True, width=PANEL)
-            board.write(i * (PANEL + GAP), 31, f"{mass:.0%} on the object, ranks {agree:+.2f}", 17)
-            columns.append((f"its share of the {which} map", sums, colour))
-        self._bars(board, it, [(f"{ASKED[question]} (logit)", effects, plots.COLOURS[0]), *columns])
-        return board
+        it = self.scenes[scene]
+        panels = [ui.titled(ui.Tile(it.image, PANEL), self.lab.classes[it.label], "")]
+        effects = self.look(scene, first, question)[3]
+        columns = [self._bars(it, f"{ASKED[question]} (logit)", effects, COLOURS[0], NAMES)]
+        for method, ink, which in ((first, ui.BLUE, "first"), (second, ui.ORANGE, "second")):
+            mass, agree, sums, _ = self.look(scene, method, question)
+            words = f"{mass:.0%} on the object, ranks {agree:+.2f}"
+            panels.append(ui.titled(ui.Tile(self.tile(scene, method, PANEL)), method, words, ink=ink))
+            columns.append(self._bars(it, f"its share of the {which} map", sums, ink, 8))
+        return ui.column(ui.row(*panels, gap=22), ui.row(*columns, gap=22), gap=8)
 
-    def _bars(self, board, it, columns):
-        """A row for each part: its effect and its heat, every kind on its own scale, from the column's own zero."""
-        top, wide = HEAD + PANEL + 10, (WIDTH - NAMES - 2 * GAP) // 3
-        for row, name in enumerate(it.parts):
-            y = top + 30 + row * ROW + ROW / 2 - 1
-            board.write(NAMES - 12, y, name, 17, anchor="rm", width=NAMES - 14)
-        for i, (title, values, colour) in enumerate(columns):
-            left, size = NAMES + i * (wide + GAP), max(np.abs(values).max(), 1e-30)
-            board.write(left, top, title, 16, colour, width=wide)
-            low = min(values.min() / size, 0)
-            unit = (wide - 62) / (1 - low)  # px of the longest bar; room for its number
-            zero = left - low * unit
-            for row, value in enumerate(values):
-                y, end = top + 30 + row * ROW, zero + value / size * unit
-                shade = colour if it.shown[row] else GREY
-                board.draw.rectangle((min(zero, end), y + 4, max(zero, end), y + ROW - 6), fill=shade)
-                share = f"{value:+.2f}" if i == 0 else f"{value / max(np.abs(values).sum(), 1e-30):+.0%}"
-                board.write(max(zero, end) + 6, y + ROW / 2 - 1, share, 15, anchor="lm")
-            board.draw.line((zero, top + 28, zero, top + 30 + len(values) * ROW), fill=plots.MUTED)
+    def _bars(self, it, title, values, ink, names):
+        """A bar for each part, on a scale of its own, from the column's own zero."""
+        size, total = max(np.abs(values).max(), 1e-30), max(np.abs(values).sum(), 1e-30)
+        bars = []
+        for name, value, shown in zip(it.parts, values, it.shown, strict=True):
+            said = f"{value:+.2f}" if names == NAMES else f"{value / total:+.0%}"
+            bars.append(ui.Bar(name if names == NAMES else "", value / size, said, ink if shown else ui.GREY))
+        wide = (3 * PANEL - NAMES) // 3 + names
+        bars = ui.Bars(wide, bars, 30, names, size=16, span=(min(values.min() / size, 0), 1))
+        words = ui.Text(title, 16, ink, wide=wide - names + 8)
+        return ui.column(words, bars, gap=4, align=1.0)
 
-    def filmstrip(self):
-        """Each stop: the two heatmaps, and above each how its heat lies."""
-        tile, gap, between, above, across = 1.53, 0.06, 0.2, 0.98, 3
-        film = Film(self, plots.WIDTH, -(-len(self.stops) // across) * (above + tile + 0.12))
-        bold = {"fontsize": plots.TEXT, "color": plots.INK, "weight": "bold"}
-        at = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        for k, title, values in self.places():
-            x, y = k % across * (2 * tile + gap + between), above + k // across * (above + tile + 0.12)
-            for i, (which, colour) in enumerate((("first", BLUE), ("second", ORANGE))):
-                mass, agree, *_ = self.look(values["scene"], values[which], values["question"])
-                name = values[which].replace("integrated gradients, ", "IG, ")
-                words, shown = (
-                    f"{name}\n{mass:.0%} on it, {agree:+.2f}",
-                    self.tile(values["scene"], values[which]),
-                )
-                axes = film.tile(
-                    shown, x + i * (tile + gap), y, tile, words, size=plots.SMALL - 1, colour=colour
-                )
-                if i == 0:
-                    axes.annotate(f"{title} ({values['question']})", (0, 1), (0, 44), **at, **bold)
-        return film.picture()
+    def still(self, title, scene, first, second, question):
+        """The two heatmaps, and above each how its heat lies."""
+        tiles = []
+        for method, ink in ((first, ui.BLUE), (second, ui.ORANGE)):
+            mass, agree, *_ = self.look(scene, method, question)
+            name = method.replace("integrated gradients, ", "IG, ")
+            tile = ui.Tile(self.tile(scene, method, SMALL))
+            tiles.append(ui.captioned(tile, f"{name}\n{mass:.0%} on it, {agree:+.2f}", ink))
+        return ui.titled(ui.row(*tiles, gap=6, align=1.0), f"{title} ({question})", size=17)
 
 
 def _rendered(scenes):

@@ -19,6 +19,12 @@ class Picture(ipywidgets.Image):
     description = Unicode("").tag(sync=True)
 
 
+def _button(word, tooltip, clicked, **options):
+    button = ipywidgets.Button(description=word, tooltip=tooltip, **options)
+    button.on_click(lambda _: clicked())
+    return button
+
+
 class Panel:
     """The widgets of one explorer. A fault while moving is shown under the picture, and raised as well.
 
@@ -30,15 +36,14 @@ class Panel:
         self.explorer, self.titles, self.at, self.lock = explorer, list(explorer.stops), 0, RLock()
         start = explorer.stop(self.titles[0])
         self.inputs = {name: control.widget(start[name]) for name, control in explorer.controls.items()}
-        self.image = Picture(format=explorer.format, layout=ipywidgets.Layout(max_width="100%"))
-        self.text, self.where = ipywidgets.HTML(), ipywidgets.Label()
-        buttons = [ipywidgets.Button(description=word, tooltip=f"{word} stop") for word in ("Prev", "Next")]
-        for button, step in zip(buttons, (-1, 1), strict=True):
-            button.on_click(lambda _, step=step: self.go(self.at + step))
         for widget in self.inputs.values():
             widget.observe(lambda _: self.draw(), "value")
+        self.image = Picture(format=explorer.format, layout=ipywidgets.Layout(max_width="100%"))
+        self.text, self.where = ipywidgets.HTML(), ipywidgets.Label()
+        prev = _button("Prev", "Prev stop", lambda: self.go(self.at - 1))
+        next_ = _button("Next", "Next stop", lambda: self.go(self.at + 1))
         self.jumping, self.run = False, LiveRun(self) if explorer.live else None
-        rows = [ipywidgets.HBox([*buttons, self.where]), *self.inputs.values()]
+        rows = [ipywidgets.HBox([prev, next_, self.where]), *self.inputs.values()]
         rows += [self.run.box] if self.run else []
         self.box = ipywidgets.VBox([*rows, self.image, self.text])
         self.draw()
@@ -60,6 +65,7 @@ class Panel:
         self.draw()
 
     def draw(self):
+        """The picture and the sentence for the values of the controls; it ends a live run."""
         if self.jumping:
             return
         with self.lock:
@@ -71,17 +77,15 @@ class Panel:
             place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
             self.where.value = place if here else f"between stops ({place} was the last)"
             try:
-                picture, sentence = self.explorer.encoded(**values), self.explorer.describe(**values)
+                self.show(self.explorer.encoded(**values), self.explorer.describe(**values))
             except Exception as error:
                 self.complain(error)
                 raise
-            self.show(picture, sentence)
 
     def show(self, picture, sentence):
         """picture: the bytes of a file."""
         with self.image.hold_sync():  # one message
-            self.image.value = picture
-            self.image.tooltip = sentence
+            self.image.value, self.image.tooltip = picture, sentence
         self.text.value = escape(sentence)
 
     def complain(self, error):
@@ -104,13 +108,12 @@ class LiveRun:
             self.loop = asyncio.get_running_loop()
         except RuntimeError:
             self.loop = None
-        self.start = ipywidgets.Button(description="Run live", tooltip="Run live", icon="play")
-        self.end = ipywidgets.Button(description="Stop", tooltip="Stop", icon="stop", disabled=True)
-        self.start.on_click(lambda _: self.begin())
-        self.end.on_click(lambda _: self.stop())
+        self.start = _button("Run live", "Run live", self.begin, icon="play")
+        self.end = _button("Stop", "Stop", self.stop, icon="stop", disabled=True)
         self.box = ipywidgets.HBox([self.start, self.end])
 
     def begin(self):
+        """Begin a run, in place of the one that is going on."""
         with self.panel.lock:
             self.stop()
             turns = self.turns = self.panel.explorer.live(**self.panel.values())

@@ -1,19 +1,14 @@
 """How much style, and from how deep: a photograph in the style of another, on images that are there at once."""
 
-from functools import lru_cache
-
 import numpy as np
 from PIL import Image
 
-from .. import plots, results
+from .. import results
 from ..photographs import open_image, shipped_file
+from . import board as ui
 from .base import Choice, Explorer, Slider
-from .board import BLUE, ORANGE, Board
 
-SIDE, SMALL, PANEL, TILE, GAP, HEAD, NAMES = 256, 194, 512, 76, 6, 36, 112  # px; SIDE: of an image that ships
-SECOND, THIRD = SMALL + 22, SMALL + 22 + PANEL + 24  # where the image, and the grid, begin
-GRID = THIRD + NAMES
-WIDTH, HEIGHT = GRID + 5 * TILE + 4 * GAP + 4, HEAD + PANEL
+SIDE, SMALL, PANEL, TILE, NAMES = 256, 194, 512, 76, 112  # px; SIDE: of an image that ships
 WEIGHTS = ("1/9", "1/3", "1", "3", "9")
 
 
@@ -40,12 +35,13 @@ class StyleMixer(Explorer):
             pair: pair.split(" as ") for pair in self.facts["losses"]
         }  # {"china as coffee": [name, style]}
         self.depths = list(next(iter(self.facts["losses"].values())))
-        files = {pair: f"synthesis/style_mixer/{pair.replace(' ', '_')}.jpg" for pair in self.pairs}
-        self.pictures = {
-            pair: results.sheet(file, len(self.depths), len(WEIGHTS)) for pair, file in files.items()
-        }
+        self.pictures, self.small = {}, {}
+        for pair in self.pairs:
+            file = f"synthesis/style_mixer/{pair.replace(' ', '_')}.jpg"
+            self.pictures[pair] = found = results.sheet(file, len(self.depths), len(WEIGHTS))
+            every = (Image.fromarray(image) for some in found for image in some)
+            self.small[pair] = [ui.resized(image, TILE).shown for image in every]
         self.photographs = {name: photograph(name) for pair in self.pairs.values() for name in pair}
-        self.paper = lru_cache(maxsize=8)(self._paper)
         self.controls = {
             "pair": Choice(tuple(self.pairs), "photograph and style"),
             "depth": Choice(tuple(self.depths), "layers of the style, from the first"),
@@ -73,58 +69,51 @@ class StyleMixer(Explorer):
         )
 
     def board(self, pair, depth, weight):
-        board, (picture, left) = Board(0, 0, self.paper(pair)), self.look(pair, depth, weight)
-        board.tile(picture, SECOND, HEAD, PANEL)
-        board.write(SECOND, 4, f"{_layers(depth)}, weight {WEIGHTS[weight - 1]}", bold=True)
-        board.frame(*place(self.depths.index(depth), weight - 1), TILE)
-        before, top, full = (
-            self.facts["photographs"][pair],
-            place(len(self.depths), 0)[1] + 14,
-            WIDTH - GRID - 84,
-        )
-        longest = {"content": 1.0, "style": max(1e-9, before["style"])}
-        board.write(THIRD, top, "what is missing (line: the photograph)", 17, bold=True)
-        for y, name, colour in ((top + 32, "content", BLUE), (top + 72, "style", ORANGE)):
-            share, mark = (full * min(each[name] / longest[name], 1) for each in (left, before))
-            end, mark = board.bar(GRID, y, share, 28, colour, name=name, least=3), GRID + mark
-            board.mark(mark, y - 4, y + 32)
-            said = end if end + 70 < mark else max(end, mark)
-            board.write(said + 8, y + 14, f"{left[name]:.2f}", 17, anchor="lm")
-        return board
+        picture, left = self.look(pair, depth, weight)
+        sources = [
+            ui.titled(ui.Tile(self.photographs[name], SMALL), f"{word}: {name}", size=15)
+            for word, name in zip(("photograph", "style"), self.pairs[pair], strict=True)
+        ]
+        image = ui.titled(ui.Tile(picture, PANEL), f"{_layers(depth)}, weight {WEIGHTS[weight - 1]}")
+        table = self._table(pair, self.depths.index(depth), weight - 1)
+        apart = image.high - 2 * sources[0].high
+        right = ui.column(table, self._bars(pair, left), gap=24)
+        return ui.row(ui.column(*sources, gap=apart), image, right, gap=22)
 
-    def _paper(self, pair):
-        """What all images of a pair share: photograph, style, and the grid of small ones."""
-        board = Board(WIDTH, HEIGHT)
-        for top, name, word in zip(
-            (0, PANEL - SMALL), self.pairs[pair], ("photograph", "style"), strict=True
-        ):
-            board.write(0, top + 4, f"{word}: {name}", 15, bold=True)
-            board.tile(self.photographs[name], 0, HEAD + top, SMALL)
-        board.write(THIRD, 4, "all of this pair, by weight", 17, bold=True)
-        for column, weight in enumerate(WEIGHTS):
-            left, top = place(0, column)
-            board.write(left + TILE / 2, top - 24, weight, 16, anchor="ma")
-        for row, depth in enumerate(self.depths):
-            words = f"layers {depth}" if " " in depth else f"layer {depth}"
-            board.write(GRID - 8, place(row, 0)[1] + TILE / 2, words, 16, anchor="rm")
-            for column, picture in enumerate(self.pictures[pair][row]):
-                small = Image.fromarray(picture).resize((TILE, TILE), Image.Resampling.LANCZOS)
-                board.tile(small, *place(row, column), TILE)
-        return board
+    def _table(self, pair, depth, weight):
+        """All images of a pair, a blue frame around the one that is chosen."""
+        cells = [ui.Block(NAMES - 6), *(ui.Text(word, 16, wide=TILE, align=0.5) for word in WEIGHTS)]
+        for k, name in enumerate(self.depths):
+            cells.append(ui.Text(_layers(name).removesuffix(" alone"), 16, wide=NAMES - 6, align=1))
+            for n, small in enumerate(self.small[pair][5 * k : 5 * k + 5]):
+                cells.append(ui.Tile(small, frame=ui.BLUE if (k, n) == (depth, weight) else None))
+        return ui.titled(ui.grid(cells, 6, align=0.5), "all of this pair, by weight", size=17)
 
-    def filmstrip(self):
-        """For each pair the style, and the image of each stop with what is missing of content and style."""
-        titles, images = [], []
-        for _, title, values in self.places():
-            (picture, left), (name, style) = self.look(**values), self.pairs[values["pair"]]
-            if f"{name}\nas {style}" not in titles:
-                titles.append(f"{name}\nas {style}")
-                images.append(self.photographs[style])
-            missing = f"missing {left['content']:.2f}, {left['style']:.2f}"
-            titles.append(f"{title.removeprefix(f'{name}, ')}\n{missing}")
-            images.append(picture.transpose(2, 0, 1) / 255)
-        columns = len(images) // len(self.pairs)
-        return plots.image_grid(np.stack(images), titles, columns, self.title, self.caption, self.alt())
+    def _bars(self, pair, left):
+        """What is missing of content and style, and of them in the photograph itself."""
+        before, bars = self.facts["photographs"][pair], []
+        for name, most, ink in (("content", 1.0, ui.BLUE), ("style", max(1e-9, before["style"]), ui.ORANGE)):
+            now, mark = (min(each[name] / most, 1) for each in (left, before))
+            bars.append(ui.Bar(name, now, f"{left[name]:.2f}", ink, mark))
+        bars = ui.Bars(NAMES + 5 * TILE + 24, bars, 40, NAMES, room=84)
+        return ui.titled(bars, "what is missing (line: the photograph)", size=17)
+
+    def still(self, title, **values):
+        """The image, with what is missing of content and style."""
+        picture, left = self.look(**values)
+        words = title.removeprefix(f"{self.pairs[values['pair']][0]}, ")
+        words = f"{words}\nmissing {left['content']:.2f}, {left['style']:.2f}"
+        return ui.captioned(ui.resized(Image.fromarray(picture), 188), words)
+
+    def film(self):
+        """For each pair the style, and all its stops."""
+        rows = []
+        for pair, (name, style) in self.pairs.items():
+            stops = [(title, values) for _, title, values in self.places() if values["pair"] == pair]
+            stills = [self.still(title, **values) for title, values in stops]
+            source = ui.captioned(ui.Tile(self.photographs[style], 188), f"{name}\nas {style}")
+            rows.append(ui.row(source, *stills))
+        return ui.column(*rows, gap=12)
 
 
 def photograph(name):
@@ -132,13 +121,8 @@ def photograph(name):
     image = open_image(shipped_file(name))
     half, x, y = min(image.size) / 2, image.width / 2, image.height / 2
     square = image.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
-    pixels = np.asarray(square.resize((SIDE, SIDE), Image.Resampling.LANCZOS), np.float32) / 255
-    return pixels.transpose(2, 0, 1)
-
-
-def place(row, column):
-    """Upper left corner of a small image of the grid, px."""
-    return GRID + column * (TILE + GAP), HEAD + 22 + row * (TILE + GAP)
+    pixels = square.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(pixels, np.float32).transpose(2, 0, 1) / 255
 
 
 def _layers(depth):

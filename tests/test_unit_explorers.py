@@ -1,13 +1,14 @@
-"""A filter at work: its map is the net's first layer, each unit stands where it looks, red is for and blue against."""
+"""A filter at work and a channel: maps are the net's, each unit stands where it looks, red is for and blue against."""
 
 import numpy as np
 import pytest
 import torch
+from boards import blocks
 from torch import nn
 
-from lecture_utils import models
-from lecture_utils.explorers import FilterAtWork
-from lecture_utils.explorers.filter_at_work import HEAD, PANEL, RELU, SIGNED, THIRD
+from lecture_utils import features, models
+from lecture_utils.explorers import Channels, FilterAtWork, board as ui
+from lecture_utils.explorers.units import RELU, SIDE, SIGNED
 from lecture_utils.features.first_layer import first_answers, unlike
 
 
@@ -66,9 +67,8 @@ def test_after_the_relu_means_the_net_s_own_relu_with_what_lies_between():
 
 
 def test_a_net_without_relu_modules_has_no_such_view():
-    explorer = FilterAtWork(Functional(torch.relu), noise(3, 3, 20, 24))
+    explorer = FilterAtWork(Functional(torch.relu), noise(3, 3, 24, 24))
     assert list(explorer.controls) == ["filter", "picture"] and len(explorer.stops) == 6
-    assert explorer.render(**explorer.stop(next(iter(explorer.stops)))).dtype == np.uint8
     with pytest.raises(KeyError, match="unknown control 'view'"):
         explorer.render(filter=0, picture=0, view=RELU)
 
@@ -78,25 +78,61 @@ def test_red_is_yes_and_blue_the_opposite():
     with torch.no_grad():
         net[0].weight[:] = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
     explorer = FilterAtWork(net, torch.stack([torch.ones(3, 40, 40), torch.zeros(3, 40, 40)]))
-    spot = HEAD + PANEL // 2 + 5, THIRD + PANEL // 2 + 5
-    red, _, blue = (int(value) for value in explorer.render(filter=0, picture=0, view=SIGNED)[spot])
-    assert red > blue + 100
-    red, _, blue = (int(value) for value in explorer.render(filter=1, picture=0, view=SIGNED)[spot])
-    assert blue > red + 100
-    red, _, blue = (int(value) for value in explorer.render(filter=1, picture=0, view=RELU)[spot])
-    assert abs(red - blue) < 5
-    assert "nowhere" in explorer.describe(filter=1, picture=0, view=SIGNED)
     assert explorer.limit == pytest.approx(48 / 2, rel=0.01)  # the mean over both pictures
+    assert "nowhere" in explorer.describe(filter=1, picture=0, view=SIGNED)
+
+    def red_less_blue(**state):
+        heat = blocks(explorer.board(picture=0, **state), ui.Tile)[-2]
+        red, _, blue = np.asarray(heat.shown)[200, 215].astype(int)
+        return red - blue
+
+    assert red_less_blue(filter=0, view=SIGNED) > 100 and red_less_blue(filter=1, view=SIGNED) < -100
+    assert abs(red_less_blue(filter=1, view=RELU)) < 5
 
 
-def test_stops_are_strong_filters_unlike_each_other():
+def test_the_stops_are_strong_filters_unlike_each_other_and_frames_stand_at_the_extremes():
     filters = torch.zeros(6, 3, 2, 2)
     filters[0, 0, 0, 0], filters[1, 0, 0, 0], filters[2, 1, 0, 0], filters[3, 2, 0, 0] = 5, -4, 3, 2
     filters[4, 0, 1, 1] = filters[5, 1, 1, 1] = 0.1  # unlike all, but weak
-    assert unlike(filters, 3) == [0, 2, 1]
-    assert len(unlike(noise(4, 3, 2, 2), 6)) == 4
-
-
-def test_the_frames_stand_at_the_largest_and_the_smallest_answer():
+    assert unlike(filters, 3) == [0, 2, 1] and len(unlike(noise(4, 3, 2, 2), 6)) == 4
     values, yes, no = FilterAtWork(models.build("alex"), noise(4, 3, 112, 112)).look(filter=3, picture=1)
     assert values[yes] == values.max() > 0 > values.min() == values[no]
+
+
+def test_channels_show_what_the_functions_below_say():
+    net, images = models.build("alex"), noise(12, 3, 112, 112)
+    explorer = Channels(net, images, "relu3", [f"thing {n % 4}" for n in range(12)])
+    maps = features.extract(net, images, "relu3")
+    values, lit, box = explorer.look(5, 3)
+    assert torch.equal(values, maps[3, 5])
+    field, threshold = features.receptive_field(net, "relu3"), features.top_thresholds(maps)[5]
+    assert torch.equal(lit, features.placed(maps[3:4, 5:6], field, (112, 112))[0, 0] > threshold)
+    row, column = divmod(int(maps[3, 5].argmax()), 13)
+    left, top = field.offset + 8 * column, field.offset + 8 * row
+    assert box == [left, top, left + field.size, top + field.size]
+    _, heat, _, patches = (np.asarray(tile.shown) for tile in blocks(explorer.board(5, 3), ui.Tile))
+    brightest = heat[SIDE // 26 :: SIDE // 13, SIDE // 26 :: SIDE // 13, 1][:13, :13].argmax()
+    assert brightest == maps[3, 5].argmax(), "the map is drawn where it stands"
+    best = features.top_patches(net, images, "relu3", 5, 9).patches[0].mean((1, 2)).numpy()
+    side = (SIDE - 8) // 3
+    assert np.abs(patches[:side, :side].mean((0, 1)) / 255 - best).max() < 0.01
+    sentence = explorer.describe(channel=5, picture=3)
+    assert f"{values.max():.1f} at most" in sentence and "picture 3: thing 3" in sentence
+    assert f"{lit.float().mean():.1%} of the pixels" in sentence
+
+    share = maps.amax((2, 3)) / maps.amax((0, 2, 3)).clamp_min(1e-12)
+    share[:, features.top_thresholds(maps) <= 0] = 0
+    for picture, values in enumerate(explorer.stops.values()):
+        assert values == {"channel": int(share[picture].argmax()), "picture": picture}
+        share[:, values["channel"]] = -1
+    assert len(explorer.stops) == 6
+
+
+def test_a_silent_channel_says_so():
+    net = models.build("alex")
+    with torch.no_grad():
+        net.norm3.weight[7], net.norm3.bias[7] = 0, -1
+    explorer = Channels(net, noise(12, 3, 112, 112), "relu3")
+    assert explorer.look(7, 0)[2] is None and "silent" in explorer.describe(channel=7, picture=0)
+    assert explorer.render(channel=7, picture=0).dtype == np.uint8
+    assert all(values["channel"] != 7 for values in explorer.stops.values())

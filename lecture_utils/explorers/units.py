@@ -1,0 +1,279 @@
+"""Two explorers of a net's units: a filter of the first layer at every position; a channel with its best patches."""
+
+from collections import Counter
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from .. import features
+from ..features.first_layer import first_answers, unlike
+from ..plots.pixels import spotlight
+from . import board as ui
+from .base import Choice, OfImages, Slider
+
+PANEL, TILE = 420, 190  # px: image and map, the filter and the patch
+YES, NO = "#b40426", "#3b4cc0"  # both ends of coolwarm
+CHOSEN, ASKED = 6, 64  # filters that are stops; images that are asked for the shared scale
+SIGNED, RELU = "its answer", "after the ReLU"
+SIDE, SMALL, STOPS = 372, 156, 6  # px: the panels of a channel, of its filmstrip; number of its stops
+FRAME = "#D55E00"  # around the receptive field of the strongest unit
+
+
+class FilterAtWork(OfImages):
+    """A filter of the first layer, an image, and the filter's activation at every position of it.
+
+    net: any nn.Module whose first convolution takes 3 channels. images: float (n, 3, h, h) in [0, 1], n >= 2.
+    names: what each image shows, or None. The stops look at the image that their filters activate on most strongly.
+    Red: the image is there as the filter is. Blue: it is the opposite, dark where the filter is bright. The activation
+    holds the filter's bias too. One scale for all filters and images: the size that one activation in a thousand of an
+    image exceeds, averaged over the images (64 of them, if there are more); larger ones get its end's colour.
+    The control "show" is there where the net's first ReLU is a module.
+    Errors: ValueError for images or names, and for a net that does not look at colour images.
+    """
+
+    title = "Filters at work"
+    caption = (
+        "Beside each filter its answer at every place of the picture. Red: there the picture is like the filter. "
+        "Blue: like its opposite. Look for an edge that is red in one map and missing in another."
+    )
+    format, colours = "jpeg", 256
+
+    def __init__(self, net, images, names=None):
+        super().__init__(net, images, names, 2)
+        filters = features.raw_filters(net).float().cpu()
+        self.filters = features.as_pictures(filters, per_filter=True).numpy()  # (k, 3, h, w) in [0, 1]
+        self.answers = lru_cache(maxsize=4)(lambda picture: first_answers(net, self.images[picture]))
+        self.controls = {
+            "filter": Slider(0, len(filters) - 1, 1, "filter"),
+            "picture": Slider(0, len(images) - 1, 1, "picture"),
+        }
+        first, *others = unlike(filters, CHOSEN)
+        self.limit, loudest = self._scale([first, *others])
+        self.bar = ui.Tile(self._bar())
+        self.stops = {f"filter {first}": {"filter": first, "picture": loudest}}
+        if self.answers(loudest).relu is not None:
+            self.controls["view"] = Choice((SIGNED, RELU), "show")
+            self.stops[f"filter {first}"]["view"] = SIGNED
+            self.stops[f"filter {first}, {RELU}"] = {"view": RELU}
+        self.stops |= {f"filter {other}": {"filter": other} for other in others}
+
+    def _scale(self, chosen):
+        """The shared scale, and the image that the chosen filters activate on most strongly.
+
+        Each filter counts the same: its largest activation on an image, as a share of its largest on any.
+        """
+        count = min(len(self.images), ASKED)
+        asked = np.linspace(0, len(self.images) - 1, count).round().astype(int).tolist()
+        high, peaks = [], []
+        for picture in asked:
+            signed = first_answers(self.net, self.images[picture]).signed
+            high.append(np.quantile(np.abs(signed), 0.999))
+            peaks.append(signed[chosen].max((1, 2)).clip(0))
+        shares = np.stack(peaks) / np.max(peaks, 0).clip(1e-12)  # (asked, chosen)
+        return max(float(np.mean(high)), 1e-12), asked[shares.sum(1).argmax()]
+
+    def _bar(self):
+        """The colour bar, which stands still, with what its ends mean: a Pillow image."""
+        words = {0: f"≥ {self.limit:.2g}", 0.5: "0", 1: f"≤ −{self.limit:.2g}"}
+        image = ui.Ramp("coolwarm", PANEL, words, 22, 18, room=88).image()
+        pen = ImageDraw.Draw(image)
+        pen.text((30, 24), "like the\nfilter", YES, ui.font(16))
+        pen.text((30, PANEL - 64), "like its\nopposite", NO, ui.font(16))
+        return image
+
+    def look(self, filter, picture, view=SIGNED):
+        """The map (rows, columns), the position (row, column) of its largest value, and that of its smallest.
+
+        The first is None where nothing is above zero, the second where nothing is below.
+        """
+        answers = self.answers(picture)
+        values = (answers.signed if view == SIGNED else answers.relu)[filter]
+        yes, no = (divmod(int(at), values.shape[1]) for at in (values.argmax(), values.argmin()))
+        return values, yes if values.max() > 0 else None, no if values.min() < 0 else None
+
+    def sentence(self, filter, picture, view=SIGNED):
+        values, yes, no = self.look(filter, picture, view)
+        found, other = "it says yes nowhere", "nothing is like its opposite"
+        if yes:
+            found = f"its strongest yes is {values.max():+.2f} at row {yes[0]}, column {yes[1]}"
+        if no:
+            other = f"its opposite answers {values.min():+.2f} at row {no[0]}, column {no[1]}"
+        if view == RELU:
+            other = f"the ReLU leaves {(values > 0).mean():.0%} of the places above zero"
+        rows, columns = values.shape
+        return f"Filter {filter} on {self.named(picture)}, {rows} x {columns} places: {found}; {other}."
+
+    def board(self, filter, picture, view=SIGNED):
+        values, yes, no = self.look(filter, picture, view)
+        image, answers, kernel = self.images[picture].numpy(), self.answers(picture), self.filters.shape[2:]
+        zoom = PANEL / image.shape[2]
+        shown, heat = ui.scaled(image, PANEL), self._map(values, answers, zoom)
+        for place, colour in ((no, NO), (yes, YES)):
+            if place:
+                _frame(shown, answers.box(place, kernel), zoom, colour)
+                _frame(heat, answers.box(place, answers.step), zoom, colour)
+        patch = ui.titled(ui.Block(TILE), "no yes here", size=19, bold=False)
+        if yes:
+            cut = ui.Tile(_cut(image, answers.box(yes, kernel)), TILE - 8, smooth=False, frame=YES)
+            patch = ui.titled(cut, "strongest yes", size=19, bold=False, ink=YES, gap=8)
+        kernels = ui.column(ui.Tile(self.filters[filter], TILE, smooth=False), patch, gap=9)
+        panels = kernels, ui.Tile(shown), ui.Tile(heat), self.bar
+        shape = "{} x {} places".format(*values.shape)
+        heads = f"filter {filter}", self.named(picture), f"{view}, {shape}", ""
+        return ui.row(*map(ui.titled, panels, heads), gap=24)
+
+    def _map(self, values, answers, zoom):
+        """The map in its colours, its squares where they stand in the image; white where no unit is. Pillow image."""
+        (high, wide), (y, x) = (
+            values.shape * np.multiply(answers.step, zoom),
+            np.multiply(answers.start, zoom),
+        )
+        colours = ui.mapped(values, "coolwarm", -self.limit, self.limit)
+        sheet = Image.new("RGB", (PANEL, PANEL), "white")
+        sheet.paste(ui.scaled(colours, round(wide), round(high), smooth=False), (round(x), round(y)))
+        return sheet
+
+    def still(self, title, **values):
+        """The filter beside its map."""
+        cells = ui.mapped(self.look(**values)[0], "coolwarm", -self.limit, self.limit)
+        small = ui.Tile(self.filters[values["filter"]], 62, smooth=False)
+        return ui.captioned(ui.row(small, ui.Tile(cells, 166, smooth=False), gap=5), title)
+
+    def film(self):
+        """The image and the colour bar, and all stops."""
+        picture = self.places()[0][2]["picture"]
+        image = ui.captioned(ui.Tile(self.images[picture], 166), self.named(picture))
+        words = {0: f"{self.limit:.2g}", 0.5: "0", 1: f"−{self.limit:.2g}"}
+        first = ui.row(image, ui.Ramp("coolwarm", 166, words, room=40), gap=8, align=1.0)
+        stills = (self.still(title, **values) for _, title, values in self.places())
+        return ui.grid([first, *stills], 4, gap=13, below=8)
+
+
+def _cut(image, box):
+    """The pixels (3, h, w) of a box; mid-grey where it reaches over the border."""
+    left, top, right, bottom = map(round, box)
+    margin = max(right - left, bottom - top)
+    wider = np.pad(image, ((0, 0), (margin, margin), (margin, margin)), constant_values=0.5)
+    return wider[:, top + margin : bottom + margin, left + margin : right + margin]
+
+
+def _frame(shown, box, zoom, colour):
+    """A box of the image (left, top, right, bottom in px of it), on white where it is larger: a Pillow image."""
+    left, top, right, bottom = (min(max(zoom * edge, 2), PANEL - 3) for edge in box)
+    pen = ImageDraw.Draw(shown)
+    pen.rectangle((left - 2, top - 2, right + 2, bottom + 2), outline="white", width=6)
+    pen.rectangle((left, top, right, bottom), outline=colour, width=3)
+
+
+class Channels(OfImages):
+    """Channel and image under sliders. Left the image, lit where the channel activates; its map; its best patches.
+
+    net: any nn.Module. images: float (n, 3, h, h) in [0, 1], at least 9. layer: a name from dict(net.named_modules())
+    whose units have positions. names: what each image shows, or None.
+    Lit: the map, enlarged, lies above the value that a channel exceeds at one position in two hundred on all images.
+    Patches: of these images the nine with the strongest unit, each patch all that the unit sees.
+    The stops take the first images in turn, for each the channel that comes nearest to its largest value on any
+    image; no channel twice.
+    Errors: ValueError, KeyError as for `features.top_patches`.
+    """
+
+    title = "What does this channel say yes to?"
+    caption = (
+        "Lit: where the channel answers as strongly as at one place in two hundred. Orange frame: all that its "
+        "strongest unit sees. Right: the nine strongest patches of all pictures. Do they show one thing?"
+    )
+    format, across, colours = "jpeg", 2, 256
+
+    def __init__(self, net, images, layer, names=None):
+        super().__init__(net, images, names, 9, "one for each patch")
+        self.layer = layer
+        self.field = features.receptive_field(net, layer, image_size=images.shape[-1])
+        self.top = features.top_units(net, self.images, layer, 9)
+        self.maps = features.extract(net, self.images, layer)
+        self.thresholds = features.top_thresholds(self.maps)
+        self.limits = self.maps.amax((0, 2, 3)).clamp_min(1e-12)  # of each channel, over all images
+        self.controls = {
+            "channel": Slider(0, self.maps.shape[1] - 1, 1, "channel"),
+            "picture": Slider(0, len(images) - 1, 1, "picture"),
+        }
+        self.stops = {f"channel {c}, picture {p}": {"channel": c, "picture": p} for p, c in self._choose()}
+        self.patches = lru_cache(maxsize=64)(self._patches)
+
+    def _choose(self):
+        """(image, channel) of each stop."""
+        ratio = self.maps.amax((2, 3)) / self.limits  # (images, channels)
+        ratio[:, self.thresholds <= 0] = 0  # a channel that is hardly ever on is no example
+        for picture in range(min(STOPS, len(self.images))):
+            channel = int(ratio[picture].argmax())
+            ratio[:, channel] = -1
+            yield picture, channel
+
+    def look(self, channel, picture):
+        """The map (rows, columns), where it is lit (h, h), and the strongest unit's box; None where all is inactive."""
+        values = self.maps[picture, channel]
+        placed = features.placed(values[None, None], self.field, self.images.shape[2:])[0, 0]
+        lit = placed > self.thresholds[channel]
+        if values.max() <= 0:
+            return values, lit, None
+        unit = torch.tensor(divmod(int(values.argmax()), values.shape[1]))
+        return values, lit, self.field.boxes(unit).tolist()
+
+    def sentence(self, channel, picture):
+        values, lit, box = self.look(channel, picture)
+        if box is None:
+            return f"Channel {channel} is silent on {self.named(picture)}."
+        return (
+            f"Channel {channel} on {self.named(picture)}: it answers {values.max():.1f} at most, of "
+            f"{self.limits[channel]:.1f} on any picture, and says yes to {lit.float().mean():.1%} of the pixels. "
+            f"Its best patches are from {self._sources(channel)}."
+        )
+
+    def _sources(self, channel):
+        """Where the nine patches come from, the commonest first: "dog (7), rabbit (2)"."""
+        which = self.top.images[channel].tolist()
+        if self.names is None:
+            return "pictures " + ", ".join(map(str, which))
+        counts = Counter(self.names[index] for index in which).most_common()
+        return ", ".join(f"{name} ({count})" for name, count in counts)
+
+    def _patches(self, channel):
+        """The nine patches as one Pillow image of SIDE px."""
+        unit = (values[channel] for values in self.top)
+        found = features.cut_patches(self.net, self.images, self.layer, *unit).patches
+        return ui.grid([ui.Tile(patch, (SIDE - 8) // 3) for patch in found], 3, gap=4).image()
+
+    def panels(self, channel, picture):
+        """The image lit, with the strongest unit's field; the map; the nine patches: Pillow images of SIDE px."""
+        values, lit, box = self.look(channel, picture)
+        shown = ui.scaled(spotlight(self.images[picture], lit), SIDE)
+        if box is not None:
+            zoom = SIDE / self.images.shape[3]
+            edges = [min(max(edge * zoom, 2), SIDE - 3) for edge in box]
+            ImageDraw.Draw(shown).rectangle(edges, outline=FRAME, width=3)
+        colours = ui.mapped(values.numpy(), "viridis", 0, float(self.limits[channel]))
+        return shown, ui.scaled(colours, SIDE, smooth=False), self.patches(channel)
+
+    def board(self, channel, picture):
+        rows, columns = self.maps.shape[2:]
+        shown, heat, patches = self.panels(channel, picture)
+        panels = map(ui.Tile, (shown, heat, self._bar(channel), patches))
+        heads = self.named(picture), f"channel {channel}, {rows} × {columns}", "", "its nine best patches"
+        return ui.row(*map(ui.titled, panels, heads))
+
+    def _bar(self, channel):
+        """The colour bar with the threshold: a Pillow image."""
+        limit, threshold = float(self.limits[channel]), float(self.thresholds[channel])
+        image = ui.Ramp("viridis", SIDE, {0: f"{limit:.1f}", 1: "0"}, 18, 17, room=68).image()
+        at = round((SIDE - 1) * (1 - min(max(threshold, 0) / limit, 1)))
+        at, pen = min(max(at, 36), SIDE - 30), ImageDraw.Draw(image)
+        pen.line((0, at, 22, at), fill=FRAME, width=4)
+        pen.text((26, at), "yes ↑", FRAME, ui.font(17), "lm")
+        return image
+
+    def still(self, title, channel, picture):
+        """As it is rendered, without the words inside: the image lit, the map, the nine patches."""
+        small = (ui.resized(panel, SMALL) for panel in self.panels(channel, picture))
+        name = "" if self.names is None else f" ({self.names[picture]})"
+        return ui.captioned(ui.row(*small, gap=6), title + name, align=0)
