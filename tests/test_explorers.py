@@ -197,7 +197,7 @@ WRONG = [
     (
         explorers.Completion,
         {"model": generative.PixelCNN(4, (6, 6), layers=1, width=4)},
-        "model: the model knows",
+        "model: expected",
     ),
     (plane, {"latent": 3}, "expected two latent axes"),
     (plane, {"count": 30}, "expected as many of each"),
