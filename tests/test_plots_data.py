@@ -287,7 +287,7 @@ def test_heat_over_images_with_boxes():
     heat = np.zeros((3, 20, 24))
     heat[:, 5, 7] = [1, 2, 3]
     boxes = [(1, 2, 9, 12)] * 3
-    axes = plots.heat_over_image(IMAGES, heat, found=boxes, true=torch.tensor(boxes) + 1).figure.axes
+    axes = figures.heat_over_image(IMAGES, heat, found=boxes, true=torch.tensor(boxes) + 1).figure.axes
     colours = [np.asarray(a.images[1].get_array()) for a in axes]
     assert all(np.allclose(c, colours[0]) for c in colours), "each on its own scale"
     assert (colours[0][5, 7] > colours[0][0, 0]).all(), "brighter and less clear"
@@ -296,7 +296,7 @@ def test_heat_over_images_with_boxes():
     assert [t for t in texts(found) if "?" in t] == ["dog?", "cat?"] * 3
     raw = np.array([[1.0, -2.0]])
     assert (drawn(plots.map_and_image(IMAGES[0], raw, heat[0]))[1] == raw).all()
-    swept = plots.layer_sweep(IMAGES[0], {"conv5": raw}, {"conv5": heat[0]})
+    swept = figures.layer_sweep(IMAGES[0], {"conv5": raw}, {"conv5": heat[0]})
     assert "conv5\n1 x 2" in texts(swept) and "−2 to 1" in texts(swept)
     assert texts(figures.method_maps(IMAGES[0], {"A": (heat[0], False)})) == ["the picture", "A"]
 
@@ -344,7 +344,7 @@ def test_what_a_pixel_depends_on_masks_and_conditionals():
 
 def test_points_stand_where_they_are():
     clouds = {"one": np.random.default_rng(0).normal(size=(7, 2)), "two": np.zeros((3, 2))}
-    for axes, some in zip(plots.point_clouds(clouds, np.eye(2)).figure.axes, clouds.values(), strict=True):
+    for axes, some in zip(figures.point_clouds(clouds, np.eye(2)).figure.axes, clouds.values(), strict=True):
         np.testing.assert_allclose(axes.lines[0].get_xydata(), some)
         np.testing.assert_allclose([circle.center for circle in axes.patches], np.eye(2))
         assert axes.get_xlim() == axes.get_ylim() == (-2.6, 2.6)

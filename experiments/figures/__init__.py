@@ -11,8 +11,17 @@ from .charts import (
     single_draws,
     times,
 )
-from .images import asked_twice, cut_outs, decision_boundaries, method_maps, pointers, sum_of_images, sums
-from .occlusion import two_legends, zfnet_panels
+from .heat import heat_over_image, layer_sweep, two_legends, zfnet_panels
+from .images import (
+    asked_twice,
+    cut_outs,
+    decision_boundaries,
+    method_maps,
+    point_clouds,
+    pointers,
+    sum_of_images,
+    sums,
+)
 from .scores import class_matrix, dot_table, number_matrix, over_depth, score_table, slopes
 
 __all__ = [
@@ -25,11 +34,14 @@ __all__ = [
     "dot_table",
     "effect_bars",
     "effort",
+    "heat_over_image",
     "histograms",
     "layer_panels",
+    "layer_sweep",
     "method_maps",
     "number_matrix",
     "over_depth",
+    "point_clouds",
     "pointers",
     "score_table",
     "shares",

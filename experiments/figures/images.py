@@ -5,7 +5,7 @@ from math import ceil
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Circle, Patch
 
 from lecture_utils.checks import check_index
 from lecture_utils.plots import given
@@ -25,6 +25,7 @@ from lecture_utils.plots.look import (
     write,
 )
 from lecture_utils.plots.pixels import heat_colours
+from lecture_utils.plots.points import framed
 from lecture_utils.plots.sheet import Picture, Sheet, grid_sheet
 
 FIRST = "#cfcfcf"  # the class that the net saw at first, wherever classes have colours
@@ -221,3 +222,23 @@ def sums(rows: list, titles: Names, title="", caption="", tile=1.1) -> Picture:
         for axes, sign in zip(drawn, ("", "−", "+", "="), strict=True):
             write(axes, -gap / tile / 2, 0.5, sign, 22, MUTED, ha="center", va="center")
     return sheet.picture(128, fitted=True)
+
+
+@figure
+def point_clouds(points: Named, middles=None, title="", caption="") -> Picture:
+    """Sets of points {heading: (n, 2)} side by side, all with the same axes, -2.6 to 2.6.
+
+    middles: (k, 2), the modes, as circles of radius 0.15.
+    """
+    points, gap, reach = given.sets(points, "points", (2,)), 0.15, 2.6
+    middles = () if middles is None else given.array(middles, "middles", (2,))
+    wide = min(2.6, (WIDTH - gap * (len(points) - 1)) / len(points))
+    above = heads(points, 0.23, 0.12)
+    sheet = Sheet(len(points) * wide + gap * (len(points) - 1), above + wide, title, caption)
+    for i, (heading, some) in enumerate(points.items()):
+        axes = framed(sheet, i * (wide + gap), above, wide, heading, 6, "center")
+        for middle in middles:
+            axes.add_patch(Circle(middle, 0.15, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
+        axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    return sheet.picture()

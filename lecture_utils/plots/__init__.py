@@ -13,11 +13,11 @@ _HOMES = {
     "charts": "bars climb curve_panels curves learning",
     "grids": "filter_grid grey_tiles growing_rows image_grid image_rows image_table neighbour_rows noted_rows painted "
     "picture_map tiles top9_grid",
-    "heat": "heat_columns heat_over_image layer_sweep map_and_image signed_grid",
+    "heat": "heat_columns map_and_image signed_grid",
     "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
     "overview": "taxonomy",
     "pixels": "gradient_pictures",
-    "points": "embeddings latent_plane point_clouds",
+    "points": "embeddings latent_plane",
     "sheet": "Picture Sheet Table few_colours table vivid",
     ".progress": "Live",
 }

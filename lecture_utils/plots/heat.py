@@ -4,15 +4,13 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.patches import Rectangle
 
 from . import given
 from .given import Array, Named, figure
-from .look import COLOURS, INK, LUMINANCE, MUTED, SMALL, TEXT, WIDTH, heads, titled, write
+from .look import INK, LUMINANCE, SMALL, TEXT, WIDTH
 from .pixels import in_levels
 from .sheet import Picture, Sheet, grid_sheet
 
-TRUE, FOUND = COLOURS[6], COLOURS[5]  # sky blue and orange: the true box, and the one made from a heatmap
 SIGNED, ABSOLUTE = "coolwarm", "magma"  # blue below zero and red above; dark to bright
 
 
@@ -32,7 +30,7 @@ def heat_over(sheet, place, image, heat, top=None, **words) -> Axes:
     return axes
 
 
-def _raw(sheet, place, values, **words) -> Normalize:
+def raw_cells(sheet, place, values, **words) -> Normalize:
     """A signed map as its own cells, blue below zero, red above; returns its scale."""
     norm = Normalize(-_limit(values), _limit(values))
     sheet.tile(*place, values, **words, cmap=SIGNED, norm=norm, interpolation="nearest")
@@ -48,37 +46,6 @@ def signed_grid(maps: Array, titles=None, title="", caption="", label="value") -
     for place, values in zip(places, maps, strict=True):
         sheet.tile(**place, pixels=values, cmap=SIGNED, norm=norm)
     sheet.colour_bar(wide + 0.2, above, high, norm, SIGNED, label)
-    return sheet.picture()
-
-
-@figure
-def heat_over_image(
-    images: Array, heatmaps: Array, titles=None, title="", caption="", found=None, true=None
-) -> Picture:
-    """Heatmaps >= 0 (n, h, w) over the grey images (n, 3, h, w), each on its own scale from 0 to its maximum.
-
-    found, true: None, or boxes x0 y0 x1 y1 in px (n, 4): dashed orange, and solid blue. Errors: ValueError.
-    """
-    images = given.images(images)
-    heat = given.sets({"heatmaps": heatmaps}, "heatmaps", (3,), len(images))["heatmaps"]
-    drawn = [(true, "true", TRUE, "-"), (found, "found", FOUND, "--")]
-    drawn = [(given.array(b, name, (2,)), *style) for b, name, *style in drawn if b is not None]
-    titles, gap, tile, columns = given.titles(titles, len(images)), 0.1, 2.2, min(4, len(images))
-    above, high, rows = (
-        heads(titles, 0.2),
-        tile * images.shape[1] / images.shape[2],
-        -(-len(images) // columns),
-    )
-    sheet = Sheet(columns * (tile + gap) - gap, rows * (high + above + gap) - gap, title, caption)
-    for n, (image, values, text) in enumerate(zip(images, heat, titles, strict=True)):
-        row, column = divmod(n, columns)
-        place = column * (tile + gap), above + row * (high + above + gap), tile, high
-        axes = heat_over(sheet, place, image, values, title=text)
-        for boxes, colour, dash in drawn:
-            x0, y0, x1, y1 = (int(edge) for edge in boxes[n])
-            for width, shade, style in ((5, "black", "-"), (2.6, colour, dash)):
-                frame = {"fill": False, "ec": shade, "lw": width, "ls": style}
-                axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **frame))
     return sheet.picture()
 
 
@@ -135,7 +102,7 @@ def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -
     middle, right = tile + gap, 2 * tile + bar + gap
     sheet.tile(0, top, tile, high, image, "image", TEXT)
     words = {"title": "raw map: {} x {}".format(*raw.shape), "size": TEXT}
-    signed = _raw(sheet, (middle, top, tile, high), raw, **words)
+    signed = raw_cells(sheet, (middle, top, tile, high), raw, **words)
     heat_over(sheet, (right, top, tile, high), image, heat, title="enlarged, below zero cut", size=TEXT)
     absolute = Normalize(0, max(heat.max(), 1e-12))
     for x, norm, cmap, label in (
@@ -144,26 +111,4 @@ def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -
     ):
         axes = sheet.colour_bar(x + tile + 0.08, top, high, norm, cmap, label)
         axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # no 1e-5 on top
-    return sheet.picture()
-
-
-@figure
-def layer_sweep(image: Array, maps: Named, heats: Named, title="", caption="") -> Picture:
-    """Below each other, for each layer: the raw map {layer: (rows, cols)}, signed, and the heat {layer: (h, w)} on the
-    image (3, h, w). Each map has its own scale: its size and range stand above it.
-    """
-    image, gap, side = given.image(image), 0.12, 1.0
-    maps, heats = given.sets(maps, "maps", (2,)), given.sets(heats, "heats", (2,))
-    tile = (WIDTH - side - gap * (len(maps) - 1)) / len(maps)
-    high, head = tile * image.shape[0] / image.shape[1], 0.75
-    sheet = Sheet(WIDTH, head + 2 * high + gap, title, caption)
-    for text, y in (("raw map", head + high / 2), ("cut at zero,\nenlarged", head + 1.5 * high + gap)):
-        write(sheet.axes(0, y - 0.2, side, 0.4), 0, 0.5, text, va="center")
-    for n, (layer, raw) in enumerate(maps.items()):
-        x, words = side + n * (tile + gap), "{}\n{} x {}".format(layer, *raw.shape)
-        _raw(sheet, (x, head, tile, high), raw)
-        axes = titled(sheet.figure.axes[-1], words, TEXT, 22, linespacing=1.1)
-        ends = f"{raw.min():.2g} to {raw.max():.2g}".replace("-", "\N{MINUS SIGN}")
-        write(axes, 0.5, 1.03, ends, ink=MUTED, ha="center", va="bottom")
-        heat_over(sheet, (x, head + high + gap, tile, high), image, heats[layer])
     return sheet.picture()

@@ -2,11 +2,10 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle
 
 from . import given
 from .given import Array, Named, Names, figure
-from .look import COLOURS, INK, MANY, MARKERS, MUTED, SMALL, TEXT, WIDTH, heads, legend, titled
+from .look import COLOURS, INK, MANY, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend, titled
 from .pixels import as_rgb, mosaic
 from .sheet import Picture, Sheet
 
@@ -14,33 +13,13 @@ PLANE = (*MANY[:5], "#E69F00", *MANY[6:], INK)  # of ten classes: sand would be 
 SQUARE = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]])  # its corners, the first one twice
 
 
-def _framed(sheet, x, y, side, title, pad, loc) -> Axes:
+def framed(sheet, x, y, side, title, pad, loc) -> Axes:
     """A square with a grey frame and no ticks."""
     axes = titled(sheet.axes(x, y, side, side, bare=False), title, TEXT, pad, loc)
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color("#bbbbbb")
     axes.set(xticks=[], yticks=[])
     return axes
-
-
-@figure
-def point_clouds(points: Named, middles=None, title="", caption="") -> Picture:
-    """Sets of points {heading: (n, 2)} side by side, all with the same axes, -2.6 to 2.6.
-
-    middles: (k, 2), the modes, as circles of radius 0.15.
-    """
-    points, gap, reach = given.sets(points, "points", (2,)), 0.15, 2.6
-    middles = () if middles is None else given.array(middles, "middles", (2,))
-    wide = min(2.6, (WIDTH - gap * (len(points) - 1)) / len(points))
-    above = heads(points, 0.23, 0.12)
-    sheet = Sheet(len(points) * wide + gap * (len(points) - 1), above + wide, title, caption)
-    for i, (heading, some) in enumerate(points.items()):
-        axes = _framed(sheet, i * (wide + gap), above, wide, heading, 6, "center")
-        for middle in middles:
-            axes.add_patch(Circle(middle, 0.15, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
-        axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
-    return sheet.picture()
 
 
 @figure
@@ -60,7 +39,7 @@ def embeddings(arrangements: Named, labels: Array, names: Names, title="", capti
         if points.shape != (len(labels), 2):
             raise ValueError(f"{name}: expected positions ({len(labels)}, 2), got {points.shape}")
         row, column = divmod(number, columns)
-        axes = _framed(sheet, column * (side + gap), row * (side + 0.32) + 0.3, side, name, 5, "left")
+        axes = framed(sheet, column * (side + gap), row * (side + 0.32) + 0.3, side, name, 5, "left")
         for label in range(len(names)):
             style = {"color": COLOURS[label % len(COLOURS)], "ms": 3.6, "mew": 0, "alpha": 0.75}
             axes.plot(*points[labels == label].T, "o^sD"[label // len(COLOURS) % 4], **style)

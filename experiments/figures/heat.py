@@ -1,4 +1,4 @@
-"""What occlusion measured: one map under two legends, and the five panels of ZFNet's figure 7."""
+"""Heat with what was measured: boxes, all layers, one map under two legends, and ZFNet's figure 7."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,10 +6,78 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patches import Patch, Rectangle
 
 from lecture_utils.plots import given
-from lecture_utils.plots.given import Array, Names, figure
-from lecture_utils.plots.look import COLOURS, LUMINANCE, MANY, SMALL, TEXT, legend
+from lecture_utils.plots.given import Array, Named, Names, figure
+from lecture_utils.plots.heat import heat_over, raw_cells
+from lecture_utils.plots.look import (
+    COLOURS,
+    LUMINANCE,
+    MANY,
+    MUTED,
+    SMALL,
+    TEXT,
+    WIDTH,
+    heads,
+    legend,
+    titled,
+    write,
+)
 from lecture_utils.plots.pixels import gradient_pictures
 from lecture_utils.plots.sheet import Picture, Sheet
+
+TRUE, FOUND = COLOURS[6], COLOURS[5]  # sky blue and orange: the true box, and the one made from a heatmap
+
+
+@figure
+def heat_over_image(
+    images: Array, heatmaps: Array, titles=None, title="", caption="", found=None, true=None
+) -> Picture:
+    """Heatmaps >= 0 (n, h, w) over the grey images (n, 3, h, w), each on its own scale from 0 to its maximum.
+
+    found, true: None, or boxes x0 y0 x1 y1 in px (n, 4): dashed orange, and solid blue. Errors: ValueError.
+    """
+    images = given.images(images)
+    heat = given.sets({"heatmaps": heatmaps}, "heatmaps", (3,), len(images))["heatmaps"]
+    drawn = [(true, "true", TRUE, "-"), (found, "found", FOUND, "--")]
+    drawn = [(given.array(b, name, (2,)), *style) for b, name, *style in drawn if b is not None]
+    titles, gap, tile, columns = given.titles(titles, len(images)), 0.1, 2.2, min(4, len(images))
+    above, high, rows = (
+        heads(titles, 0.2),
+        tile * images.shape[1] / images.shape[2],
+        -(-len(images) // columns),
+    )
+    sheet = Sheet(columns * (tile + gap) - gap, rows * (high + above + gap) - gap, title, caption)
+    for n, (image, values, text) in enumerate(zip(images, heat, titles, strict=True)):
+        row, column = divmod(n, columns)
+        place = column * (tile + gap), above + row * (high + above + gap), tile, high
+        axes = heat_over(sheet, place, image, values, title=text)
+        for boxes, colour, dash in drawn:
+            x0, y0, x1, y1 = (int(edge) for edge in boxes[n])
+            for width, shade, style in ((5, "black", "-"), (2.6, colour, dash)):
+                frame = {"fill": False, "ec": shade, "lw": width, "ls": style}
+                axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **frame))
+    return sheet.picture()
+
+
+@figure
+def layer_sweep(image: Array, maps: Named, heats: Named, title="", caption="") -> Picture:
+    """Below each other, for each layer: the raw map {layer: (rows, cols)}, signed, and the heat {layer: (h, w)} on the
+    image (3, h, w). Each map has its own scale: its size and range stand above it.
+    """
+    image, gap, side = given.image(image), 0.12, 1.0
+    maps, heats = given.sets(maps, "maps", (2,)), given.sets(heats, "heats", (2,))
+    tile = (WIDTH - side - gap * (len(maps) - 1)) / len(maps)
+    high, head = tile * image.shape[0] / image.shape[1], 0.75
+    sheet = Sheet(WIDTH, head + 2 * high + gap, title, caption)
+    for text, y in (("raw map", head + high / 2), ("cut at zero,\nenlarged", head + 1.5 * high + gap)):
+        write(sheet.axes(0, y - 0.2, side, 0.4), 0, 0.5, text, va="center")
+    for n, (layer, raw) in enumerate(maps.items()):
+        x, words = side + n * (tile + gap), "{}\n{} x {}".format(layer, *raw.shape)
+        raw_cells(sheet, (x, head, tile, high), raw)
+        axes = titled(sheet.figure.axes[-1], words, TEXT, 22, linespacing=1.1)
+        ends = f"{raw.min():.2g} to {raw.max():.2g}".replace("-", "\N{MINUS SIGN}")
+        write(axes, 0.5, 1.03, ends, ink=MUTED, ha="center", va="bottom")
+        heat_over(sheet, (x, head + high + gap, tile, high), image, heats[layer])
+    return sheet.picture()
 
 
 def with_square(sheet, place, image, size, words, font):
