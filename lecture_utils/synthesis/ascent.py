@@ -12,17 +12,7 @@ from ..progress import silenced
 from .feature_extractor import reading
 from .objectives import Objective, as_objective
 from .optimise import generator, given_start, iterate, neutral_colour, noisy, sides, value_and_gradient
-from .regularisers import (
-    NATURAL,
-    Blur,
-    Decay,
-    Jitter,
-    Regulariser,
-    SmallGradients,
-    SmallNorm,
-    TotalVariation,
-    check_regularisers,
-)
+from .regularisers import WAYS, Regulariser, check_regularisers
 
 LABEL = "gradient ascent"
 
@@ -52,7 +42,6 @@ def ascend(
 
         x <- clip(r(x + lr g / rms(g)))        g = d score / d x,    r the regularisers
 
-    net: any nn.Module that takes images in [0, 1]. It is not changed.
     objective: an `Objective` (`class_score`, `channel`, sums of them), or the targets of class_score: an int, or a
     LongTensor (n,) for n images at once. size: px, the side, or (h, w). steps: int.
     lr: how far one step goes, the root mean square over the image, in pixel units. Or a rule: a function of the
@@ -61,8 +50,6 @@ def ascend(
     seed: of the noise and of what the regularisers draw. start: "noise" (the neutral colour with a standard deviation
     of .1), "blank" (the neutral colour alone), or images (n, 3, h, w). mean: the neutral colour, a number or (3,);
     None takes the one the net subtracts (see `neutral_colour`). callback: see `iterate`.
-    The result is on the images' device where start are images, else on the CPU. One image never depends on the others.
-    Errors: KeyError for a layer; ValueError for the rest.
     Source: Simonyan, Vedaldi, Zisserman (2014), section 2; Yosinski et al. (2015), section 3.
     Differs: the gradient is scaled to the same norm in each step, so lr means the same for every net and layer.
 
@@ -141,22 +128,9 @@ def _say_who_stayed(moved, history):
         )
 
 
-# --- the same in stages, so that it can be shown and stopped; with each regulariser alone, and with all ---
+# --- the same in stages, so that it can be shown and stopped ---
 
 STEPS, EVERY = 200, 8  # a look at the image after every 8, a multiple of the blur's 4
-SMOOTH = TotalVariation(0.01)
-# Each regulariser alone is as strong as in NATURAL, which has four of them, so that on and off can be compared.
-WAYS = {
-    "no regulariser": (),
-    "decay": (Decay(0.005),),
-    "small norm": (SmallNorm(0.3),),
-    "small gradients": (SmallGradients(0.5),),
-    "jitter": (Jitter(8),),
-    "blur": (Blur(0.8, 4),),
-    "total variation": (SMOOTH,),
-    "jitter + blur + decay + small norm": NATURAL,
-    "these four + total variation": (*NATURAL, SMOOTH),
-}
 
 
 class Growth(NamedTuple):

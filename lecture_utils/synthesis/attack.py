@@ -21,12 +21,11 @@ def fgsm(
         x' = clip(x + eps sign(dL(x, label) / dx), 0, 1)
         x' = clip(x - eps sign(dL(x, target) / dx), 0, 1)        with a target
 
-    L: cross-entropy. net: gives logits (n, classes). images: (n, 3, h, w) in [0, 1]. labels: an int or LongTensor (n,),
-    what the images show. eps: from 0 to 1, in pixel units: 8/255 is 8 of the 255 steps from black to white.
-    target: None, or an int or LongTensor (n,): the class that the net shall predict instead.
-    The result lies in [0, 1], no value further than eps from where it was. On the images' device. Where the gradient
-    is not finite, a sentence is printed and the image stays as it was.
-    Errors: ValueError for images, labels and eps, and for a target that is the label.
+    L: cross-entropy. net: gives logits (n, classes). labels: an int or LongTensor (n,), what the images show. eps: from
+    0 to 1, in pixel units: 8/255 is 8 of the 255 steps from black to white. target: None, or an int or LongTensor (n,):
+    the class that the net shall predict instead, not the label's.
+    The result lies in [0, 1], no value further than eps from where it was. Where the gradient is not finite, a sentence
+    is printed and the image stays as it was.
     Source: Goodfellow, Shlens, Szegedy (2015), section 4. Differs: clipped to [0, 1], so that the result is an image.
 
     >>> fgsm(net, images, labels, eps=8 / 255)
@@ -67,8 +66,6 @@ def pgd(
     that fools the net (or reaches the target) comes before one that does not, then the larger loss counts.
     start: where the first run begins: "image", so that one step of size eps is `fgsm`, or "random", a point of the
     ball. The later runs begin at random points. seed: of the random points.
-    On the images' device. Ctrl-C ends it: what has been reached so far comes back.
-    Errors: as `fgsm`; ValueError for steps, step_size, restarts; KeyError for norm and start.
     Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: the first run begins at the image;
     x stays in [0, 1].
     """
@@ -144,7 +141,6 @@ def deepfool(
     to end beyond the boundary and not on it. box: keep to [0, 1], in each step. candidates: only the best so many
     classes of the image are tried.
     The path's norm is an *upper bound* on the shortest one. An image that no path was found for keeps its class.
-    On the images' device. Ctrl-C ends it: each image as far as it has come. Errors: ValueError.
     Source: Moosavi-Dezfooli, Fawzi, Frossard (2016), algorithm 2.
     Differs: the box, which the paper has not; the best `candidates` classes, as in the authors' program.
     """

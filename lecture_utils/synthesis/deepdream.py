@@ -33,11 +33,9 @@ def dream(
 
     from the smallest octave to the whole size. After each octave only the *detail* that was drawn, the difference to
     the photograph at that size, is enlarged and put on the photograph of the next size: nothing gets blurred.
-    net: any nn.Module that takes images in [0, 1]; its convolutions take any size. image: (n, 3, h, w). layer: from
-    dict(net.named_modules()). channel: int, or None for the whole layer. octaves: how many sizes, each `scale` times
-    the one before; those below 16 px are left out. steps: in each. lr: mean |step| of a pixel, in pixel units. jitter:
-    px, see `Jitter`. seed: of the shifts. callback: as in `iterate`, once a step. On the image's device.
-    Errors: KeyError for a layer; ValueError for the rest.
+    image: (n, 3, h, w). layer: from dict(net.named_modules()); convolutions take any size. channel: int, or None for
+    the whole layer. octaves: how many sizes, each `scale` times the one before; those below 16 px are left out. steps:
+    in each. lr: mean |step| of a pixel, in pixel units. jitter: px, see `Jitter`. seed: of the shifts.
     Source: Mordvintsev, Olah, Tyka (2015), and their notebook (4 octaves of 1.4, 10 steps, jitter of 32 px).
     """
     image = check_images(image, net=net, range01=True, name="image")

@@ -39,14 +39,12 @@ def invert(
 
         minimise   ||F(x) - F(image)||^2 / ||F(image)||^2  +  tv TV(x) / (h w)      over x in [0, 1]
 
-    net: any nn.Module that takes images in [0, 1]. image: (n, 3, h, w), n images are inverted at once, each for itself.
-    layer: from dict(net.named_modules()). tv: weight of the total variation of a pixel. What a layer does not
-    see is free, and is filled with noise unless something keeps it smooth; deep layers see less, so they want more. For
-    the course's nets: .1 for conv1, 1 for conv2, 3 for conv3, 10 above; at conv4 of `gap` 5 instead of .1 raised the
-    PSNR of four images by 3 to 5 dB and lowered their feature error as well. lr: of Adam, in pixel units. seed: of the
-    noise it starts from, faint and around the neutral colour `mean` (see `neutral_colour`). callback: see `iterate`.
-    "Lost" may be "not optimised": look at `.errors` beside the image. On the given image's device.
-    Errors: KeyError for a layer; ValueError for images, for features that are 0 everywhere, and numbers.
+    image: (n, 3, h, w). layer: from dict(net.named_modules()). tv: weight of the total variation of a pixel. What a
+    layer does not see is free, and is filled with noise unless something keeps it smooth; deep layers see less, so they
+    want more. For the course's nets: .1 for conv1, 1 for conv2, 3 for conv3, 10 above; at conv4 of `gap` 5 instead of
+    .1 raised the PSNR of four images by 3 to 5 dB and lowered their feature error as well. lr: of Adam, in pixel units.
+    seed: of the noise it starts from, faint and around the neutral colour `mean` (see `neutral_colour`).
+    "Lost" may be "not optimised": look at `.errors` beside the image. Features that are 0 everywhere are refused.
     Source: Mahendran, Vedaldi (2015), equations 1 to 4, with beta = 2.
     Differs: their sixth norm, which keeps pixels in their range, is the range itself here; Adam for momentum.
     """

@@ -13,7 +13,6 @@ def gram_matrix(features: Tensor) -> Tensor:
 
     So G is the mean over all positions of the outer product of the vector of features there with itself. Shuffle the
     positions and nothing changes: it knows the texture and has forgotten the arrangement.
-    Errors: ValueError for what is no feature map.
     Source: Gatys, Ecker, Bethge (2015), equation 1. Differs: divided by the number of positions, so that images of
     different sizes can be compared.
     """
@@ -25,7 +24,6 @@ def total_variation(images: Tensor) -> Tensor:
 
         sum_ij (x[i + 1, j] - x[i, j])^2 + (x[i, j + 1] - x[i, j])^2
 
-    Errors: ValueError for what is no batch of images (n, c, h, w).
     Source: Mahendran, Vedaldi (2015), section 3, with beta = 2.
     """
     check_images(images, channels="any")

@@ -74,7 +74,6 @@ def channel(
     where: "centre", the unit in the middle of the map (row rows // 2, column columns // 2); "mean", over the map;
     "all", half the sum of squares, whose gradient is the activation itself. A vector (n, channels) has one position.
     reshape: see `hooks.maps_of`, for a layer whose channels come last.
-    Errors: KeyError for where; ValueError, once it runs, for channels that are not there.
     Source: Erhan, Bengio, Courville, Vincent (2009); Yosinski et al. (2015), section 3.
     """
     check_choice(where, PLACES, "where")

@@ -33,7 +33,6 @@ def norms(images: Tensor, perturbed: Tensor) -> Norms:
 
     Szegedy et al. (2014) print the rms (in pixel units), Moosavi-Dezfooli et al. (2016) the share; the latter depends
     on how images are normalised, so that published values are not comparable with those in [0, 1].
-    Errors: ValueError.
     """
     images, difference = (each.flatten(1) for each in _difference(images, perturbed))
     length = difference.norm(dim=1)
@@ -51,7 +50,7 @@ def magnified(images: Tensor, perturbed: Tensor, times: float | None = None) -> 
     """The difference to look at, (n, 3, h, w) in [0, 1], and how many times it is magnified, a float.
 
     .5 is no change. times: None takes the largest factor at which nothing is cut, the same for all the images, so that
-    they can be compared. Errors: ValueError.
+    they can be compared.
     """
     _, difference = _difference(images, perturbed)
     if times is None:
@@ -64,7 +63,7 @@ def magnified(images: Tensor, perturbed: Tensor, times: float | None = None) -> 
 def through_png(images: Tensor) -> Tensor:
     """The images after being saved as PNG files of 8 bits a value and read again, (n, 3, h, w) in [0, 1].
 
-    What is finer than half a level is gone. In memory: no file is written. Errors: ValueError.
+    What is finer than half a level is gone. In memory: no file is written.
     """
     images = check_images(images, range01=True)
     levels = (255 * images.detach().double()).round().to(torch.uint8).cpu().permute(0, 2, 3, 1).numpy()
@@ -81,7 +80,7 @@ def noise_like(images: Tensor, perturbed: Tensor, norm: str = "2", seed: int = 0
 
     norm "2": Gaussian noise, as long as the difference also after it is cut to [0, 1]; "inf": each value moved up or
     down, by as much as the difference's largest. seed: of the draws.
-    Errors: KeyError for norm; ValueError, for norm "2" also where no noise of that length fits into [0, 1].
+    Errors: ValueError for norm "2" where no noise of that length fits into [0, 1].
     """
     images, difference = _difference(images, perturbed)
     check_choice(norm, NORMS, "norm")

@@ -171,6 +171,19 @@ class TotalVariation(Regulariser):
 # (16 classes, 200 steps) the one whose images `zf` and `gap` call by the right class most often: 14 and 13 of 16, where
 # images without any regulariser reach 10 and 7; their total variation is 1/50 of that.
 NATURAL = (Jitter(8), Blur(0.8, 4), Decay(0.005), SmallNorm(0.3))
+SMOOTH = TotalVariation(0.01)
+# One at a time, as strong as in NATURAL, which has four of them, so that on and off can be compared.
+WAYS = {
+    "no regulariser": (),
+    "decay": (Decay(0.005),),
+    "small norm": (SmallNorm(0.3),),
+    "small gradients": (SmallGradients(0.5),),
+    "jitter": (Jitter(8),),
+    "blur": (Blur(0.8, 4),),
+    "total variation": (SMOOTH,),
+    "jitter + blur + decay + small norm": NATURAL,
+    "these four + total variation": (*NATURAL, SMOOTH),
+}
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:

@@ -52,19 +52,16 @@ def stylize(
         C = sum (F - P)^2 / sum P^2         P the features of the content
         S_l = sum (G - A)^2 / sum A^2       A the Gram matrix of the style (see `gram_matrix`)
 
-    net: any nn.Module that takes images in [0, 1]; its convolutions take any size. content: (n, 3, h, w). style: (1 or
-    n, 3, any size). content_layer: where the content is compared. style_weights: {layer: weight}. All layers are from
-    dict(net.named_modules()). steps: in each octave. Further options, of `texture`, too:
+    content: (n, 3, h, w). style: (1 or n, 3, any size). content_layer: where the content is compared. style_weights:
+    {layer: weight}; all from dict(net.named_modules()). steps: in each octave. Further options, also of `texture`:
     - start: "content" (unless given), "noise" around the style's mean colour, or images of the result's shape.
     - octaves=2: so many sizes, each twice the one before; large forms come from the small image. Those below 16 px are
-      left out. seed=0: of the noise and of the shifts. lr=.03: of Adam, in pixel units. callback: see `iterate`.
+      left out. seed=0: of the noise and of the shifts. lr=.03: of Adam, in pixel units. callback: None.
     - tv=10: weight of the total variation of a pixel, against the coloured noise that a small net does not see.
     - jitter=7: px; against the grid that a stride leaves, image and content are shifted alike, in turn by 0 to `jitter`
       px: each equally often where jitter + 1 divides 16.
     For the course's nets and photographs of 256 px: relu1 to relu4 for the style (with relu5 the optimiser got stuck),
     relu3 of `gap` for the content; content_weight 1 stays near the photograph, .3 lets the style take over.
-    On the content's device.
-    Errors: KeyError for a layer; ValueError for the rest.
     Source: Gatys, Ecker, Bethge (2016), equations 1 to 7.
     Differs: both losses are shares, so that weights mean the same for every net and layer; Adam for L-BFGS; jitter,
     total variation and octaves.
@@ -86,8 +83,8 @@ def texture(
 ) -> Styled:
     """An image with the texture of another and none of its arrangement, from noise: `Styled`.
 
-    style: (n, 3, h, w). size: px or (h, w) of the result, None as the style. The rest, and errors, as in `stylize`: it
-    is what that does without content, from noise and in 3 octaves unless given.
+    style: (n, 3, h, w). size: px or (h, w) of the result, None as the style. The rest as in `stylize`: it is what that
+    does without content, from noise and in 3 octaves unless given.
     Source: Gatys, Ecker, Bethge (2015), equations 1 to 4. Differs: as `stylize`.
     """
     style = _checked_style(net, style, style_weights)
