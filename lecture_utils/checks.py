@@ -84,6 +84,14 @@ def check_share(value, name, above=False):
     return check_number(value, name, 0, 1, above)
 
 
+KINDS = {
+    "floating": torch.Tensor.is_floating_point,
+    "integer": lambda t: not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool),
+    "bool": lambda t: t.dtype == torch.bool,
+    "any": lambda t: not t.is_complex(),
+}
+
+
 def check_tensor(values, name, shape, kind="floating"):
     """A dense tensor of a certain shape with finite values, and at least one.
 
@@ -95,31 +103,24 @@ def check_tensor(values, name, shape, kind="floating"):
         raise ValueError(f"{name}: expected a torch tensor, got {_short(values)}")
     if values.layout != torch.strided or values.is_meta:
         raise ValueError(f"{name}: expected a dense tensor with values, got a sparse or a meta tensor")
-    of_kind = {
-        "floating": values.is_floating_point(),
-        "bool": values.dtype == torch.bool,
-        "any": not values.is_complex(),
-    }
-    of_kind["integer"] = not (of_kind["floating"] or of_kind["bool"] or values.is_complex())
-    open_end = shape[-1] is ...
-    sides = shape[:-1] if open_end else shape
-    fits = values.ndim == len(sides) or (open_end and values.ndim > len(sides))
-    fits = fits and all(
-        isinstance(side, str) or side == n for side, n in zip(sides, values.shape, strict=False)
-    )
-    if not of_kind[kind] or not fits:
-        words = ", ".join("..." if side is ... else str(side) for side in shape) + (
-            "," if len(shape) == 1 else ""
-        )
-        what = "" if kind == "any" else f"{kind} "
-        raise ValueError(
-            f"{name}: expected a {what}tensor of shape ({words}), got {values.dtype} of shape {tuple(values.shape)}"
-        )
+    if not KINDS[kind](values) or not _fits(values.shape, shape):
+        words = ", ".join("..." if side is ... else str(side) for side in shape)
+        words = f"({words},)" if len(shape) == 1 else f"({words})"
+        what = "tensor" if kind == "any" else f"{kind} tensor"
+        found = f"{values.dtype} of shape {tuple(values.shape)}"
+        raise ValueError(f"{name}: expected a {what} of shape {words}, got {found}")
     if values.numel() == 0:
         raise ValueError(f"{name}: expected at least one value, got shape {tuple(values.shape)}")
     if values.is_floating_point() and not torch.isfinite(values).all():
         raise ValueError(f"{name}: expected finite values, got NaN or infinity")
     return values
+
+
+def _fits(sides, wanted):
+    open_end = wanted[-1] is ...
+    wanted = wanted[:-1] if open_end else wanted
+    enough = len(sides) >= len(wanted) if open_end else len(sides) == len(wanted)
+    return enough and all(isinstance(w, str) or w == n for w, n in zip(wanted, sides, strict=False))
 
 
 def check_sides(shape, name, most=None):
@@ -295,30 +296,29 @@ def check_targets(targets, n, classes=None, name="targets"):
     name: what the caller calls this argument, for the message.
     Errors: ValueError.
     """
-    wanted = f"an int or an integer tensor of shape ({n},)"
+    wanted = f"{name}: expected an int or an integer tensor of shape ({n},), got"
     known = "classes from 0" if classes is None else f"classes 0 .. {classes - 1}"
-    classes = 2**31 if classes is None else classes
+    most = 2**31 if classes is None else classes
     if isinstance(targets, torch.Tensor):
         if targets.layout != torch.strided or targets.is_meta:
-            raise ValueError(f"{name}: expected {wanted}, got a sparse or a meta tensor")
-        if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-            raise ValueError(f"{name}: expected {wanted}, got a tensor of {targets.dtype}")
+            raise ValueError(f"{wanted} a sparse or a meta tensor")
+        if not KINDS["integer"](targets):
+            raise ValueError(f"{wanted} a tensor of {targets.dtype}")
         if targets.ndim > 1 or (targets.ndim == 1 and len(targets) != n):
-            raise ValueError(f"{name}: expected {wanted}, got shape {tuple(targets.shape)}")
-        targets = targets.long().expand(n) if targets.ndim == 0 else targets.long()
+            raise ValueError(f"{wanted} shape {tuple(targets.shape)}")
+        low, high = int(targets.min()), int(targets.max())
     else:
-        try:
-            if isinstance(targets, bool):
-                raise TypeError
-            number = operator.index(targets)
-        except TypeError:
-            hint = ": use classes.index(name)" if isinstance(targets, str) else ""
-            raise ValueError(f"{name}: expected {wanted}, got {_short(targets)}{hint}") from None
-        if not 0 <= number < classes:  # before a tensor is made of it: it may not fit into one
-            raise ValueError(f"{name}: expected {known}, got {_short(number)}")
-        targets = torch.full((n,), number, dtype=torch.long)
-    low, high = int(targets.min()), int(targets.max())
-    if low < 0 or high >= classes:
-        wrong = low if low < 0 else high
-        raise ValueError(f"{name}: expected {known}, got {wrong}")
-    return targets
+        low = high = _whole_target(targets, wanted)
+    if low < 0 or high >= most:
+        raise ValueError(f"{name}: expected {known}, got {_short(low if low < 0 else high)}")
+    return targets.long().expand(n) if isinstance(targets, torch.Tensor) else torch.full((n,), low)
+
+
+def _whole_target(target, wanted):
+    try:
+        if isinstance(target, bool):
+            raise TypeError
+        return operator.index(target)
+    except TypeError:
+        hint = ": use classes.index(name)" if isinstance(target, str) else ""
+        raise ValueError(f"{wanted} {_short(target)}{hint}") from None

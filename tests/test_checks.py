@@ -9,34 +9,22 @@ from lecture_utils.checks import UnknownName, check_images, check_layer, check_t
 
 GOOD = torch.rand(2, 3, 8, 8)
 
-BAD_IMAGES = {
-    "numpy": (GOOD.numpy(), {}, "got ndarray"),
-    "integers": ((GOOD * 255).byte(), {}, r"got torch.uint8: use images.float\(\) / 255"),
-    "long": (GOOD.long(), {}, "got torch.int64"),
-    "one image": (GOOD[0], {}, r"one image\? use image\[None\]"),
-    "one image, channels last": (GOOD[0].permute(1, 2, 0), {}, "channels last"),
-    "two dimensions": (GOOD[0, 0], {}, r"got \(8, 8\)"),
-    "channels last": (GOOD.permute(0, 2, 3, 1), {}, r"looks like channels last: permute\(0, 3, 1, 2\)"),
-    "grey": (GOOD[:, :1], {}, "expected 3 channels, got 1"),
-    "empty": (GOOD[:0], {}, "an empty batch"),
-    "no pixels": (GOOD[..., :0], {}, "images without pixels"),
-    "nan": (GOOD.clone().index_fill_(3, torch.tensor(0), torch.nan), {}, "got 48 NaN or infinite of 384"),
-    "infinite": (GOOD / 0, {}, "NaN or infinite"),
-    "minus infinite": (-GOOD / 0, {}, "NaN or infinite"),
-    "0-255": (GOOD * 255, {}, "looks like 0-255: divide by 255"),
-    "above one": (GOOD * 1.5, {"range01": True}, r"expected values in \[0, 1\]"),
-    "normalised": (GOOD - 0.5, {"range01": True}, "already normalised"),
-    "dtype": (GOOD.double(), {"dtype": torch.float32}, "expected torch.float32, got torch.float64"),
-    "net": (GOOD.double(), {"net": nn.Conv2d(3, 1, 3)}, "the net works in torch.float32, got torch.float64"),
-}
 
-
-@pytest.mark.parametrize("case", BAD_IMAGES)
-def test_bad_images_are_refused(case):
-    images, options, message = BAD_IMAGES[case]
-    with pytest.raises(ValueError, match=message) as error:
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        (GOOD[0].permute(1, 2, 0), {}, "channels last"),
+        (GOOD[..., :0], {}, "images without pixels"),
+        (GOOD.clone().index_fill_(3, torch.tensor(0), torch.nan), {}, "got 48 NaN or infinite of 384"),
+        (GOOD * 1.5, {"range01": True}, r"expected values in \[0, 1\]"),
+        (GOOD - 0.5, {"range01": True}, "already normalised"),
+        (GOOD.double(), {"dtype": torch.float32}, "expected torch.float32, got torch.float64"),
+        (GOOD.double(), {"net": nn.Conv2d(3, 1, 3)}, "the net works in torch.float32, got torch.float64"),
+    ],
+)
+def test_bad_images_that_no_method_is_asked_about(images, options, message):
+    with pytest.raises(ValueError, match=f"^images: .*{message}"):
         check_images(images, **options)
-    assert str(error.value).startswith("images: ")
 
 
 def test_good_images_pass_unchanged():
@@ -48,27 +36,6 @@ def test_good_images_pass_unchanged():
     assert check_images(GOOD, net=nn.ReLU()) is GOOD  # a net without parameters has no dtype
     with torch.inference_mode():
         check_images(GOOD * 0.5, net=nn.Conv2d(3, 1, 3), range01=True)
-
-
-BAD_TARGETS = {
-    "float": (torch.zeros(2), "got a tensor of torch.float32"),
-    "bool": (torch.zeros(2, dtype=torch.bool), "got a tensor of torch.bool"),
-    "one bool": (True, "got True"),
-    "too many": (torch.zeros(3, dtype=torch.long), r"shape \(2,\), got shape \(3,\)"),
-    "one-hot": (torch.zeros(2, 5, dtype=torch.long), r"got shape \(2, 5\)"),
-    "name": ("dog", r"got 'dog': use classes.index\(name\)"),
-    "too large": (5, r"expected classes 0 .. 4, got 5"),
-    "negative": (torch.tensor([0, -1]), r"expected classes 0 .. 4, got -1"),
-    "number": (1.0, "got 1.0"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_TARGETS)
-def test_bad_targets_are_refused(case):
-    targets, message = BAD_TARGETS[case]
-    with pytest.raises(ValueError, match=message) as error:
-        check_targets(targets, 2, 5)
-    assert str(error.value).startswith("targets: ")
 
 
 @pytest.mark.parametrize(

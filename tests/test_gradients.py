@@ -251,12 +251,8 @@ def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ({"channel": 6}, "channel: expected an integer from 0 to 5, got 6"),
         ({"channel": -1}, "channel: expected an integer from 0 to 5, got -1"),
-        ({"channel": 1.0}, "channel: expected an integer from 0 to 5, got 1.0"),
-        ({"channel": True}, "channel: expected an integer"),
         ({"channel": 0, "row": 8, "column": 0}, "row: expected an integer from 0 to 7, got 8"),
-        ({"channel": 0, "row": 0, "column": -1}, "column: expected an integer from 0 to 7, got -1"),
         ({"channel": 0, "row": 0}, "row, column: give both or neither; got 0, None"),
         ({"channel": 0, "column": 0}, "row, column: give both or neither; got None, 0"),
         (

@@ -194,7 +194,19 @@ class InPlace(nn.Module):
         return self.fc(self.pool(maps).mean((2, 3)))
 
 
-@pytest.mark.parametrize("kind", [Skips, Blurs, InPlace])
+class Sized(nn.Module):
+    """It asks for the size of its batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(4))
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, images):
+        return self.fc(self.first(images).mean((2, 3)).view(images.size(0), -1))
+
+
+@pytest.mark.parametrize("kind", [Skips, Blurs, InPlace, Sized])
 def test_where_the_shortcut_would_be_wrong_it_is_not_taken(kind):
     torch.manual_seed(0)
     net, images = kind().double().eval(), noise(2, 3, 40, 40, seed=4)
@@ -248,37 +260,6 @@ def test_batches_are_full_and_their_size_changes_nothing(net):
     torch.testing.assert_close(
         found.flatten(), whole_passes(net, images, [0, 1, 2], 8, 4, 0.5), rtol=1e-9, atol=1e-12
     )
-
-
-class Sized(nn.Module):
-    """A net that asks for the size of its batch, or adds what lies before the pooling to what lies behind it."""
-
-    def __init__(self, skip):
-        super().__init__()
-        self.conv, self.relu, self.pool, self.fc = (
-            nn.Conv2d(3, 4, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(4),
-            nn.Linear(4, 3),
-        )
-        self.skip = skip
-
-    def forward(self, images):
-        maps = self.relu(self.conv(images))
-        pooled = self.pool(maps).mean((2, 3))
-        return self.fc(pooled + maps.mean((2, 3)) if self.skip else pooled.view(images.size(0), -1))
-
-
-@pytest.mark.parametrize("skip", [False, True])
-def test_nets_without_a_shortcut_take_the_slow_way(skip):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net, images = Sized(skip).double(), noise(2, 3, 32, 32)
-    found = occlusion(net, images, torch.tensor([1, 2]), 8, 4)
-    jobs = [(n, square) for n in range(2) for square in mask_squares((32, 32), 8, 4)]
-    with torch.no_grad():
-        expected = net(occluded(images, 0.5, jobs)).softmax(1).view(2, *found.shape[1:], 3)
-    assert torch.equal(found, torch.stack([expected[0, ..., 1], expected[1, ..., 2]]))
 
 
 def test_heat_of_another_grid_is_refused():

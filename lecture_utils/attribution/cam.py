@@ -165,15 +165,28 @@ def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
     came into the linear layer. Where the mean of a map is the scores themselves (SqueezeNet, Network in Network),
     there is no linear layer: None. Errors: ValueError for a net that ends otherwise.
     """
+    linear, mean, logits, maps = _seen(net, images)
+    if linear is None or _near(nn.functional.linear(mean, linear.weight, linear.bias), logits):
+        found = _averaged(maps, mean)
+        if found is not None:
+            return found, linear
+    raise ValueError(
+        f"net: CAM needs one that ends in a map, global average pooling and one linear layer, as gap, resnet18 and "
+        f"densenet121 do; this {type(net).__name__} ends otherwise: use grad_cam(net, images, targets, layer)"
+    )
+
+
+def _seen(net, images):
+    """The last linear layer that ran (or None), what came into it, the scores, and the maps it may be the mean of."""
     linears = [module for module in net.modules() if isinstance(module, nn.Linear)]
-    widths, maps, ends = {linear.in_features for linear in linears}, [], []
+    widths, wide, ends = {linear.in_features for linear in linears}, [], []
     latest = deque(maxlen=8)  # convolution, ReLU, pooling, and what holds them
 
     def keep(module, inputs, output):
         if isinstance(output, torch.Tensor) and output.ndim == 4:
             latest.append(output)  # not a copy: a ReLU that works in place afterwards is part of the map
             if output.shape[1] in widths:
-                maps.append(output)
+                wide.append(output)
 
     with ExitStack() as stack:
         for module in net.modules():
@@ -182,15 +195,7 @@ def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
             see = linear.register_forward_pre_hook(lambda module, inputs: ends.append((module, inputs[0])))
             stack.callback(see.remove)
         logits = logits_of(net, images, softmax=False)
-    linear, mean = ends[-1] if ends else (None, logits)
-    if linear is None or _near(nn.functional.linear(mean, linear.weight, linear.bias), logits):
-        found = _averaged(latest if linear is None else maps, mean)
-        if found is not None:
-            return found, linear
-    raise ValueError(
-        f"net: CAM needs one that ends in a map, global average pooling and one linear layer, as gap, resnet18 and "
-        f"densenet121 do; this {type(net).__name__} ends otherwise: use grad_cam(net, images, targets, layer)"
-    )
+    return (*ends[-1], logits, wide) if ends else (None, logits, logits, latest)
 
 
 def _averaged(maps, mean):
