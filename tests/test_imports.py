@@ -53,7 +53,7 @@ OUTSIDE = {
     "__init__": set(),
     "_lazy": set(),
 }
-MOST_MODULES = 75  # of the package, that one notebook may load
+MOST_MODULES = 65  # of the package, that one notebook may load
 
 
 def imported(path, package):
