@@ -139,7 +139,7 @@ class ClassImages(Explorer):
             ui.Tile(small, frame=ui.BLUE if each == way else None)
             for each, small in self.ways(subject, start)
         )
-        return ui.column(title, ui.row(image, numbers, real, gap=28), ui.row(*others), gap=10)
+        return ui.column(title, ui.row(image, numbers, real, gap=28), ui.row(*others), ui.Block(), gap=7)
 
     def _numbers(self, made, subject):
         """Score and roughness as bars, beside those of real images."""

@@ -269,4 +269,4 @@ class GanHistory(Explorer):
     def film(self):
         """A row of images for each stop, and the losses over the whole training."""
         stills = ui.column(*(self.still(title, **values) for _, title, values in self.places()), gap=4)
-        return ui.row(stills, self._charts(len(self.steps) - 1, 386, stills.high // 2 - 12, 14), gap=10)
+        return ui.row(stills, self._charts(len(self.steps) - 1, 386, stills.high // 2 - 12, 13), gap=10)
