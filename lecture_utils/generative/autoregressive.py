@@ -46,7 +46,7 @@ class Autoregressive(Placed):
 
     def values(self, x: Tensor) -> Tensor:
         """Levels as numbers in [-1, 1], in the model's dtype and on its device."""
-        return x.to(self.device, self.dtype) * (2 / (self.levels - 1)) - 1
+        return x.to(next(self.parameters())) * (2 / (self.levels - 1)) - 1
 
     def with_maps(self, values: Tensor) -> Tensor:
         """The picture and, below it, three maps that are the same for all pictures, (n, c + 3, h, w)."""

@@ -85,7 +85,7 @@ class _Cache(WholePasses):
     def __init__(self, model, x, first):
         super().__init__(model, x)
         n, each, self.computed = len(x), model.width // model.channels, 0
-        self.first = Memory(first, model, n)
+        self.first, self.maps = Memory(first, model, n), model.maps[0].to(model.dtype)  # (3, h, w)
         self.outs = [Column(layer.out, n, model.channels) for layer in model.layers]
         self.head = [Column(layer, n, model.channels) for layer in model.head]
         self.own = [slice(c * each, (c + 1) * each) for c in range(model.channels)]  # of each colour
@@ -111,7 +111,7 @@ class _Cache(WholePasses):
     def enter(self, row, column):
         """Put the pixel's values, and the maps there, where the first layer reads them."""
         colours = self.model.values(self.x[:, :, row, column])
-        maps = self.model.maps[0, :, row, column].to(colours.dtype).expand(len(colours), -1)
+        maps = self.maps[:, row, column].expand(len(colours), -1)
         self.first.write(row, column, torch.cat([colours, maps], 1))
 
 
@@ -145,8 +145,9 @@ class GatedCache(_Cache):
     def begin(self, row):
         """The vertical stack of a whole row: everything above is known."""
         if row:
-            values = self.model.with_maps(self.model.values(self.x))
-            self.top.write_row(row - 1, values[:, :, row - 1])
+            colours = self.model.values(self.x[:, :, row - 1])  # (n, c, w)
+            maps = self.maps[:, row - 1].expand(len(colours), -1, -1)
+            self.top.write_row(row - 1, torch.cat([colours, maps], 1))
         rows, self.found = self.top.row(row), []
         for memory, layer in zip(self.verticals, self.model.layers, strict=True):
             memory.write_row(row, rows)
