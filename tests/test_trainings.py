@@ -155,25 +155,16 @@ def test_killed_and_started_again_gives_the_same_weights_to_the_last_bit(whole, 
 
 
 def test_descending_makes_the_steps_of_the_schedule():
-    weight = torch.nn.Parameter(torch.tensor(1.0))
-    groups = [{"params": [weight], "share": 0.5}]
-    optimiser, rates = torch.optim.SGD(groups, lr=9.0), []
+    weight, rates = torch.nn.Parameter(torch.tensor(1.0)), []
+    optimiser = torch.optim.SGD([{"params": [weight], "share": 0.5}], lr=9.0)
 
     def loss(step):
         return weight * (step + 1)
 
-    means = list(
-        training.descend(
-            loss,
-            optimiser,
-            0.1,
-            range(2, 6),
-            6,
-            2,
-            "x",
-            after=lambda s: rates.append(optimiser.param_groups[0]["lr"]),
-        )
-    )
+    def after(step):
+        rates.append(optimiser.param_groups[0]["lr"])
+
+    means = list(training.descend(loss, optimiser, 0.1, range(2, 6), 6, 2, "x", after=after))
     expected, w = [], 1.0
     for step in range(2, 6):
         expected.append(w * (step + 1))
