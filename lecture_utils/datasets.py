@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from . import store
-from .checks import check_choice, check_count
+from .checks import check_choice, check_count, check_tensor
 
 DIGITS_TEST = 500  # of 1,797, the same share of each digit
 SIDE = 32  # px, of the studio
@@ -91,10 +91,8 @@ def quantised(pixels: torch.Tensor, levels: int, of: int = 256) -> torch.Tensor:
 
     Errors: ValueError for pixels outside 0 .. of - 1, for floats, or for more levels than there were.
     """
-    if pixels.is_floating_point():
-        raise ValueError(f"pixels: expected whole numbers in 0 .. {of - 1}, got {pixels.dtype}")
     check_count(levels, "levels", 2, of)
-    low, high = int(pixels.min()), int(pixels.max())
+    low, high = (int(value) for value in check_tensor(pixels, "pixels", (...,), "integer").aminmax())
     if low < 0 or high >= of:
         raise ValueError(f"pixels: expected 0 .. {of - 1}, got {low} .. {high}")
     return pixels.long() * levels // of

@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from statistics import median
-from time import perf_counter
+from time import monotonic, perf_counter
 
 __all__ = ["Live", "milliseconds", "progress", "silenced"]
 
@@ -89,10 +89,10 @@ class _Bar:
             self._finish()
 
     def _draw(self):
-        pass
+        """Show how far it has come."""
 
     def _finish(self):
-        pass
+        """Take the bar away."""
 
 
 class _TerminalBar(_Bar):
@@ -134,8 +134,6 @@ class _NotebookBar(_Bar):
         self.handle = display({WIDGET_VIEW: view}, raw=True, display_id=True)
 
     def _draw(self):
-        from time import monotonic
-
         if monotonic() - self.shown < 0.1 and self.done != self.total:  # ten messages a second are enough
             return
         self.shown = monotonic()

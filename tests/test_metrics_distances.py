@@ -98,25 +98,13 @@ def test_both_rise_on_known_damage(damage):
         torch.manual_seed(0)
         convolution.reset_parameters()
     read = lambda images: convolution(images).relu().flatten(1)  # noqa: E731
-    real, other, worse = (
-        distances.features_of(read, pictures(600, seed, **how))
-        for seed, how in ((0, {}), (1, {}), (2, damage))
-    )
+    real, other, worse = (read(pictures(600, seed, **how)) for seed, how in ((0, {}), (1, {}), (2, damage)))
     assert distances.frechet_distance(real, worse) > 3 * distances.frechet_distance(real, other)
     floor, found = distances.kernel_distance(real, other), distances.kernel_distance(real, worse)
     assert found.value - floor.value > 4 * (found.error + floor.error)
 
 
-def test_features_in_batches_and_the_nearest():
-    calls = []
-
-    def read(images):
-        calls.append(len(images))
-        return images.requires_grad_().mean((2, 3))
-
-    images = torch.rand(7, 3, 4, 4)
-    found = distances.features_of(read, images, batch=3)
-    assert calls == [3, 3, 1] and not found.requires_grad and torch.allclose(found, images.mean((2, 3)))
+def test_nearest():
     bank = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
     away, which = distances.nearest(torch.tensor([[0.0, 0.0], [6.0, 9.0]]), bank)
     assert away.tolist() == [0, 1] and which.tolist() == [0, 2]

@@ -1,7 +1,6 @@
 """DCGAN for images of 32 x 32: a code becomes an image through strided convolutions, and an image becomes a logit."""
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..checks import check_choice, check_count, check_tensor
@@ -23,17 +22,13 @@ class Generator(nn.Module):
     def __init__(self, latent: int = 64, channels: int = 48, colours: int = 3):
         super().__init__()
         self.latent = check_count(latent, "latent")
-        self.first = nn.Sequential(  # (n, latent, 1, 1) -> (n, 4c, 4, 4)
-            nn.ConvTranspose2d(latent, 4 * channels, START, bias=False),
-            nn.BatchNorm2d(4 * channels),
-            nn.ReLU(),
-        )
-        self.second = _larger(4 * channels, 2 * channels)  # 8 x 8
-        self.third = _larger(2 * channels, channels)  # 16 x 16
+        self.first = _larger(latent, 4 * channels, START, 1, 0)  # (n, latent, 1, 1) -> (n, 4c, 4, 4)
+        self.second = _larger(4 * channels, 2 * channels, 4, 2, 1)  # 8 x 8
+        self.third = _larger(2 * channels, channels, 4, 2, 1)  # 16 x 16
         self.last = nn.ConvTranspose2d(channels, colours, 4, 2, 1)  # 32 x 32
         self.apply(_small_weights)
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
+    def forward(self, z: Tensor) -> Tensor:
         check_tensor(z, "z", ("n", self.latent))
         maps = self.third(self.second(self.first(z[:, :, None, None])))
         return self.last(maps).sigmoid()
@@ -65,16 +60,16 @@ class Discriminator(nn.Module):
                 if isinstance(layer, nn.Conv2d):
                     spectral_norm(layer)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         if tuple(images.shape[1:]) != (self.colours, SIDE, SIDE):
             wanted = f"(n, {self.colours}, {SIDE}, {SIDE})"
             raise ValueError(f"images: expected shape {wanted}, got {tuple(images.shape)}")
         return self.layers(2 * images - 1).flatten()
 
 
-def _larger(inputs: int, outputs: int) -> nn.Sequential:
-    """Twice the side: each value spreads over 4 x 4, two apart."""
-    convolution = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+def _larger(inputs, outputs, kernel, stride, padding):
+    """Each value spreads over kernel x kernel px, so far apart; with 4, 2, 1 the side is doubled."""
+    convolution = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 

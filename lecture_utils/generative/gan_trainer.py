@@ -7,6 +7,7 @@ Source: Goodfellow et al. (2014), equation 1 (the game), section 3 (the loss tha
 """
 
 import copy
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -230,6 +231,6 @@ def _optimizers(generator, discriminator, lr, betas):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise ValueError(f"{name}: expected two numbers, got {pair!r}")
         for value in pair:
-            check_number(value, name, most=1 if name == "betas" else float("inf"), above=name == "lr")
+            check_number(value, name, most=1 if name == "betas" else math.inf, above=name == "lr")
     found = zip((generator, discriminator), lr, strict=True)
     return [torch.optim.Adam(net.parameters(), rate, betas=betas, fused=True) for net, rate in found]

@@ -4,10 +4,10 @@ They compare whole sets, so a blind spot of the features is a blind spot of the 
 size, and 0 is not reached: the distance between two real sets of that size is the floor. Errors: ValueError.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from ..checks import check_count, check_seed, check_tensor
 
@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     error: float
 
 
-def frechet_distance(real: torch.Tensor, made: torch.Tensor) -> float:
+def frechet_distance(real: Tensor, made: Tensor) -> float:
     """FID: the squared Fréchet distance between two Gaussians that have the sets' means and covariances.
 
     ‖m₁ - m₂‖² + Tr(C₁ + C₂ - 2 (C₁ C₂)^½). real, made: features (n, d) and (m, d), finite, n and m >= 2.
@@ -38,7 +38,7 @@ def frechet_distance(real: torch.Tensor, made: torch.Tensor) -> float:
     return max(0.0, found.item())  # rounding may end just below 0
 
 
-def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, seed: int = 0) -> Estimate:
+def kernel_distance(real: Tensor, made: Tensor, blocks: int = 20, seed: int = 0) -> Estimate:
     """KID: the squared maximum mean discrepancy with kernel (x·y / d + 1)³, unbiased, with its standard error.
 
     real, made: features (n, d) and (m, d). The value is the mean kernel within `real`, plus that within `made`, minus
@@ -53,9 +53,7 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     draws = torch.Generator().manual_seed(check_seed(seed))
     member = [torch.randperm(len(x), generator=draws) % blocks for x in (real, made)]
     member = [torch.nn.functional.one_hot(which, blocks).double() for which in member]  # (n, blocks)
-    within = [
-        _kernel_sums(x, x, which, which, own=False) for x, which in zip((real, made), member, strict=True)
-    ]
+    within = [_kernel_sums(x, x, in_x, in_x, own=False) for x, in_x in zip((real, made), member, strict=True)]
     between = _kernel_sums(real, made, *member)
     sizes = [which.sum(0) for which in member]  # images of each block
 
@@ -72,13 +70,7 @@ def kernel_distance(real: torch.Tensor, made: torch.Tensor, blocks: int = 20, se
     return Estimate(value(None).item(), error.item())
 
 
-def features_of(features: Callable, images: torch.Tensor, batch: int = 250) -> torch.Tensor:
-    """`features(images)` (n, d) in batches, without gradients, on the CPU. features: any function of a batch."""
-    with torch.no_grad():
-        return torch.cat([features(some).flatten(1).cpu() for some in images.split(batch)])
-
-
-def nearest(features: torch.Tensor, bank: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def nearest(features: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
     """The nearest row of `bank` (m, d) for each of (n, d): Euclidean distance (n,) and index (n,)."""
     check_tensor(features, "features", ("n", "d"))
     check_tensor(bank, "bank", ("m", features.shape[1]))
@@ -108,7 +100,7 @@ def _pair(real, made):
     return real.detach().cpu().double(), made.detach().cpu().double()
 
 
-def total_variation_distance(one: torch.Tensor, other: torch.Tensor) -> float:
+def total_variation_distance(one: Tensor, other: Tensor) -> float:
     """Half the sum of all differences between two histograms, 0 (equal) to 1 (they share no bin).
 
     one, other: shares of the same bins, (k,), which add up to 1: it is the share of pictures that would have to move.

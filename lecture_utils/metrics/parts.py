@@ -128,11 +128,8 @@ def players(
 def subsets(parts: Parts) -> list[frozenset]:
     """Every set of parts that can be kept: 2^n frozensets of part names. Errors: ValueError."""
     members = _members(parts)
-    return [
-        frozenset().union(*chosen)
-        for count in range(len(members) + 1)
-        for chosen in combinations(members, count)
-    ]
+    counts = range(len(members) + 1)
+    return [frozenset().union(*chosen) for count in counts for chosen in combinations(members, count)]
 
 
 def keeping(scene: Any, kept: Collection[str], object: int = 0) -> Any:
