@@ -84,8 +84,8 @@ def test_what_is_made_is_kept_and_collected(tmp_path, monkeypatch):
 def test_the_picture_shows_what_was_chosen(explorer):
     state = {"pair": PAIR, "depth": ALL, "weight": 4}
     tiles = blocks(explorer.board(**state), ui.Tile)
-    middle = np.asarray(tiles[2].shown)[::2, ::2].astype(int)
+    middle = np.asarray(tiles[1].shown)[::2, ::2].astype(int)
     assert np.abs(middle - explorer.pictures[PAIR][-1, 3]).mean() < 12
-    assert [bool(tile.frame) for tile in tiles[3:]] == [n == 3 * 5 + 3 for n in range(20)]
+    assert [bool(tile.frame) for tile in tiles[2:]] == [n == 3 * 5 + 3 for n in range(20)]
     assert "layers 1 to 4 with weight 3:" in explorer.describe(**state)
     assert "layer 1 alone with weight 1/9:" in explorer.describe(**state | {"depth": "1", "weight": 1})

@@ -1,5 +1,7 @@
 """How much style, and from how deep: a photograph in the style of another, on images that are there at once."""
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
@@ -42,6 +44,7 @@ class StyleMixer(Explorer):
             every = (Image.fromarray(image) for some in found for image in some)
             self.small[pair] = [ui.resized(image, TILE).shown for image in every]
         self.photographs = {name: photograph(name) for pair in self.pairs.values() for name in pair}
+        self.sources = lru_cache(maxsize=8)(self._sources)
         self.controls = {
             "pair": Choice(tuple(self.pairs), "photograph and style"),
             "depth": Choice(tuple(self.depths), "layers of the style, from the first"),
@@ -70,15 +73,18 @@ class StyleMixer(Explorer):
 
     def board(self, pair, depth, weight):
         picture, left = self.look(pair, depth, weight)
+        image = ui.titled(ui.Tile(picture, PANEL), f"{_layers(depth)}, weight {WEIGHTS[weight - 1]}")
+        table = self._table(pair, self.depths.index(depth), weight - 1)
+        right = ui.column(table, self._bars(pair, left), gap=24)
+        return ui.row(ui.Tile(self.sources(pair)), image, right, gap=22)
+
+    def _sources(self, pair):
+        """The photograph and the style, which stand still: a Pillow image."""
         sources = [
             ui.titled(ui.Tile(self.photographs[name], SMALL), f"{word}: {name}", size=15)
             for word, name in zip(("photograph", "style"), self.pairs[pair], strict=True)
         ]
-        image = ui.titled(ui.Tile(picture, PANEL), f"{_layers(depth)}, weight {WEIGHTS[weight - 1]}")
-        table = self._table(pair, self.depths.index(depth), weight - 1)
-        apart = image.high - 2 * sources[0].high
-        right = ui.column(table, self._bars(pair, left), gap=24)
-        return ui.row(ui.column(*sources, gap=apart), image, right, gap=22)
+        return ui.column(*sources, gap=PANEL + 30 - 2 * sources[0].high).image()
 
     def _table(self, pair, depth, weight):
         """All images of a pair, a blue frame around the one that is chosen."""
