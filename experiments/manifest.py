@@ -22,7 +22,7 @@ def made_by(name: str) -> str:
     """
     from .experiment import command, known
 
-    if not name.startswith(("toyworld/", "studio/")) and (table := _table_of(name)):
+    if not name.startswith(("toyworld/", "studio/", "photographs/", "fashion/")) and (table := _table_of(name)):
         return json.loads(table.read_text(encoding="utf-8"))["command"]
     makers = [one.name for one in known().values() if any(fnmatchcase(name, p) for p in one.makes)]
     return command(makers[0]) if makers else "?"
@@ -51,9 +51,19 @@ def write(names: list[str] | None = None) -> Path:
     with ThreadPoolExecutor() as pool:
         contents = list(pool.map(lambda name: _content(root / name), there))
     entries = {name: facts for name, facts in listed.items() if name not in set(names)}
-    entries |= {n: facts | {"made_by": made_by(n)} for n, facts in zip(there, contents, strict=True)}
+    origins = _origins()
+    for name, facts in zip(there, contents, strict=True):
+        entries[name] = facts | {"made_by": made_by(name)} | origins.get(name, {})
     lines = [f"{json.dumps(name)}: {json.dumps(entries[name])}" for name in sorted(entries)]
     return write_text(root / store.MANIFEST, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _origins() -> dict[str, dict]:
+    """{file: source and licence} of the photographs, which are not ours."""
+    path = store.data_dir() / "photographs/photographs.json"
+    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    wanted = ("source", "licence")
+    return {f"photographs/{name}.jpg": {k: row[k] for k in wanted} for name, row in table.items()}
 
 
 def _content(path: Path) -> dict:

@@ -24,6 +24,7 @@ from .architectures import normalising, seeded
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
+CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 PATIENCE = 15  # s without a byte, then a download has failed
 PIECE = 1 << 20  # bytes read at a time
 WITHOUT = "or open the toy world with open_lab(): it needs none."
@@ -87,6 +88,15 @@ def load(name: str) -> nn.Module:
     return _normalised(name, net)
 
 
+def photograph_net() -> nn.Module:
+    """SqueezeNet 1.1 without its weights, taking images in [0, 1]: those of Caffe's net want 0 to 255 less the mean.
+
+    `models.load("squeezenet")` puts the shipped ones in.
+    """
+    net = _torchvision("squeezenet1_1").squeezenet1_1(weights=None)
+    return _normalised("squeezenet1_1", net, CAFFE_MEAN, (1 / 255,) * 3)
+
+
 def classes(name: str) -> tuple[str, ...]:
     """The names of the 1,000 classes, from the metadata of the weights."""
     return tuple(_weights(name).meta["categories"])
@@ -144,12 +154,12 @@ def _weights(name: str):
     return _torchvision(name).get_model_weights(name).DEFAULT
 
 
-def _normalised(name: str, net: nn.Module) -> nn.Module:
+def _normalised(name: str, net: nn.Module, mean=MEAN, std=STD) -> nn.Module:
     """The same net, of a class that first normalises; its modules keep their names, its state_dict its keys."""
     front = NormalisedDenseNet if name == "densenet121" else Normalised
     if front is NormalisedDenseNet:
         net.relu5 = nn.ReLU()
-    normalising(net, MEAN, STD, persistent=False)
+    normalising(net, mean, std, persistent=False)
     net.__class__ = _class_of((front, type(net)))
     return net.eval()
 

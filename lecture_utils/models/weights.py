@@ -32,6 +32,7 @@ class Specialist(NamedTuple):
 SPECIALISTS = {
     "fast-style": Specialist("image_to_image", "FastStyle"),
     "segmenter": Specialist("image_to_image", "Segmenter"),
+    "squeezenet": Specialist("imagenet", "photograph_net"),
     "studio-factors": Specialist("studio", "FactorNet"),
     "studio-gan": Specialist("studio", "generator", ("latent", "channels"), prefix="generator."),
     "studio-gan-discriminator": Specialist(
