@@ -22,7 +22,9 @@ def made_by(name: str) -> str:
     """
     from .experiment import command, known
 
-    if not name.startswith(("toyworld/", "studio/", "photographs/", "fashion/")) and (table := _table_of(name)):
+    if not name.startswith(("toyworld/", "studio/", "photographs/", "fashion/")) and (
+        table := _table_of(name)
+    ):
         return json.loads(table.read_text(encoding="utf-8"))["command"]
     makers = [one.name for one in known().values() if any(fnmatchcase(name, p) for p in one.makes)]
     return command(makers[0]) if makers else "?"

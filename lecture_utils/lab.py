@@ -19,7 +19,8 @@ from .models import imagenet
 from .world import CLASSES
 from .world.splits import split_scene
 
-NETS = {"toyworld": models.NETS, "imagenet": imagenet.NETS}  # of each lab; the first is the usual one
+# The nets of each lab; the first is the usual one.
+NETS = {"toyworld": models.NETS, "photographs": (imagenet.SHIPPED,), "imagenet": imagenet.NETS}
 
 
 class NoAnswerKey(ValueError):
@@ -148,10 +149,10 @@ class Lab:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ImageNetLab(Lab):
-    """The second lab: a net trained on ImageNet, and photographs of which nothing is known.
+class PhotographLab(Lab):
+    """A net trained on ImageNet, and photographs of which nothing is known.
 
-    folder: the user's photographs; None takes the twelve that scikit-image and scikit-learn carry.
+    folder: the user's photographs; None takes those of the course, or for torchvision's nets those in its libraries.
     """
 
     folder: photographs.Photographs | None = None
@@ -160,9 +161,10 @@ class ImageNetLab(Lab):
 
     def _pictures(self, split: str) -> photographs.Photographs:
         if split != "single":
-            hint = f"the imagenet lab has no answer key; the toy world has one: open_lab().{split}"
+            hint = f"photographs have no answer key; the toy world has one: open_lab().{split}"
             raise NoAnswerKey(f"lab.{split}: {hint}")
-        return self.folder or photographs.shipped()
+        ours = self.name in NETS["photographs"]
+        return self.folder or photographs.shipped(photographs.PICTURES if ours else photographs.LIBRARIES)
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         return imagenet.build(self.name, seed).to(self.device)
@@ -176,10 +178,11 @@ def open_lab(
 ) -> Lab:
     """Open a lab: a trained net and pictures to try it on.
 
-    kind, net: "toyworld" (the usual one) has "alex", "gap" and "zf", and pictures with an answer key. "imagenet" has
-    "alexnet", "vgg16", "resnet18", "densenet121" and "squeezenet1_1", whose weights are downloaded once, and
-    photographs without a key. None takes the lab's first net.
-    images: a folder of your own photographs, for the imagenet lab; None takes twelve that come with the libraries.
+    kind, net: "toyworld" (the usual one) has "alex", "gap" and "zf", and pictures with an answer key. "photographs" has
+    "squeezenet", trained on ImageNet, which ships, and photographs without a key. "imagenet" has "alexnet", "vgg16",
+    "resnet18", "densenet121" and "squeezenet1_1", whose weights are downloaded once, and photographs. None takes the
+    lab's first net.
+    images: a folder of your own photographs, for the labs without a key; None takes the course's.
     device: None takes a GPU when there is one. The pictures stay on the CPU. Those of the toy world are read, and
     checked against data/MANIFEST.json, when they are first asked for.
     Errors: ValueError for an unknown kind, or a folder without images; KeyError for an unknown net;
@@ -188,12 +191,12 @@ def open_lab(
     """
     net = _check_names(kind, net)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if kind == "imagenet":
+    if kind != "toyworld":
         folder = None if images is None else photographs.from_folder(images)
-        model = imagenet.load(net).to(where)
-        return ImageNetLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), folder)
+        model = (imagenet if kind == "imagenet" else models).load(net).to(where)
+        return PhotographLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), folder)
     if images is not None:
-        hint = "only the imagenet lab takes a folder: open_lab('imagenet', images=...)"
+        hint = "the toy world takes no folder: open_lab('photographs', images=...)"
         raise ValueError(f"images={str(images)!r}: {hint}")
     model = models.load(net).to(where)
     return Lab(model, net, tuple(CLASSES), models.layer_names(model))

@@ -1,4 +1,4 @@
-"""Photographs as the second lab's gallery: those inside scikit-image and scikit-learn, or a folder of the user's.
+"""Photographs as a lab's gallery: those that ship, those inside other packages, or a folder of the user's.
 
 Whatever a file holds (any size, palette, grey, 16 bit, CMYK, transparency, turned by its EXIF tag), it becomes a
 square of 224 px in [0, 1]. Nothing is downloaded.
@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from . import store
+from .checks import check_choice
 from .progress import progress
 
 SIZE = 224  # px, what ImageNet nets were trained on
 FULL = 65535  # white of 16 bits
 FEW = 4  # photographs, below which there is little to compare
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
-# name: (package, file inside it, what it shows, how far from left and top to crop: 0 to 1)
+# name: (package, or "" for data/photographs, file inside it, what it shows, how far from left and top to crop: 0 to 1)
 SHIPPED = {
     "astronaut": ("skimage", "data/astronaut.png", "Eileen Collins, astronaut", (0.5, 0.5)),
     "cat": ("skimage", "data/chelsea.png", "Chelsea, a cat", (0.4, 0.5)),
@@ -33,7 +35,22 @@ SHIPPED = {
     "brick": ("skimage", "data/brick.png", "a brick wall, grey", (0.5, 0.5)),
     "grass": ("skimage", "data/grass.png", "grass, grey", (0.5, 0.5)),
     "gravel": ("skimage", "data/gravel.png", "gravel, grey", (0.5, 0.5)),
+    "motorcycle": ("skimage", "data/motorcycle_left.png", "a motorcycle in a garage", (0.45, 0.5)),
+    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "Grace Hopper, admiral", (0.5, 0.2)),
+    "dog": ("", "dog.jpg", "a Pekinese dog", (0.5, 0.5)),
+    "squirrel": ("", "squirrel.jpg", "a squirrel on a branch", (0.5, 0.5)),
+    "robin": ("", "robin.jpg", "a European robin", (0.3, 0.5)),
+    "butterfly": ("", "butterfly.jpg", "a lime butterfly on a leaf", (0.5, 0.5)),
+    "raccoon": ("", "raccoon.jpg", "a raccoon", (0.8, 0.5)),
+    "orange": ("", "orange.jpg", "an orange", (0.5, 0.5)),
+    "fruits": ("", "fruits.jpg", "citrus fruits and a kiwi", (0.5, 0.5)),
+    "street": ("", "street.jpg", "a street in Leuven", (0.5, 0.5)),
+    "starry_night": ("", "starry_night.jpg", "Vincent van Gogh, The Starry Night", (0.5, 0.5)),
 }
+LIBRARIES = tuple(SHIPPED)[:12]  # the gallery of the imagenet lab
+ANIMALS = ("cat", "dog", "squirrel", "robin", "butterfly", "raccoon")
+THINGS = ("coffee", "orange", "fruits", "flower", "motorcycle", "rocket", "china", "street")
+PICTURES = (*ANIMALS, *THINGS, "astronaut", "hopper")  # the gallery of the photographs lab
 
 
 @dataclass(frozen=True)
@@ -58,24 +75,31 @@ class Photographs:
         return f"Gallery of {len(self)} photographs of {SIZE} px, without an answer key{left_out}"
 
 
-def shipped() -> Photographs:
-    """The twelve photographs that scikit-image and scikit-learn carry, each cropped to a square."""
+def shipped(names: tuple[str, ...] = PICTURES) -> Photographs:
+    """Photographs of SHIPPED by name, each cropped to a square."""
     images, table = [], []
-    for name, (package, file, what, centre) in SHIPPED.items():
+    for name in names:
+        package, file, what, centre = SHIPPED[name]
         image = open_image(shipped_file(name))
         images.append(_square(image, centre))
-        table.append(_row(name, image) | {"what": what, "source": f"{package}/{file}"})
-    return Photographs(torch.stack(images), table, list(SHIPPED))
+        table.append(_row(name, image) | {"what": what, "source": f"{package or 'data/photographs'}/{file}"})
+    return Photographs(torch.stack(images), table, list(names))
 
 
 def square(name: str, size: int = SIZE) -> torch.Tensor:
-    """One of the twelve, cropped as in `shipped` but of any side, float32 (3, size, size) in [0, 1]."""
-    return _square(open_image(shipped_file(name)), SHIPPED[name][3], size)
+    """One of SHIPPED, cropped as in `shipped` but of any side, float32 (3, size, size) in [0, 1].
+
+    Errors: KeyError with near misses.
+    """
+    file = shipped_file(check_choice(name, SHIPPED, "photograph"))
+    return _square(open_image(file), SHIPPED[name][3], size)
 
 
 def shipped_file(name: str) -> Path:
-    """Where its library keeps one of the twelve."""
+    """Where one of SHIPPED is kept. Errors: store.DamagedData for one of ours that is missing or damaged."""
     package, file, *_ = SHIPPED[name]
+    if not package:
+        return store.verified_path(f"photographs/{file}")
     return Path(find_spec(package).origin).parent / file
 
 

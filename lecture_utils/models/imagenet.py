@@ -24,7 +24,8 @@ from .architectures import normalising, seeded
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
-CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+CAFFE_MEAN, CAFFE_STD = (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)
+SHIPPED = "squeezenet"  # squeezenet1_1 with Caffe's weights, in data/weights
 PATIENCE = 15  # s without a byte, then a download has failed
 PIECE = 1 << 20  # bytes read at a time
 WITHOUT = "or open the toy world with open_lab(): it needs none."
@@ -61,6 +62,8 @@ class NormalisedDenseNet(Normalised):
 
 def build(name: str, seed: int = 0) -> nn.Module:
     """An untrained net in eval mode, torchvision's initial weights, the same for the same seed."""
+    if name == SHIPPED:
+        return seeded(photograph_net, seed)
     models = _torchvision(name)
     return seeded(lambda: _normalised(name, models.get_model(name, weights=None)), seed)
 
@@ -89,17 +92,17 @@ def load(name: str) -> nn.Module:
 
 
 def photograph_net() -> nn.Module:
-    """SqueezeNet 1.1 without its weights, taking images in [0, 1]: those of Caffe's net want 0 to 255 less the mean.
+    """The SqueezeNet 1.1 that ships, without its weights: torchvision's module, taking images in [0, 1].
 
-    `models.load("squeezenet")` puts the shipped ones in.
+    Its weights are Caffe's and want 0 to 255 less the mean colour; `models.load("squeezenet")` puts them in.
     """
     net = _torchvision("squeezenet1_1").squeezenet1_1(weights=None)
-    return _normalised("squeezenet1_1", net, CAFFE_MEAN, (1 / 255,) * 3)
+    return _normalised("squeezenet1_1", net, CAFFE_MEAN, CAFFE_STD)
 
 
 def classes(name: str) -> tuple[str, ...]:
     """The names of the 1,000 classes, from the metadata of the weights."""
-    return tuple(_weights(name).meta["categories"])
+    return tuple(_weights("squeezenet1_1" if name == SHIPPED else name).meta["categories"])
 
 
 def weights_file(name: str) -> Path:
@@ -118,7 +121,7 @@ def layer_names(name: str, net: nn.Module) -> dict[str, str]:
     if name == "densenet121":
         blocks = {f"block{n}": f"features.transition{n}.relu" for n in (1, 2, 3)}
         return {"conv1": "features.relu0", **blocks, "block4": "relu5", "fc": "classifier"}
-    if name == "squeezenet1_1":
+    if name in ("squeezenet1_1", SHIPPED):
         fires = [n for n, module in net.features.named_children() if type(module).__name__ == "Fire"]
         fires = {f"fire{k}": f"features.{n}" for k, n in enumerate(fires, 2)}
         return {"conv1": "features.1", **fires, "conv10": "classifier.2"}
