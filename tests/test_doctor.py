@@ -140,7 +140,7 @@ def weights_that_overflow(patch, folder):
 
 def lost_photograph(patch, folder):
     real = doctor.importlib.import_module("lecture_utils.photographs")
-    lost = Fake(SHIPPED={"cat": 1, "rocket": 2}, open_image=real.open_image)
+    lost = Fake(SHIPPED={"cat": ("skimage",), "rocket": ("skimage",)}, open_image=real.open_image)
     lost.shipped_file = lambda name: folder / "cat.png" if name == "cat" else real.shipped_file(name)
     spoil_module(patch, "lecture_utils.photographs", lost)
 
