@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -175,12 +176,12 @@ def _picture(images, index):
 
 
 def _check_pictures(images, net):
-    """A tensor of images, or a sequence of pictures, of which only the first is looked at. Errors: ValueError."""
+    """A tensor of images, or a sequence of pictures: of a list the first is looked at; files are when they are read."""
     if isinstance(images, Tensor) or not hasattr(images, "__getitem__") or not hasattr(images, "__len__"):
         check_images(images, net)
     elif isinstance(images, str | dict) or not len(images):
         raise ValueError(f"images: expected a tensor or a sequence of images (3, h, w), got {images!r}")
-    else:
+    elif isinstance(images, list | tuple | np.ndarray):
         _batch(images, 0, 1, net)
 
 
