@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "synthesis": {"progress", "checks", "hooks"},
     "generative": {"progress", "checks", "hooks"},
     "models": {"generative"} | BOTTOM,
-    "photographs": {"progress"},
+    "photographs": {"progress", "checks", "store"},
     "datasets": {"checks", "store"},
     "lab": {"models", "photographs", "world"} | BOTTOM,
     "plots": {"checks", "hooks", "features", "progress"},
