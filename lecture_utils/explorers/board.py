@@ -150,15 +150,23 @@ class Text(Block):
         self.lines, self.size, self.ink, self.bold, self.align = words.split("\n"), size, ink, bold, align
         if wide is None:
             wide = round(max(length(line, size, bold) for line in self.lines) + 0.5)
-        self.line = round(1.3 * size)
-        super().__init__(wide, self.line * len(self.lines))
+        super().__init__(wide, round(1.3 * size) * len(self.lines))
 
     def draw(self, sheet, x, y):
-        pen, anchor = ImageDraw.Draw(sheet), "lmr"[round(2 * self.align)] + "m"
-        for n, line in enumerate(self.lines):
-            place = x + self.align * self.wide, y + (n + 0.5) * self.line
-            words = fitted(line, self.wide, self.size, self.bold)
-            pen.text(place, words, self.ink, font(self.size, self.bold), anchor)
+        words = _written(tuple(self.lines), self.size, self.ink, self.bold, self.wide, self.align)
+        sheet.paste(words, (x, y))
+
+
+@lru_cache(maxsize=512)
+def _written(lines, size, ink, bold, wide, align):
+    """Lines of text on white: most words of a board are there again at the next move."""
+    high = round(1.3 * size)
+    image = Image.new("RGB", (wide, high * len(lines)), "white")
+    pen, anchor = ImageDraw.Draw(image), "lmr"[round(2 * align)] + "m"
+    for n, line in enumerate(lines):
+        words = fitted(line, wide, size, bold)
+        pen.text((align * wide, (n + 0.5) * high), words, ink, font(size, bold), anchor)
+    return image
 
 
 class Tile(Block):
