@@ -222,7 +222,7 @@ class LatentPlane(Explorer):
 
     def _maps(self):
         """What stands still, with the numbers of the axes: the decoded plane, and the codes; Pillow images."""
-        maps = [ui.resized(self.plane(), MAP).shown, self._encoded()]
+        maps = [self.plane().resize((MAP, MAP), Image.Resampling.BOX), self._encoded()]
         for n, image in enumerate(maps):
             maps[n] = sheet = Image.new("RGB", (EDGE + MAP, MAP + 28), "white")
             sheet.paste(image, (EDGE, 0))
