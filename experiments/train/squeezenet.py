@@ -42,8 +42,7 @@ class Recipe:
     """Where the weights come from, and what is known of their licence."""
 
     name: str = "squeezenet"
-    package: str = SOURCE
-    sha256: str = SHA256
+    package: str = f"{SOURCE}, sha256 {SHA256}"
     licence_of_the_package: str = "MIT; it does not say where its weights come from"
     licence_of_squeezenet: str = "BSD-2-Clause, the release of its authors"
     paper: str = "Iandola et al. (2016), arXiv 1602.07360"
