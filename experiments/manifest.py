@@ -63,7 +63,7 @@ def write(names: list[str] | None = None) -> Path:
 def _origins() -> dict[str, dict]:
     """{file: source and licence} of the photographs, which are not ours."""
     path = store.data_dir() / "photographs/photographs.json"
-    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    table = json.loads(path.read_text(encoding="utf-8"))["photographs"] if path.exists() else {}
     wanted = ("source", "licence")
     return {f"photographs/{name}.jpg": {k: row[k] for k in wanted} for name, row in table.items()}
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from lecture_utils.photographs import open_image
 
-from .experiment import Experiment, Refused
+from .experiment import Experiment, Refused, command
 from .files import replacing, write_json
 from .train.squeezenet import download
 
@@ -73,7 +73,9 @@ def run(out: Path, samples: Path) -> dict:
     for name, image in images.items():
         with replacing(out / f"photographs/{name}.jpg") as path:
             smaller(image).save(path, "JPEG", quality=QUALITY, subsampling=0)
-    write_json(out / "photographs/photographs.json", table)
+    write_json(
+        out / "photographs/photographs.json", {"command": command("photographs"), "photographs": table}
+    )
     return table
 
 

@@ -81,7 +81,7 @@ def test_guided_backprop_and_an_attack_on_a_photograph(lab):
 
 
 def test_every_photograph_says_what_it_is_and_whose(lab):
-    table = json.loads(store.read_verified("photographs/photographs.json"))
+    table = json.loads(store.read_verified("photographs/photographs.json"))["photographs"]
     assert len(lab.gallery) == len(photographs.PICTURES) == 16
     for name, (package, file, *_) in photographs.SHIPPED.items():
         image = photographs.open_image(photographs.shipped_file(name))

