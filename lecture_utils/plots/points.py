@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..checks import check_number
 from . import given
 from .given import Array, Named, Names, figure
 from .look import COLOURS, INK, MANY, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend, titled
@@ -73,6 +74,7 @@ def latent_plane(
     reach, a dashed square says how much of their plane is drawn on the left. labels: (n,) into classes.
     """
     images, side = given.array(images, "images", (4, 5)).clip(0, 1), 4.7
+    check_number(reach, "reach", above=True)
     tiles = images.reshape(-1, *images.shape[2:])
     tiles = as_rgb(tiles) if tiles.ndim == 3 else tiles.transpose(0, 2, 3, 1)
     sheet = Sheet(WIDTH if codes is not None else side + 0.5, side + 0.45, title, caption)
