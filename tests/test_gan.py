@@ -124,6 +124,11 @@ def test_seeds_repeat(options):
         assert torch.equal(a, b)
 
 
+def test_images_that_the_updates_cannot_share_are_refused():
+    with pytest.raises(ValueError, match="real: expected a multiple of n_critic=4 images, got 6"):
+        small(n_critic=4).step(POINTS[:6])
+
+
 def test_one_turn_by_hand():
     """Algorithm 1 with plain autograd and torch's Adam, in float64."""
     makes, judges = (net.double() for net in ring.players([0], width=8))

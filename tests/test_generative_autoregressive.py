@@ -216,7 +216,7 @@ HALF = {"known": torch.ones(2, 3, dtype=torch.bool)}
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (HALF, "both or neither"),
+        (HALF, "given, known: expected both"),
         (HALF | {"given": torch.zeros(2, 1, 2, 3).long()}, r"given: expected .* shape \(1, 1, 2, 3\)"),
         (
             HALF | {"given": torch.full((1, 1, 2, 3), 9)},

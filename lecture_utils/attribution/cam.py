@@ -82,8 +82,8 @@ def hires_cam(
 ) -> Tensor:
     """Grad-CAM without averaging the gradient: heat[r, s] = relu(sum_c d logit_k / d A[c, r, s] * A[c, r, s]).
 
-    Arguments and errors as in `grad_cam`. Where what follows the layer is linear between here and zero, the raw map
-    without ReLU sums to logit - bias.
+    Arguments and errors as in `grad_cam`. Where everything after the layer is linear, the raw map without
+    ReLU sums to logit - bias.
     Source: Draelos, Carin (2020), equation 8.
     """
     maps, gradient = layer_gradient(net, images, targets, layer, reshape)
@@ -161,8 +161,8 @@ def _map_and_gradient(net, images, targets, module, layer, reshape):
 def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
     """The map (n, c, rows, cols) whose mean over places the last linear layer of a net takes, and that layer.
 
-    Inside `frozen`, without gradients. Which map it is is not read off the names: it is the one whose mean *is* what
-    came into the linear layer. Where the mean of a map is the scores themselves (SqueezeNet, Network in Network),
+    Inside `frozen`, without gradients. It is not found by its name: it is the map whose mean *is* what came into the
+    linear layer. Where the mean of a map is the scores themselves (SqueezeNet, Network in Network),
     there is no linear layer: None. Errors: ValueError for a net that ends otherwise.
     """
     linear, mean, logits, maps = _seen(net, images)

@@ -85,7 +85,8 @@ class GANTrainer:
     """Both nets, both optimisers and the source of all draws: `step(real)` is one step of algorithm 1, `fit` many.
 
     generator: z (n, latent) -> images, with `.latent`. discriminator: images -> logits (n,).
-    lr: learning rates of Adam, generator's and discriminator's; betas: of both (DCGAN: .5 and .999).
+    lr: learning rates of Adam, the generator's and the discriminator's. betas: Adam's two, the same for both nets
+    (DCGAN: .5 and .999).
     kind: of the generator's loss. real_label: see `discriminator_loss`. n_critic: updates of the discriminator a step.
     average: the generator's weights are also averaged over the steps, each step keeping this share of the average (at
     first less, so that it moves); `trainer.averaged` is that generator. 0: no average, and `averaged` is the generator
@@ -135,14 +136,19 @@ class GANTrainer:
         return torch.randn(n, self.generator.latent, generator=self.draws, device=self.device, dtype=dtype)
 
     def step(self, real: Tensor) -> tuple[float, float, float, float]:
-        """One step on real images (n_critic * n, ...): a row of `GANHistory`.
+        """One step on real images (n_critic * n, ...): a row of `GANHistory`, of its last update.
 
-        Errors: Diverged; both nets then have their last good weights.
+        The nets stay in the mode they are in. Errors: ValueError for a number of images that n_critic does not divide;
+        Diverged: both nets then have their last good weights.
         """
+        if not len(real) or len(real) % self.n_critic:
+            raise ValueError(f"real: expected a multiple of n_critic={self.n_critic} images, got {len(real)}")
         before = [tensor.clone() for tensor in self._weights()]
         try:
             row = self._algorithm_1(real.to(self.device))
-        except Diverged:  # not those before this step: they may have led to it
+        except (
+            Diverged
+        ):  # the weights before this step may have led to it: those of one step earlier are safe
             copy_tensors(self.good or before, self._weights())
             raise
         finally:
@@ -160,8 +166,9 @@ class GANTrainer:
             of_fake = self._run(self.discriminator, fake.detach())  # detach: the generator stays
             loss_d = _discriminator_loss(of_real, of_fake, self.real_label)
             update(self.d_optimizer, self.discriminator, loss_d + self._slope(some))
-        loss_g = _generator_loss(self._run(self.discriminator, fake), self.kind)  # now the generator, through
-        update(self.g_optimizer, self.generator, loss_g)  # what has just been updated
+        # Now the generator, through the discriminator that has just been updated.
+        loss_g = _generator_loss(self._run(self.discriminator, fake), self.kind)
+        update(self.g_optimizer, self.generator, loss_g)
         return loss_d.item(), loss_g.item(), *(x.sigmoid().mean().item() for x in (of_real, of_fake))
 
     def fit(

@@ -106,7 +106,7 @@ def random_point(images, eps, norm, draws):
 
 
 def _best(net, ends, labels, target):
-    """Of several ends (n, 3, h, w) each image's best: does the net predict what it should? Then the loss counts."""
+    """Of several ends (n, 3, h, w) each image's best: first one that fools the net, then the largest loss."""
     if len(ends) == 1:
         return ends[0]
     ranks = []
@@ -133,13 +133,13 @@ def deepfool(
     """Each image moved just over the nearest decision boundary, (n, 3, h, w).
 
     Near an image the net is almost linear: for each other class k the boundary lies where s_k = s_c, c being what the
-    net predicts now. Step to the nearest of these planes, look again, and repeat until the prediction changes:
+    net predicts for the original. Step to the nearest of these planes, look again, repeat until the prediction changes:
 
         w_k = d(s_k - s_c)/dx,   f_k = s_k - s_c,   l = argmin_k |f_k| / ||w_k||,   x <- x + |f_l| / ||w_l||^2 w_l
 
     net, images: as in `fgsm`. steps: at most so many. overshoot: the path from the image is made longer by this share,
-    to end beyond the boundary and not on it. box: keep to [0, 1], in each step. candidates: only the best so many
-    classes of the image are tried.
+    to end beyond the boundary and not on it. box: keep to [0, 1], in each step. candidates: of how many
+    classes, the likeliest of the image with its own, the boundaries are tried.
     The path's norm is an *upper bound* on the shortest one. An image that no path was found for keeps its class.
     Source: Moosavi-Dezfooli, Fawzi, Frossard (2016), algorithm 2.
     Differs: the box, which the paper has not; the best `candidates` classes, as in the authors' program.
@@ -235,7 +235,7 @@ def lengths(difference: Tensor) -> Tensor:
 
 
 def check_attack(net, images, eps, norm="inf", step_size=0.0):
-    """The images in [0, 1], once norm, eps and step_size can be meant: at most 1, or for norm "2" the box's diagonal.
+    """The images, in [0, 1]. eps and step_size are at most 1, or for norm "2" the diagonal of the box of all images.
 
     Errors: ValueError; KeyError (with near misses) for the norm.
     """
