@@ -198,7 +198,7 @@ def test_a_wrong_net_is_named(how, words):
 
 
 def test_a_wrong_lab_is_named(tmp_path):
-    with pytest.raises(ValueError, match="the labs that exist are 'toyworld', 'imagenet'$"):
+    with pytest.raises(ValueError, match="the labs that exist are 'toyworld', 'photographs', 'imagenet'$"):
         open_lab("cifar")
     with pytest.raises(ValueError, match=r"'vgg16' is a net: open_lab\('imagenet', net='vgg16'\)"):
         open_lab("vgg16")

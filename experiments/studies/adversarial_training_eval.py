@@ -111,7 +111,8 @@ def gradient_masking_diagnostics(net, other, images, labels, eps=EPS / 255, step
     "white_box_beats_transfer": whether each warning sign is absent.
     Source: Athalye, Carlini, Wagner (2018), section 3.1. Errors: ValueError where the net gets all wrong.
     """
-    chosen = synthesis.right(net, images, labels)
+    predicted, wanted = answers(net, images, labels)
+    chosen = predicted == wanted
     if not chosen.any():
         raise ValueError("images: the net gets every one wrong before any attack")
     images, labels = images[chosen], labels[chosen]
