@@ -202,7 +202,7 @@ def test_a_wrong_lab_is_named(tmp_path):
         open_lab("cifar")
     with pytest.raises(ValueError, match=r"'vgg16' is a net: open_lab\('imagenet', net='vgg16'\)"):
         open_lab("vgg16")
-    with pytest.raises(ValueError, match="only the imagenet lab takes a folder"):
+    with pytest.raises(ValueError, match="the toy world takes no folder"):
         open_lab(images=tmp_path)
     for build in (imagenet.build, imagenet.load, imagenet.classes, imagenet.weights_file):
         with pytest.raises(KeyError, match="did you mean 'alexnet'"):
