@@ -76,7 +76,6 @@ def values():
         torch.randn(4, 3, 5, 5, generator=draws(5)),
         torch.randint(0, 4, (6, 1, 4, 4), generator=draws(6)),
     )
-    stripes = Scene().render(16).parts
     subsets = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
     vae = generative.VAE((4, 4), 2, levels=4, hidden=8)
     code = torch.randn(6, 2, generator=draws(7))
@@ -241,9 +240,7 @@ def values():
         "metrics.values": ("tensor", points[:, 0]),
         "metrics.effects.values": ("dict", subsets),
         "metrics.effects.parts": ("dict", {"a": ("a",), "b": ("b",)}),
-        "metrics.part_sums.heatmap": ("tensor", heat[0]),
         "heatmap": ("tensor", heat[0]),
-        "metrics.part_sums.parts": ("tensor", stripes),
         "names": ("free", ["eye", "other eye", "nose"]),
         "players": ("free", None),
         "density": ("flag", False),

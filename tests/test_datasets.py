@@ -10,6 +10,7 @@ import torch
 import torchvision
 
 from experiments import manifest
+from experiments.methods.row_lstm import RowLSTM
 from experiments.train import studio
 from lecture_utils import datasets, generative, store
 from lecture_utils.generative import dcgan, gan_trainer
@@ -194,7 +195,7 @@ def test_the_models_take_every_set(name, tmp_path, monkeypatch):
     channels, *size = x.shape[1:]
     for model, loss in (
         (generative.PixelCNN(8, tuple(size), channels, layers=1, width=6), generative.nats),
-        (generative.RowLSTM(8, tuple(size), channels, width=6), generative.nats),
+        (RowLSTM(8, tuple(size), channels, width=6), generative.nats),
         (generative.VAE(tuple(size), 3, "logistic", 8, channels, hidden=16), generative.elbo_loss()),
     ):
         history = generative.fit(model, x, loss, steps=2, batch=2)

@@ -6,9 +6,11 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import nn
 
+from experiments.methods import dissection
+from experiments.methods.dissection import dissect
 from experiments.methods.part_detectors import average_precision, coarse, detectors, rotated, silenced
 from lecture_utils import features, models
-from lecture_utils.features import Field, dissect, placed
+from lecture_utils.features import Field, placed
 
 FIELD = Field(7, 4, -1)  # middles at 2.5, 6.5, 10.5, ...
 
@@ -63,7 +65,7 @@ def test_against_loops_over_pixels(world):
 
 def test_the_batches_make_no_difference(world, monkeypatch):
     once = dissect(*world[:1], FIELD, world[1], 3, share=0.05)
-    monkeypatch.setattr(features.dissection, "PAIRS", 3)
+    monkeypatch.setattr(dissection, "PAIRS", 3)
     again = dissect(*world[:1], FIELD, world[1], 3, share=0.05)
     assert torch.equal(once.both, again.both) and torch.equal(once.fired, again.fired)
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from experiments.methods.row_lstm import RowLSTM
 from experiments.studies import exhaustive_check
-from lecture_utils.generative import PixelCNN, RowLSTM, fit, nats
+from lecture_utils.generative import PixelCNN, fit, nats
 from lecture_utils.generative.autoregressive import pick
 from lecture_utils.generative.masks import colour_groups, input_groups, square_mask
 

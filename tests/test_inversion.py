@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.studies.inversions import psnr
 from lecture_utils.features import extract
-from lecture_utils.synthesis.inversion import invert, psnr
+from lecture_utils.synthesis.inversion import invert
 from lecture_utils.synthesis.optimise import noisy
 from tests.attribution_nets import toy, toy_images
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
+from experiments.studies.grabcut_seeds import best_iou
+from experiments.studies.part_ablation import part_sums
 from lecture_utils import metrics as key
 from lecture_utils.world import CLASSES, sample_scene
 
@@ -51,7 +53,7 @@ KNOWN = {  # map -> what pointing_game, mass_in_mask, rank_accuracy, best_iou mu
 def test_scores_of_known_maps(masks, name):
     make, *expected = KNOWN[name]
     heat = make(masks)
-    scores = (key.pointing_game, key.mass_in_mask, key.rank_accuracy, key.best_iou)
+    scores = (key.pointing_game, key.mass_in_mask, key.rank_accuracy, best_iou)
     for score, value in zip(scores, expected, strict=True):
         found = score(heat, masks)
         assert found.shape == (3,)
@@ -82,7 +84,7 @@ def test_rank_accuracy_against_sorting_and_best_iou_against_every_threshold(mask
         expected = masks[n].numpy().ravel()[hottest].mean()
         assert key.rank_accuracy(heat, masks)[n].item() == pytest.approx(expected)
         expected = max(float(key.iou((ties[n] >= t)[None], masks[n : n + 1])[0]) for t in ties[n].unique())
-        assert key.best_iou(ties, masks)[n].item() == pytest.approx(expected)
+        assert best_iou(ties, masks)[n].item() == pytest.approx(expected)
 
 
 def test_iou_by_hand():
@@ -280,11 +282,11 @@ def test_effects_of_a_real_scene():
 def test_part_sums():
     parts = torch.tensor([[1, 1, 2], [0, 3, 3]])
     heat = torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, -32.0]])
-    assert key.part_sums(heat, parts, ["a", "b", "c", "d"]) == {"a": 3, "b": 4, "c": -16}
-    assert key.part_sums(heat, parts, ["a", "b", "c"], density=True) == {"a": 1.5, "b": 4, "c": -8}
+    assert part_sums(heat, parts, ["a", "b", "c", "d"]) == {"a": 3, "b": 4, "c": -16}
+    assert part_sums(heat, parts, ["a", "b", "c"], density=True) == {"a": 1.5, "b": 4, "c": -8}
     joined = {"ab": ("a", "b"), "c": ("c",)}
-    assert key.part_sums(heat, parts, ["a", "b", "c"], players=joined) == {"ab": 7, "c": -16}
-    assert key.part_sums(heat, parts, ["a", "b", "c"], least=2) == {"a": 3, "c": -16}
+    assert part_sums(heat, parts, ["a", "b", "c"], players=joined) == {"ab": 7, "c": -16}
+    assert part_sums(heat, parts, ["a", "b", "c"], least=2) == {"a": 3, "c": -16}
 
 
 # --- deletion and insertion ---

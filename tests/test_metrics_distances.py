@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
+from experiments.studies.studio_seeds import total_variation_distance
 from lecture_utils.metrics import distances
 
 
@@ -118,8 +119,8 @@ def test_nearest():
         (lambda x: distances.kernel_distance(x * torch.nan, x), "real: expected finite"),
         (lambda x: distances.kernel_distance(x, x, blocks=30), "blocks: .*at most 20, got 30"),
         (lambda x: distances.nearest(x[0], x), "features: expected"),
-        (lambda x: distances.total_variation_distance([0.5, 0.5], [1.0]), "shares of 2 bins"),
-        (lambda x: distances.total_variation_distance([0.5, 0.1], [0.5, 0.5]), "add up to 1, got 0.600"),
+        (lambda x: total_variation_distance([0.5, 0.5], [1.0]), "shares of 2 bins"),
+        (lambda x: total_variation_distance([0.5, 0.1], [0.5, 0.5]), "add up to 1, got 0.600"),
     ],
 )
 def test_bad_features(call, said):
@@ -128,6 +129,6 @@ def test_bad_features(call, said):
 
 
 def test_total_variation_by_hand():
-    assert distances.total_variation_distance([0.5, 0.5], [0.5, 0.5]) == 0
-    assert distances.total_variation_distance(torch.tensor([1.0, 0, 0]), [0, 0.5, 0.5]) == 1
-    assert distances.total_variation_distance([0.5, 0.3, 0.2], [0.2, 0.3, 0.5]) == pytest.approx(0.3)
+    assert total_variation_distance([0.5, 0.5], [0.5, 0.5]) == 0
+    assert total_variation_distance(torch.tensor([1.0, 0, 0]), [0, 0.5, 0.5]) == 1
+    assert total_variation_distance([0.5, 0.3, 0.2], [0.2, 0.3, 0.5]) == pytest.approx(0.3)

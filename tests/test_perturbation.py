@@ -4,12 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.methods.attacks import success_rate
+from experiments.methods.attacks import success_rate, through_png
 from lecture_utils.synthesis.perturbation import (
     magnified,
     noise_like,
     norms,
-    through_png,
 )
 from tests.attack_nets import Linear
 from tests.attribution_nets import toy_images

@@ -145,7 +145,7 @@ def test_inversions_are_shipped_whole():
         sheet = inversions.pictures(name)
         assert sheet.shape == (inversions.SHOWN, len(inversions.TV), 3, 112, 112)
         for k, row in enumerate(layers.values()):
-            seen = synthesis.psnr(sheet[:, k].contiguous(), images[: inversions.SHOWN])
+            seen = inversions.psnr(sheet[:, k].contiguous(), images[: inversions.SHOWN])
             assert seen.tolist() == pytest.approx(row["psnr"][: inversions.SHOWN], abs=2 if k else 12)
 
 

@@ -50,8 +50,9 @@ def draw(model, count, cached=False):
 
 def trainings():
     """(what, model, x, loss) for each model that `fit` trains in a notebook."""
+    from experiments.methods.row_lstm import RowLSTM
     from lecture_utils import datasets
-    from lecture_utils.generative import PixelCNN, RowLSTM, elbo_loss, nats
+    from lecture_utils.generative import PixelCNN, elbo_loss, nats
     from lecture_utils.models import studio as studio_models
 
     x = datasets.load("digits").train.pixels

@@ -3,9 +3,12 @@
 `small_steps` is the recipe of the lecture: any image, any other class, and small steps until the net predicts it.
 """
 
+import io
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -191,3 +194,18 @@ def _logits_and_labels(net, images, labels):
     if not torch.isfinite(logits).all():
         raise ValueError("net: its logits are NaN or infinite")
     return logits, check_targets(labels, *logits.shape, name="labels").cpu()
+
+
+def through_png(images: Tensor) -> Tensor:
+    """The images after being saved as PNG files of 8 bits a value and read again, (n, 3, h, w) in [0, 1].
+
+    What is finer than half a level is gone. In memory: no file is written.
+    """
+    images = check_images(images, range01=True)
+    levels = (255 * images.detach().double()).round().to(torch.uint8).cpu().permute(0, 2, 3, 1).numpy()
+    read = []
+    for pixels in levels:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        read.append(np.asarray(Image.open(file)))
+    return (torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).double() / 255).to(images)

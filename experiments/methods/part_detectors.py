@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.checks import check_layer, check_tensor
-from lecture_utils.features import Dissection, Field, dissect, placed
-from lecture_utils.features.dissection import SHARE, check_dissection
+from lecture_utils.features import Field, placed
+from lecture_utils.features.extract import SHARE
+
+from .dissection import Dissection, check_dissection, dissect
 
 PASS = 0.04  # overlap from which on a channel counts as a part's detector (Bau et al. 2017)
 

@@ -20,7 +20,7 @@ from lecture_utils.progress import progress
 
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
-from ..methods.attacks import answers, small_steps, universal_perturbation
+from ..methods.attacks import answers, small_steps, through_png, universal_perturbation
 from ..train.data import world_fingerprint, world_split
 from . import adversarial_training_eval
 
@@ -76,7 +76,7 @@ def curve(net, images, labels, levels=LEVELS, attacks=tuple(ATTACKS)):
             held(images, attacked, level)
             found[name].append(wrong(net, attacked, labels))
             if name == "pgd":
-                found["pgd, png"].append(wrong(net, synthesis.through_png(attacked), labels))
+                found["pgd, png"].append(wrong(net, through_png(attacked), labels))
     return found
 
 

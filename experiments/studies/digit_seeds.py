@@ -13,6 +13,7 @@ from lecture_utils import datasets, generative
 from lecture_utils.progress import progress, silenced
 
 from ..experiment import Experiment, write_results
+from ..methods.row_lstm import RowLSTM
 from . import label_budget, marginal_likelihood
 
 SEEDS = tuple(range(5))
@@ -26,7 +27,7 @@ def autoregressive(seed: int) -> dict[str, generative.Autoregressive]:
     return {
         "PixelCNN, plain": generative.PixelCNN(layers=3, width=48, gated=False, **size),
         "PixelCNN, gated": generative.PixelCNN(layers=3, width=32, **size),
-        "row LSTM": generative.RowLSTM(layers=1, width=48, **size),
+        "row LSTM": RowLSTM(layers=1, width=48, **size),
     }
 
 

@@ -11,6 +11,7 @@ import torch
 
 from lecture_utils import attribution, metrics, results
 from lecture_utils.lab import open_lab
+from lecture_utils.metrics.localise import checked
 from lecture_utils.progress import progress
 from lecture_utils.world.render import masks
 from lecture_utils.world.splits import split_scene
@@ -36,6 +37,22 @@ def scenes(count=COUNT):
     images = torch.from_numpy(pictures[chosen]).float() / 255
     true = [masks(split_scene("tune", i))[0] > 0 for i in chosen]
     return images, torch.from_numpy(labels[chosen, 0]), torch.from_numpy(np.stack(true))
+
+
+def best_iou(heatmaps: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """The IoU (n,) at the best threshold there is, "hotter than t": an oracle that knows the mask.
+
+    What a method loses below this value it loses by thresholding, not by its map. A constant map scores the mask's
+    share of the image.
+    """
+    heatmaps, masks = checked(heatmaps, masks)
+    heat, order = heatmaps.flatten(1).sort(1, descending=True)
+    inside = masks.flatten(1).gather(1, order).cumsum(1)  # of the k hottest pixels, (n, h w)
+    taken = torch.arange(1, heat.shape[1] + 1, device=heat.device)
+    score = inside / (taken + inside[:, -1:] - inside)
+    ends = torch.ones_like(heat, dtype=torch.bool)  # a threshold takes tied pixels together or not at all
+    ends[:, :-1] = heat[:, 1:] < heat[:, :-1]
+    return (score * ends).amax(1).to(heatmaps.dtype)
 
 
 def table(net, images, targets, true):

@@ -16,6 +16,7 @@ Written before the first run; "worth showing" is the smallest effect of interest
 import torch
 
 from lecture_utils import metrics, models, synthesis
+from lecture_utils.checks import check_images
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 
@@ -48,10 +49,24 @@ def inverted(net, layer, images, steps=STEPS):
     smooth = TV[layer] / places * synthesis.total_variation(found.images)
     return found.images, {
         "error": found.errors.tolist(),
-        "psnr": synthesis.psnr(found.images, images).tolist(),
+        "psnr": psnr(found.images, images).tolist(),
         "loss": (found.errors + smooth).tolist(),
         "loss of the image": (TV[layer] / places * synthesis.total_variation(images)).tolist(),
     }
+
+
+def psnr(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Peak signal-to-noise ratio in dB, (n,): 10 log10(1 / mean squared difference), for images in [0, 1].
+
+    0 dB: as far apart as black and white; infinite: equal. Errors: ValueError.
+    """
+    images = check_images(images, range01=True, channels="any")
+    others = check_images(others, dtype=images.dtype, range01=True, channels="any", name="others")
+    if images.shape != others.shape:
+        raise ValueError(
+            f"others: expected the images' shape {tuple(images.shape)}, got {tuple(others.shape)}"
+        )
+    return -10 * (images - others.to(images)).square().mean((1, 2, 3)).log10()
 
 
 def agrees(judge, images, labels):
@@ -81,7 +96,7 @@ def run(out, nets=NETS):
         "steps": STEPS,
         "tv": TV,
         "floor": {
-            "psnr": synthesis.psnr(flat, images).tolist(),
+            "psnr": psnr(flat, images).tolist(),
             "agrees": agrees(judge, flat, labels),
         },
         "ceiling": {"agrees": agrees(judge, images, labels)},

@@ -10,6 +10,7 @@ import torch
 
 from lecture_utils import metrics as key
 from lecture_utils.attribution.methods import Question
+from lecture_utils.checks import check_choice, check_tensor
 from lecture_utils.world import CLASSES, render, render_many
 
 SIZE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
@@ -69,13 +70,33 @@ class Game:
         return torch.tensor(found).view(-1, 2)
 
 
+def part_sums(heatmap, parts, names, players=None, density=False, least=1):
+    """What of a heatmap lies on each part: {name: sum}, only parts that show at least `least` px.
+
+    heatmap: (h, w). parts: integer mask (h, w), value 1 + i = names[i]; 0 = not the object (of two objects, blank the
+    other first). players: {name: (parts...)} to join parts. density: the sum divided by the part's pixels: a constant
+    map has the sums of the areas, and no order of densities. The map is summed as it is: signed, positive or absolute
+    is for the caller to decide, and to say. Errors: ValueError, KeyError.
+    """
+    check_tensor(heatmap, "heatmap", ("h", "w"))
+    check_tensor(parts, "parts", heatmap.shape, "any")
+    found, players = {}, players or {name: (name,) for name in names}
+    for name, some in players.items():
+        values = [1 + list(names).index(check_choice(part, names, "part in players")) for part in some]
+        mask = torch.isin(parts.long(), torch.tensor(values, device=parts.device))
+        if mask.sum() >= max(least, 1):
+            total = heatmap[mask.to(heatmap.device)].double().sum()
+            found[name] = float(total / mask.sum()) if density else float(total)
+    return found
+
+
 def chosen(gallery):
     """Indices of the gallery's scenes with at least four players that show at least 12 px, in order."""
     for index in range(len(gallery)):
         masks = SimpleNamespace(parts=gallery.parts[index], objects=gallery.objects[index])
         players = key.players(gallery.scenes[index], SIZE, rendering=masks)
         names = CLASSES[gallery.scenes[index].objects[0].cls].parts
-        seen = key.part_sums(torch.ones(SIZE, SIZE), gallery.parts[index].long(), names, players, least=LEAST)
+        seen = part_sums(torch.ones(SIZE, SIZE), gallery.parts[index].long(), names, players, least=LEAST)
         if len(seen) >= PARTS:
             yield index
 

@@ -193,8 +193,7 @@ def summaries(name: str, found: dict | None = None) -> list[dict]:
     for row in found["nets"][name]:
         often = dict(zip(NAMES["class"], row["factors"]["class"], strict=True))
         apart = {
-            what: distances.total_variation_distance(shares, real[what])
-            for what, shares in row["factors"].items()
+            what: total_variation_distance(shares, real[what]) for what, shares in row["factors"].items()
         }
         rows.append(
             {what: value for what, value in row.items() if what != "factors"}
@@ -214,9 +213,24 @@ def floor(levels: int = 256, found: dict | None = None) -> dict[str, float]:
     """
     real = (found or results.load("studio_seeds"))["scenes"]
     return {
-        what: distances.total_variation_distance(shares, real[_called("test", levels)]["factors"][what])
+        what: total_variation_distance(shares, real[_called("test", levels)]["factors"][what])
         for what, shares in real[_called("train", levels)]["factors"].items()
     }
+
+
+def total_variation_distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Half the sum of all differences between two histograms, 0 (equal) to 1 (they share no bin).
+
+    one, other: shares of the same bins, (k,), which add up to 1: it is the share of pictures that would have to move.
+    Two real sets are not at 0 either: their value is the floor. Errors: ValueError.
+    """
+    one, other = (torch.as_tensor(shares, dtype=torch.float64) for shares in (one, other))
+    for name, shares in (("one", one), ("other", other)):
+        if shares.ndim != 1 or shares.shape != one.shape:
+            raise ValueError(f"{name}: expected shares of {len(one)} bins, got {tuple(shares.shape)}")
+        if shares.min() < 0 or abs(float(shares.sum()) - 1) > 0.01:
+            raise ValueError(f"{name}: expected shares that add up to 1, got {float(shares.sum()):.3f}")
+    return 0.5 * float((one - other).abs().sum())
 
 
 def fair(count: int = SAMPLES, kinds: int = 6, times: int = 200) -> float:

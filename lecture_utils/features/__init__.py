@@ -10,14 +10,8 @@ from .receptive_field import receptive_field as receptive_field
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "dissection": (
-            "Dissection",
-            "dissect",
-            "placed",
-            "top_thresholds",
-        ),
         "embeddings": ("pca", "to_grid"),
-        "extract": ("extract", "extract_layers", "strongest"),
+        "extract": ("extract", "extract_layers", "strongest", "top_thresholds"),
         "first_layer": (
             "as_pictures",
             "best_patches",
@@ -28,7 +22,7 @@ __getattr__, __dir__, __all__ = lazily(
         ),
         "neighbours": ("kept_neighbours", "nearest", "neighbours", "precision_at_k"),
         "patches": ("Patches", "TopUnits", "cut_patches", "kept_units", "top_patches", "top_units"),
-        "receptive_field": ("Field", "receptive_field"),
+        "receptive_field": ("Field", "placed", "receptive_field"),
         "sne": ("tsne",),
     },
 )

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_layer
+from ..checks import check_count, check_images, check_layer, check_number, check_tensor
 from ..hooks import activations, frozen, in_batches, outputs_of
+
+SHARE = 0.005  # of all places at which a channel says yes (network dissection, Bau et al. 2017)
 
 
 def extract(net: nn.Module, images: Tensor, layer: str | nn.Module, batch_size: int = 64) -> Tensor:
@@ -46,6 +48,18 @@ def strongest(net: nn.Module, images: Tensor, layer: str | nn.Module, batch_size
 
     check_layer(net, layer)
     return _in_passes(net, images, [layer], batch_size, peaks).amax(0)
+
+
+def top_thresholds(maps: Tensor, share: float = SHARE) -> Tensor:
+    """For each channel the value (channels,) above which lies a `share` of its places over all images, or fewer.
+
+    share: above 0, below 1. Errors: ValueError.
+    """
+    check_tensor(maps, "maps", ("n", "channels", "rows", "columns"))
+    places = maps.transpose(0, 1).flatten(1)  # (channels, n * rows * columns)
+    if check_number(share, "share", 0, 1, above=True) == 1:
+        raise ValueError("share: expected a number below 1, got 1")
+    return places.topk(int(share * places.shape[1]) + 1).values[:, -1]
 
 
 def _in_passes(net, images, layers, batch_size, function):

@@ -7,10 +7,10 @@ steps of the grid; a stride makes the steps of the next grid longer; padding mov
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..checks import check_count, check_layer, net_dtype
+from ..checks import check_count, check_layer, check_sides, check_tensor, net_dtype
 from ..hooks import activations, device_of, frozen
 
 WHOLE = (
@@ -225,3 +225,38 @@ def _along(name, given, axis, length):
     else:
         padding = number("padding", 0)
     return kernel, number("stride", 1 if name == "conv2d" else kernel), padding, dilation
+
+
+def placed(maps: Tensor, field: Field, size: tuple[int, int], step: int = 1) -> Tensor:
+    """Maps (n, c, rows, columns) enlarged to every step-th pixel of images of `size` (h, w).
+
+    Each value lies where its unit looks: linear between the middles of the units' fields; beyond the outermost ones
+    their value goes on. Errors: ValueError.
+    """
+    check_tensor(maps, "maps", ("n", "channels", "rows", "columns"))
+    check_field(field)
+    size = check_sides(size, "size")
+    return _placed(maps, field, size, check_count(step, "step", 1, min(size)))
+
+
+def _placed(maps, field, size, step):
+    """`placed`, of what has been checked."""
+    down, across = (
+        _weights(field, count, length, step).to(maps)
+        for count, length in zip(maps.shape[2:], size, strict=True)
+    )
+    return down @ maps @ across.T
+
+
+def _weights(field, count, length, step):
+    """(pixels, count): how much of each unit's value each pixel gets."""
+    pixels = torch.arange(step // 2, length, step) + 0.5  # the middles of the pixels
+    at = ((pixels - field.centres(count)[0]) / field.stride).clamp(0, count - 1)
+    return (1 - (at[:, None] - torch.arange(count)).abs()).clamp_min(0)
+
+
+def check_field(field: Field) -> Field:
+    """A layer's Field. Errors: ValueError."""
+    if not isinstance(field, Field):
+        raise ValueError(f"field: expected a Field, as receptive_field gives it, got {type(field).__name__}")
+    return field

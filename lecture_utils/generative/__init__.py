@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazily(
         "fit": ("History", "fit", "warm_cosine"),
         "gan_trainer": ("discriminator_loss", "generator_loss", "generator_slope"),
         "likelihoods": ("Binomial", "Categorical", "DiscretisedLogistic", "Gaussian"),
-        "pixelcnn": ("PixelCNN", "RowLSTM"),
+        "pixelcnn": ("PixelCNN",),
         "vae": ("Autoencoder", "VAE", "elbo_loss", "kl_to_standard", "squared_error"),
     },
 )

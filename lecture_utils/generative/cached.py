@@ -2,7 +2,7 @@
 
 A new pixel changes only what comes after it. So all activations are kept, and of a new pixel each layer computes one
 column of numbers: for a picture of h x w pixels h w columns, where the naive way runs the whole network h w times.
-The vertical stack of a gated net is computed a row at a time, as it sees whole rows; so is a row LSTM.
+The vertical stack of a gated net is computed a row at a time, as it sees whole rows.
 
 Source: Ramachandran et al. (2017), "Fast generation for convolutional autoregressive models", section 2.
 """
@@ -166,32 +166,3 @@ class GatedCache(_Cache):
             mixed = memory.at(row, column, channel) + found[channel][column]
             pixel = pixel + out(gate(mixed), channel)
         return pixel
-
-
-class RowCache(WholePasses):
-    """Of a row LSTM: each layer's memory of the row above is kept, and the row computed for each value."""
-
-    def __init__(self, model, x):
-        super().__init__(model, x)
-        blank = x.new_zeros(len(x), 1, 1, model.size[1]).to(model.dtype)
-        self.states = [layer.empty(blank) for layer in model.layers]
-
-    def begin(self, row):
-        """The row above is whole: its memory is what this row starts from."""
-        if row:
-            self.states = self.run(row - 1)[1]
-
-    def __call__(self, row, column, channel):
-        """Logits (n, levels) of one value, given all before it."""
-        found, _ = self.run(row)
-        return self.model.scores(found)[:, :, channel, 0, column]
-
-    def run(self, row):
-        """One row through all layers: features (n, width, 1, w), and the memory below it."""
-        rows = slice(max(0, row - self.model.first.reach[2]), row + 1)
-        values = self.model.with_maps(self.model.values(self.x))[:, :, rows]
-        x, states = self.model.first(values)[:, :, -1:], []
-        for layer, state in zip(self.model.layers, self.states, strict=True):
-            states.append(layer.step(layer.input(x)[:, :, 0], state))
-            x = x + layer.out(states[-1][0][:, :, None])
-        return x, states

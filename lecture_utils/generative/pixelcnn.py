@@ -1,25 +1,24 @@
-"""PixelCNN: all conditionals of a picture in one pass of masked convolutions; and the row LSTM, a row after the other.
+"""PixelCNN: all conditionals of a picture in one pass of masked convolutions.
 
 The plain net has one stack of square masked filters; a wedge above to the right of a pixel it never sees (the blind
 spot). The gated net has two stacks, one for the rows above and one for the pixel's own row, and sees everything.
 
-Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), table 1 (PixelCNN) and section 3.1 (row LSTM); van den Oord et
-al. (2016), "Conditional image generation with PixelCNN decoders", sections 2.1, 2.2 and figure 2 (gated).
+Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), table 1 (PixelCNN); van den Oord et al. (2016),
+"Conditional image generation with PixelCNN decoders", sections 2.1, 2.2 and figure 2 (gated).
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_count, check_share
 from ._shared import Size, seeded
 from .autoregressive import MAPS, Autoregressive
-from .cached import GatedCache, PlainCache, RowCache
+from .cached import GatedCache, PlainCache
 from .masks import above, before, check_odd, colour_groups, gate, input_groups, masked_square, pointwise
 
 
-class _Masked(Autoregressive):
-    """What both nets share: their last layers."""
+class Masked(Autoregressive):
+    """What masked nets share: their last layers."""
 
     def make_head(self, groups):
         ends = colour_groups(self.levels * self.channels, self.channels)
@@ -33,7 +32,7 @@ class _Masked(Autoregressive):
         return x.reshape(n, self.channels, self.levels, rows, w).transpose(1, 2)
 
 
-class PixelCNN(_Masked):
+class PixelCNN(Masked):
     """p(x) of pictures with whole levels, as a product over pixels; see `Autoregressive` for what it can do.
 
     levels, size (h, w), channels: of the pictures. layers: masked layers after the first. width: channels of each, a
@@ -134,80 +133,3 @@ class _Gated(nn.Module):
         found = self.vertical(rows)  # (n, 2 width, h, w)
         mixed = self.horizontal(pixel) + self.link(found)
         return rows + self.dropout(gate(found)), pixel + self.out(self.dropout(gate(mixed)))
-
-
-class RowLSTM(_Masked):
-    """PixelRNN with row LSTMs: a memory runs down the picture, a whole row at a time; see `Autoregressive`.
-
-    layers: LSTMs on top of each other. width: channels of each, a multiple of `channels`. first: side of the first
-    layer's filters, odd. The other arguments as in `PixelCNN`.
-    Of the rows above, a layer sees one pixel more on either side with each row: a triangle, as deep as the picture.
-    Differs: the net also sees where the border is, and each pixel's row and column.
-    """
-
-    def __init__(
-        self,
-        levels: int,
-        size: Size,
-        channels: int = 1,
-        layers: int = 2,
-        width: int = 48,
-        first: int = 7,
-        dropout: float = 0.0,
-        seed: int = 0,
-    ):
-        super().__init__(levels, size, channels)
-        self.width, groups = width, colour_groups(width, channels)
-        layers, first = check_count(layers, "layers", 0), check_odd(first, "first", 3)
-        check_share(dropout, "dropout")
-        with seeded(seed):
-            self.first = masked_square("A", first, input_groups(channels, MAPS), groups)
-            self.layers = nn.ModuleList(_Row(width, channels, dropout) for _ in range(layers))
-            self.make_head(groups)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Logits (n, levels, c, h, w) of values (n, c, h, w) in [-1, 1]."""
-        x = self.first(self.with_maps(values))
-        for layer in self.layers:
-            x = layer(x)
-        return self.scores(x)
-
-    def cached_sampler(self, x: Tensor) -> RowCache:
-        """The conditional logits of a growing picture x: the memory of the rows above is kept, one row computed."""
-        return RowCache(self, x)
-
-
-class _Row(nn.Module):
-    """One LSTM layer, with a residual connection around it.
-
-    Row r:  o, f, i, g = W * x_r (masked, from the left) + U * h_(r-1) (three columns of the row above)
-            c_r = s(f) c_(r-1) + s(i) tanh(g),   h_r = s(o) tanh(c_r)
-    """
-
-    def __init__(self, width, channels, dropout):
-        super().__init__()
-        groups, fours = colour_groups(width, channels), colour_groups(width, channels, copies=4)
-        self.input = before("B", groups, fours, kernel=3)
-        self.state = nn.Conv1d(width, 4 * width, 3, padding=1)  # nothing to mask: the row above is all known
-        self.out = pointwise(groups, groups)
-        self.dropout = nn.Dropout(dropout)
-        self.width = width
-
-    def forward(self, x):
-        given, state, rows = self.input(x), self.empty(x), []
-        for row in range(x.shape[2]):
-            state = self.step(given[:, :, row], state)
-            rows.append(state[0])
-        return x + self.out(self.dropout(torch.stack(rows, 2)))
-
-    def empty(self, x):
-        """The memory above the first row: h and c, each (n, width, w) of zeros."""
-        zero = x.new_zeros(len(x), self.width, x.shape[3])
-        return zero, zero
-
-    def step(self, given, state):
-        """The memory one row further down. given (n, 4 width, w)."""
-        h, c = state
-        output, forget, enter, new = (given + self.state(h)).chunk(4, 1)
-        c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
-        return output.sigmoid() * c.tanh(), c

@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "boxes": ("box_iou", "box_of", "boxes_of_masks"),
         "localise": (
-            "best_iou",
             "centre_map",
             "coarse_mask",
             "iou",
@@ -20,7 +19,7 @@ __getattr__, __dir__, __all__ = lazily(
             "rank_accuracy",
             "sobel_map",
         ),
-        "parts": ("effects", "keeping", "part_effects", "part_sums", "players", "subsets"),
+        "parts": ("effects", "keeping", "part_effects", "players", "subsets"),
         "pixels": ("flip_pixels",),
         "statistics": ("bootstrap", "log_odds", "rank_agreement", "with_interval"),
     },

@@ -98,18 +98,3 @@ def _pair(real, made):
         if len(x) < 2:
             raise ValueError(f"{name}: expected the features of at least 2 images, got {len(x)}")
     return real.detach().cpu().double(), made.detach().cpu().double()
-
-
-def total_variation_distance(one: Tensor, other: Tensor) -> float:
-    """Half the sum of all differences between two histograms, 0 (equal) to 1 (they share no bin).
-
-    one, other: shares of the same bins, (k,), which add up to 1: it is the share of pictures that would have to move.
-    Two real sets are not at 0 either: their value is the floor. Errors: ValueError.
-    """
-    one, other = (torch.as_tensor(shares, dtype=torch.float64) for shares in (one, other))
-    for name, shares in (("one", one), ("other", other)):
-        if shares.ndim != 1 or shares.shape != one.shape:
-            raise ValueError(f"{name}: expected shares of {len(one)} bins, got {tuple(shares.shape)}")
-        if shares.min() < 0 or abs(float(shares.sum()) - 1) > 0.01:
-            raise ValueError(f"{name}: expected shares that add up to 1, got {float(shares.sum()):.3f}")
-    return 0.5 * float((one - other).abs().sum())

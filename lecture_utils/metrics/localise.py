@@ -19,7 +19,7 @@ def pointing_game(heatmaps: Tensor, masks: Tensor) -> Tensor:
     a constant map is a miss, whatever the mask.
     Source: Zhang et al. (2016), section 4.1. Differs: no tolerance around the mask.
     """
-    heatmaps, masks = _checked(heatmaps, masks)
+    heatmaps, masks = checked(heatmaps, masks)
     top = heatmaps.amax((1, 2), keepdim=True)
     flat = heatmaps.amin((1, 2)) == top[:, 0, 0]
     return ((heatmaps < top) | masks).all(2).all(1) & ~flat
@@ -31,7 +31,7 @@ def mass_in_mask(heatmaps: Tensor, masks: Tensor) -> Tensor:
     Negative values count as 0; a map without positive heat scores 0.
     Source: Arras, Osman, Samek (2022), CLEVR-XAI: relevance mass accuracy.
     """
-    heatmaps, masks = _checked(heatmaps, masks)
+    heatmaps, masks = checked(heatmaps, masks)
     tiny = torch.finfo(heatmaps.dtype).tiny
     heat = heatmaps.clamp(min=0)
     heat = heat / heat.amax((1, 2), keepdim=True).clamp(min=tiny)  # sums stay finite
@@ -45,7 +45,7 @@ def rank_accuracy(heatmaps: Tensor, masks: Tensor) -> Tensor:
     It looks at order alone, so no single pixel decides. Pixels that tie for the last places share them: a constant map
     scores the mask's share of the image. Source: Arras, Osman, Samek (2022): relevance rank accuracy.
     """
-    heatmaps, masks = _checked(heatmaps, masks)
+    heatmaps, masks = checked(heatmaps, masks)
     heat, mask = heatmaps.flatten(1), masks.flatten(1)  # (n, h w)
     count = mask.sum(1)  # K
     order = heat.sort(1, descending=True).values
@@ -63,22 +63,6 @@ def iou(masks_a: Tensor, masks_b: Tensor) -> Tensor:
         raise ValueError(f"masks_b: expected shape {tuple(a.shape)} as masks_a, got {tuple(b.shape)}")
     union = (a | b).sum((1, 2))
     return (a & b).sum((1, 2)) / union.clamp(min=1)
-
-
-def best_iou(heatmaps: Tensor, masks: Tensor) -> Tensor:
-    """The IoU (n,) at the best threshold there is, "hotter than t": an oracle that knows the mask.
-
-    What a method loses below this value it loses by thresholding, not by its map. A constant map scores the mask's
-    share of the image.
-    """
-    heatmaps, masks = _checked(heatmaps, masks)
-    heat, order = heatmaps.flatten(1).sort(1, descending=True)
-    inside = masks.flatten(1).gather(1, order).cumsum(1)  # of the k hottest pixels, (n, h w)
-    taken = torch.arange(1, heat.shape[1] + 1, device=heat.device)
-    score = inside / (taken + inside[:, -1:] - inside)
-    ends = torch.ones_like(heat, dtype=torch.bool)  # a threshold takes tied pixels together or not at all
-    ends[:, :-1] = heat[:, 1:] < heat[:, :-1]
-    return (score * ends).amax(1).to(heatmaps.dtype)
 
 
 # --- floors and ceiling ---
@@ -123,7 +107,7 @@ def check_masks(masks: Tensor, name: str) -> Tensor:
     return masks.bool()
 
 
-def _checked(heatmaps, masks):
+def checked(heatmaps, masks):
     """The heatmaps, and the masks as bool on the same device."""
     check_tensor(heatmaps, "heatmaps", ("n", "h", "w"))
     masks = check_masks(masks, "masks")

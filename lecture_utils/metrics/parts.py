@@ -1,4 +1,4 @@
-"""What each part of an object does to a score, found by rendering the scene again; and a heatmap's sums over parts.
+"""What each part of an object does to a score, found by rendering the scene again.
 
 A part's effect is the answer to a question, and there are several (Covert, Lundberg, Lee 2021, call this the removal):
 
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_choice, check_count, check_index, check_tensor, near_miss
+from ..checks import check_choice, check_count, check_index, near_miss
 from .pixels import scores_of
 
 QUESTIONS = ("remove", "keep", "shapley")
@@ -141,38 +141,6 @@ def keeping(scene: Any, kept: Collection[str], object: int = 0) -> Any:
         if part not in kept:
             scene = scene.without(part, object=object)
     return scene
-
-
-def part_sums(
-    heatmap: Tensor,
-    parts: Tensor,
-    names: Collection[str],
-    players: Parts | None = None,
-    density: bool = False,
-    least: int = 1,
-) -> dict[str, float]:
-    """What of a heatmap lies on each part: {name: sum}, only parts that show at least `least` px.
-
-    heatmap: (h, w). parts: integer mask (h, w), value 1 + i = names[i]; 0 = not the object (of two objects, blank the
-    other first). players: {name: (parts...)} to join parts. density: the sum divided by the part's pixels: a constant
-    map has the sums of the areas, and no order of densities. The map is summed as it is: signed, positive or absolute
-    is for the caller to decide, and to say. Errors: ValueError, KeyError.
-    """
-    check_tensor(heatmap, "heatmap", ("h", "w"))
-    check_tensor(parts, "parts", heatmap.shape, "any")
-    least, names, found = check_count(least, "least", 0), list(_names(names, "names")), {}
-    if players is None:
-        players = {name: (name,) for name in names}
-    unknown = frozenset().union(*_members(players, "players")) - set(names)
-    if unknown:
-        raise near_miss(min(unknown), names, "part in players")
-    for name, some in players.items():
-        wanted = torch.tensor([1 + names.index(part) for part in some], device=parts.device)
-        mask = torch.isin(parts.long(), wanted)
-        if mask.sum() >= max(least, 1):
-            total = heatmap[mask.to(heatmap.device)].double().sum()
-            found[name] = float(total / mask.sum()) if density else float(total)
-    return found
 
 
 def _names(given, name):

@@ -14,10 +14,10 @@ __getattr__, __dir__, __all__ = lazily(
         "ascent": ("ascend", "plain", "rms"),
         "attack": ("deepfool", "fgsm", "pgd"),
         "deepdream": ("dream",),
-        "inversion": ("invert", "psnr"),
+        "inversion": ("invert",),
         "losses": ("gram_matrix", "total_variation"),
         "objectives": ("channel", "class_score"),
-        "perturbation": ("magnified", "noise_like", "norms", "through_png"),
+        "perturbation": ("magnified", "noise_like", "norms"),
         "regularisers": (
             "NATURAL",
             "Blur",

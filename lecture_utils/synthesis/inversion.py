@@ -69,17 +69,3 @@ def invert(
         with torch.no_grad():
             errors = error(images)
     return Inversion(*(found.to(image.device) for found in (images, errors, history)), stopped)
-
-
-def psnr(images: Tensor, others: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, (n,): 10 log10(1 / mean squared difference), for images in [0, 1].
-
-    0 dB: as far apart as black and white; infinite: equal. Errors: ValueError.
-    """
-    images = check_images(images, range01=True, channels="any")
-    others = check_images(others, dtype=images.dtype, range01=True, channels="any", name="others")
-    if images.shape != others.shape:
-        raise ValueError(
-            f"others: expected the images' shape {tuple(images.shape)}, got {tuple(others.shape)}"
-        )
-    return -10 * (images - others.to(images)).square().mean((1, 2, 3)).log10()

@@ -1,11 +1,8 @@
-"""How large a difference is, and how to see it: norms, magnified, through a file, beside noise of the same size."""
+"""How large a difference is, and how to see it: norms, magnified, beside noise of the same size."""
 
-import io
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ..checks import check_choice, check_images, check_number
@@ -58,21 +55,6 @@ def magnified(images: Tensor, perturbed: Tensor, times: float | None = None) -> 
         times = 0.5 / largest if largest else 1.0
     check_number(times, "times", above=True)
     return (0.5 + times * difference).clamp(0, 1), float(times)
-
-
-def through_png(images: Tensor) -> Tensor:
-    """The images after being saved as PNG files of 8 bits a value and read again, (n, 3, h, w) in [0, 1].
-
-    What is finer than half a level is gone. In memory: no file is written.
-    """
-    images = check_images(images, range01=True)
-    levels = (255 * images.detach().double()).round().to(torch.uint8).cpu().permute(0, 2, 3, 1).numpy()
-    read = []
-    for pixels in levels:
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        read.append(np.asarray(Image.open(file)))
-    return (torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).double() / 255).to(images)
 
 
 def noise_like(images: Tensor, perturbed: Tensor, norm: str = "2", seed: int = 0) -> Tensor:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..checks import check_count, check_number, check_sides, check_tensor
-from .receptive_field import Field
+from lecture_utils.checks import check_count, check_tensor
+from lecture_utils.features import Field, placed, top_thresholds
+from lecture_utils.features.extract import SHARE
+from lecture_utils.features.receptive_field import check_field
 
-SHARE = 0.005  # of all places at which a channel says yes
 PAIRS = 2048  # maps that are enlarged at once
 
 
@@ -73,8 +74,8 @@ def dissect(
     both = torch.zeros(maps.shape[1] * (count + 1), dtype=torch.long, device=maps.device)
     # Most maps say no everywhere, and those need no enlarging: between its units a map is nowhere above all of them.
     loud = (maps.amax((2, 3)) > thresholds).nonzero()
-    for image, channel in (pairs.T for pairs in loud.split(PAIRS)):
-        large = _placed(maps[image, channel][:, None], field, parts.shape[1:], step).squeeze(1)
+    for image, channel in (pairs.T for pairs in loud.split(PAIRS) if len(pairs)):
+        large = placed(maps[image, channel][:, None], field, parts.shape[1:], step).squeeze(1)
         yes = large > thresholds[channel, None, None]
         pair, pixel = yes.flatten(1).nonzero().T
         hits = channel[pair] * (count + 1) + truth[image[pair], pixel]
@@ -82,53 +83,6 @@ def dissect(
     both = both.view(maps.shape[1], count + 1)  # the first column: yes, where no part is
     area = torch.bincount(truth.flatten(), minlength=count + 1)
     return Dissection(thresholds, share, both[:, 1:], both.sum(1), area[1:], truth.numel())
-
-
-def top_thresholds(maps: Tensor, share: float = SHARE) -> Tensor:
-    """For each channel the value (channels,) above which lies a `share` of its places over all images, or fewer.
-
-    share: above 0, below 1. Errors: ValueError.
-    """
-    check_tensor(maps, "maps", ("n", "channels", "rows", "columns"))
-    places = maps.transpose(0, 1).flatten(1)  # (channels, n * rows * columns)
-    if check_number(share, "share", 0, 1, above=True) == 1:
-        raise ValueError("share: expected a number below 1, got 1")
-    return places.topk(int(share * places.shape[1]) + 1).values[:, -1]
-
-
-def placed(maps: Tensor, field: Field, size: tuple[int, int], step: int = 1) -> Tensor:
-    """Maps (n, c, rows, columns) enlarged to every step-th pixel of images of `size` (h, w).
-
-    Each value lies where its unit looks: linear between the middles of the units' fields; beyond the outermost ones
-    their value goes on. Errors: ValueError.
-    """
-    check_tensor(maps, "maps", ("n", "channels", "rows", "columns"))
-    check_field(field)
-    size = check_sides(size, "size")
-    return _placed(maps, field, size, check_count(step, "step", 1, min(size)))
-
-
-def _placed(maps, field, size, step):
-    """`placed`, of what has been checked."""
-    down, across = (
-        _weights(field, count, length, step).to(maps)
-        for count, length in zip(maps.shape[2:], size, strict=True)
-    )
-    return down @ maps @ across.T
-
-
-def _weights(field, count, length, step):
-    """(pixels, count): how much of each unit's value each pixel gets."""
-    pixels = torch.arange(step // 2, length, step) + 0.5  # the middles of the pixels
-    at = ((pixels - field.centres(count)[0]) / field.stride).clamp(0, count - 1)
-    return (1 - (at[:, None] - torch.arange(count)).abs()).clamp_min(0)
-
-
-def check_field(field: Field) -> Field:
-    """A layer's Field. Errors: ValueError."""
-    if not isinstance(field, Field):
-        raise ValueError(f"field: expected a Field, as receptive_field gives it, got {type(field).__name__}")
-    return field
 
 
 def check_dissection(maps: Tensor, field: Field, parts: Tensor, count: int, step: int) -> None:
