@@ -9,13 +9,7 @@ from lecture_utils import plots
 from tests.test_plots import FIGURES
 
 KINDS = {"chosen": "index", "columns": "count", "size": "count", "stride": "count", "zoom": "count"}
-KINDS |= {
-    "reach": "positive",
-    "tile": "positive",
-    "height": "positive",
-    "width": "positive",
-    "scale": "positive",
-}
+KINDS |= dict.fromkeys(("reach", "tile", "height", "width", "scale"), "positive")
 
 
 def kind(argument, value):
@@ -44,11 +38,8 @@ def values():
         given = inspect.signature(made.func).bind_partial(*made.args, **made.keywords).arguments
         for argument, parameter in parameters.items():
             value = given.get(argument, parameter.default)
-            if (
-                isinstance(value, str)
-                and parameter.annotation is not str
-                and not isinstance(parameter.default, str)
-            ):
+            a_text = parameter.annotation is str or isinstance(parameter.default, str)
+            if isinstance(value, str) and not a_text:
                 value = list(value)  # names, a letter each
             if isinstance(value, np.ndarray):
                 value = torch.from_numpy(value).float() if value.dtype == float else torch.from_numpy(value)

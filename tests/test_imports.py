@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "photographs": {"progress", "checks", "store"},
     "datasets": {"checks", "store"},
     "lab": {"models", "photographs", "world"} | BOTTOM,
-    "plots": {"checks", "hooks", "features", "progress"},
+    "plots": {"checks", "progress"},
     "doctor": {"store"},
 }
 EVERYTHING = set(MAY_IMPORT) | METHODS

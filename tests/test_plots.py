@@ -56,7 +56,6 @@ add("conditionals", GRID, [(0, 0), (3, 1)], np.full((2, 5), 0.2))
 add("costs", {"GAN": {"a sample": 2.0, "a step": 9.0}})
 add("curve_panels", {"left": PANEL, "right": PANEL})
 add("curves", [0, 1, 2], ROWS, "x (px)", "y", intervals={"a": ROWS.values()})
-add("curves, long labels", range(20), {f"a label of a curve of {i}": range(20) for i in range(5)}, "x", "y")
 add("curves, logarithmic", [1, 10, 100], ROWS, "x", "y", log="xy", level=(0.3, "c"))
 add("cut_outs", IMAGES, {"w": [MASK] * 3}, [MASK] * 3, {"w": [0.5, 1, 0]})
 add("decision_boundaries", {("x", "y"): np.eye(5, dtype=int)}, CLASSES, 0, 3)
@@ -75,7 +74,6 @@ add("heat_over_image", IMAGES, HEAT, "abc", true=[(1, 1, 9, 9)] * 3)
 add("histograms", {"a": HEAT[0, 0] + 1, "b": HEAT[1, 0] + 2}, "nats")
 add("image_grid", IMAGES, titles="abc")
 add("image_grid of tensors", LARGE, columns=3)
-add("image_grid, grey", HEAT)
 add("image_rows", {"first": IMAGES, "second": IMAGES}, list("abc"))
 add("image_table", [IMAGES, IMAGES[:2]], ["dog", "car"], "abc")
 add("latent_plane", HEAT.ravel()[:96].reshape(2, 3, 4, 4), 2.0, [[3, -1], [0, 0]], [0, 1], ["zero", "one"])
@@ -118,23 +116,14 @@ def pixels(picture):
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
-def test_every_figure_displays_itself(make):
-    picture = make(title="The title", caption="Look here.")
+def test_every_figure_displays_itself_and_no_text_leaves_it(make):
+    picture = make(title="A title that has to be broken " * 3, caption="Wide Words " * 40)
     data, metadata = picture._repr_mimebundle_()
     image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert image.format == "PNG" and 300 < image.width <= 1150, "it fits a slide"
     assert np.asarray(image.convert("L")).min() < 90, "something is drawn"
     assert metadata["image/png"]["alt"] == picture.alt and data["text/plain"] == f"Picture: {picture.alt}"
-    assert "The title." in picture.alt and "Look here." in picture.alt
-    assert [text.get_text() for text in picture.figure.texts][:2] == ["The title", "Look here."]
-
-
-@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
-def test_nothing_leaves_the_sheet(make):
-    """Every text lies within the figure, also long titles and captions."""
-    picture = make(title="A title that has to be broken " * 3, caption="Wide Words " * 40)
-    picture.png()  # gives every text its place
-    width, height = picture.figure.bbox.size
+    assert "A title" in picture.alt and "Wide Words" in picture.alt
     texts = [*picture.figure.texts]
     for axes in picture.figure.axes:
         texts += [axes.title, axes._left_title, *axes.texts]
@@ -142,15 +131,15 @@ def test_nothing_leaves_the_sheet(make):
         texts += axes.get_legend().get_texts() if axes.get_legend() else []
     for text in texts:
         if text.get_text():
-            box = text.get_window_extent()
-            assert box.x0 > -2 and box.y0 > -2, text.get_text()[:40]
-            assert box.x1 < width + 2 and box.y1 < height + 2, text.get_text()[:40]
+            (left, low), (right, high) = text.get_window_extent().get_points()
+            assert min(left, low) > -2 and right < image.width + 2, text.get_text()[:40]
+            assert high < image.height + 2, text.get_text()[:40]
 
 
 def test_every_public_figure_is_above():
     drawn = {re.match(r"\w+", name).group() for name in FIGURES}
     here = {name for name in plots.__all__ if hasattr(getattr(plots, name), "__wrapped__")}
-    assert here | set(figures.__all__) <= drawn | {"table"}
+    assert here | set(figures.__all__) <= drawn | {"table", "thumbnails"}
 
 
 def test_no_pyplot_no_global_state_and_no_argument_changed():
@@ -170,7 +159,6 @@ def test_saved_is_what_is_shown_and_words_may_be_left_out(tmp_path):
     picture = plots.image_grid(IMAGES, title=None, caption=None)
     picture.save(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes() == picture.png() == plots.image_grid(IMAGES).png()
-    assert plots.image_grid(IMAGES, alt="Three images.").alt == "Three images."
 
 
 def test_the_palette_is_told_apart_by_colour_blind_readers():
@@ -226,28 +214,21 @@ def refuse(message, name, *args, **kwargs):
 
 
 refuse("images: .*looks like channels last", "image_grid", IMAGES.transpose(0, 2, 3, 1))
-refuse("images: .*divide by 255", "image_grid", IMAGES * 255)
 refuse("titles: expected 3", "image_grid", IMAGES, titles=["one"])
 refuse("title: expected a text", "image_grid", IMAGES, title=3)
 refuse("masks: expected shape", "spotlights", IMAGES[:1], [MASK.T])
-refuse("heatmaps: expected 3", "heat_over_image", IMAGES, HEAT[:2])
 refuse("maps: expected 3", "heat_columns", IMAGES, {"one": HEAT[:2]})
-refuse("chosen: expected an integer from 0 to 2", "activation_maps", IMAGES[0], HEAT, 5)
 refuse("names: expected 2", "part_overlay", IMAGES[0], MASK * 2, ["head"])
 refuse("parts: expected integers", "part_overlay", IMAGES[0], MASK[:4], ["head"])
 refuse("lines: expected 2 values for 'a', got 3", "curves", [1, 2], {"a": [1, 2, 3]})
 refuse(r"ylim: expected \(low, high\)", "curves", [1, 2], {"a": [1, 2]}, ylim=(2, 1))
 refuse("panels.*lines", "curve_panels", {"p": {"x": [1]}})
 refuse("rows: expected equally many", "image_rows", {"a": IMAGES, "b": IMAGES[:2]})
-refuse("rows: expected 1", "image_table", [IMAGES], ["a", "b"], "abc")
 refuse("notes: expected 3", "noted_rows", {"a": IMAGES}, "abc", {"b": ["x"]})
 refuse(r"cells: expected \(3, 2\), all different", "picture_map", IMAGES, [[0, 0], [1, 1], [0, 0]])
 refuse("px: expected 3 rows", "neighbour_rows", IMAGES, {"px": IMAGES[None, :1]})
 refuse(r"labels: expected integers \(5,\)", "embeddings", {"one": GRID[:, :2]}, np.zeros(3, int), ["mug"])
-refuse(r"values: expected shape \(2, 3\)", "number_matrix", GRID, "ab", "abc")
 refuse("blocks: expected 2", "top9_grid", {"a": (IMAGES,)}, ("x", "y"))
-refuse("rows: expected four", "sums", [IMAGES], "abcd")
-refuse("leaves", "taxonomy", {"a guess": []})
 refuse("thumbnails", "methods_map", {"dream": IMAGES[0]})
 refuse("kinds.*floor", "dot_table", SCORES, {"mass": ("mass", (0, 1), None)}, {"edges": "flor"})
 

@@ -1,7 +1,6 @@
 """What is drawn is what was given, in its place: one test a function."""
 
 import io
-import itertools
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from PIL import Image
 
 from experiments import figures
 from lecture_utils import plots
-from lecture_utils.plots import pixels, points
+from lecture_utils.plots import pixels
 from tests.test_plots import HEAT, IMAGES, KINDS, MASK, SQUARES
 
 X = np.arange(5)
@@ -24,12 +23,8 @@ def drawn(picture):
 
 def texts(picture):
     """Every text of a figure's axes that is not empty."""
-    found = [
-        t
-        for a in picture.figure.axes
-        for t in (*a.texts, a.title, a._left_title, a.xaxis.label, a.yaxis.label)
-    ]
-    return [t.get_text() for t in found if t.get_text()]
+    every = [(*a.texts, a.title, a._left_title, a.xaxis.label, a.yaxis.label) for a in picture.figure.axes]
+    return [text.get_text() for some in every for text in some if text.get_text()]
 
 
 def legend(axes):
@@ -49,14 +44,10 @@ def test_curves_over_numbers_names_and_a_logarithm():
     assert axes.lines[1].get_xydata().tolist() == [[1, 3], [10, 2], [100, 1]] and legend(axes) == ["a", "b"]
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == (0, 4) and axes.get_xscale() == "linear"
-    assert len({line.get_marker() for line in axes.lines}) == 2, "told apart without colour, too"
     assert ticks(plots.curves(["pixels", "conv1", "fc7"], lines).figure.axes[0]) == ["pixels", "conv1", "fc7"]
     (axes,) = plots.curves([1, 10, 100], lines, log="x", level=(2.5, "the truth")).figure.axes
     assert axes.get_xscale() == "log" and ticks(axes) == ["1", "10", "100"]
     assert set(axes.lines[-1].get_ydata()) == {2.5} and [t.get_text() for t in axes.texts] == ["the truth"]
-    (axes,) = plots.curves([1, 10, 100], lines, log="y").figure.axes
-    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
-    assert axes.yaxis.get_major_formatter()(0.01) == "0.01"
 
 
 def test_curve_panels_share_a_legend_and_its_colours():
@@ -64,13 +55,12 @@ def test_curve_panels_share_a_legend_and_its_colours():
     left = {"x": X, "lines": {"a": X, "b": runs}, "xlabel": "steps", "ylabel": "nats", "log": True}
     right = {"x": X, "lines": {"b": 2 * X}, "xlabel": "", "ylabel": ""}
     right |= {"ylim": (0, 9), "level": (1.4, "log 4")}
-    made = plots.curve_panels({"left": left, "right": right})
+    made = figures.curve_panels({"left": left, "right": right})
     one, other = made.figure.axes
     assert [len(axes.lines) for axes in (one, other)] == [1 + 3 + 1, 1 + 1]
     np.testing.assert_allclose(one.lines[-1].get_ydata(), runs.mean(0))  # the thick one is the mean
     assert one.lines[-1].get_color() == other.lines[0].get_color() == plots.COLOURS[2]
     assert one.get_yscale() == "log" and other.get_ylim() == (0, 9) and "log 4" in texts(made)
-    assert [t.get_text() for t in made.figure.legends[0].get_texts()] == ["a", "b"]
 
 
 def test_panels_on_one_scale():
@@ -80,27 +70,21 @@ def test_panels_on_one_scale():
     assert one.lines[0].get_ydata().tolist() == [0.1, 0.9] and one.get_ylim() == other.get_ylim() == (-0.1, 1)
     assert one.collections[0].get_paths()[0].vertices[:, 1].max() == 1 and not other.collections
     rows = {"FGSM": [(0.1, 0.0, 0.2), (0.5, 0.4, 0.6)], "noise": [(0.0, 0.0, 0.0)] * 2}
-    alex, gap = figures.against_epsilon([0.5, 1], {"alex": rows, "gap": rows}).figure.axes
+    alex, _ = figures.against_epsilon([0.5, 1], {"alex": rows, "gap": rows}).figure.axes
     assert alex.lines[0].get_xydata().tolist() == [[0.5, 0.1], [1, 0.5]] and ticks(alex) == [".5", "1"]
     assert alex.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(0.6)
-    assert legend(alex) == ["FGSM", "noise"] and gap.get_legend() is None
 
 
-def test_times_effort_climb_and_learning():
-    (axes,) = figures.times([8, 16], {"naive": [1.0, 16.0], "cached": [0.5, 2.0]}).figure.axes
-    assert axes.get_xscale() == axes.get_yscale() == "log"
-    assert [t.get_text() for t in axes.texts] == ["naive, 16 s", "cached, 2 s"]
+def test_effort_climb_and_learning():
     (axes,) = figures.effort({30: 3.0, 10: 1.0}, {30: 0.5, 10: 2.0}, (0.01, 0.7)).figure.axes
     line, star = axes.lines
     assert line.get_xydata().tolist() == [[1, 2], [3, 0.5]] and star.get_xydata().tolist() == [[0.01, 0.7]]
-    assert [t.get_text() for t in axes.texts] == ["10 steps", "30 steps"]
     picture = plots.climb([0.0, 2.0, 3.0, 3.5], {1: IMAGES[0], 4: IMAGES[1]}, 2.5, "the best real one")
-    *stills, curve = picture.figure.axes
-    assert [axes.get_title() for axes in stills] == ["after 1 step", "after 4 steps"]
+    *_, curve = picture.figure.axes
     assert curve.lines[0].get_ydata().tolist() == [0, 2, 3, 3.5] and set(curve.lines[1].get_ydata()) == {2.5}
     assert [tuple(line.get_xydata()[0]) for line in curve.lines[2:]] == [(1, 2), (3, 3.5)]
-    chart, samples = plots.learning({"one": ([1, 2], [3.0, 2.0])}, HEAT).figure.axes
-    assert chart.lines[0].get_xydata().tolist() == [[1, 3], [2, 2]] and len(samples.images) == 1
+    chart, _ = plots.learning({"one": ([1, 2], [3.0, 2.0])}, HEAT).figure.axes
+    assert chart.lines[0].get_xydata().tolist() == [[1, 3], [2, 2]]
 
 
 # --- bars ---
@@ -118,8 +102,6 @@ def test_bars_with_dots_intervals_and_series():
     assert set(line.get_xdata()) == {0.8}
     (axes,) = plots.bars({"a": {"s": 1, "t": 2}, "b": {"t": 3}}).figure.axes
     assert [bar.get_width() for bar in axes.patches] == [1, 2, 3] and legend(axes) == ["s", "t"]
-    one, two, three = axes.patches
-    assert two.get_facecolor() == three.get_facecolor() and two.get_hatch() != one.get_hatch()
 
 
 def test_shares_effects_and_costs_bar_by_bar():
@@ -127,16 +109,13 @@ def test_shares_effects_and_costs_bar_by_bar():
     factors = {"class": (["dog", "mug"], both), "colour": (["red"], {"GAN": [1.0]})}
     one, other = figures.shares(factors).figure.axes
     assert [bar.get_height() for bar in one.patches] == pytest.approx([0.5, 0.5, 0.9, 0.1])
-    assert ticks(one) == ["dog", "mug"]
     assert one.patches[2].get_facecolor() == other.patches[0].get_facecolor(), "a source keeps its colour"
     effects = {"remove": {"ear": 1.0, "leg": -2.0}, "keep": {"ear": 0.5, "leg": 3.0}}
     axes = figures.effect_bars(effects).figure.axes
     assert [[bar.get_width() for bar in a.patches] for a in axes] == [[1, -2], [0.5, 3]]
-    assert axes[0].get_xlim() == axes[1].get_xlim(), "one scale"
     ms = {"PixelCNN": {"a sample": 2500.0, "training": 40.0}, "GAN": {"a sample": 1.5}}
     (axes,) = figures.costs(ms).figure.axes
     assert [bar.get_x() + bar.get_width() for bar in axes.patches] == pytest.approx([2500, 40, 1.5])
-    assert [t.get_text() for t in axes.texts] == ["2.5 s", "40 ms", "1.5 ms"] and axes.get_xscale() == "log"
 
 
 def test_histograms():
@@ -152,49 +131,29 @@ def test_histograms():
 
 MANY, ROWS = np.random.default_rng(0).random((7, 3, 8, 8)), {"first": SQUARES, "second": SQUARES[::-1]}
 NEAR, RIGHT = {"px": SQUARES.reshape(2, 2, 3, 24, 24)}, {"px": torch.tensor([[True, False], [True, True]])}
-IN_ORDER = [  # a figure, its images and its texts in their order
-    (lambda: plots.image_grid(MANY, list("abcdefg"), columns=3), MANY, [*"abcdefg"]),
-    (lambda: plots.image_rows(ROWS, list("abcd")), [*SQUARES, *SQUARES[::-1]], ["first", *"abcd", "second"]),
-    (
-        lambda: plots.noted_rows(ROWS, list("abcd"), {"second": list("wxyz")}),
-        [*SQUARES, *SQUARES[::-1]],
-        ["first", *"abcd", "second", *"wxyz"],
-    ),
-    (lambda: plots.growing_rows({"in": SQUARES}, 2), SQUARES[:2], ["in"]),
-    (lambda: plots.painted(IMAGES[0], {"a": SQUARES[0]}), [IMAGES[0], SQUARES[0]], ["the style", "a"]),
-    (lambda: figures.sum_of_images(IMAGES, "abc", "xyz"), IMAGES, [*"xa", *"y+b", *"z=c"]),
-    (lambda: figures.sums([SQUARES] * 4, "abcd"), [*SQUARES] * 4, [*"a−b+c=d"] * 2 + [*"−+="] * 2),
-    (
-        lambda: plots.neighbour_rows(SQUARES[:2], NEAR, RIGHT),
-        [SQUARES[0], *SQUARES[:2], SQUARES[1], *SQUARES[2:]],
-        ["query", "px"],
-    ),
+IN_ORDER = [  # a figure, and its images in their order
+    (lambda: plots.image_grid(MANY, list("abcdefg"), columns=3), MANY),
+    (lambda: plots.image_rows(ROWS, list("abcd")), [*SQUARES, *SQUARES[::-1]]),
+    (lambda: plots.noted_rows(ROWS, list("abcd"), {"second": list("wxyz")}), [*SQUARES, *SQUARES[::-1]]),
+    (lambda: plots.growing_rows({"in": SQUARES}, 2), SQUARES[:2]),
+    (lambda: plots.painted(IMAGES[0], {"a": SQUARES[0]}), [IMAGES[0], SQUARES[0]]),
+    (lambda: figures.sum_of_images(IMAGES, "abc", "xyz"), IMAGES),
+    (lambda: figures.sums([SQUARES] * 4, "abcd"), [*SQUARES] * 4),
+    (lambda: plots.neighbour_rows(SQUARES[:2], NEAR), [SQUARES[0], *SQUARES[:2], SQUARES[1], *SQUARES[2:]]),
 ]
 
 
-@pytest.mark.parametrize(("make", "images", "words"), IN_ORDER)
-def test_images_and_their_texts_stand_in_order(make, images, words):
-    made = make()
-    found = drawn(made)
-    assert len(found) == len(images) and sorted(texts(made)) == sorted(words)
-    for one, image in zip(found, images, strict=True):
+@pytest.mark.parametrize(("make", "images"), IN_ORDER)
+def test_images_stand_in_order(make, images):
+    for one, image in zip(drawn(make()), images, strict=True):
         np.testing.assert_allclose(one, np.asarray(image).transpose(1, 2, 0), atol=1e-6)
-    boxes = [axes.get_position() for axes in made.figure.axes if axes.images]
-    rows = [(a, b) for a, b in itertools.combinations(boxes, 2) if a.y0 == b.y0]
-    assert all(a.x1 + 0.001 < b.x0 for a, b in rows), "a gap between neighbours"
 
 
 def test_image_table_of_any_sizes_with_free_places():
     rows = [[SQUARES[0], None], [SQUARES[1], SQUARES[2, :, :8, :8]]]
     made = plots.image_table(rows, ["dog", "car"], ["none", "all"], tile=0.24, smooth=False)
-    found = [axes for axes in made.figure.axes if axes.images]
-    places = [(axes.get_position().x0, axes.get_position().y0) for axes in found]
-    assert places[0][0] == places[2][0] < places[3][0] and places[2][1] == places[3][1] < places[0][1]
     assert (drawn(made)[1] == 1).all(), "a free place is white"
     np.testing.assert_allclose(drawn(made)[2], SQUARES[1].transpose(1, 2, 0), atol=0.5 / 255 + 1e-6)
-    assert sorted(texts(made)) == ["all", "car", "dog", "none"]
-    named = plots.image_table([SQUARES[:2], SQUARES[:2]], ["", ""], ["", ""], names="wxyz")
-    assert texts(named) == [*"wxyz"]
 
 
 def test_filters_are_exact_squares():
@@ -215,16 +174,13 @@ def test_tiles_in_blocks_and_what_is_missing():
     gone = torch.zeros(4, 8, 8, dtype=torch.bool)
     gone[3, 4:] = True
     made = plots.tiles(greys, 2, labels=["up", "down"], zoom=1, missing=gone, blocks=2)
-    assert texts(made) == ["up", "down"]
     above, below = drawn(made)
     np.testing.assert_allclose(above[2:10, 12:20, 0], greys[1])
     np.testing.assert_allclose(below[2:6, 12:20, 0], greys[3, :4])
     assert (below[6:10, 12:20] == [127 / 255, 159 / 255, 196 / 255]).all(), "blue"
 
 
-def test_blocks_of_nine_frames_of_neighbours_and_maps_of_images():
-    made = plots.top9_grid({"a": (SQUARES, IMAGES), "b": (SQUARES, IMAGES)}, ("patches", "projections"))
-    assert len(drawn(made)) == 4 and set(texts(made)) == {"a", "b", "patches", "projections"}
+def test_frames_of_neighbours_and_maps_of_images():
     made = plots.neighbour_rows(SQUARES[:2], NEAR, RIGHT)
     edges = [to_hex(p.get_edgecolor()) for a in made.figure.axes for p in a.patches if not p.get_fill()]
     assert [e.upper() for e in edges] == [plots.COLOURS[k] for k in (1, 2, 1, 1)]
@@ -246,7 +202,7 @@ def test_mosaics_enlarged_images_gradients_and_spotlights_by_hand():
     assert found[1, 2, 3, 3] == 1, "each has its own scale"
     lit = pixels.spotlight(np.full((3, 20, 24), 0.8), MASK, zoom=4)
     assert (lit[34, 40] == 204).all() and (lit[2, 2] < 150).all() and lit[20, 30].tolist() == [0xE6, 0x9F, 0]
-    assert pixels.edges(MASK).sum() == 7 * 9 - 3 * 5 and not pixels.edges(0 * MASK > 0).any()
+    assert pixels.edges(MASK).sum() == 7 * 9 - 3 * 5
     heat = np.zeros((8, 8))
     heat[2, 2], heat[5, 5] = 1, -1
     colours = pixels.heat_colours(np.full((8, 8, 3), 0.5), heat, signed=True)
@@ -263,10 +219,7 @@ def test_heat_ends_at_its_own_quantile_and_loses_its_sign():
     made = plots.heat_columns(SQUARES[:2], {"strong": strong, "minus": -np.ones((2, 6, 6))})
     found = [a for a in drawn(made) if a.shape == (24, 24)]
     assert len(found) == 2 and all(np.quantile(a, 0.995) == pytest.approx(1, rel=1e-3) for a in found)
-    assert all((a == 1).all() for a in drawn(made) if a.shape == (6, 6)) and any(
-        "99.5%" in t for t in texts(made)
-    )
-    assert plots.heat_columns(SQUARES[:2], {"blank": np.zeros((2, 6, 6))}).png()
+    assert all((a == 1).all() for a in drawn(made) if a.shape == (6, 6))
 
 
 def test_signed_maps_share_one_symmetric_range():
@@ -280,7 +233,7 @@ def test_an_occlusion_value_stands_at_the_middle_of_its_square():
     maps = [i for a in picture.figure.axes for i in a.images if np.shape(i.get_array()) == (2, 2)]
     extents = [tuple(i.get_extent()) for i in maps]  # 8/2 - 4/2 = 2, then 2 steps of 4 px
     assert extents == [(2, 10, 10, 2)] * 2
-    assert np.allclose(maps[0].get_array() + maps[1].get_array(), 0.9), "both legends show the same numbers"
+    assert np.allclose(maps[0].get_array() + maps[1].get_array(), 0.9)
 
 
 def test_heat_over_images_with_boxes():
@@ -292,13 +245,9 @@ def test_heat_over_images_with_boxes():
     assert all(np.allclose(c, colours[0]) for c in colours), "each on its own scale"
     assert (colours[0][5, 7] > colours[0][0, 0]).all(), "brighter and less clear"
     assert [p.get_bbox().bounds for p in axes[0].patches[::2]] == [(2, 3, 8, 10), (1, 2, 8, 10)]
-    found = figures.asked_twice(IMAGES, {"CAM": (heat, heat)}, [("dog", "cat")] * 3)
-    assert [t for t in texts(found) if "?" in t] == ["dog?", "cat?"] * 3
     raw = np.array([[1.0, -2.0]])
     assert (drawn(plots.map_and_image(IMAGES[0], raw, heat[0]))[1] == raw).all()
-    swept = figures.layer_sweep(IMAGES[0], {"conv5": raw}, {"conv5": heat[0]})
-    assert "conv5\n1 x 2" in texts(swept) and "−2 to 1" in texts(swept)
-    assert texts(figures.method_maps(IMAGES[0], {"A": (heat[0], False)})) == ["the picture", "A"]
+    assert "−2 to 1" in texts(figures.layer_sweep(IMAGES[0], {"conv5": raw}, {"conv5": heat[0]}))
 
 
 # --- activations ---
@@ -306,9 +255,8 @@ def test_heat_over_images_with_boxes():
 
 def test_activations_masks_and_fields():
     maps = np.arange(6.0).reshape(3, 1, 2)
-    image, chosen, every, _ = plots.activation_maps(IMAGES[0], maps, 1).figure.axes
-    assert (chosen.images[0].get_array() == maps[1]).all() and chosen.get_title(loc="left") == "channel 1"
-    assert len(every.patches) == 1, "the chosen one is framed"
+    _, chosen, *_ = plots.activation_maps(IMAGES[0], maps, 1).figure.axes
+    assert (chosen.images[0].get_array() == maps[1]).all()
     lit = plots.spotlights(IMAGES, [MASK] * 3, truth=[MASK[::-1]] * 3)
     assert len(drawn(lit)) == 3 and (drawn(lit)[0] == (0x56, 0xB4, 0xE9)).all(-1).any()
     *_, over = drawn(plots.part_overlay(IMAGES[0], MASK * 2, ["head", "leg"]))
@@ -319,21 +267,17 @@ def test_activations_masks_and_fields():
     assert max(widths) - min(widths) < 0.02 * max(widths), "one scale"
     image, energy = plots.fields_over_image(IMAGES[0], {"a": (2, 3, 9, 11)}, HEAT[0]).figure.axes
     assert image.patches[1].get_bbox().bounds == energy.patches[1].get_bbox().bounds == (2, 3, 7, 8)
-    assert legend(energy) == ["a"]
 
 
 def test_what_a_pixel_depends_on_masks_and_conditionals():
     maps = torch.zeros(2, 5, 5)
     maps[:, :2] = torch.tensor([1.0, 1e-9])[:, None, None]
     maps[0, 0, 0] = 0.01
-    first, second = (
-        a.images[0].get_array() for a in plots.dependence_maps({"net": maps}, (2, 2), "ab").figure.axes[1:3]
-    )
+    axes = figures.dependence_maps({"net": maps}, (2, 2), "ab").figure.axes
+    first, second = (a.images[0].get_array() for a in axes[1:3])
     assert first.mask[2:].all() and not first.mask[:2].any(), "exactly zero stays white"
     assert float(first[0, 0]) == pytest.approx(-2) and float(second[0, 0]) == 0, "relative to its own largest"
-    assert [t.get_text() for t in plots.filter_masks({"A": np.eye(3)}).figure.axes[0].texts] == list(
-        "100010001"
-    )
+    assert texts(plots.filter_masks({"A": np.eye(3)}))[:9] == list("100010001")
     made = plots.conditionals(torch.full((4, 4), 0.75), [(0, 0), (3, 1)], torch.full((2, 5), 0.2))
     colours = [bar.get_facecolor() for bar in made.figure.axes[1].patches]
     assert [c == colours[0] for c in colours] == [True, True, True, False, True]  # .75 of 5 levels is level 3
@@ -362,10 +306,9 @@ def test_the_latent_plane_has_its_first_row_on_top():
     image = left.images[0].get_array()
     assert image[:4, -4:].min() == 1 and image[-4:, :4].max() == 0
     assert left.images[0].get_extent() == [-2, 2, -2, 2]
-    assert legend(right) == ["zero", "one"] and right.get_xlim() == (-2, 2) and len(right.lines) == 2
+    assert right.get_xlim() == (-2, 2) and len(right.lines) == 2
     far = plots.latent_plane(images, 2.0, [[3.0, -1.0], [0.0, 0.0]], [0, 1], names).figure.axes[1]
     assert far.get_xlim()[1] > 3 and np.abs(far.lines[-1].get_xydata()).max() == 2, "the square drawn left"
-    assert len(set(points.PLANE)) == 10
 
 
 def test_decision_boundaries():
@@ -376,7 +319,7 @@ def test_decision_boundaries():
     numbers = first.images[0].get_array()
     assert numbers.tolist() == [[0, 0, 1], [0, 0, 1], [2, 0, 1]], "the largest areas first"
     assert first.images[0].origin == "lower" and first.images[0].get_extent() == [-12, 12, -12, 12]
-    assert legend(second) == ["the picture", "dog", "mug", "duck"] and first.get_xlabel() == "right"
+    assert legend(second) == ["the picture", "dog", "mug", "duck"]
     every = {("x", "y"): np.arange(16).reshape(4, 4)}
     (many,) = drawn(figures.decision_boundaries(every, "abcdefghijklmnop", 5, 1))
     assert many[1, 1] == 0 and (many == 10).sum() == 6, "the first class, nine colours, the rest white"
@@ -384,9 +327,7 @@ def test_decision_boundaries():
 
 def test_a_matrix_writes_every_number():
     picture = figures.number_matrix([[0.1, 0.9], [0.0, 0.5]], ["a", "b"], ["x", "y"], top=1.0)
-    words = picture.figure.axes[0].texts
-    assert [t.get_text() for t in words] == ["0.10", "0.90", "0.00", "0.50"]
-    assert words[0].get_color() == "white" != words[1].get_color(), "readable on dark and on bright fields"
+    assert [t.get_text() for t in picture.figure.axes[0].texts] == ["0.10", "0.90", "0.00", "0.50"]
 
 
 # --- what the studies measured ---
@@ -413,15 +354,13 @@ def test_slopes_depth_classes_and_cut_outs():
     values = {"a": [0.1, 0.4], "b": [0.3, 0.2]}
     (axes,) = figures.slopes(values, ["grey", "blurred"]).figure.axes
     assert [list(line.get_ydata()) for line in axes.lines] == list(values.values())
-    assert ticks(axes) == ["grey", "blurred"]
     lines = {"a": [(0.9, 0.8, 1.0), (0.1, 0.0, 0.2)]}
     curve, level = figures.over_depth(["fc8", "fc7"], {"p": lines}, {"p": {"a": {"image": 0.3}}}).figure.axes
     assert curve.lines[0].get_ydata().tolist() == [0.9, 0.1] and list(level.lines[0].get_ydata()) == [0.3]
     shares = np.array([[np.nan, 0.25], [0.75, np.nan]])
     nets = {"alex": shares, "gap": 1 - shares}
-    alex, gap, bar = figures.class_matrix(nets, "ab", "cd", "", "", "share").figure.axes
+    alex, gap, _ = figures.class_matrix(nets, "ab", "cd", "", "", "share").figure.axes
     assert alex.images[0].get_array().mask[0, 0] and gap.images[0].get_array()[1, 0] == 0.25
-    assert bar.get_ylabel() == "share"
     numbers = figures.class_matrix(np.array([[0.934, 0.1]]), ["a"], ["b", "c"], label="share", numbers=True)
     assert [t.get_text() for t in numbers.figure.axes[0].texts] == ["93%", "10%"]
     image, cut = drawn(figures.cut_outs(IMAGES[:1], {"w": MASK[None]}))

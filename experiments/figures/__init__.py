@@ -3,6 +3,7 @@
 from .charts import (
     against_epsilon,
     costs,
+    curve_panels,
     effect_bars,
     effort,
     histograms,
@@ -11,7 +12,7 @@ from .charts import (
     single_draws,
     times,
 )
-from .heat import heat_over_image, layer_sweep, two_legends, zfnet_panels
+from .heat import dependence_maps, heat_over_image, layer_sweep, two_legends, zfnet_panels
 from .images import (
     asked_twice,
     cut_outs,
@@ -22,6 +23,7 @@ from .images import (
     sum_of_images,
     sums,
 )
+from .overview import methods_map, taxonomy, thumbnails
 from .scores import class_matrix, dot_table, number_matrix, over_depth, score_table, slopes
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "asked_twice",
     "class_matrix",
     "costs",
+    "curve_panels",
     "cut_outs",
     "decision_boundaries",
+    "dependence_maps",
     "dot_table",
     "effect_bars",
     "effort",
@@ -39,6 +43,7 @@ __all__ = [
     "layer_panels",
     "layer_sweep",
     "method_maps",
+    "methods_map",
     "number_matrix",
     "over_depth",
     "point_clouds",
@@ -49,6 +54,8 @@ __all__ = [
     "slopes",
     "sum_of_images",
     "sums",
+    "taxonomy",
+    "thumbnails",
     "times",
     "two_legends",
     "zfnet_panels",

@@ -1,15 +1,31 @@
 """Charts of what the studies measured: shares, effects, times and estimators, against epsilon and against effort."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from lecture_utils.checks import check_count
 from lecture_utils.plots import given
 from lecture_utils.plots.charts import bar_look, line, log_scales, name_rows
 from lecture_utils.plots.given import Array, Named, Names, figure
 from lecture_utils.plots.look import COLOURS, DASHES, INK, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend, write
-from lecture_utils.plots.sheet import Picture, Sheet, panel_sheet
+from lecture_utils.plots.sheet import Picture, Sheet
+
+
+def panel_sheet(n, left, gap, above, height, below, title, caption):
+    """A sheet and the places (x, y, width, height) of n charts side by side, `gap` apart; all in inches."""
+    wide = (WIDTH - left - gap * (n - 1)) / n
+    sheet = Sheet(WIDTH, above + height + below, title, caption)
+    return sheet, [(left + i * (wide + gap), above, wide, height) for i in range(n)]
+
+
+def keys(values: Mapping, keys: Iterable[str], name: str) -> Mapping:
+    """A dict with at least these keys."""
+    missing = [key for key in keys if not isinstance(values, Mapping) or key not in values]
+    if missing:
+        raise ValueError(f"{name}: expected a dict with {', '.join(keys)}, got none for {', '.join(missing)}")
+    return values
 
 
 def triples(lines: Named, n: int) -> Iterable[tuple[str, np.ndarray]]:
@@ -248,3 +264,45 @@ def layer_panels(
     spaces = {"columnspacing": 1.4, "handletextpad": 0.5}
     legend(sheet.figure.axes[0], (-0.02, 1.06), size=TEXT, ncols=len(lines), **spaces)
     return sheet.picture(256)
+
+
+@figure
+def curve_panels(panels: Named, title="", caption="", height=2.9) -> Picture:
+    """Charts side by side, each with its own x, and one legend above: a line keeps its colour from chart to chart.
+
+    panels: {heading: {"x": (n,), "lines": {label: (n,) or, for several runs, (runs, n)}, "xlabel": .., "ylabel": ..}},
+    and where wanted "ylim": (low, high), "log": True for a logarithmic y axis, "level": (y, name) for a dotted line.
+    Of several runs each is a thin line, and their mean a thick one. Errors: ValueError.
+    """
+    for heading, panel in panels.items():
+        keys(panel, ("x", "lines", "xlabel", "ylabel"), f"panels[{heading!r}]")
+    labels = list(dict.fromkeys(label for panel in panels.values() for label in panel["lines"]))
+    sheet, places = panel_sheet(len(panels), 0.75, 1.0, 0.68, height, 0.55, title, caption)
+    handles = {}
+    for place, (heading, panel) in zip(places, panels.items(), strict=True):
+        axes = sheet.chart(*place, heading, panel["xlabel"], panel["ylabel"], loc="left", pad=7)
+        x = given.array(panel["x"], "x", (1,))
+        for label, values in panel["lines"].items():
+            handles[label] = _runs(axes, x, values, label, labels.index(label))
+        if panel.get("log"):
+            axes.set_yscale("log")
+        if "ylim" in panel:
+            axes.set_ylim(*panel["ylim"])
+        if "level" in panel:
+            y, name = panel["level"]
+            axes.axhline(y, color=INK, lw=1.4, ls=":")
+            axes.text(axes.get_xlim()[1], y, name, fontsize=SMALL, color=INK, ha="right", va="bottom")
+    sheet.legend(handles, handlelength=2.6)
+    return sheet.picture()
+
+
+def _runs(axes: Axes, x, values, label, k):
+    """Thin lines for runs (runs, n), and a thick one for their mean, which is returned."""
+    runs = np.atleast_2d(given.array(values, label, (1, 2)))
+    if runs.shape[1] != len(x):
+        raise ValueError(f"lines: expected {len(x)} values for {label!r}, got {runs.shape[1]}")
+    style = {"color": COLOURS[1 + k % 7], "linestyle": DASHES[k % len(DASHES)]}
+    if len(runs) > 1:
+        axes.plot(x, runs.T, lw=0.8, alpha=0.45, **style)
+    marks = {"marker": MARKERS[k % len(MARKERS)], "ms": 6} if len(x) <= 16 else {}
+    return axes.plot(x, runs.mean(0), lw=2.6, **style, **marks)[0]

@@ -1,4 +1,4 @@
-"""Heat with what was measured: boxes, all layers, one map under two legends, and ZFNet's figure 7."""
+"""Heat with what was measured: boxes, all layers, one map under two legends, gradients, and ZFNet's figure 7."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,6 +6,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patches import Patch, Rectangle
 
 from lecture_utils.plots import given
+from lecture_utils.plots.activations import MAPS
 from lecture_utils.plots.given import Array, Named, Names, figure
 from lecture_utils.plots.heat import heat_over, raw_cells
 from lecture_utils.plots.look import (
@@ -16,6 +17,7 @@ from lecture_utils.plots.look import (
     SMALL,
     TEXT,
     WIDTH,
+    beside,
     heads,
     legend,
     titled,
@@ -188,3 +190,29 @@ def _likeliest(sheet, place, image, best, size, stride, classes):
     axes = at_middles(sheet, place, image, order, size, stride, colours, norm, words, 0.8)
     handles = [Patch(color=palette[k], label=classes[value]) for k, value in enumerate(found[:9])]
     legend(axes, (1.0, 1.03), "upper left", SMALL - 1, handles=handles, handlelength=1)
+
+
+@figure
+def dependence_maps(maps: Named, place: tuple, titles: Names, title="", caption="") -> Picture:
+    """What a pixel depends on: maps {row label: (k, h, w)}, the size of the input gradients; exactly 0 stays white.
+
+    place: (row, column) of the pixel. titles: one for each of the k columns. Logarithmic, over four powers of ten.
+    """
+    sets = given.sets(maps, "maps", (3,))
+    (k, h, w), (row, column) = next(iter(sets.values())).shape, place
+    titles = given.names(titles, "titles", k)
+    left, right, gap, above = 1.5, 1.2, 0.16, 0.32
+    wide = min(2.1, (WIDTH - left - right - gap * (k - 1)) / k)
+    high, norm = wide * h / w, Normalize(-4, 0)
+    sheet = Sheet(left + k * (wide + gap) + right, above + len(sets) * (high + gap), title, caption)
+    for i, (label, values) in enumerate(sets.items()):
+        y = above + i * (high + gap)
+        beside(sheet.axes(0, y, left - 0.1, high), label, 1, TEXT)
+        shown = [np.ma.log10(np.ma.masked_equal(one / max(one.max(), 1e-30), 0)) for one in values]
+        look = {"size": TEXT, "pad": 5, "cmap": MAPS, "norm": norm, "interpolation": "nearest"}
+        for axes in sheet.row(left, y, wide, high, shown, None if i else titles, gap, **look):
+            axes.add_patch(Rectangle((-0.5, -0.5), w, h, fc="none", ec="#999999", lw=1.2, clip_on=False))
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=COLOURS[2], ec="white", lw=1))
+    label = "log10 of |gradient|,\nrelative to the largest"
+    sheet.colour_bar(left + k * (wide + gap) + 0.1, above, high, norm, MAPS, label)
+    return sheet.picture()

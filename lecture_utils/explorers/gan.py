@@ -20,7 +20,7 @@ SHORT = {"elephant": "eleph.", "mushroom": "mushr."}  # where there is little ro
 TILE, COLUMNS, PALE = 116, 6, "#cccccc"  # px: an image of the history; how many in a row; what comes later
 NAMES = ("discriminator", "generator", "on_real", "on_fake")
 SHOWN = dict(zip(NAMES, ("discriminator", "generator", "real pictures", "made pictures"), strict=True))
-COLOUR = dict(zip(NAMES, COLOURS[1:], strict=False))  # as in plots.curve_panels
+COLOUR = dict(zip(NAMES, COLOURS[1:], strict=False))  # as in figures.curve_panels
 
 
 class Way(NamedTuple):

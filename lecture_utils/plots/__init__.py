@@ -8,14 +8,13 @@ over many seeds, are in `experiments.figures`.
 from .._lazy import lazily
 
 _HOMES = {
-    "activations": "activation_maps conditionals dependence_maps fields_over_image filter_masks part_overlay "
+    "activations": "activation_maps conditionals fields_over_image filter_masks part_overlay "
     "patch_blocks spotlights",
-    "charts": "bars climb curve_panels curves learning",
+    "charts": "bars climb curves learning",
     "grids": "filter_grid grey_tiles growing_rows image_grid image_rows image_table neighbour_rows noted_rows painted "
     "picture_map tiles top9_grid",
     "heat": "heat_columns map_and_image signed_grid",
     "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
-    "overview": "taxonomy",
     "pixels": "gradient_pictures",
     "points": "embeddings latent_plane",
     "sheet": "Picture Sheet Table few_colours table vivid",

@@ -1,16 +1,16 @@
-"""Activation maps, where a channel is active, masks of parts, how far units see, what a pixel depends on."""
+"""Activation maps, where a channel is active, masks of parts, how far units see, what a pixel may depend on."""
 
 from math import ceil
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import ListedColormap, Normalize, PowerNorm
+from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.patches import Patch, Rectangle
 
 from ..checks import check_index
 from . import given
 from .given import Array, Named, Names, figure
-from .look import COLOURS, DPI, INK, LUMINANCE, MANY, SMALL, TEXT, WIDTH, beside, legend, rgb, write
+from .look import COLOURS, DPI, INK, LUMINANCE, MANY, SMALL, TEXT, WIDTH, legend, rgb, write
 from .pixels import as_rgb, edges, mosaic, spotlight
 from .sheet import Picture, Sheet, grid_sheet
 
@@ -66,10 +66,7 @@ def spotlights(
 
 @figure
 def part_overlay(image: Array, parts: Array, names: Names, title="", caption="") -> Picture:
-    """An image (3, h, w), and beside it the masks of its parts in colours that keep apart, with a legend.
-
-    parts: integer (h, w), 0 = background, value v = names[v - 1].
-    """
+    """An image (3, h, w), and beside it its parts, integers (h, w): 0 = background, value v = names[v - 1]."""
     image, tile = given.image(image), 4.2
     parts = given.integers(parts, "parts", image.shape[:2])
     if parts.max() > len(names):
@@ -155,32 +152,6 @@ def fields_over_image(image: Array, boxes: Named, energy=None, title="", caption
 
 
 @figure
-def dependence_maps(maps: Named, place: tuple, titles: Names, title="", caption="") -> Picture:
-    """What a pixel depends on: maps {row label: (k, h, w)}, the size of the input gradients; exactly 0 stays white.
-
-    place: (row, column) of the pixel. titles: one for each of the k columns. Logarithmic, over four powers of ten.
-    """
-    sets = given.sets(maps, "maps", (3,))
-    (k, h, w), (row, column) = next(iter(sets.values())).shape, place
-    titles = given.names(titles, "titles", k)
-    left, right, gap, above = 1.5, 1.2, 0.16, 0.32
-    wide = min(2.1, (WIDTH - left - right - gap * (k - 1)) / k)
-    high, norm = wide * h / w, Normalize(-4, 0)
-    sheet = Sheet(left + k * (wide + gap) + right, above + len(sets) * (high + gap), title, caption)
-    for i, (label, values) in enumerate(sets.items()):
-        y = above + i * (high + gap)
-        beside(sheet.axes(0, y, left - 0.1, high), label, 1, TEXT)
-        shown = [np.ma.log10(np.ma.masked_equal(one / max(one.max(), 1e-30), 0)) for one in values]
-        look = {"size": TEXT, "pad": 5, "cmap": MAPS, "norm": norm, "interpolation": "nearest"}
-        for axes in sheet.row(left, y, wide, high, shown, None if i else titles, gap, **look):
-            axes.add_patch(Rectangle((-0.5, -0.5), w, h, fc="none", ec="#999999", lw=1.2, clip_on=False))
-            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=COLOURS[2], ec="white", lw=1))
-    label = "log10 of |gradient|,\nrelative to the largest"
-    sheet.colour_bar(left + k * (wide + gap) + 0.1, above, high, norm, MAPS, label)
-    return sheet.picture()
-
-
-@figure
 def filter_masks(masks: Named, title="", caption="") -> Picture:
     """Masks {title: (k, k) of 0 and 1} as squares: open ones are blue and say 1; the middle is framed."""
     side, gap, masks = 2.1, 0.55, given.sets(masks, "masks", (2,))
@@ -204,9 +175,8 @@ def conditionals(image: Array, places: list, tables: Array, title="", caption=""
     image, tables = given.array(image, "image", (2,)), given.array(tables, "tables", (2,))
     places = [tuple(map(int, given.pair(place, "places"))) for place in places]
     if not len(places) == len(tables) <= 4:
-        raise ValueError(
-            f"places: expected one for each of at most 4 tables, got {len(places)} and {len(tables)}"
-        )
+        got = f"{len(places)} and {len(tables)}"
+        raise ValueError(f"places: expected one for each of at most 4 tables, got {got}")
     levels, side, gap, high = tables.shape[1], 3.1, 0.75, 1.15
     wide = (WIDTH - side - 2 * gap) / 2
     sheet = Sheet(WIDTH, side + 0.55, title, caption)

@@ -9,7 +9,7 @@ from . import given
 from .given import Array, Named, Names, figure
 from .look import COLOURS, DASHES, INK, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend
 from .pixels import enlarged, mosaic
-from .sheet import Picture, Sheet, panel_sheet
+from .sheet import Picture, Sheet
 
 HATCHES = ("", "///", "...")
 
@@ -84,48 +84,6 @@ def curves(
         axes.set_ylim(*ylim)
     legend(axes, (-0.02, 1), ncols=columns)
     return sheet.picture()
-
-
-@figure
-def curve_panels(panels: Named, title="", caption="", height=2.9) -> Picture:
-    """Charts side by side, each with its own x, and one legend above: a line keeps its colour from chart to chart.
-
-    panels: {heading: {"x": (n,), "lines": {label: (n,) or, for several runs, (runs, n)}, "xlabel": .., "ylabel": ..}},
-    and where wanted "ylim": (low, high), "log": True for a logarithmic y axis, "level": (y, name) for a dotted line.
-    Of several runs each is a thin line, and their mean a thick one. Errors: ValueError.
-    """
-    for heading, panel in panels.items():
-        given.keys(panel, ("x", "lines", "xlabel", "ylabel"), f"panels[{heading!r}]")
-    labels = list(dict.fromkeys(label for panel in panels.values() for label in panel["lines"]))
-    sheet, places = panel_sheet(len(panels), 0.75, 1.0, 0.68, height, 0.55, title, caption)
-    handles = {}
-    for place, (heading, panel) in zip(places, panels.items(), strict=True):
-        axes = sheet.chart(*place, heading, panel["xlabel"], panel["ylabel"], loc="left", pad=7)
-        x = given.array(panel["x"], "x", (1,))
-        for label, values in panel["lines"].items():
-            handles[label] = _runs(axes, x, values, label, labels.index(label))
-        if panel.get("log"):
-            axes.set_yscale("log")
-        if "ylim" in panel:
-            axes.set_ylim(*panel["ylim"])
-        if "level" in panel:
-            y, name = panel["level"]
-            axes.axhline(y, color=INK, lw=1.4, ls=":")
-            axes.text(axes.get_xlim()[1], y, name, fontsize=SMALL, color=INK, ha="right", va="bottom")
-    sheet.legend(handles, handlelength=2.6)
-    return sheet.picture()
-
-
-def _runs(axes: Axes, x, values, label, k):
-    """Thin lines for runs (runs, n), and a thick one for their mean, which is returned."""
-    runs = np.atleast_2d(given.array(values, label, (1, 2)))
-    if runs.shape[1] != len(x):
-        raise ValueError(f"lines: expected {len(x)} values for {label!r}, got {runs.shape[1]}")
-    style = {"color": COLOURS[1 + k % 7], "linestyle": DASHES[k % len(DASHES)]}
-    if len(runs) > 1:
-        axes.plot(x, runs.T, lw=0.8, alpha=0.45, **style)
-    marks = {"marker": MARKERS[k % len(MARKERS)], "ms": 6} if len(x) <= 16 else {}
-    return axes.plot(x, runs.mean(0), lw=2.6, **style, **marks)[0]
 
 
 @figure

@@ -101,9 +101,9 @@ def limits(limits: tuple[float, float], name: str) -> tuple[float, float]:
     return limits
 
 
-def titles(titles: Names | None, n: int, name: str = "titles") -> list[str]:
+def titles(titles: Names | None, n: int) -> list[str]:
     """n texts; None is n empty ones."""
-    return [""] * n if titles is None else names(titles, name, n)
+    return [""] * n if titles is None else names(titles, "titles", n)
 
 
 def array(values: Array, name: str, ndim: tuple[int, ...], finite: bool = True) -> np.ndarray:
@@ -189,14 +189,6 @@ def integers(values: Array, name: str, shape: tuple[int, ...] | None = None) -> 
     if not whole or (shape is not None and values.shape != shape):
         wanted = "integers" if shape is None else f"integers {shape}"
         raise ValueError(f"{name}: expected {wanted}, got {values.dtype} {values.shape}")
-    return values
-
-
-def keys(values: Mapping, keys: Iterable[str], name: str) -> Mapping:
-    """A dict with at least these keys."""
-    missing = [key for key in keys if not isinstance(values, Mapping) or key not in values]
-    if missing:
-        raise ValueError(f"{name}: expected a dict with {', '.join(keys)}, got none for {', '.join(missing)}")
     return values
 
 

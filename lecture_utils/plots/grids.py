@@ -18,9 +18,9 @@ EMPTY, FRAME = np.array([127, 159, 196]) / 255, 0.62  # what is not drawn yet; t
 def image_grid(
     images: Array, titles=None, columns=None, title="", caption="", alt=None, tile=None
 ) -> Picture:
-    """Images (n, 3, h, w) or grey (n, h, w) in [0, 1] side by side, each with its own title.
+    """Images (n, 3, h, w) or grey (n, h, w) in [0, 1] side by side, each with its own title. Errors: ValueError.
 
-    columns: at most 6 unless given. tile: the width of one in inches. Errors: ValueError.
+    columns: at most 6 unless given. tile: the width of one in inches.
     """
     images = given.images(images)
     shape, words = images.shape[1:3], (titles, columns, title, caption)
@@ -66,8 +66,7 @@ def grey_tiles(weights: Array, columns=None, title="", caption="", titles=None) 
     """Raw weights (k, c, h, w), one row for each filter, one small grey tile for each input channel.
 
     Zero is mid-grey; one shared symmetric range, in which the largest two in a thousand are cut off.
-    titles: a label for each row. columns: tiles in a row (c unless given).
-    Source: the demos of ConvNetJS.
+    titles: a label for each row. columns: tiles in a row (c unless given). Source: the demos of ConvNetJS.
     """
     weights = given.array(weights, "weights", (4,))
     k, c, _, w = weights.shape
@@ -114,10 +113,7 @@ def tiles(
 
 @figure
 def image_rows(rows: Named, titles=None, title="", caption="", left=1.35) -> Picture:
-    """Rows of images {label: (n, 3, h, w) in [0, 1]}, the label to the left; titles: one for each column.
-
-    left: inches for the labels. Errors: ValueError.
-    """
+    """Rows of images {label: (n, 3, h, w) in [0, 1]}, the label in `left` inches; titles: one for each column."""
     rows = given.image_sets(rows, "rows")
     n = len(next(iter(rows.values())))
     titles, y = given.titles(titles, n), 0.32 if titles else 0.0
@@ -139,8 +135,7 @@ def noted_rows(
     """One row of images for each label, under common titles; a short note below each image.
 
     rows: {label: images (n, 3, h, w) in [0, 1]}, all of one size; "" is no label. columns: n titles. notes: {label: n
-    texts}, of some rows. tile: the width of one in inches. colours: of the stored file, at most 256.
-    Errors: ValueError.
+    texts}, of some rows. tile: inches of one's width. colours: of the stored file, at most 256. Errors: ValueError.
     """
     n, notes = len(columns), notes or {}
     rows = given.image_sets(rows, "rows", n)
@@ -180,9 +175,8 @@ def image_table(
 
     images: for each row a list (or tensor) of images (3, h, w) in [0, 1], of any sizes; None leaves a place free.
     rows, columns: their names; a name may have several lines, "" is none. names: instead of columns, the name above
-    each image, row by row. tile: the width of one in inches. colours: of the stored file, at most 256; None for all.
-    smooth: enlarged as a photograph is, else each pixel a square, which takes a third of the bytes.
-    Errors: ValueError for a number of names that does not fit.
+    each image, row by row. tile, colours: as in `noted_rows`; None for all colours. smooth: enlarged as a photograph
+    is, else each pixel a square, which takes a third of the bytes. Errors: ValueError for names that do not fit.
     """
     images = [given.listed(row, "images") for row in images]
     rows = given.names(rows, "rows", len(images))
@@ -196,17 +190,13 @@ def image_table(
     above = [heads(row, 0.21, 0.08) for row in above_each]
     tile = tile or min(2.4, (WIDTH - left + GAP) / across - GAP)
     high = sum(above) + len(rows) * (tile + GAP) - GAP
-    sheet, top, empty = (
-        Sheet(left + across * (tile + GAP) - GAP, high, title, caption),
-        0.0,
-        np.ones((1, 1, 3)),
-    )
-    look = {"size": TEXT if names else SMALL, "interpolation": "nearest"}
+    sheet, top = Sheet(left + across * (tile + GAP) - GAP, high, title, caption), 0.0
+    look, white = {"size": TEXT if names else SMALL, "interpolation": "nearest"}, np.ones((1, 1, 3))
     for name, row, head, texts in zip(rows, images, above, above_each, strict=True):
         top += head
         if name:
             beside(sheet.axes(0, top, left, tile), name, 0.97 - 0.1 / left)
-        shown = [empty if one is None else enlarged(one, round(tile * DPI), smooth) for one in row]
+        shown = [white if one is None else enlarged(one, round(tile * DPI), smooth) for one in row]
         sheet.row(left, top, tile, tile, shown, texts, **look)
         top += tile + GAP
     return sheet.picture(colours, fitted=True)
@@ -227,10 +217,7 @@ def growing_rows(rows: Named, columns: int, title="", caption="") -> Picture:
 
 @figure
 def painted(style: Array, images: Named, title="", caption="") -> Picture:
-    """A style, small, and beside it large images that were painted in it.
-
-    style: (3, h, w) in [0, 1]. images: {its name: (3, h, w)}, two to four squares.
-    """
+    """A style (3, h, w), small, and beside it two to four large squares that were painted in it, {name: (3, h, w)}."""
     images, side = {name: given.image(image, name) for name, image in images.items()}, 1.5
     large = (WIDTH - side - 0.2 - GAP * (len(images) - 1)) / len(images)
     sheet, words = Sheet(WIDTH, 0.35 + large, title, caption), {"size": TEXT, "pad": 5}

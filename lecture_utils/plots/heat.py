@@ -105,10 +105,8 @@ def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -
     signed = raw_cells(sheet, (middle, top, tile, high), raw, **words)
     heat_over(sheet, (right, top, tile, high), image, heat, title="enlarged, below zero cut", size=TEXT)
     absolute = Normalize(0, max(heat.max(), 1e-12))
-    for x, norm, cmap, label in (
-        (middle, signed, SIGNED, "evidence, signed"),
-        (right, absolute, ABSOLUTE, "evidence for, absolute"),
-    ):
-        axes = sheet.colour_bar(x + tile + 0.08, top, high, norm, cmap, label)
+    bars = (middle, signed, SIGNED, "evidence, signed"), (right, absolute, ABSOLUTE, "evidence for, absolute")
+    for x, *look in bars:
+        axes = sheet.colour_bar(x + tile + 0.08, top, high, *look)
         axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # no 1e-5 on top
     return sheet.picture()

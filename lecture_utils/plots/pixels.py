@@ -65,12 +65,11 @@ def heat_colours(image: np.ndarray, heat: np.ndarray, signed: bool) -> np.ndarra
     share = np.abs(heat) / limit
     cmap, norm = ("coolwarm", Normalize(-limit, limit)) if signed else ("magma", Normalize(0, limit))
     alpha = (0.9 * np.sqrt(share) if signed else 0.25 + 0.65 * share)[..., None]
-    return alpha * colormaps[cmap](norm(heat))[..., :3] + (1 - alpha) * as_rgb(
-        0.25 + 0.75 * (image @ LUMINANCE)
-    )
+    grey = as_rgb(0.25 + 0.75 * (image @ LUMINANCE))
+    return alpha * colormaps[cmap](norm(heat))[..., :3] + (1 - alpha) * grey
 
 
-def spotlight(image: Array, mask: Array, zoom: int = 3, outline: str = YES) -> np.ndarray:
+def spotlight(image: Array, mask: Array, zoom: int = 3) -> np.ndarray:
     """An image (3, h, w) that is dark and grey outside of a mask (h, w), enlarged, with the mask's edge drawn.
 
     Returns uint8 (zoom·h, zoom·w, 3).
@@ -81,7 +80,7 @@ def spotlight(image: Array, mask: Array, zoom: int = 3, outline: str = YES) -> n
     pixels = Image.fromarray((image * 255).round().astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     pixels, large = np.asarray(pixels) / 255, mask.repeat(zoom, 0).repeat(zoom, 1)
     out = np.where(large[..., None], pixels, as_rgb(0.2 + 0.42 * pixels @ LUMINANCE))
-    out[edges(large)] = rgb(outline)
+    out[edges(large)] = rgb(YES)
     return (out * 255).round().astype(np.uint8)
 
 

@@ -65,7 +65,7 @@ class Picture:
 
 
 def few_colours(picture: Picture, colours: int = 256, fitted: bool = False) -> Picture:
-    """The same picture stored in so many colours, 2 to 256: for images and noise less than half the bytes."""
+    """The same picture stored in 2 to 256 colours: for images and noise less than half the bytes. ValueError."""
     if not isinstance(picture, Picture):
         raise ValueError(f"picture: expected what a function of plots returns, got {type(picture).__name__}")
     return Picture(picture.figure, picture.alt, check_count(colours, "colours", 2, 256), fitted)
@@ -76,17 +76,17 @@ def vivid(picture: Picture, colours: int = 256) -> Picture:
     return few_colours(picture, colours, fitted=True)
 
 
-def _palette(image, colours, pixels=6000, rounds=6):
-    """uint8 (colours, 3): rounds of k-means on evenly spaced pixels. A quarter of the colours begin far apart from each
+def _palette(image, colours):
+    """uint8 (colours, 3): k-means on 6,000 evenly spaced pixels. A quarter of the colours begin far apart from each
     other, which saves the rare ones; the rest begins where the pixels are.
     """
     every = np.asarray(image).reshape(-1, 3)
-    some = every[:: max(1, len(every) // pixels)].astype(np.float32)
+    some = every[:: max(1, len(every) // 6000)].astype(np.float32)
     row, apart = Image.fromarray(some[None].astype(np.uint8)), colours // 4
     starts = ((Image.Quantize.MAXCOVERAGE, apart), (Image.Quantize.MEDIANCUT, colours - apart))
     found = [row.quantize(count, way).getpalette()[: 3 * count] for way, count in starts if count]
     centres = np.array(sum(found, []), np.float32).reshape(-1, 3)
-    for _ in range(rounds):
+    for _ in range(6):
         nearest = ((centres**2).sum(1) - 2 * some @ centres.T).argmin(1)
         count = np.bincount(nearest, minlength=len(centres))[:, None]
         sums = np.stack([np.bincount(nearest, some[:, c], len(centres)) for c in range(3)], 1)
@@ -97,7 +97,7 @@ def _palette(image, colours, pixels=6000, rounds=6):
 class Table:
     """A small table that displays itself as HTML, and as aligned text where there is none."""
 
-    def __init__(self, columns: Names, rows: list, title: str = ""):
+    def __init__(self, columns, rows, title):
         self.columns, self.title = given.names(columns, "columns"), title
         self.rows = [given.names(row, "rows") for row in given.listed(rows, "rows")]
         for row in self.rows:
@@ -229,16 +229,6 @@ def _wrap(text, width, size, weight):
         else:
             lines.append(word)
     return lines
-
-
-# --- many charts, or tiles of one shape ---
-
-
-def panel_sheet(n, left, gap, above, height, below, title, caption):
-    """A sheet and the places (x, y, width, height) of n charts side by side, `gap` apart; all in inches."""
-    wide = (WIDTH - left - gap * (n - 1)) / n
-    sheet = Sheet(WIDTH, above + height + below, title, caption)
-    return sheet, [(left + i * (wide + gap), above, wide, height) for i in range(n)]
 
 
 def grid_sheet(n, shape, titles, columns, title, caption, alt=None, right=0.0, tile=None):
