@@ -65,7 +65,7 @@ bench: install
 # Needs the network. Works without .venv being complete: only uv has to be there.
 lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
-	$(UV) pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --no-emit-index-url \
+	$(UV) pip compile --quiet --universal --upgrade --python-version 3.11 --extra test --extra dev --no-emit-index-url \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean:

@@ -1,6 +1,6 @@
 """`open_lab()`: a net, pictures to try it on, and the answer key where there is one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from csv import DictReader
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from PIL import Image
 
 from . import models, photographs, store
 from .checks import UnknownName, check_choice, check_count, check_images, check_targets
-from .hooks import copy_to, frozen, in_batches
-from .models import imagenet
+from .hooks import copy_to, device_of, frozen, in_batches
+from .models import adapter, imagenet
 from .world import CLASSES
 from .world.splits import split_scene
 
 # The nets of each lab; the first is the usual one.
-NETS = {"toyworld": models.NETS, "photographs": (imagenet.SHIPPED,), "imagenet": imagenet.NETS}
+NETS = {"toyworld": models.NETS, "photographs": (imagenet.SHIPPED, imagenet.LITE), "imagenet": imagenet.NETS}
 
 
 class NoAnswerKey(ValueError):
@@ -81,7 +81,7 @@ class Lab:
     @property
     def device(self) -> torch.device:
         """Where the net is."""
-        return next(self.net.parameters()).device
+        return device_of(self.net)
 
     @cached_property
     def gallery(self) -> Gallery:
@@ -152,10 +152,13 @@ class Lab:
 class PhotographLab(Lab):
     """A net trained on ImageNet, and photographs of which nothing is known.
 
-    folder: the user's photographs; None takes those of the course, or for torchvision's nets those in its libraries.
+    own: the user's photographs; None takes those of the course, or for torchvision's nets those in its libraries.
+    size, channels: of the photographs that the net takes.
     """
 
-    folder: photographs.Photographs | None = None
+    own: photographs.Photographs | None = None
+    size: int = photographs.SIZE
+    channels: int = 3
     has_key = False
     batch_size = 16  # 224 px: four times the pixels, and wider layers
 
@@ -163,43 +166,97 @@ class PhotographLab(Lab):
         if split != "single":
             hint = f"photographs have no answer key; the toy world has one: open_lab().{split}"
             raise NoAnswerKey(f"lab.{split}: {hint}")
-        ours = self.name in NETS["photographs"]
-        return self.folder or photographs.shipped(photographs.PICTURES if ours else photographs.LIBRARIES)
+        names = photographs.LIBRARIES if self.name in imagenet.NETS else photographs.PICTURES
+        return self.own or photographs.shipped(names, self.size, self.channels)
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         return imagenet.build(self.name, seed).to(self.device)
 
 
+class OwnLab(PhotographLab):
+    """A net from elsewhere, and photographs."""
+
+    def untrained(self, seed: int = 0) -> torch.nn.Module:
+        return adapter.reinitialised(self.net, seed).to(self.device)
+
+
 def open_lab(
     kind: str = "toyworld",
-    net: str | None = None,
-    images: str | Path | None = None,
+    net: str | torch.nn.Module | None = None,
+    images: str | Path | torch.Tensor | None = None,
     device: str | None = None,
+    **own,
 ) -> Lab:
     """Open a lab: a trained net and pictures to try it on.
 
     kind, net: "toyworld" (the usual one) has "alex", "gap" and "zf", and pictures with an answer key. "photographs" has
-    "squeezenet", trained on ImageNet, which ships, and photographs without a key. "imagenet" has "alexnet", "vgg16",
-    "resnet18", "densenet121" and "squeezenet1_1", whose weights are downloaded once, and photographs. None takes the
-    lab's first net.
-    images: a folder of your own photographs, for the labs without a key; None takes the course's.
-    device: None takes a GPU when there is one. The pictures stay on the CPU. Those of the toy world are read, and
-    checked against data/MANIFEST.json, when they are first asked for.
-    Errors: ValueError for an unknown kind, or a folder without images; KeyError for an unknown net;
-    FileNotFoundError for a folder; store.DamagedData, imagenet.MissingWeights and imagenet.DamagedWeights (all
+    "squeezenet", trained on ImageNet, which ships, "efficientnet_lite0", of two optional packages, and photographs
+    without a key. "imagenet" has "alexnet", "vgg16", "resnet18", "densenet121" and "squeezenet1_1", whose weights are
+    downloaded once, and photographs. None takes the lab's first net. "photographs" and "imagenet" also take a net of
+    your own, any nn.Module, with the options of `own_lab`: classes, mean, std, size, reshape.
+    images: a folder of your own photographs, or a tensor (n, channels, h, w) in [0, 1], for the labs without a key;
+    None takes the course's.
+    device: None takes a GPU when there is one; a net of your own stays where it is. The pictures stay on the CPU. Those
+    of the toy world are read, and checked against data/MANIFEST.json, when they are first asked for.
+    Errors: ValueError for an unknown kind, a folder without images, or a net that does not fit; KeyError for an unknown
+    net; FileNotFoundError for a folder; store.DamagedData, imagenet.MissingWeights and imagenet.DamagedWeights (all
     OSErrors) for a file that is missing or damaged.
     """
+    if net is not None and not isinstance(net, str):
+        if kind not in ("photographs", "imagenet"):
+            raise ValueError(f"kind={kind!r}: a net of your own opens with open_lab('photographs', net=...)")
+        return own_lab(net, images, device, **own)
     net = _check_names(kind, net)
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if own:
+        raise ValueError(f"{', '.join(own)}: for a net of your own; {net!r} has its own")
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if net == imagenet.LITE:
+        lite, facts = imagenet.efficientnet_lite0(), {"classes": imagenet.classes(net), "name": net}
+        return own_lab(lite, images, where, **facts, **imagenet.LITE_COLOURS)
     if kind != "toyworld":
-        folder = None if images is None else photographs.from_folder(images)
+        given = None if images is None else photographs.given(images)
         model = (imagenet if kind == "imagenet" else models).load(net).to(where)
-        return PhotographLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), folder)
+        return PhotographLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), given)
     if images is not None:
         hint = "the toy world takes no folder: open_lab('photographs', images=...)"
         raise ValueError(f"images={str(images)!r}: {hint}")
     model = models.load(net).to(where)
     return Lab(model, net, tuple(CLASSES), models.layer_names(model))
+
+
+def own_lab(
+    net: torch.nn.Module,
+    images: str | Path | torch.Tensor | None = None,
+    device: str | None = None,
+    classes: Sequence[str] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    size: int = photographs.SIZE,
+    reshape: Callable | None = None,
+    name: str = "",
+) -> OwnLab:
+    """A lab with a net of your own: `open_lab("photographs", net=...)`.
+
+    net: gives logits (n, classes) for images (n, 3, size, size), or (n, 1, size, size): then the photographs are grey.
+    It is not copied, but put into evaluation mode, and moved where a device is given; `lab.net.net` is the net itself,
+    `lab.net` takes images in [0, 1]. See `adapter.adapted` for its layers and for mean, std and reshape.
+    classes: their names, in the order of the logits; None calls them "class 0", "class 1" ...
+    name: what the lab calls it. `lab.untrained()` is a copy whose modules have drawn new weights.
+    Errors: ValueError.
+    """
+    whole, layers, count = adapter.adapted(net, mean, std, check_count(size, "size"), reshape)
+    classes = [f"class {k}" for k in range(count)] if classes is None else classes
+    names = tuple(classes) if isinstance(classes, list | tuple) else (classes,)
+    if len(names) != count or not all(isinstance(each, str) for each in names):
+        raise ValueError(
+            f"classes: expected a list of {count} names, the net's outputs, got {len(names)}: {names[:3]}"
+        )
+    if len(set(names)) < count:
+        raise ValueError(f"classes: {max(names, key=names.count)!r} stands for more than one class")
+    channels = whole.mean.shape[1]
+    given = None if images is None else photographs.given(images, size, channels)
+    whole = whole if device is None else whole.to(device)
+    return OwnLab(whole, name or type(whole.net).__name__, names, layers, given, size, channels)
 
 
 def _check_names(kind: str, net: str | None) -> str:

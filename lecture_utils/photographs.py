@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageOps
 
 from . import store
-from .checks import check_choice
+from .checks import check_choice, check_images
 from .progress import progress
 
 SIZE = 224  # px, what ImageNet nets were trained on
@@ -57,8 +57,8 @@ PICTURES = (*ANIMALS, *THINGS, "astronaut", "hopper")  # the gallery of the phot
 class Photographs:
     """Pictures without an answer key, on the CPU: labels, objects, parts and scenes are None.
 
-    images: float32 (n, 3, 224, 224) in [0, 1]. files: their names. table: what is known of each, a dict of texts.
-    skipped: names of the files in the folder that are no images.
+    images: float32 (n, 3, 224, 224) in [0, 1], or of another size, or (n, 1, size, size) in grey. files: their names.
+    table: what is known of each, a dict of texts. skipped: names of the files in the folder that are no images.
     """
 
     images: torch.Tensor
@@ -72,16 +72,16 @@ class Photographs:
 
     def __repr__(self) -> str:
         left_out = f", {len(self.skipped)} files skipped" if self.skipped else ""
-        return f"Gallery of {len(self)} photographs of {SIZE} px, without an answer key{left_out}"
+        return f"Gallery of {len(self)} photographs of {self.images.shape[2]} px, without an answer key{left_out}"
 
 
-def shipped(names: tuple[str, ...] = PICTURES) -> Photographs:
-    """Photographs of SHIPPED by name, each cropped to a square."""
+def shipped(names: tuple[str, ...] = PICTURES, size: int = SIZE, channels: int = 3) -> Photographs:
+    """Photographs of SHIPPED by name, each cropped to a square; channels=1: in grey."""
     images, table = [], []
     for name in names:
         package, file, what, centre = SHIPPED[name]
         image = open_image(shipped_file(name))
-        images.append(_square(image, centre))
+        images.append(_square(image, centre, size, channels))
         table.append(_row(name, image) | {"what": what, "source": f"{package or 'data/photographs'}/{file}"})
     return Photographs(torch.stack(images), table, list(names))
 
@@ -103,8 +103,22 @@ def shipped_file(name: str) -> Path:
     return Path(find_spec(package).origin).parent / file
 
 
-def from_folder(folder: str | Path) -> Photographs:
-    """The images of a folder (not of folders inside it), in the order of their names.
+def given(images: str | Path | torch.Tensor, size: int = SIZE, channels: int = 3) -> Photographs:
+    """Somebody's own: the images of a folder, or a tensor (n, channels, h, w) in [0, 1].
+
+    Errors: as `from_folder`; ValueError for another tensor.
+    """
+    if not isinstance(images, torch.Tensor):
+        return from_folder(images, size, channels)
+    images = check_images(images, dtype=torch.float32, range01=True, channels=channels).cpu()
+    rows, columns = images.shape[2:]
+    files = [f"image {n}" for n in range(len(images))]
+    table = [{"file": file, "width": str(columns), "height": str(rows)} for file in files]
+    return Photographs(images, table, files)
+
+
+def from_folder(folder: str | Path, size: int = SIZE, channels: int = 3) -> Photographs:
+    """The images of a folder (not of folders inside it), in the order of their names; channels=1: in grey.
 
     Files that are no images are skipped; one printed sentence and `.skipped` name them. Another names grey images of
     more than 8 bits that do not use them all (see `open_image`).
@@ -119,7 +133,7 @@ def from_folder(folder: str | Path) -> Photographs:
         except UNREADABLE:
             skipped.append(path.name)
         else:
-            images.append(_square(image))
+            images.append(_square(image, size=size, channels=channels))
             table.append(_row(path.name, image))
             if image.info.get("white", FULL) not in (1, FULL):
                 dim.append(f"{path.name} ({image.info['white']:g})")
@@ -237,10 +251,11 @@ def _checked(folder: str | Path) -> Path:
     return folder
 
 
-def _square(image: Image.Image, centre: tuple[float, float] = (0.5, 0.5), size: int = SIZE) -> torch.Tensor:
-    """The largest square of an image, float32 (3, size, size) in [0, 1]; Pillow averages where it shrinks."""
+def _square(image: Image.Image, centre=(0.5, 0.5), size: int = SIZE, channels: int = 3) -> torch.Tensor:
+    """The largest square of an image, float32 (channels, size, size) in [0, 1]; Pillow averages where it shrinks."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC, centering=centre)
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous().float().div_(255)
+    pixels = np.array(square if channels == 3 else square.convert("L")).reshape(size, size, channels)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float().div_(255)
 
 
 def _row(name: str, image: Image.Image) -> dict[str, str]:

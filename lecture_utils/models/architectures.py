@@ -17,9 +17,9 @@ MEAN, STD = (0.64, 0.62, 0.56), (0.20, 0.19, 0.21)  # of the toy world's pixels:
 
 
 def normalising(net: nn.Module, mean=MEAN, std=STD, persistent: bool = True) -> None:
-    """Give the net the buffers `mean` and `std`, (1, 3, 1, 1), that its forward pass normalises with."""
+    """Give the net the buffers `mean` and `std`, (1, channels, 1, 1), that its forward pass normalises with."""
     for name, colour in (("mean", mean), ("std", std)):
-        net.register_buffer(name, torch.tensor(colour).view(1, 3, 1, 1), persistent)
+        net.register_buffer(name, torch.tensor(colour).view(1, -1, 1, 1), persistent)
 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:

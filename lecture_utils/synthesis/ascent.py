@@ -113,7 +113,7 @@ def _start(net, start, count, size, mean, seed):
     """The images to begin with."""
     images = given_start(net, start, ("noise", "blank"))
     if images is None:
-        blank = mean.expand(count or 1, 3, *sides(size))
+        blank = mean.expand(count or 1, -1, *sides(size))
         return blank if start == "blank" else noisy(blank, seed)
     if count not in (None, len(images)) and len(images) != 1:
         raise ValueError(f"start: expected 1 or {count} images, as the objective, got {len(images)}")

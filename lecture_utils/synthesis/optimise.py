@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_seed, check_sides, net_dtype
+from ..checks import check_count, check_images, check_seed, check_sides, image_channels, net_dtype
 from ..hooks import copy_to, device_of, gradient_of
 from ..progress import progress
 
@@ -121,22 +121,22 @@ def generator(seed: int) -> torch.Generator:
 
 
 def neutral_colour(net: nn.Module, mean: float | Tensor | None = None) -> Tensor:
-    """The colour that counts as nothing, (1, 3, 1, 1) in [0, 1], in the net's dtype and on its device.
+    """The colour that counts as nothing, (1, channels, 1, 1) in [0, 1], in the net's dtype and on its device.
 
-    mean: a number or a colour (3,). None takes the net's own `mean`, a buffer of three numbers that it subtracts from
+    mean: a number or a colour (3,). None takes the net's own `mean`, a buffer of so many numbers that it subtracts from
     its images, and .5 where it has none. In [0, 1] zero is black, not neutral. Errors: ValueError.
     """
-    own = getattr(net, "mean", None)
+    own, channels = getattr(net, "mean", None), image_channels(net)
     if mean is None:
-        mean = own if isinstance(own, Tensor) and own.numel() == 3 else 0.5
+        mean = own if isinstance(own, Tensor) and own.numel() == channels else 0.5
     dtype = net_dtype(net) or torch.get_default_dtype()
     try:
         colour = torch.as_tensor(mean, dtype=dtype, device=device_of(net)).detach().flatten()
     except (TypeError, ValueError, RuntimeError):
         colour = torch.empty(0)
-    if colour.numel() not in (1, 3) or not ((colour >= 0) & (colour <= 1)).all():
-        raise ValueError(f"mean: expected a number or a colour (3,) in [0, 1], got {mean!r}")
-    return colour.view(1, -1, 1, 1).expand(1, 3, 1, 1)
+    if colour.numel() not in (1, channels) or not ((colour >= 0) & (colour <= 1)).all():
+        raise ValueError(f"mean: expected a number or a colour ({channels},) in [0, 1], got {mean!r}")
+    return colour.view(1, -1, 1, 1).expand(1, channels, 1, 1)
 
 
 def noisy(images: Tensor, seed: int, width: float = 0.1) -> Tensor:

@@ -130,7 +130,7 @@ def _optimised(net, goal, shape, steps, *, start, octaves, seed=0, lr=0.03, tv=1
 def _start(net, goal, start, seed, shape):
     """The images to begin with, and the goal on the net's device."""
     goal = goal._replace(style=copy_to(net, goal.style))
-    names, whole = ("noise",), (len(goal.style), 3, *shape)
+    names, whole = ("noise",), (*goal.style.shape[:2], *shape)
     if goal.content is not None:
         goal = goal._replace(content=copy_to(net, goal.content))
         names, whole = ("content", "noise"), tuple(goal.content.shape)
