@@ -1,7 +1,7 @@
 """Is an answer right, and if not, why? One line, whatever the student's function does."""
 
 import traceback
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +14,7 @@ KINDS = {"float": "numbers with a decimal point", "int": "whole numbers", "bool"
 TYPES = {"bool": (bool, np.bool_), "int": (int, np.integer), "float": (float, np.floating)}
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """passed: True, False, or None for not attempted. line: what the student reads. cause: that of a listed mistake."""
 
     passed: bool | None
@@ -23,8 +22,7 @@ class Verdict:
     cause: str | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a function did with one input. fault: a sentence, or None if a value of the right form came back."""
 
     value: torch.Tensor | None
@@ -40,13 +38,13 @@ def judge(exercise, function) -> Verdict:
     if not callable(function):
         what, call = _article(type(function).__name__), f'check("{exercise.number}", {exercise.name})'
         return Verdict(False, f"{exercise.number} · give check the function itself, {call}, not {what}")
-    with random_state_kept():
-        try:
+    try:
+        with random_state_kept():
             verdict = _verdict(exercise, function)
-        except NotImplementedError:
-            line = f"not attempted yet. Write {exercise.name} in the cell above, then run both cells again."
-            verdict = Verdict(None, line)
-    return Verdict(verdict.passed, f"{exercise.number} · {verdict.line}", verdict.cause)
+    except NotImplementedError:
+        line = f"not attempted yet. Write {exercise.name} in the cell above, then run both cells again."
+        verdict = Verdict(None, line)
+    return verdict._replace(line=f"{exercise.number} · {verdict.line}")
 
 
 def _verdict(exercise, function):
@@ -54,8 +52,8 @@ def _verdict(exercise, function):
     does, the line says so instead of guessing.
     """
     cases = exercise.cases()
-    wanted = [exercise.oracle(**_fresh(case)) for case in cases]
-    outcomes = _outcomes(function, cases, wanted)
+    wanted = [exercise.oracle(**case) for case in cases]
+    outcomes = list(map(_outcome, [function] * len(cases), cases, wanted))
     wrong = [n for n, o in enumerate(outcomes) if o.fault or not _same(exercise, o.value, wanted[n])]
     if not wrong:
         return Verdict(True, f"right! {_praise(exercise, cases, wanted[0])}")
@@ -64,66 +62,58 @@ def _verdict(exercise, function):
     if first.general:
         return Verdict(False, line)
     for cause, source in exercise.mistakes.items():
-        theirs = _outcomes(exercise.run(source), cases, wanted)
+        theirs = map(_outcome, [exercise.run(source)] * len(cases), cases, wanted)
         if all(_alike(exercise, *pair) for pair in zip(outcomes, theirs, strict=True)):
             return Verdict(False, f"{line}. Likely cause: {cause}", cause)
     return Verdict(False, f"{line}. Likely cause: {UNKNOWN}")
 
 
 def _praise(exercise, cases, wanted):
-    tensors = [each for case in cases for value in case.values() for each in _listed(value)]
+    values = [value for case in cases for value in case.values()]
+    tensors = [each for value in values for each in (value if isinstance(value, list) else [value])]
     biggest = max((t for t in tensors if isinstance(t, torch.Tensor)), key=torch.Tensor.numel)
     how = f"within {exercise.tolerance:g}" if _kind(wanted) == "float" else "exactly"
     checked = f"Checked on {len(cases)} inputs, up to shape {tuple(biggest.shape)}"
     return f"{exercise.praise} {checked}, against {exercise.against}, {how}."
 
 
-def _listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def _fresh(case):
-    """A copy of a case that may be spoiled; no two of its arguments are one tensor."""
-    copies = {name: [_copy(each) for each in _listed(value)] for name, value in case.items()}
-    return {name: new if isinstance(case[name], list) else new[0] for name, new in copies.items()}
-
-
-def _copy(value):
-    return value.clone() if isinstance(value, torch.Tensor) else value
-
-
-def _outcomes(function, cases, wanted):
-    return [_try(function, *pair) for pair in zip(cases, wanted, strict=True)]
-
-
-def _try(function, case, wanted):
+def _outcome(function, case, wanted):
     """Call a function with copies of the inputs, by position. NotImplementedError passes through."""
-    mine = _fresh(case)
+    mine = {name: _copy(value) for name, value in case.items()}
     try:
         value = function(*mine.values())
     except NotImplementedError:
         raise
     except Exception as error:  # whatever a student's function raises becomes one line
-        return Outcome(None, _raised(error), general=True)
-    return _form(value, wanted) or _unchanged(mine, case) or Outcome(_tensor(value))
+        return Outcome(None, _raised(error), True)
+    if wrong := _form(value, wanted):
+        return wrong
+    for name in case:
+        if not _equal(mine[name], case[name]):
+            advice = f"write {name} = {name} / 2, say, not {name} /= 2; or work on a .clone()"
+            return Outcome(None, f"your function changes its input {name} in place: {advice}", True)
+    return Outcome(_tensor(value))
+
+
+def _copy(value):
+    """A tensor, or each of a list, that may be spoiled."""
+    if isinstance(value, list):
+        return [_copy(each) for each in value]
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def _equal(now, before):
+    if isinstance(before, list):
+        return len(now) == len(before) and all(map(_equal, now, before))
+    return not isinstance(before, torch.Tensor) or torch.equal(now, before)
 
 
 def _raised(error):
     """Type, message and line of an exception, in one line."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-    where = f" at `{frames[-1].line}`" if len(frames) > 1 and frames[-1].line else ""  # frame 0 is _try
+    where = f" at `{frames[-1].line}`" if len(frames) > 1 and frames[-1].line else ""  # frame 0 is _outcome
     text = " ".join(str(error).split())
     return f"your function raised {type(error).__name__}{where}: {text[:200]}"
-
-
-def _unchanged(mine, case):
-    for name, value in case.items():
-        now, before = _listed(mine[name]), _listed(value)
-        pairs = [pair for pair in zip(now, before, strict=False) if isinstance(pair[1], torch.Tensor)]
-        if len(now) != len(before) or not all(torch.equal(*pair) for pair in pairs):
-            advice = f"write {name} = {name} / 2, say, not {name} /= 2; or work on a .clone()"
-            return Outcome(None, f"your function changes its input {name} in place: {advice}", True)
-    return None
 
 
 def _tensor(value):
@@ -141,25 +131,25 @@ def _kind(value):
 
 def _form(value, wanted):
     """The Outcome for a value of the wrong type, shape or kind, or with NaN; None if its form is right."""
+    number, is_tensor = not isinstance(wanted, torch.Tensor), isinstance(value, torch.Tensor)
     if value is None:
         return Outcome(None, "your function returned None: does it end with return?", True)
-    number = not isinstance(wanted, torch.Tensor)
-    if number and isinstance(value, torch.Tensor) and value.ndim:
+    if number and is_tensor and value.ndim:
         return Outcome(None, f"expected one number, got a tensor of shape {tuple(value.shape)}")
-    if _kind(value) is None or (not number and not isinstance(value, torch.Tensor)):
+    kind, asked = _kind(value), _kind(wanted)
+    if kind is None or not (number or is_tensor):
         what = "one number" if number else "a torch tensor"
         return Outcome(None, f"expected {what}, got {_article(type(value).__name__)}", True)
     if not number and value.shape != wanted.shape:
         return Outcome(None, f"expected shape {tuple(wanted.shape)}, got {tuple(value.shape)}")
-    kind, asked = _kind(value), _kind(wanted)
     if kind != asked and not (number and {kind, asked} == {"int", "float"}):
-        got = value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
+        got = value.dtype if is_tensor else type(value).__name__
         return Outcome(None, f"expected {KINDS[asked]}, got {got}", True)
-    bad = int((~torch.isfinite(_tensor(value))).sum())
-    if bad:
-        total = _tensor(value).numel()
+    if bad := int((~torch.isfinite(_tensor(value))).sum()):
         cause = "a division by 0, a log of 0, or too large an exp?"
-        return Outcome(None, f"got NaN or infinity in {bad} of {total} numbers: {cause}", True)
+        return Outcome(
+            None, f"got NaN or infinity in {bad} of {_tensor(value).numel()} numbers: {cause}", True
+        )
     return None
 
 

@@ -31,6 +31,7 @@ from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 
+import numpy as np
 import torch
 
 from ..checks import near_miss
@@ -53,7 +54,7 @@ class Exercise:
             told.setdefault(key, []).append(text)
         self._wrong = [text.splitlines() for text in told.pop("wrong")]
         self.hints = tuple(map(_one_line, told.pop("hint")))
-        self.against, self.praise = (_one_line(*told.pop(key)) for key in ("against", "praise"))
+        self.against, self.praise = _one_line(*told.pop("against")), _one_line(*told.pop("praise"))
         self.tolerance, self.signs = float(told.pop("tolerance")[-1]), told.pop("signs")[-1] == "free"
         self.number = self.title.split(" ")[0]  # "01.1", the notebook and the place in it
         self.header = f"### Exercise {self.title}\n\n{self.effort}"  # of the statement in the notebook
@@ -65,14 +66,20 @@ class Exercise:
         self.answer, self.name = function, function.__name__
         return self
 
-    def expect(self, inputs: Callable):
-        """Decorator: the oracle, by another formulation or library than the solution.
+    def expect(self, inputs: Callable, in_numpy: bool = True):
+        """Decorator: the oracle, by another formulation or library than the solution, in numpy and float64.
 
         inputs: yields the arguments of one input after another (a tuple if several), the smallest first.
+        in_numpy: the oracle gets arrays and returns a number, an array or a list; otherwise it is torch's.
         """
 
         def keep(oracle):
-            self.oracle, self._inputs = oracle, inputs
+            def of_tensors(*args, **named):
+                value = oracle(*map(_array, args), **{name: _array(value) for name, value in named.items()})
+                value = np.asarray(value)
+                return torch.from_numpy(value) if value.ndim else value.item()
+
+            self.oracle, self._inputs = of_tensors if in_numpy else oracle, inputs
             return oracle
 
         return keep
@@ -136,6 +143,13 @@ class Exercise:
 
 def _one_line(text):
     return text.replace("\n    ", " ")
+
+
+def _array(value):
+    """A tensor, or each of a list, as an array of its own; floats become float64."""
+    if isinstance(value, torch.Tensor):
+        return value.to(torch.double if value.is_floating_point() else value.dtype, copy=True).numpy()
+    return [_array(each) for each in value] if isinstance(value, list) else value
 
 
 def uniform(*shape: int, seed: int = 0) -> torch.Tensor:

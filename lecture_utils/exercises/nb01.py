@@ -42,8 +42,8 @@ def some_weights():
 
 @my_pictures.expect(some_weights)
 def interpolated(weights):
-    largest = max(float(weights.max()), -float(weights.min()))
-    return torch.from_numpy(np.interp(weights.numpy(), [-largest, largest], [0.0, 1.0]))
+    largest = np.abs(weights).max()
+    return np.interp(weights, [-largest, largest], [0.0, 1.0])
 
 
 @Exercise("""
@@ -76,20 +76,19 @@ def my_best_patch(weights, low, high):
 
 def some_limits():
     limits = torch.tensor([-1.0, -2.0, -3.0]), torch.tensor([2.0, 1.0, 4.0])
-    black_and_white = (
+    yield torch.tensor([0.5, -1.0, 2.0]).view(1, 3, 1, 1), *limits  # one filter of one pixel
+    limits = (
         torch.tensor([-2.1, -1.9, -1.7]),
         torch.tensor([2.2, 2.4, 2.6]),
-    )  # as a net receives them
-    yield torch.tensor([0.5, -1.0, 2.0]).view(1, 3, 1, 1), *limits  # one filter of one pixel
+    )  # black and white, as a net receives them
     for size in (2, 3, 1, 3), (2, 3, 2, 2), (4, 3, 5, 5):
-        yield normal(*size, seed=2), *black_and_white
+        yield normal(*size, seed=2), *limits
 
 
 @my_best_patch.expect(some_limits)
 def linear_programme(weights, low, high):
-    bounds = torch.stack([low, high], 1).repeat_interleave(weights[0, 0].numel(), 0).numpy()  # (3*h*w, 2)
-    best = [linprog(-each.flatten().numpy(), bounds=bounds).x for each in weights.double()]
-    return torch.from_numpy(np.stack(best)).view_as(weights)
+    bounds = np.stack([low, high], 1).repeat(weights[0, 0].size, 0)  # (3*h*w, 2)
+    return np.reshape([linprog(-each.ravel(), bounds=bounds).x for each in weights], weights.shape)
 
 
 @Exercise("""
@@ -134,8 +133,7 @@ def some_answers():
 
 @my_dead_filters.expect(some_answers)
 def never_above_zero(batches):
-    answers = np.concatenate([batch.numpy() for batch in batches])
-    return torch.from_numpy(np.count_nonzero(answers > 0, axis=(0, 2, 3)) == 0)
+    return np.count_nonzero(np.concatenate(batches) > 0, axis=(0, 2, 3)) == 0
 
 
 @Exercise("""
@@ -188,6 +186,6 @@ def some_layers():
     yield normal(3, 25, 25), normal(8, 3, 11, 11, seed=1), normal(8, seed=2), 4, 2
 
 
-@my_convolution.expect(some_layers)
+@my_convolution.expect(some_layers, in_numpy=False)
 def by_torch(image, weights, bias, stride, padding):
-    return torch.nn.functional.conv2d(image[None], weights, bias, stride=stride, padding=padding)[0]
+    return torch.nn.functional.conv2d(image[None], weights, bias, stride, padding)[0]

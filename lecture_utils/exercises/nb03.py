@@ -51,12 +51,11 @@ def some_nets():
 
 @my_field.expect(some_nets)
 def by_walking_down(layers):
-    """From units 0 and 1 down to the pixels: which first and last one does each need?"""
-    edges = np.array([[0, 0], [1, 1]])  # units 0 and 1: first and last place they need
-    for kernel, stride, padding in layers.flip(0).tolist():
-        edges = edges * stride - padding + np.array([0, kernel - 1])
-    (first, last), (other, _) = edges.tolist()
-    return torch.tensor([last - first + 1, other - first, first])
+    edges = np.array([[0, 0], [1, 1]])  # units 0 and 1: first and last place they need, ever farther down
+    for kernel, stride, padding in layers[::-1]:
+        edges = edges * stride - padding + [0, kernel - 1]
+    (first, last), (other, _) = edges
+    return [last - first + 1, other - first, first]
 
 
 @Exercise("""
@@ -107,15 +106,11 @@ def some_maps():
 
 
 @my_patch.expect(some_maps)
-def pixel_by_pixel(image, map, size, stride, offset):
-    pixels, patch = image.numpy(), np.full((3, size, size), 0.5, np.float32)
-    row, column = np.unravel_index(np.argmax(map.numpy()), tuple(map.shape))
-    for y in range(size):
-        for x in range(size):
-            at = offset + stride * row + y, offset + stride * column + x
-            if 0 <= at[0] < pixels.shape[1] and 0 <= at[1] < pixels.shape[2]:
-                patch[:, y, x] = pixels[:, at[0], at[1]]
-    return torch.from_numpy(patch)
+def by_pad_and_slice(image, map, size, stride, offset):
+    row, column = np.unravel_index(np.argmax(map), map.shape)
+    wide = np.pad(image, [(0, 0), (size, size), (size, size)], constant_values=0.5)
+    top, left = (size + offset + stride * place for place in (row, column))
+    return wide[:, top : top + size, left : left + size]
 
 
 @Exercise("""
@@ -167,11 +162,9 @@ def some_channels():
 
 @my_overlap.expect(some_channels)
 def counted_in_numpy(maps, masks, share):
-    values, truth = maps.double().numpy().ravel(), masks.numpy().ravel()
-    ordered = sorted(values.tolist(), reverse=True)
-    threshold = ordered[int(share * len(ordered))]
+    threshold = np.sort(maps, axis=None)[::-1][int(share * maps.size)]
     both = either = 0
-    for value, part in zip(values.tolist(), truth.tolist(), strict=True):
+    for value, part in zip(maps.flat, masks.flat, strict=True):
         both += value > threshold and part
         either += value > threshold or part
     return both / either
@@ -220,4 +213,4 @@ def some_rankings():
 
 @my_average_precision.expect(some_rankings)
 def by_sklearn(values, positive):
-    return float(average_precision_score(positive.numpy(), values.double().numpy()))
+    return average_precision_score(positive, values)

@@ -1,5 +1,6 @@
 """Exercises of notebook 04: an occlusion map, a saliency map, guided backprop and a convolution's way back."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -54,7 +55,7 @@ def some_pictures():
         yield normal(*shape, seed=n).sigmoid(), normal(*shape, seed=n + 10), *patch
 
 
-@my_occlusion.expect(some_pictures)
+@my_occlusion.expect(some_pictures, in_numpy=False)
 def by_one_convolution(image, weights, size, stride, fill):
     lost = (weights.double() * (image.double() - fill)).sum(0)  # (h, w): what each pixel's cover takes away
     over = [(stride - (length - size) % stride) % stride for length in lost.shape]
@@ -110,10 +111,8 @@ def some_small_nets():
 
 @my_saliency.expect(some_small_nets)
 def on_paper(images, w1, w2, targets):
-    pixels, first, second = (each.double().numpy() for each in (images.flatten(1), w1, w2))
-    on = pixels @ first.T > 0  # (n, hidden): a unit that is off passes nothing
-    gradient = (second[targets.numpy()] * on) @ first
-    return torch.from_numpy(gradient).view(images.shape).abs().max(dim=1).values
+    on = images.reshape(len(images), -1) @ w1.T > 0  # (n, hidden): a unit that is off passes nothing
+    return np.abs((w2[targets] * on) @ w1).reshape(images.shape).max(1)
 
 
 @Exercise("""
@@ -162,7 +161,7 @@ def some_chains():
         yield normal(d, seed=d), normal(m, d, seed=d + 1), normal(k, m, seed=d + 2), normal(k, seed=d + 3)
 
 
-@my_guided_backprop.expect(some_chains)
+@my_guided_backprop.expect(some_chains, in_numpy=False)
 def by_hooks(x, w1, w2, w3):
     leaf = x.detach().clone().requires_grad_()
     with torch.enable_grad():
@@ -221,7 +220,7 @@ def some_signals():
         yield normal(k, rows, cols, seed=k), normal(k, c, f, f, seed=k + 9), stride, size
 
 
-@my_conv_backward.expect(some_signals)
+@my_conv_backward.expect(some_signals, in_numpy=False)
 def by_autograd_of_the_convolution(signal, weights, stride, size):
     image = torch.zeros(1, weights.shape[1], *size, dtype=torch.double, requires_grad=True)
     with torch.enable_grad():

@@ -60,10 +60,10 @@ def some_maps():
 @my_pointing.expect(some_maps)
 def pixel_by_pixel(heatmaps, masks):
     hits = []
-    for heat, mask in zip(heatmaps.numpy(), masks.numpy(), strict=True):
+    for heat, mask in zip(heatmaps, masks, strict=True):
         places = [place for place in np.ndindex(heat.shape) if heat[place] == heat.max()]
         hits.append(len(places) < heat.size and all(mask[place] for place in places))
-    return torch.tensor(hits)
+    return hits
 
 
 @Exercise("""
@@ -110,10 +110,10 @@ def some_signed_maps():
 @my_mass.expect(some_signed_maps)
 def one_map_at_a_time(heatmaps, masks):
     shares = []
-    for heat, mask in zip(heatmaps.double().numpy(), masks.numpy(), strict=True):
+    for heat, mask in zip(heatmaps, masks, strict=True):
         positive = np.where(heat > 0, heat, 0)
         shares.append(positive[mask].sum() / positive.sum() if positive.any() else 0.0)
-    return torch.tensor(shares)
+    return shares
 
 
 @Exercise("""
@@ -161,7 +161,7 @@ def some_lists():
 
 @my_spearman.expect(some_lists)
 def by_scipy(a, b):
-    return float(spearmanr(a.double().numpy(), b.double().numpy())[0])
+    return spearmanr(a, b).statistic
 
 
 @Exercise("""
@@ -213,13 +213,11 @@ def some_games():
 
 @my_shapley.expect(some_games)
 def over_all_orders(values):
-    score = values.double().numpy()
-    n = len(score).bit_length() - 1
-    orders = list(permutations(range(n)))
-    found = np.zeros(n)
+    orders = list(permutations(range(len(values).bit_length() - 1)))
+    found = np.zeros(len(orders[0]))
     for order in orders:
         there = 0
         for part in order:
-            found[part] += score[there | 1 << part] - score[there]
+            found[part] += values[there | 1 << part] - values[there]
             there |= 1 << part
-    return torch.from_numpy(found / len(orders))
+    return found / len(orders)

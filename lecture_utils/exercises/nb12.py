@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import torch
 from scipy.spatial import geometric_slerp
+from scipy.special import expit
 
 from .exercise import Exercise, normal
 
@@ -62,16 +63,15 @@ def some_answers():
 
 @my_losses.expect(some_answers)
 def as_they_stand(real, fake):
+    def logs(logits):
+        """The means of log D and of log(1 - D)."""
+        answers = [1 / (1 + Decimal(-logit).exp()) for logit in logits]
+        pairs = [(answer.ln(), (1 - answer).ln()) for answer in answers]
+        return [sum(column) / len(pairs) for column in zip(*pairs, strict=True)]
+
     with localcontext(prec=150):
-
-        def logs(logits):
-            """The means of log D and of log(1 - D)."""
-            answers = [1 / (1 + Decimal(-logit).exp()) for logit in logits.double().tolist()]
-            pairs = [(answer.ln(), (1 - answer).ln()) for answer in answers]
-            return [sum(column) / len(pairs) for column in zip(*pairs, strict=True)]
-
         (sees_real, _), (fooled, sees_fake) = logs(real), logs(fake)
-        return torch.tensor([float(-sees_real - sees_fake), float(-fooled), float(sees_fake)]).double()
+        return [float(-sees_real - sees_fake), float(-fooled), float(sees_fake)]
 
 
 @Exercise("""
@@ -131,9 +131,9 @@ def some_walks():
 
 @my_walk.expect(some_walks)
 def by_scipy(red_mugs, blue_mugs, blue_cars, steps):
-    red, blue, start = (np.average(codes.double().numpy(), 0) for codes in (red_mugs, blue_mugs, blue_cars))
+    red, blue, start = (np.average(codes, 0) for codes in (red_mugs, blue_mugs, blue_cars))
     ends = [way / np.linalg.norm(way) for way in (start, red - blue + start)]
-    return torch.from_numpy(np.sqrt(len(start)) * geometric_slerp(*ends, np.linspace(0, 1, steps + 1)))
+    return np.sqrt(len(start)) * geometric_slerp(*ends, np.linspace(0, 1, steps + 1))
 
 
 @Exercise("""
@@ -211,16 +211,11 @@ def some_games():
 
 @my_turns.expect(some_games)
 def on_paper(shift, weights, real, noise, lr):
-    s, w = shift.double().numpy().copy(), weights.double().numpy().copy()
-
-    def sigmoid(logits):
-        return (1 + np.tanh(logits / 2)) / 2
-
-    for x, z in zip(real.double().numpy(), noise.double().numpy(), strict=True):
-        made = z + s
-        w += lr * (sigmoid(-x @ w) @ x / len(x) - sigmoid(made @ w) @ made / len(z))
-        s += lr * sigmoid(-made @ w).mean() * w
-    return torch.from_numpy(np.stack([s, w]))
+    for x, z in zip(real, noise, strict=True):
+        made = z + shift
+        weights = weights + lr * (expit(-x @ weights) @ x / len(x) - expit(made @ weights) @ made / len(z))
+        shift = shift + lr * expit(-made @ weights).mean() * weights
+    return [shift, weights]
 
 
 @Exercise("""
@@ -282,11 +277,11 @@ def in_the_feature_space(a, b):
     """(x . y / d + 1)^3 is the dot product of all products of three of the numbers (x / sqrt(d), 1)."""
 
     def products(x):
-        x = np.column_stack([x.double().numpy() / np.sqrt(x.shape[1]), np.ones(len(x))])
+        x = np.column_stack([x / np.sqrt(x.shape[1]), np.ones(len(x))])
         return np.einsum("ni,nj,nk->nijk", x, x, x).reshape(len(x), -1)
 
     def within(x):
         return (np.square(x.sum(0)).sum() - np.square(x).sum()) / (len(x) * (len(x) - 1))
 
     a, b = products(a), products(b)
-    return float(within(a) + within(b) - 2 * a.mean(0) @ b.mean(0))
+    return within(a) + within(b) - 2 * a.mean(0) @ b.mean(0)
