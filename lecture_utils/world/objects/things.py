@@ -20,20 +20,17 @@ def arc(middle, radii, first, last, steps):
     "chair",
     parts=("seat", "back", "legs", "armrests", "cushion"),
     shape={
-        "back": (0.75, 1.35),
-        "legs": (0.75, 1.3),
-        "width": (0.85, 1.25),
-        "recline": (4, 16),
+        "back": (0.75, 1.35), "legs": (0.75, 1.3), "width": (0.85, 1.25), "recline": (4, 16),
         "cushion": (0.7, 1.4),
     },
     poses=("slatted", "solid", "round", "rocking", "armchair"),
     looks={
         "frame": Paint(f"{WOODS} {WOODS} {VIVID}", "#4b331f #d9b98a", ("plain", "grain"), (3.0, 5.0), 0.2),
         "cloth": Paint(
-            f"{VIVID} {SOFT}", f"{VIVID} #f6f1e4", ("plain", "stripes", "checks", "spots"), (3.0, 5.0)
+            f"{VIVID} {SOFT}", f"{VIVID} #f6f1e4", ("plain", "stripes", "checks", "spots"), (3.0, 5.0),
         ),
     },
-)
+)  # fmt: skip
 def chair(m, s, pose):
     w, high, tall, soft = 0.5 * s["width"], 0.78 * s["legs"], 1.05 * s["back"], 0.085 * s["cushion"]
     high = {"armchair": 0.62 * high, "rocking": high + 0.1}.get(pose, high)
@@ -50,11 +47,8 @@ def chair(m, s, pose):
     inset = 0.62 if pose == "round" else 0.84
     for x in BOTH:
         for z in BOTH:
-            above, below = (
-                (0.4 * x, high - 0.05, inset * w * z),
-                ((0.4 + splay) * x, foot, (inset * w + splay) * z),
-            )
-            m.limb("legs", above, below, 0.085, 0.075, "frame")
+            below = ((0.4 + splay) * x, foot, (inset * w + splay) * z)
+            m.limb("legs", (0.4 * x, high - 0.05, inset * w * z), below, 0.085, 0.075, "frame")
     if pose == "rocking":
         for z in BOTH:
             runner = [(0.85, 0.3), (0.45, 0.14), (0, 0.08), (-0.45, 0.14), (-0.9, 0.34)]
@@ -103,10 +97,7 @@ def _back(m, pose, high, tall, w):
     "mug",
     parts=("cup", "handle", "coffee", "stripe", "saucer", "spoon"),
     shape={
-        "height": (0.75, 1.3),
-        "flare": (0.85, 1.2),
-        "handle": (0.8, 1.25),
-        "width": (0.85, 1.2),
+        "height": (0.75, 1.3), "flare": (0.85, 1.2), "handle": (0.8, 1.25), "width": (0.85, 1.2),
         "saucer": (0.85, 1.2),
     },
     poses=("round handle", "square handle", "bowl"),
@@ -117,7 +108,7 @@ def _back(m, pose, high, tall, w):
         "plate": Paint(f"{SOFT} {VIVID}", f"{VIVID} #f6f1e4", ("plain", "plain", "spots"), (3.0, 5.0), 0.6),
         "steel": STEEL,
     },
-)
+)  # fmt: skip
 def mug(m, s, pose):
     h, r = 0.72 * s["height"], 0.56 * s["width"]
     rim, low, size = r * s["flare"], 0.14, 0.34 * s["handle"]
@@ -127,16 +118,13 @@ def mug(m, s, pose):
         h, r, rim = 0.72 * h, 1.2 * r, 1.2 * r
         m.cone("cup", (0, low + 0.05, 0), 0.09, 0.55 * r, 0.45 * r, "glaze", edge=0.02)
         m.ellipsoid("cup", (0, low + 2 * h, 0), (r, 1.9 * h, r), "glaze", keep=(-9, 0), shell=0.035)
-        m.ellipsoid(
-            "stripe", (0, low + 2 * h, 0), (r, 1.9 * h, r), "band", keep=(-0.75 * h, -0.35 * h), shell=0.05
-        )
+        keep = (-0.75 * h, -0.35 * h)
+        m.ellipsoid("stripe", (0, low + 2 * h, 0), (r, 1.9 * h, r), "band", keep=keep, shell=0.05)
     else:
         m.cup("cup", (0, low + h, 0), h, r, rim, 0.08, "glaze")
         # a hollow band: a solid one would show inside the cup once the coffee is removed
-        middle = (r + rim) / 2
-        m.ellipsoid(
-            "stripe", (0, low + h, 0), (middle, 1.1, middle), "band", keep=(-0.26 * h, 0.26 * h), shell=0.04
-        )
+        middle, keep = (r + rim) / 2, (-0.26 * h, 0.26 * h)
+        m.ellipsoid("stripe", (0, low + h, 0), (middle, 1.1, middle), "band", keep=keep, shell=0.04)
     m.cone("coffee", (0, low + 1.8 * h, 0), 0.03, rim * 0.9, rim * 0.9, "coffee")
     side = (r + rim) / 2 - 0.03
     y = low + (1.25 if pose == "bowl" else 1.05) * h
@@ -155,12 +143,8 @@ def mug(m, s, pose):
     "teapot",
     parts=("body", "lid", "knob", "spout", "handle", "foot"),
     shape={
-        "width": (0.85, 1.2),
-        "height": (0.8, 1.2),
-        "spout": (0.8, 1.3),
-        "handle": (0.8, 1.25),
-        "lid": (0.8, 1.2),
-        "knob": (0.8, 1.4),
+        "width": (0.85, 1.2), "height": (0.8, 1.2), "spout": (0.8, 1.3), "handle": (0.8, 1.25),
+        "lid": (0.8, 1.2), "knob": (0.8, 1.4),
     },
     poses=("side handle", "top handle", "tall"),
     looks={
@@ -169,7 +153,7 @@ def mug(m, s, pose):
         "trim": Paint(f"{VIVID} {WOODS} #f6f1e4", gloss=0.5),
         "hole": Paint("#1d1614", jitter=0.03),
     },
-)
+)  # fmt: skip
 def teapot(m, s, pose):
     w, h, low = 0.72 * s["width"], 0.56 * s["height"], 0.12
     if pose == "tall":
@@ -188,37 +172,27 @@ def teapot(m, s, pose):
     m.ellipsoid("knob", (0, top + 0.3 * s["lid"] + 0.07 + 0.8 * knob, 0), (knob, 0.85 * knob, knob), "trim")
     n, y = s["spout"], low + (0.55 if pose == "tall" else 0.7) * h
     lip = max(top - 0.08, y + 0.6)
-    path = [
-        (0.8 * w, y, 0),
-        (w + 0.3 * n, y + 0.12, 0),
-        (w + 0.46 * n, 0.45 * y + 0.55 * lip, 0),
-        (w + 0.72 * n, lip, 0),
-    ]
+    bend, tip = (w + 0.46 * n, 0.45 * y + 0.55 * lip, 0), (w + 0.72 * n, lip, 0)
+    path = [(0.8 * w, y, 0), (w + 0.3 * n, y + 0.12, 0), bend, tip]
     m.tube("spout", path, (0.25, 0.19, 0.14, 0.12), "glaze", 0.06)
     m.cone("spout", (w + 0.76 * n, lip + 0.06, 0), 0.06, 0.12, 0.17, "glaze", axis=(0.7, 1, 0))
     m.cone("spout", (w + 0.79 * n, lip + 0.105, 0), 0.02, 0.12, 0.13, "hole", axis=(0.7, 1, 0))
     grip = s["handle"]
     if pose == "top handle":
-        m.tube(
-            "handle", arc((0, low + 1.45 * h), (0.86 * w, 0.95 * grip), 15, 165, 6), (0.095, 0.095), "trim", 0
-        )
+        path = arc((0, low + 1.45 * h), (0.86 * w, 0.95 * grip), 15, 165, 6)
+        m.tube("handle", path, (0.095, 0.095), "trim", 0)
     else:
         middle = low + (1.1 if pose == "tall" else 1.0) * h
-        m.tube(
-            "handle", arc((-0.84 * w, middle), (0.62 * grip, 0.62 * h), 75, 285, 6), (0.11, 0.1), "trim", 0
-        )
+        path = arc((-0.84 * w, middle), (0.62 * grip, 0.62 * h), 75, 285, 6)
+        m.tube("handle", path, (0.11, 0.1), "trim", 0)
 
 
 @object_class(
     "mushroom",
     parts=("cap", "stem", "spots", "ring", "gills", "baby"),
     shape={
-        "cap": (0.8, 1.25),
-        "dome": (0.75, 1.3),
-        "stem": (0.75, 1.3),
-        "girth": (0.75, 1.3),
-        "spots": (0.75, 1.35),
-        "baby": (0.75, 1.3),
+        "cap": (0.8, 1.25), "dome": (0.75, 1.3), "stem": (0.75, 1.3), "girth": (0.75, 1.3),
+        "spots": (0.75, 1.35), "baby": (0.75, 1.3),
     },
     poses=("round cap", "flat cap", "bell cap"),
     looks={
@@ -228,19 +202,11 @@ def teapot(m, s, pose):
         "ring": Paint("#f6efdc #f0d9a8 #efc9b4", jitter=0.06),
         "gill": Paint("#f0dcb8 #e8cfae #f1e0cf", "#b08d67 #a5795f", ("sectors",), (36, 48)),
     },
-)
+)  # fmt: skip
 def mushroom(m, s, pose):
     r, dome = {"round cap": (0.82, 0.62), "flat cap": (0.94, 0.36), "bell cap": (0.68, 1.0)}[pose]
-    _mushroom(
-        m,
-        {part: part for part in m.parts},
-        (0, 0, 0),
-        r * s["cap"],
-        dome * s["dome"],
-        0.62 * s["stem"],
-        s,
-        11,
-    )
+    own = {part: part for part in m.parts}
+    _mushroom(m, own, (0, 0, 0), r * s["cap"], dome * s["dome"], 0.62 * s["stem"], s, 11)
     small = 0.42 * s["baby"]
     beside = (0.5, 0, 0.62 * s["cap"] * r + 0.35 * small)
     _mushroom(m, dict.fromkeys(m.parts, "baby"), beside, 0.86 * small, 0.75 * small, 0.55 * small, s, 4)
@@ -250,14 +216,8 @@ def _mushroom(m, part, at, r, dome, half, s, spots):
     x, _, z = at
     thick, top = 0.24 * (0.5 * r + 0.6 * half + 0.1) * s["girth"] / 0.9, 2 * half
     m.cone(part["stem"], (x, half, z), half, thick, 0.8 * thick, "stem")
-    m.ellipsoid(
-        part["stem"],
-        (x, 0.42 * thick, z),
-        (1.35 * thick, 0.75 * thick, 1.35 * thick),
-        "stem",
-        0.12,
-        keep=(-0.42 * thick, 9),
-    )
+    bulb = (1.35 * thick, 0.75 * thick, 1.35 * thick)
+    m.ellipsoid(part["stem"], (x, 0.42 * thick, z), bulb, "stem", 0.12, keep=(-0.42 * thick, 9))
     with m.posed((x, top, z), pitch=11):  # tilted back: shows the gills
         m.cone(part["gills"], (x, top + 0.02 * r, z), 0.17 * r, 1.05 * thick, 0.93 * r, "gill")
         base = top + 0.17 * r
