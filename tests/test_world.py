@@ -15,8 +15,8 @@ import pytest
 from scipy import ndimage, stats
 
 from lecture_utils.world import CLASSES, render, render_many, sample_cued_scene, sample_scene
+from lecture_utils.world.kernel import GROUNDS, TILES
 from lecture_utils.world.render import masks
-from lecture_utils.world.scene import GROUNDS, TILES
 from lecture_utils.world.splits import SPLITS, split_scene
 
 NAMES = list(CLASSES)

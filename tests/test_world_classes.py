@@ -50,7 +50,7 @@ def test_shape_parameters_span_a_range_and_each_changes_the_object(name):
     middle = {key: (low + high) / 2 for key, (low, high) in shape.items()}
 
     def rows(pose, **change):
-        return replace(thing, pose=pose, shape=tuple((middle | change).items())).rows()[0]
+        return replace(thing, pose=pose, shape=tuple((middle | change).items())).arrays()[0]
 
     for key, (low, high) in shape.items():
         pairs = ((rows(pose, **{key: low}), rows(pose, **{key: high})) for pose in CLASSES[name].poses)
@@ -78,7 +78,7 @@ def test_poses_differ_in_outline(name):
 
 def removed_rows(scene, part):
     """The primitives (n, PRIM) that ``without(part)`` takes away."""
-    rows = scene.objects[0].rows()[0]
+    rows = scene.objects[0].arrays()[0]
     values = [
         1 + CLASSES[scene.objects[0].cls].parts.index(p) for p in CLASSES[scene.objects[0].cls].members(part)
     ]
@@ -106,7 +106,7 @@ def neighbourhood(scene, part, size):
         return outline
     thing = scene.objects[0]
     depth = scene.camera.project(thing.middle())[2] - thing.scale
-    blend = thing.rows()[0][:, k.BLEND].max() * scene.camera.zoom / depth * size
+    blend = thing.arrays()[0][:, k.BLEND].max() * scene.camera.zoom / depth * size
     return ndimage.distance_transform_edt(~outline) <= blend + 1.5
 
 

@@ -27,14 +27,8 @@ _CLUTTER_WOOD = Paint(WOODS, "#4b331f #d9b98a", ("grain", "bands"), (3.0, 6.0))
 
 def _stone(m, rng):
     for _ in range(2):
-        m.ellipsoid(
-            "it",
-            rng.uniform(-0.35, 0.35, 3) * [1, 0.4, 1],
-            rng.uniform(0.4, 0.75, 3),
-            "look",
-            0.2,
-            rotation(rng.uniform(0, 360)),
-        )
+        at, radii = rng.uniform(-0.35, 0.35, 3) * [1, 0.4, 1], rng.uniform(0.4, 0.75, 3)
+        m.ellipsoid("it", at, radii, "look", 0.2, rotation(rng.uniform(0, 360)))
 
 
 def _post(m, rng):
@@ -82,14 +76,8 @@ def _clutter_item(rng, position, scale, kind=None):
     build(model, rng)
     yaw = float(rng.uniform(0, 360))
     rows = placed(model.finish(), rotation(yaw), np.asarray(position), scale)
-    return Clutter(
-        kind,
-        tuple(map(tuple, rows.tolist())),
-        (paint.draw(rng),),
-        tuple(map(float, position)),
-        float(scale),
-        yaw,
-    )
+    rows = tuple(map(tuple, rows.tolist()))
+    return Clutter(kind, rows, (paint.draw(rng),), tuple(map(float, position)), float(scale), yaw)
 
 
 def draw_clutter(scene, rng, number):
@@ -101,21 +89,16 @@ def draw_clutter(scene, rng, number):
         spot = camera.ground(u, v + 0.6 * size)
         if spot is None or spot[1] > 24:  # above the horizon: a balloon
             depth = rng.uniform(4, 11)
-            position, scale = (
-                np.array(camera.eye) + depth * camera.ray(u, v),
-                size * 0.8 * depth / camera.zoom,
-            )
-            if position[1] < 0:
-                continue
-            items.append(_clutter_item(rng, position, scale, "ball"))
+            position = np.array(camera.eye) + depth * camera.ray(u, v)
+            if position[1] >= 0:
+                items.append(_clutter_item(rng, position, size * 0.8 * depth / camera.zoom, "ball"))
             continue
         position, depth = spot
         item = _clutter_item(rng, position, size * depth / camera.zoom)
         room = [item.scale + 0.8 * thing.scale for thing in scene.objects]
         gaps = [math.dist(item.position[::2], thing.position[::2]) for thing in scene.objects]
-        if depth < 1.0 or any(gap < least for gap, least in zip(gaps, room, strict=True)):
-            continue
-        items.append(item)
+        if depth >= 1.0 and all(gap >= least for gap, least in zip(gaps, room, strict=True)):
+            items.append(item)
     return _clear_view(scene, items)
 
 

@@ -20,20 +20,8 @@ import numpy as np
 from numba import njit
 
 # columns of prims
-TYPE, CX, ROT, ARG, ROUND, BLEND, BOUND, OBJECT, PART, LOOK_ID, GROUP_ID = (
-    0,
-    1,
-    4,
-    13,
-    23,
-    24,
-    25,
-    26,
-    27,
-    28,
-    29,
-)
-PRIM = 30
+TYPE, CX, ROT, ARG, ROUND, BLEND, BOUND, OBJECT, PART = 0, 1, 4, 13, 23, 24, 25, 26, 27
+LOOK_ID, GROUP_ID, PRIM = 28, 29, 30
 # columns of groups
 G_CENTRE, G_RADIUS, G_START, G_END, G_ORIGIN, G_ROT, G_SCALE = 0, 3, 4, 5, 6, 9, 18
 GROUP = 19
@@ -51,22 +39,11 @@ FOG, EXPOSURE, STUDIO, G_SEED, SOFTNESS = 37, 38, 39, 40, 41
 AIR = 42
 
 ELLIPSOID, BOX, LIMB, CONE, TORUS, PRISM, CUP = 0, 1, 2, 3, 4, 5, 6
-PLAIN, STRIPES, SPOTS, CHECKS, PATCHES, GRAIN, BANDS, FUR, HUB, BRICKS, TILES, SECTORS = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    10,
-    11,
-    12,
-    13,
-)
-GRASS, SAND, WATER, ASPHALT, WOOD, COBBLE, SNOW, CARPET = 0, 1, 2, 3, 4, 5, 6, 7
-NO_TILE, CHECKED, STRIPED, DOTTED, ZIGZAG = 0, 1, 2, 3, 4
+PATTERNS = {"plain": 0, "stripes": 1, "spots": 2, "checks": 3, "patches": 4, "grain": 5, "bands": 6, "fur": 7}
+PATTERNS |= {"hub": 10, "bricks": 11, "tiles": 12, "sectors": 13}  # from 10 on in the primitive's own frame
+GROUNDS = ("grass", "sand", "water", "asphalt", "wood", "cobble", "snow", "carpet")
+TILES = ("plain", "checked", "striped", "dotted", "zigzag")
+SKYLINES = ("none", "hills", "town", "trees")
 
 FAR = 1e9
 MAX_ACTIVE = 192
@@ -215,14 +192,11 @@ def primitive(prims, i, px, py, pz):
 def distance(prims, active, count, px, py, pz):
     """Distance to the union of the active primitives, blended within a group; and the nearest primitive."""
     best = group_best = nearest_d = FAR
-    nearest = -1
-    group = -1.0
+    nearest, group = -1, -1.0
     for s in range(count):
         i = active[s]
         if prims[i, 29] != group:
-            best = min(best, group_best)
-            group_best = FAR
-            group = prims[i, 29]
+            best, group_best, group = min(best, group_best), FAR, prims[i, 29]
         k = prims[i, 24]
         dx, dy, dz = px - prims[i, 1], py - prims[i, 2], pz - prims[i, 3]
         reach = prims[i, 25] + min(best, group_best) + k
@@ -230,8 +204,7 @@ def distance(prims, active, count, px, py, pz):
             continue
         d = primitive(prims, i, px, py, pz)
         if d < nearest_d:
-            nearest_d = d
-            nearest = i
+            nearest_d, nearest = d, i
         if k > 0.0 and group_best < FAR:
             h = max(k - abs(group_best - d), 0.0) / k
             group_best = min(group_best, d) - h * h * k * 0.25
@@ -342,60 +315,57 @@ def normal(prims, active, count, x, y, z):
 
 @compiled
 def pattern_mix(look, prims, groups, i, px, py, pz):
-    """Share of the second colour in [0, 1] at a world point on primitive i, and a brightness factor."""
-    kind = int(look[6])
-    scale, phase = look[7], look[9]
+    """Share of the second colour in [0, 1] at a world point on primitive i."""
+    kind, scale, phase = int(look[6]), look[7], look[9]
+    g = groups[int(prims[i, 29])]
     if kind >= 10:  # in the primitive's own frame
         p = prims[i]
         dx, dy, dz = px - p[1], py - p[2], pz - p[3]
         x = p[4] * dx + p[5] * dy + p[6] * dz
         y = p[7] * dx + p[8] * dy + p[9] * dz
         z = p[10] * dx + p[11] * dy + p[12] * dz
-        g = groups[int(p[29])]
         if kind == 10:  # hub of a wheel: inner disc
             rho = math.sqrt(x * x + z * z) / max(p[14], 1e-9)
-            return (1.0 if rho < scale else 0.0), 1.0
+            return 1.0 if rho < scale else 0.0
         if kind == 13:  # sectors round the primitive's y axis
             turn = (math.atan2(z, x) / (2 * math.pi) + 0.5) * scale
-            return (1.0 if int(math.floor(turn)) % 2 == 0 else 0.0), 1.0
+            return 1.0 if int(math.floor(turn)) % 2 == 0 else 0.0
         x, y, z = x / g[18], y / g[18], z / g[18]
         u = x + z
         row = math.floor(y * scale)
+        v = y * scale - row
         if kind == 12:  # roof tiles: rows with a dark lower edge
-            v = y * scale - row
             w = u * scale * 0.8 + 0.5 * (row % 2)
             edge = 1.0 if (v < 0.18 or w - math.floor(w) < 0.12) else 0.0
-            return 0.6 * edge + 0.25 * hash3(int(math.floor(w)), int(row), int(phase)), 1.0
+            return 0.6 * edge + 0.25 * hash3(int(math.floor(w)), int(row), int(phase))
         w = u * scale * 0.5 + 0.5 * (row % 2)  # bricks
-        v = y * scale - row
-        return (1.0 if (v < 0.16 or w - math.floor(w) < 0.08) else 0.0), 1.0
-    g = groups[int(prims[i, 29])]
+        return 1.0 if v < 0.16 or w - math.floor(w) < 0.08 else 0.0
     dx, dy, dz = (px - g[6]) / g[18], (py - g[7]) / g[18], (pz - g[8]) / g[18]
     x = g[9] * dx + g[10] * dy + g[11] * dz
     y = g[12] * dx + g[13] * dy + g[14] * dz
     z = g[15] * dx + g[16] * dy + g[17] * dz
     if kind == 1:
         u = (x + 0.15 * z) * scale + phase
-        return (1.0 if u - math.floor(u) < 0.5 else 0.0), 1.0
+        return 1.0 if u - math.floor(u) < 0.5 else 0.0
     if kind == 2:
         first, _ = cells3(x * scale + phase, y * scale, z * scale, phase)
-        return min(max((0.36 - first) * 12.0, 0.0), 1.0), 1.0
+        return min(max((0.36 - first) * 12.0, 0.0), 1.0)
     if kind == 3:
         s = math.floor(x * scale + phase) + math.floor(y * scale) + math.floor(z * scale)
-        return (1.0 if int(s) % 2 == 0 else 0.0), 1.0
+        return 1.0 if int(s) % 2 == 0 else 0.0
     if kind == 4:
         first, second = cells3(x * scale + phase, y * scale, z * scale, phase)
-        return min(max((0.14 - (second - first)) * 14.0, 0.0), 1.0), 1.0
+        return min(max((0.14 - (second - first)) * 14.0, 0.0), 1.0)
     if kind == 5:
         u = noise3(x * scale * 0.35 + phase, y * scale, z * scale * 1.4) * 5.0
-        return 0.7 * (u - math.floor(u)), 1.0
+        return 0.7 * (u - math.floor(u))
     if kind == 6:
         u = y * scale + phase
-        return (1.0 if u - math.floor(u) < 0.5 else 0.0), 1.0
+        return 1.0 if u - math.floor(u) < 0.5 else 0.0
     if kind == 7:
         n = noise3(x * scale + phase, y * scale, z * scale)
-        return min(max((n - 0.52) * 9.0, 0.0), 1.0), 1.0
-    return 0.0, 1.0
+        return min(max((n - 0.52) * 9.0, 0.0), 1.0)
+    return 0.0
 
 
 @compiled
@@ -411,11 +381,8 @@ def sky_colour(dx, dy, dz, air, out):
     if air[15] > 0.0 and dy > 0.01:
         s = air[16] / (dy + 0.12)
         u, v = dx * s + air[17], dz * s
-        n = (
-            0.55 * noise2(u, v, air[17])
-            + 0.3 * noise2(2.1 * u, 2.1 * v, air[17] + 3)
-            + 0.15 * noise2(4.3 * u, 4.3 * v, air[17] + 5)
-        )
+        n = 0.55 * noise2(u, v, air[17]) + 0.3 * noise2(2.1 * u, 2.1 * v, air[17] + 3)
+        n += 0.15 * noise2(4.3 * u, 4.3 * v, air[17] + 5)
         cloud = min(max((n - 0.62 + 0.3 * air[15]) * 5.0, 0.0), 1.0) * min(dy * 12.0, 1.0)
     glow = max(dx * air[0] + dy * air[1] + dz * air[2], 0.0) ** 24
     for c in range(3):
@@ -429,9 +396,8 @@ def sky_colour(dx, dy, dz, air, out):
         elif air[18] < 2.5:  # town blocks
             high = air[19] * (0.3 + 1.5 * hash3(int(math.floor(turn * 2.2)), 3, int(air[17])))
         else:  # tree line
-            high = air[19] * (
-                0.6 + 0.5 * noise2(6.0 * turn, 0.5, air[17]) + 0.4 * noise2(19.0 * turn, 1.5, air[17])
-            )
+            high = 0.6 + 0.5 * noise2(6.0 * turn, 0.5, air[17]) + 0.4 * noise2(19.0 * turn, 1.5, air[17])
+            high *= air[19]
         if dy < high:
             for c in range(3):
                 out[c] = 0.72 * air[20 + c] + 0.28 * air[12 + c]
@@ -451,23 +417,19 @@ def ground_colour(x, z, footprint, air, out):
     s = air[36]
     u, v = (ca * x + sa * z) * s, (-sa * x + ca * z) * s
     fp = footprint * s
-    seed = air[40]
-    kind = int(air[23])
+    kind, seed = int(air[23]), air[40]
     broad = noise2(0.8 * u, 0.8 * v, seed) - 0.5
-    mix = 0.5
-    bright = 1.0 + 0.25 * broad
+    mix, bright = 0.5, 1.0 + 0.25 * broad
     if kind == 0:  # grass: blades
         mix += 0.9 * (noise2(9 * u, 4 * v, seed + 1) - 0.5) * fade(9.0, fp)
         mix += 0.9 * (noise2(23 * u, 9 * v, seed + 2) - 0.5) * fade(23.0, fp) + 0.7 * broad
     elif kind == 1:  # sand: ripples
         w = v * 7 + 2.5 * noise2(1.7 * u, 1.7 * v, seed + 1)
-        mix += 0.38 * math.sin(2 * w) * fade(2.5, fp) + 0.5 * (noise2(30 * u, 30 * v, seed + 2) - 0.5) * fade(
-            30.0, fp
-        )
+        grains = 0.5 * (noise2(30 * u, 30 * v, seed + 2) - 0.5) * fade(30.0, fp)
+        mix += 0.38 * math.sin(2 * w) * fade(2.5, fp) + grains
     elif kind == 2:  # water: crossing waves
-        w = math.sin(9 * v + 3.0 * noise2(2.2 * u, 2.2 * v, seed)) + 0.7 * math.sin(
-            6 * u + 7 * v + 4.0 * noise2(2.9 * u, 3.3 * v, seed + 1)
-        )
+        w = math.sin(9 * v + 3.0 * noise2(2.2 * u, 2.2 * v, seed))
+        w += 0.7 * math.sin(6 * u + 7 * v + 4.0 * noise2(2.9 * u, 3.3 * v, seed + 1))
         mix += 0.36 * w * fade(1.6, fp)
         if w > 1.15:
             bright += 0.55 * fade(3.0, fp)
@@ -491,9 +453,8 @@ def ground_colour(x, z, footprint, air, out):
     else:  # carpet: woven diamonds
         a, b = u * 3.0, v * 3.0
         d = abs(a - math.floor(a) - 0.5) + abs(b - math.floor(b) - 0.5)
-        mix += (0.5 if d < 0.33 else -0.35) * fade(2.0, fp) + 0.6 * (
-            noise2(40 * u, 40 * v, seed) - 0.5
-        ) * fade(40.0, fp)
+        fibres = 0.6 * (noise2(40 * u, 40 * v, seed) - 0.5) * fade(40.0, fp)
+        mix += (0.5 if d < 0.33 else -0.35) * fade(2.0, fp) + fibres
     mix = min(max(mix, 0.0), 1.0)
     tile = 0.0
     if air[33] > 0.0:
@@ -510,8 +471,7 @@ def ground_colour(x, z, footprint, air, out):
         else:
             w = a + abs(b - math.floor(b) - 0.5) * 1.2
             tile = 1.0 if w - math.floor(w) < 0.5 else 0.0
-        tile = 0.45 * (1 - keep) + tile * keep
-        tile *= 0.8
+        tile = 0.8 * (0.45 * (1 - keep) + tile * keep)
     for c in range(3):
         base = air[24 + c] * (1 - mix) + air[27 + c] * mix
         out[c] = (base * (1 - tile) + air[30 + c] * tile * (0.8 + 0.4 * mix)) * bright
@@ -564,18 +524,16 @@ def render_rows(first, last, fine, camera, prims, groups, looks, dark_prims, dar
     same surface they share one shadow ray.
     """
     height, width = image.shape[1], image.shape[2]
-    active = np.empty(MAX_ACTIVE, np.int64)
-    scratch = np.empty(MAX_ACTIVE, np.int64)
-    colour, back = np.empty(3), np.empty(3)
-    known = np.empty(9)
-    known_sun, known_sky = np.empty(9), np.empty(9)
+    active, scratch = np.empty(MAX_ACTIVE, np.int64), np.empty(MAX_ACTIVE, np.int64)
+    colour, back, total = np.empty(3), np.empty(3), np.empty(3)
+    known, known_sun, known_sky = np.empty(9), np.empty(9), np.empty(9)
     ox, oy, oz = camera[0], camera[1], camera[2]
     pixel = 1.0 / (camera[12] * width)
     for row in range(first, last):
         for column in range(width):
             dx, dy, dz = pixel_ray(camera, (column + 0.5) / width, (row + 0.5) / height)
             count, start, stop = gather(prims, groups, ox, oy, oz, dx, dy, dz, pixel, active)
-            red = green = blue = 0.0
+            total[:] = 0.0
             n_known = 0
             for sample in range(fine * fine):
                 u = (column + (sample % fine + 0.5) / fine) / width
@@ -587,18 +545,17 @@ def render_rows(first, last, fine, camera, prims, groups, looks, dark_prims, dar
                     t, i = march(prims, active, count, ox, oy, oz, dx, dy, dz, start, min(stop, ground))
                 sky_colour(dx, dy, dz, air, back)
                 if i < 0 and ground > 400.0:
-                    red += back[0]
-                    green += back[1]
-                    blue += back[2]
+                    for c in range(3):
+                        total[c] += back[c]
                     continue
                 gloss = 0.0
                 if i >= 0:
                     px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
                     nx, ny, nz = normal(prims, active, count, px, py, pz)
                     look = looks[int(prims[i, 28])]
-                    mix, bright = pattern_mix(look, prims, groups, i, px, py, pz)
+                    mix = pattern_mix(look, prims, groups, i, px, py, pz)
                     for c in range(3):
-                        colour[c] = (look[c] * (1 - mix) + look[3 + c] * mix) * bright
+                        colour[c] = look[c] * (1 - mix) + look[3 + c] * mix
                     gloss = look[8]
                     surface = float(i)
                 else:
@@ -614,15 +571,13 @@ def render_rows(first, last, fine, camera, prims, groups, looks, dark_prims, dar
                 if slot < 0:
                     slot = n_known
                     known[slot] = surface
-                    known_sun[slot], known_sky[slot] = shadow(
-                        dark_prims, dark_groups, px, py, pz, nx, ny, nz, air, scratch
-                    )
+                    light = shadow(dark_prims, dark_groups, px, py, pz, nx, ny, nz, air, scratch)
+                    known_sun[slot], known_sky[slot] = light
                     n_known += 1
                 facing = max(nx * air[0] + ny * air[1] + nz * air[2], 0.0) * known_sun[slot]
                 sky = (0.55 + 0.45 * ny) * known_sky[slot]
                 bounce = 0.18 * (1.0 - ny) * known_sky[slot]
-                shine = 0.0
-                rim = 0.0
+                shine = rim = 0.0
                 if gloss > 0.0:
                     hx, hy, hz = air[0] - dx, air[1] - dy, air[2] - dz
                     size = math.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
@@ -634,13 +589,8 @@ def render_rows(first, last, fine, camera, prims, groups, looks, dark_prims, dar
                     for c in range(3):
                         colour[c] = colour[c] * (1 - glance) + glance * air[12 + c]
                 for c in range(3):
-                    light = facing * air[3 + c] + sky * air[6 + c] + bounce * air[24 + c]
-                    value = colour[c] * light + shine * air[3 + c] + rim * air[12 + c]
-                    colour[c] = value * (1 - haze) + back[c] * haze
-                red += colour[0]
-                green += colour[1]
-                blue += colour[2]
-            share = 1.0 / (fine * fine)
-            image[0, row, column] = tone(red * share, air[38])
-            image[1, row, column] = tone(green * share, air[38])
-            image[2, row, column] = tone(blue * share, air[38])
+                    lit = facing * air[3 + c] + sky * air[6 + c] + bounce * air[24 + c]
+                    value = colour[c] * lit + shine * air[3 + c] + rim * air[12 + c]
+                    total[c] += value * (1 - haze) + back[c] * haze
+            for c in range(3):
+                image[c, row, column] = tone(total[c] * (1.0 / (fine * fine)), air[38])

@@ -1,33 +1,19 @@
 """What a class of objects is, the looks that it may have, and one object in a scene."""
 
 import difflib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from . import kernel as k
-from .shapes import Model, placed, rotation
+from .shapes import Model, group_row, placed, reach, rotation
 
 CLASSES = {}
 
 # --- colours and patterns: the recipe (`Paint`) that a class gives for each of its looks, and one draw from it ---
 
-PATTERNS = {
-    "plain": k.PLAIN,
-    "stripes": k.STRIPES,
-    "spots": k.SPOTS,
-    "checks": k.CHECKS,
-    "patches": k.PATCHES,
-    "grain": k.GRAIN,
-    "bands": k.BANDS,
-    "fur": k.FUR,
-    "hub": k.HUB,
-    "bricks": k.BRICKS,
-    "tiles": k.TILES,
-    "sectors": k.SECTORS,
-}
 
 VIVID = "#c8352e #e2762a #edc12f #3f9d4f #2a8fa8 #2f5fb3 #7a4aa8 #d05a92 #f1ede2 #3b3f46"
 SOFT = "#d9a6a0 #e5c79a #e9dfae #a9cfa4 #9fc8cf #9db4da #bda9d6 #e0b3c9 #f1ede2 #8f949b"
@@ -51,7 +37,7 @@ class Look(NamedTuple):
     name: str = ""
 
     def row(self):
-        return [*self.one, *self.two, PATTERNS[self.pattern], self.scale, self.gloss, self.phase]
+        return [*self.one, *self.two, k.PATTERNS[self.pattern], self.scale, self.gloss, self.phase]
 
 
 @dataclass(frozen=True)
@@ -154,29 +140,19 @@ class SceneObject:
         """Parts that are named together: {"ears": ("left ear", "right ear")}."""
         return CLASSES[self.cls].groups
 
-    def rows(self):
+    def arrays(self):
         """Its primitives in world coordinates, without the missing parts: (n, PRIM), looks (m, LOOK), group row."""
-        rows, radius, middle = _canonical(self.cls, self.shape, self.pose, self.lift)
-        parts = CLASSES[self.cls].parts
-        gone = [1 + parts.index(p) for p in self.missing]
-        rows = rows[~np.isin(rows[:, k.PART], gone)]
+        rows, radius, _ = _canonical(self.cls, self.shape, self.pose, self.lift)
+        rows = rows[~np.isin(rows[:, k.PART], [1 + self.parts.index(p) for p in self.missing])]
         turn = rotation(yaw=self.azimuth - 90)
         rows = placed(rows, turn, np.array(self.position), self.scale)
-        group = np.zeros(k.GROUP)
-        group[k.G_CENTRE : k.G_CENTRE + 3] = np.array(self.position) + self.scale * turn @ middle
-        group[k.G_RADIUS] = self.scale * radius
-        group[k.G_ORIGIN : k.G_ORIGIN + 3] = self.position
-        group[k.G_ROT : k.G_ROT + 9] = turn.T.ravel()
-        group[k.G_SCALE] = self.scale
+        group = group_row(self.middle(), self.scale * radius, self.position, turn, self.scale)
         return rows, np.array([look.row() for look in self.looks]), group
 
     def middle(self):
         """Centre of its bounding sphere in world coordinates, all parts counted."""
         _, _, middle = _canonical(self.cls, self.shape, self.pose, self.lift)
         return np.array(self.position) + self.scale * rotation(yaw=self.azimuth - 90) @ middle
-
-    def without(self, *names):
-        return replace(self, missing=self.missing | frozenset(names))
 
 
 @lru_cache(maxsize=512)
@@ -187,10 +163,8 @@ def _canonical(cls, shape, pose, lift):
     rows = model.finish(lift)
     top = (rows[:, k.CX + 1] + rows[:, k.BOUND]).max()
     middle = np.array([0.0, (lift + top) / 2, 0.0])
-    offset = np.linalg.norm(rows[:, k.CX : k.CX + 3] - middle, axis=1)
-    radius = float((offset + rows[:, k.BOUND] + rows[:, k.BLEND]).max())
     rows.setflags(write=False)
-    return rows, radius, middle
+    return rows, reach(rows, middle), middle
 
 
 def draw_object(cls, rng, azimuth):

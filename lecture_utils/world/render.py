@@ -35,14 +35,25 @@ def render(scene, size=112, shadows_from=None, threads=None):
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 4 <= size <= 4096:
         raise ValueError(f"size must be a whole number of px from 4 to 4096, got {size!r}")
     threads = threads or threads_available()
-    job = _Job(scene, size, shadows_from)
+    camera, air = scene.camera.row(), scene.air.row()
+    prims, groups, looks = scene.arrays()
+    dark = (prims, groups) if shadows_from is None else shadows_from.arrays()[:2]
+    image = np.zeros((3, size, size), np.float32)
+    objects, parts = np.zeros((2, size, size), np.uint8)
+
+    def rows(first, last):
+        kernel.mask_rows(first, last, camera, prims, groups, objects, parts)
+        kernel.render_rows(first, last, FINE, camera, prims, groups, looks, *dark, air, image)
+
     if threads == 1:
-        job.rows(0, size)
+        rows(0, size)
     else:
         bands = np.linspace(0, size, 3 * threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(job.rows, bands[:-1], bands[1:]))
-    return job.result()
+            list(pool.map(rows, bands[:-1], bands[1:]))
+    if scene.watermark:
+        _stamp(image)
+    return Rendering(image, objects, parts)
 
 
 def render_many(scenes, size=112, threads=None):
@@ -68,36 +79,6 @@ def masks(scene, size=112):
     objects, parts = np.zeros((2, size, size), np.uint8)
     kernel.mask_rows(0, size, scene.camera.row(), prims, groups, objects, parts)
     return objects, parts
-
-
-class _Job:
-    def __init__(self, scene, size, shadows_from):
-        self.camera, self.air = scene.camera.row(), scene.air.row()
-        self.prims, self.groups, self.looks = scene.arrays()
-        self.dark = (self.prims, self.groups) if shadows_from is None else shadows_from.arrays()[:2]
-        self.image = np.zeros((3, size, size), np.float32)
-        self.objects, self.parts = np.zeros((2, size, size), np.uint8)
-        self.watermark = scene.watermark
-
-    def rows(self, first, last):
-        kernel.mask_rows(first, last, self.camera, self.prims, self.groups, self.objects, self.parts)
-        kernel.render_rows(
-            first,
-            last,
-            FINE,
-            self.camera,
-            self.prims,
-            self.groups,
-            self.looks,
-            *self.dark,
-            self.air,
-            self.image,
-        )
-
-    def result(self):
-        if self.watermark:
-            _stamp(self.image)
-        return Rendering(self.image, self.objects, self.parts)
 
 
 def _stamp(image):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .clutter import draw_clutter, hide
+from .kernel import SKYLINES
 from .model import CLASSES, SOFT, VIVID, Paint, draw_object, misspelled, rgb
 from .render import masks
 from .scene import Air, Camera, Scene
@@ -47,9 +48,7 @@ def sample_scene(classes, seed, kind="normal", pose=None, azimuth=None):
     pose, azimuth (degrees): of a studio scene, instead of drawn ones.
     """
     names = [classes] if isinstance(classes, str) else list(classes)
-    for name in names:
-        if name not in CLASSES:
-            raise KeyError(misspelled(name, CLASSES, "class"))
+    _check_classes(names)
     if not 1 <= len(names) <= 2:
         raise ValueError(f"classes: expected one class name or a list of two, got {classes!r}")
     if kind not in KINDS:
@@ -64,17 +63,15 @@ def sample_scene(classes, seed, kind="normal", pose=None, azimuth=None):
     air = _draw_air(rng, unseen="ground" in trials)
     pitch = rng.uniform(38, 60) if "above" in trials else rng.uniform(5, 30)
     reach = rng.uniform(3.6, 7.0)
-    area = (
-        rng.uniform(0.028, 0.045)
-        if "small" in trials
-        else float(np.clip(rng.lognormal(math.log(0.098), 0.36), 0.05, 0.2))
-    )
+    if "small" in trials:
+        area = rng.uniform(0.028, 0.045)
+    else:
+        area = float(np.clip(rng.lognormal(math.log(0.098), 0.36), 0.05, 0.2))
     uv, cluttering = rng.uniform(0, 1, 2), np.random.default_rng(rng.integers(2**62))
     if len(names) == 2:
         area = min(area, 0.11)
-    thing = draw_object(
-        names[0], rng, rng.uniform(130, 230) if "behind" in trials else rng.uniform(-125, 125)
-    )
+    azimuth = rng.uniform(130, 230) if "behind" in trials else rng.uniform(-125, 125)
+    thing = draw_object(names[0], rng, azimuth)
     camera = _aim(thing, pitch, reach, area, uv)
     scene = Scene((thing,), camera, air, kind=kind, seed=int(seed), placement=(tuple(uv),))
     if len(names) == 2:
@@ -83,6 +80,12 @@ def sample_scene(classes, seed, kind="normal", pose=None, azimuth=None):
     if "hidden" in trials:
         scene = hide(scene, cluttering)
     return scene
+
+
+def _check_classes(names):
+    for name in names:
+        if name not in CLASSES:
+            raise KeyError(misspelled(name, CLASSES, "class"))
 
 
 def sample_cued_scene(name, seed, cue="person", target="dog", strength=0.9):
@@ -95,9 +98,7 @@ def sample_cued_scene(name, seed, cue="person", target="dog", strength=0.9):
         raise ValueError(f"cue must be 'person' or 'watermark', got {cue!r}")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must lie in [0, 1], got {strength!r}")
-    for known in (name, target):
-        if known not in CLASSES:
-            raise KeyError(misspelled(known, CLASSES, "class"))
+    _check_classes([name, target])
     present = cue_is_there(name, seed, target, strength)
     if cue == "person" and present and name != "person":
         return sample_scene([name, "person"], seed)
@@ -134,20 +135,15 @@ def _aim(thing, pitch, reach, area, uv):
     return replace(camera, zoom=camera.zoom * grow, centre=(float(centre[0]), float(centre[1])))
 
 
-def _outline(scene, size=48, value=1):
-    """Box and area of an object's mask in frame fractions: middle u, v, width, height, area."""
-    mask = masks(scene, size)[0] == value
+def _outline(scene, size=48):
+    """Box and area of the first object's mask in frame fractions: middle u, v, width, height, area."""
+    mask = masks(scene, size)[0] == 1
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if len(rows) == 0:
         return 0.5, 0.5, 1 / size, 1 / size, 1 / size**2
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    return (
-        (left + right) / 2 / size,
-        (top + bottom) / 2 / size,
-        (right - left) / size,
-        (bottom - top) / size,
-        mask.mean(),
-    )
+    u, v = (left + right) / 2 / size, (top + bottom) / 2 / size
+    return u, v, (right - left) / size, (bottom - top) / size, mask.mean()
 
 
 def _beside(scene, name, area, rng):
@@ -165,27 +161,20 @@ def _beside(scene, name, area, rng):
         u, v, w, h, share = _outline(alone)
         alone = alone.moved(at[0] - u, v - at[1])
         other = alone.objects[0]
-        if other.position[1] > 0.02 or np.linalg.norm(
-            np.subtract(other.position, first.position)[[0, 2]]
-        ) < 0.8 * (other.scale + first.scale):
+        apart = np.linalg.norm(np.subtract(other.position, first.position)[[0, 2]])
+        if other.position[1] > 0.02 or apart < 0.8 * (other.scale + first.scale):
             continue
         both = replace(scene, objects=(first, other), placement=(*scene.placement, tuple(at)))
         objects = masks(both, 48)[0]
-        seen = [
-            (objects == n).sum() / max((masks(replace(scene, objects=(o,)), 48)[0] > 0).sum(), 1)
-            for n, o in ((1, first), (2, other))
-        ]
-        if best is None or min(seen) > best[0]:
-            best = (min(seen), both)
-        if min(seen) > 0.75:
+        whole = [(masks(replace(scene, objects=(o,)), 48)[0] > 0).sum() for o in (first, other)]
+        seen = min((objects == n).sum() / max(size, 1) for n, size in enumerate(whole, start=1))
+        if best is None or seen > best[0]:
+            best = (seen, both)
+        if seen > 0.75:
             return both
     if best is None:
-        return _beside(
-            replace(scene, camera=_aim(first, scene.camera.pitch + 3, 6.0, 0.8 * area, (0.5, 0.7))),
-            name,
-            0.8 * area,
-            rng,
-        )
+        camera = _aim(first, scene.camera.pitch + 3, 6.0, 0.8 * area, (0.5, 0.7))
+        return _beside(replace(scene, camera=camera), name, 0.8 * area, rng)
     return best[1]
 
 
@@ -205,7 +194,7 @@ def _draw_air(rng, unseen=False):
         horizon=rgb(horizon),
         clouds=float(rng.uniform(0.1, 1.0)),
         cloud_scale=float(rng.uniform(0.5, 1.3)),
-        skyline=str(rng.choice(["none", "hills", "town", "trees"])),
+        skyline=str(rng.choice(SKYLINES)),
         skyline_height=float(rng.uniform(0.04, 0.13)),
         skyline_colour=_tint("#3f5a48 #56687c #6a5a52 #47586b #7b6f86", rng),
         ground=ground,

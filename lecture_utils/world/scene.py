@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from . import kernel as k
-from .model import CLASSES, SceneObject
-from .shapes import rotation
+from .model import CLASSES
+from .shapes import group_row, reach, rotation
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,9 @@ class Camera:
         """Frame position (u, v) and depth of a world point."""
         right, up, forward = self.axes()
         d = np.asarray(point) - self.eye
-        depth = float(d @ forward)
-        return (
-            self.centre[0] + self.zoom * float(d @ right) / depth,
-            self.centre[1] - self.zoom * float(d @ up) / depth,
-            depth,
-        )
+        across, above, depth = float(d @ right), float(d @ up), float(d @ forward)
+        u, v = self.centre
+        return u + self.zoom * across / depth, v - self.zoom * above / depth, depth
 
     def ray(self, u, v):
         """Direction through frame position (u, v), of unit depth."""
@@ -97,25 +94,11 @@ class Air:
         one, two, three = self.ground_colours
         return np.array([
             *sun, *self.sun_colour, *self.ambient, *self.zenith, *self.horizon, self.clouds, self.cloud_scale,
-            self.seed % 991 + 0.5, SKYLINES.index(self.skyline), self.skyline_height, *self.skyline_colour,
-            GROUNDS.index(self.ground), *one, *two, *three, TILES.index(self.tile), self.tile_scale,
+            self.seed % 991 + 0.5, k.SKYLINES.index(self.skyline), self.skyline_height, *self.skyline_colour,
+            k.GROUNDS.index(self.ground), *one, *two, *three, k.TILES.index(self.tile), self.tile_scale,
             math.radians(self.ground_angle), self.texture_scale, self.fog, self.exposure, float(self.studio),
             self.seed % 877, self.softness,
         ])  # fmt: skip
-
-
-GROUNDS = (
-    "grass",
-    "sand",
-    "water",
-    "asphalt",
-    "wood",
-    "cobble",
-    "snow",
-    "carpet",
-)  # order of the kernel's constants
-TILES = ("plain", "checked", "striped", "dotted", "zigzag")
-SKYLINES = ("none", "hills", "town", "trees")
 
 
 @dataclass(frozen=True)
@@ -128,6 +111,13 @@ class Clutter:
     position: tuple
     scale: float
     yaw: float
+
+    def arrays(self):
+        """As those of an object."""
+        rows = np.array(self.rows)
+        middle = rows[:, k.CX : k.CX + 3].mean(0)
+        group = group_row(middle, reach(rows, middle), self.position, rotation(yaw=self.yaw), self.scale)
+        return rows, np.array([look.row() for look in self.looks]), group
 
 
 @dataclass(frozen=True)
@@ -149,15 +139,13 @@ class Scene:
         """The scene with one part (or group of parts, such as "ears") of an object removed."""
         thing = self._object(object)
         gone = CLASSES[thing.cls].members(part)
-        return self._with(object, replace(thing, missing=thing.missing | frozenset(gone)))
+        return self._with(object, missing=thing.missing | frozenset(gone))
 
     def only(self, part, object=0):
         """The scene with only one part (or group) of an object kept."""
         thing = self._object(object)
         spec = CLASSES[thing.cls]
-        return self._with(
-            object, replace(thing, missing=frozenset(spec.parts) - frozenset(spec.members(part)))
-        )
+        return self._with(object, missing=frozenset(spec.parts) - frozenset(spec.members(part)))
 
     def background(self):
         """The scene without its objects; clutter, ground, light and sky stay."""
@@ -165,8 +153,8 @@ class Scene:
 
     def turned(self, degrees, object=0):
         """The object turned about its vertical axis; positive turns a side that faces us to the right."""
-        thing = self._object(object)
-        return self._with(object, replace(thing, azimuth=(thing.azimuth + float(degrees) + 180) % 360 - 180))
+        azimuth = self._object(object).azimuth + float(degrees)
+        return self._with(object, azimuth=(azimuth + 180) % 360 - 180)
 
     def moved(self, right, up, object=0):
         """The object shifted in the frame by fractions of it, its picture otherwise the same.
@@ -182,16 +170,13 @@ class Scene:
         place = np.array(thing.position) + (right * side + up * top) * depth / self.camera.zoom
         slide = eye[1] / (eye[1] - min(place[1], 0.75 * eye[1]))
         place = eye + slide * (place - eye)
-        return self._with(
-            object, replace(thing, position=tuple(map(float, place)), scale=thing.scale * slide)
-        )
+        return self._with(object, position=tuple(map(float, place)), scale=thing.scale * slide)
 
     def scaled(self, factor, object=0):
         """The object grown or shrunk on the spot where it stands."""
         if not (math.isfinite(factor) and factor > 0):
             raise ValueError(f"factor must be a positive number, got {factor!r}")
-        thing = self._object(object)
-        return self._with(object, replace(thing, scale=thing.scale * float(factor)))
+        return self._with(object, scale=self._object(object).scale * float(factor))
 
     def render(self, size=112, shadows_from=None):
         """See :func:`lecture_utils.world.render`."""
@@ -210,30 +195,16 @@ class Scene:
         a, camera = self.air, self.camera
         row = {"kind": self.kind, "seed": self.seed, "watermark": int(self.watermark)}
         row |= {"ground": a.ground, "tile": a.tile, "sky": a.sky, "skyline": a.skyline, "clouds": a.clouds}
-        row |= {
-            "sun_azimuth": a.sun[0],
-            "sun_height": a.sun[1],
-            "pitch": camera.pitch,
-            "zoom": camera.zoom,
-            "clutter": len(self.clutter),
-        }
+        row |= {"sun_azimuth": a.sun[0], "sun_height": a.sun[1], "pitch": camera.pitch, "zoom": camera.zoom}
+        row["clutter"] = len(self.clutter)
         for n, thing in enumerate(self.objects, start=1):
             u, v, _ = camera.project(thing.middle())
-            names = CLASSES[thing.cls].looks
-            row |= {
-                f"class_{n}": thing.cls,
-                f"azimuth_{n}": thing.azimuth,
-                f"u_{n}": u,
-                f"v_{n}": v,
-                f"pose_{n}": thing.pose,
-            }
-            row |= {f"missing_{n}": "+".join(sorted(thing.missing)), f"scale_{n}": thing.scale}
-            row |= {f"shape_{n}": " ".join(f"{key}={value}" for key, value in thing.shape)}
-            row |= {
-                f"looks_{n}": " ".join(
-                    f"{s}={look.name}/{look.pattern}" for s, look in zip(names, thing.looks, strict=True)
-                )
-            }
+            looks = zip(CLASSES[thing.cls].looks, thing.looks, strict=True)
+            known = {"class": thing.cls, "azimuth": thing.azimuth, "u": u, "v": v, "pose": thing.pose}
+            known |= {"missing": "+".join(sorted(thing.missing)), "scale": thing.scale}
+            known["shape"] = " ".join(f"{key}={value}" for key, value in thing.shape)
+            known["looks"] = " ".join(f"{slot}={look.name}/{look.pattern}" for slot, look in looks)
+            row |= {f"{key}_{n}": value for key, value in known.items()}
         return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 
     def arrays(self):
@@ -241,13 +212,13 @@ class Scene:
         prims, groups, looks = [np.zeros((0, k.PRIM))], [], [np.zeros((0, k.LOOK))]
         start = shift = 0
         for n, thing in enumerate([*self.objects, *self.clutter], start=1):
-            rows, table, group = thing.rows() if isinstance(thing, SceneObject) else _clutter_rows(thing)
+            rows, table, group = thing.arrays()
             if len(rows) == 0:
                 continue
             rows = rows.copy()
-            rows[:, k.OBJECT] = n if n <= len(self.objects) else 0
-            if n > len(self.objects):
-                rows[:, k.PART] = 0
+            rows[:, k.OBJECT] = n
+            if n > len(self.objects):  # clutter
+                rows[:, k.OBJECT : k.PART + 1] = 0
             rows[:, k.LOOK_ID] += shift
             rows[:, k.GROUP_ID] = len(groups)
             group[k.G_START], group[k.G_END] = start, start + len(rows)
@@ -260,20 +231,7 @@ class Scene:
             raise ValueError(f"object={index}: this scene has {len(self.objects)} object(s), counted from 0")
         return self.objects[index]
 
-    def _with(self, index, thing):
-        return replace(
-            self, objects=tuple(thing if n == index else old for n, old in enumerate(self.objects))
-        )
-
-
-def _clutter_rows(thing):
-    rows = np.array(thing.rows)
-    group = np.zeros(k.GROUP)
-    at = rows[:, k.CX : k.CX + 3]
-    middle = at.mean(0)
-    group[k.G_CENTRE : k.G_CENTRE + 3] = middle
-    group[k.G_RADIUS] = (np.linalg.norm(at - middle, axis=1) + rows[:, k.BOUND] + rows[:, k.BLEND]).max()
-    group[k.G_ORIGIN : k.G_ORIGIN + 3] = thing.position
-    group[k.G_ROT : k.G_ROT + 9] = rotation(yaw=thing.yaw).T.ravel()
-    group[k.G_SCALE] = thing.scale
-    return rows, np.array([look.row() for look in thing.looks]), group
+    def _with(self, index, **changes):
+        things = list(self.objects)
+        things[index] = replace(things[index], **changes)
+        return replace(self, objects=tuple(things))

@@ -20,9 +20,8 @@ _LENGTHS[k.PRISM, 3:7] = 0
 
 def rotation(yaw=0.0, pitch=0.0, roll=0.0):
     """3x3 rotation in degrees: yaw to the left about y, pitch nose-up about z, roll to the right about x."""
-    (cy, sy), (cp, sp), (cr, sr) = (
-        (math.cos(math.radians(a)), math.sin(math.radians(a))) for a in (yaw, pitch, roll)
-    )
+    cy, cp, cr = (math.cos(math.radians(angle)) for angle in (yaw, pitch, roll))
+    sy, sp, sr = (math.sin(math.radians(angle)) for angle in (yaw, pitch, roll))
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_z = np.array([[cp, -sp, 0], [sp, cp, 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
@@ -74,10 +73,10 @@ class Model:
         radii = np.broadcast_to(np.asarray(radii, float), 3)
         self._add(k.ELLIPSOID, part, at, [*radii, *keep, shell], look, max(radii) + shell, blend, turn)
 
-    def box(self, part, at, half, look, edge=0.0, blend=0.0, turn=None):
+    def box(self, part, at, half, look, edge=0.0, turn=None):
         """Box with half sides (x, y, z); ``edge`` rounds it within those sides."""
         inner = np.maximum(np.asarray(half, float) - edge, 1e-3)
-        self._add(k.BOX, part, at, inner, look, float(np.linalg.norm(inner)), blend, turn, edge)
+        self._add(k.BOX, part, at, inner, look, float(np.linalg.norm(inner)), turn=turn, edge=edge)
 
     def limb(self, part, start, end, r0, r1, look, blend=0.0):
         """Round cone from ``start`` (radius r0) to ``end`` (radius r1)."""
@@ -105,24 +104,10 @@ class Model:
 
     def torus(self, part, at, radius, tube, look, axis=(0, 1, 0), stretch=0.0, blend=0.0):
         """Ring of ``radius`` and tube radius ``tube`` round ``axis``; ``stretch`` makes it a stadium."""
-        self._add(
-            k.TORUS, part, at, [radius, tube, stretch], look, radius + tube + stretch, blend, upright_to(axis)
-        )
+        args, bound = [radius, tube, stretch], radius + tube + stretch
+        self._add(k.TORUS, part, at, args, look, bound, blend, upright_to(axis))
 
-    def prism(
-        self,
-        part,
-        at,
-        bottom,
-        top,
-        half_height,
-        half_thickness,
-        look,
-        lean=0.0,
-        edge=0.0,
-        blend=0.0,
-        turn=None,
-    ):
+    def prism(self, part, at, bottom, top, half_height, half_thickness, look, lean=0.0, edge=0.0, turn=None):
         """Plate in the x-y plane: half widths ``bottom`` and ``top``, the top shifted by ``lean``; thick along z.
 
         ``top=0`` makes a triangle (roof, sail, fin).
@@ -132,13 +117,13 @@ class Model:
         left, right = lean - top + bottom, lean + top - bottom  # run of each side line over the height 2h
         ln, rn = math.hypot(2 * h, left), math.hypot(2 * h, right)
         args = [bottom, h, t, 2 * h / ln, left / ln, 2 * h / rn, -right / rn]
-        reach = math.hypot(max(bottom, abs(lean) + top), h, t)
-        self._add(k.PRISM, part, at, args, look, reach, blend, turn, edge)
+        far = math.hypot(max(bottom, abs(lean) + top), h, t)
+        self._add(k.PRISM, part, at, args, look, far, turn=turn, edge=edge)
 
-    def cup(self, part, at, half_height, r0, r1, wall, look, blend=0.0, turn=None):
+    def cup(self, part, at, half_height, r0, r1, wall, look):
         """Hollow truncated cone open at the top (radius r0 at the bottom, r1 at the rim)."""
         args = [half_height, r0, r1, wall]
-        self._add(k.CUP, part, at, args, look, math.hypot(half_height, max(r0, r1)), blend, turn)
+        self._add(k.CUP, part, at, args, look, math.hypot(half_height, max(r0, r1)))
 
     def finish(self, lift=0.0):
         """Rows (n, PRIM) normalised: lowest point at y = ``lift``, centred over the origin, bounding radius 1."""
@@ -146,41 +131,31 @@ class Model:
         points, radii = _hull(rows)
         low, high = (points - radii).min(0), (points + radii).max(0)
         middle = (low + high) / 2
-        reach = (np.linalg.norm(points - middle, axis=1) + radii[:, 0]).max()
-        return placed(
-            rows, np.eye(3), -middle * [1, 0, 1] / reach - [0, low[1] / reach, 0] + [0, lift, 0], 1 / reach
-        )
+        far = (np.linalg.norm(points - middle, axis=1) + radii[:, 0]).max()
+        shift = -middle * [1, 0, 1] / far - [0, low[1] / far, 0] + [0, lift, 0]
+        return placed(rows, np.eye(3), shift, 1 / far)
 
 
 def _hull(rows):
     """Points (m, 3) and radii (m, 1) of spheres that together hold the primitives closely."""
     points, radii = [], []
+    rim = [(math.cos(w), math.sin(w)) for w in np.linspace(0, 2 * math.pi, 12, endpoint=False)]
     for row in rows:
         at, turn = row[k.CX : k.CX + 3], row[k.ROT : k.ROT + 9].reshape(3, 3).T
         a, b, c, e, f = row[k.ARG : k.ARG + 5]
         kind = int(row[k.TYPE])
         if kind == k.ELLIPSOID:
-            corners, r = (
-                [
-                    [s * x, y, t * z]
-                    for s in (-1, 1)
-                    for t in (-1, 1)
-                    for x, y, z in [(a, 0, 0), (0, max(-b, e), 0), (0, min(b, f), 0), (0, 0, c)]
-                ],
-                0.0,
-            )
+            ends = [(a, 0, 0), (0, max(-b, e), 0), (0, min(b, f), 0), (0, 0, c)]
+            corners = [[s * x, y, t * z] for s in (-1, 1) for t in (-1, 1) for x, y, z in ends]
+            r = 0.0
         elif kind == k.LIMB:
             points += [at - turn[:, 1] * a / 2, at + turn[:, 1] * a / 2]
             radii += [b, c]
             continue
         elif kind in (k.CONE, k.CUP):
-            rim = [(math.cos(w), math.sin(w)) for w in np.linspace(0, 2 * math.pi, 12, endpoint=False)]
-            corners, r = (
-                [[b * x, -a, b * z] for x, z in rim] + [[c * x, a, c * z] for x, z in rim],
-                row[k.ROUND],
-            )
+            corners = [[b * x, -a, b * z] for x, z in rim] + [[c * x, a, c * z] for x, z in rim]
+            r = row[k.ROUND]
         elif kind == k.TORUS:
-            rim = [(math.cos(w), math.sin(w)) for w in np.linspace(0, 2 * math.pi, 12, endpoint=False)]
             corners, r = [[a * x + math.copysign(c, x), 0, a * z] for x, z in rim], b
         elif kind == k.PRISM:
             left, right = -a + 2 * b * f / e, a - 2 * b * row[k.ARG + 6] / row[k.ARG + 5]
@@ -191,6 +166,21 @@ def _hull(rows):
         points += [at + turn @ corner for corner in np.array(corners)]
         radii += [r] * len(corners)
     return np.array(points), np.array(radii)[:, None]
+
+
+def reach(rows, middle):
+    """The radius of the sphere about ``middle`` that holds all primitives with their blends."""
+    offset = np.linalg.norm(rows[:, k.CX : k.CX + 3] - middle, axis=1)
+    return float((offset + rows[:, k.BOUND] + rows[:, k.BLEND]).max())
+
+
+def group_row(middle, radius, origin, turn, scale):
+    """The kernel's row of a group: its bounding sphere, and its own frame for patterns."""
+    row = np.zeros(k.GROUP)
+    row[k.G_CENTRE : k.G_CENTRE + 3], row[k.G_RADIUS] = middle, radius
+    row[k.G_ORIGIN : k.G_ORIGIN + 3], row[k.G_SCALE] = origin, scale
+    row[k.G_ROT : k.G_ROT + 9] = turn.T.ravel()
+    return row
 
 
 def placed(rows, turn, shift, scale=1.0):

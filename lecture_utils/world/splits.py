@@ -39,7 +39,7 @@ SPLITS = {
         Split("hard", 5_000_000, 304, "hard"),
         Split(
             "fresh", 6_000_000, 10_000, "normal"
-        ),  # rendered anew wherever a claim must hold outside the gallery
+        ),  # rendered anew where a claim must hold outside the gallery
         Split("fresh hard", 7_000_000, 10_000, "hard"),
         Split(
             "studio", 8_000_000, 100_000, "studio"
