@@ -170,9 +170,10 @@ def last_map(net: nn.Module, images: Tensor) -> tuple[Tensor, nn.Linear | None]:
         found = _averaged(maps, mean)
         if found is not None:
             return found, linear
+    name = type(getattr(net, "net", net)).__name__  # of a net of the reader's own, behind its normalisation
     raise ValueError(
         f"net: CAM needs one that ends in a map, global average pooling and one linear layer, as gap, resnet18 and "
-        f"densenet121 do; this {type(net).__name__} ends otherwise: use grad_cam(net, images, targets, layer)"
+        f"densenet121 do; this {name} ends otherwise: use grad_cam(net, images, targets, layer)"
     )
 
 

@@ -61,7 +61,9 @@ def top_patches(
     whose units see the whole image: there the strongest *images* are the answer.
     Source: Girshick, Donahue, Darrell, Malik (2014), section 3.1; Zeiler, Fergus (2014), figure 2.
     """
-    receptive_field(net, layer)  # says what is wrong with the layer before any image is looked at
+    _check_pictures(images, net)
+    side = images.shape[-1] if isinstance(images, Tensor) else 224
+    receptive_field(net, layer, side)  # says what is wrong with the layer before any image is looked at
     found = top_units(net, images, layer, k, check_count(channel, "channel", 0), batch_size)
     return cut_patches(net, images, layer, *(values[0] for values in found))
 

@@ -114,7 +114,9 @@ class _Tracer(TorchFunctionMode):
         self.lost = None  # why, where the first tensor lost its places
 
     def of(self, tensor):
-        return self.known.get(id(tensor), (None, "its input is hidden from here (a compiled module?)"))[1]
+        return self.known.get(
+            id(tensor), (None, "its input is hidden from here (a compiled module, or one behind reshape=?)")
+        )[1]
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
