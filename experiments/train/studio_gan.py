@@ -62,6 +62,19 @@ def frames(turns: int) -> list[int]:
     return [*sorted({turn for turn in grown if turn < turns}), turns]
 
 
+class Trainer(gan_trainer.GANTrainer):
+    """Convolutions and linear layers in bfloat16, where that is fast."""
+
+    def __init__(self, *nets, **options):
+        super().__init__(*nets, **options)
+        self.low_precision = fast_bfloat16()
+
+    def run(self, net, x):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+            found = net(x)
+        return found.float() if self.low_precision else found
+
+
 @threads_set()
 def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restart=False, judge=None) -> dict:
     """Train, write weights, card and history; the result is the card.
@@ -72,14 +85,13 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
     images = studio.pictures("studio", recipe.images)[0] if images is None else images
     images = torch.from_numpy(np.ascontiguousarray(images))
     nets = dcgan.nets(recipe.seed, recipe.latent, recipe.channels, norm=recipe.norm)
-    trainer = gan_trainer.GANTrainer(
+    trainer = Trainer(
         *nets,
         lr=(recipe.rate, recipe.rate),
         betas=recipe.betas,
         average=recipe.average,
         penalty=recipe.penalty,
         seed=recipe.seed,
-        low_precision=fast_bfloat16(),
     )
     checkpoint = Checkpoint(
         place("studio-gan", folder), recipe, **{part: getattr(trainer, part) for part in PARTS}

@@ -82,8 +82,8 @@ def hires_cam(
 ) -> Tensor:
     """Grad-CAM without averaging the gradient: heat[r, s] = relu(sum_c d logit_k / d A[c, r, s] * A[c, r, s]).
 
-    Arguments and errors as in `grad_cam`. Where everything after the layer is linear, the raw map without
-    ReLU sums to logit - bias.
+    Arguments and errors as in `grad_cam`. Where all after the layer is linear, the raw map without ReLU sums to
+    logit - bias.
     Source: Draelos, Carin (2020), equation 8.
     """
     maps, gradient = layer_gradient(net, images, targets, layer, reshape)

@@ -1,7 +1,6 @@
 """The heatmaps that are compared: floors that know nothing of the net, the methods, a ceiling that knows the answer.
 
-For each it is fixed here what of its numbers counts as heat: "absolute" (the largest |value| of the colours),
-"squared" (the sum of their squares), "positive" (what is below zero is cut off), or "signed".
+For each it is fixed here what of its numbers counts as heat: see `heat`; of a map "positive" cuts off what is below 0.
 """
 
 from collections.abc import Callable
@@ -112,41 +111,38 @@ def _random(q):
     return at.upsample(torch.stack(draws), q.images.shape[-2:]).to(q.images)
 
 
-ROWS = (
-    ("constant map", "floor", "positive", lambda q: torch.ones_like(q.images[:, 0])),
-    ("random, as coarse as a map", "floor", "positive", _random),
-    ("centre", "floor", "positive", lambda q: key.centre_map(q.images)),
-    ("edges (Sobel)", "floor", "positive", lambda q: key.sobel_map(q.images)),
-    ("untrained guided backprop", "floor", "absolute", _untrained_guided),
-    ("untrained Grad-CAM", "floor", "positive", _untrained_grad_cam),
-    ("saliency", "method", "absolute", _heat(at.saliency)),
-    ("saliency, squared", "method", "squared", _heat(at.saliency, "squared")),
-    ("SmoothGrad", "method", "absolute", _heat(smooth_grad, samples=SAMPLES)),
-    ("integrated gradients, black", "method", "signed", _integrated(lambda q: None)),
-    ("integrated gradients, blurred", "method", "signed", _integrated(lambda q: blurred(q.images))),
-    (
-        "integrated gradients, background",
-        "method",
-        "signed",
-        _integrated(lambda q: q.backgrounds),
-        "background",
-    ),
-    ("deconvnet rule", "method", "absolute", _deconvnet_rule),
-    ("guided backprop", "method", "absolute", _heat(at.guided_backprop)),
-    ("occlusion", "method", "signed", _occlusion),
-    ("CAM", "method", "positive", lambda q: at.cam(q.lab.net, q.images, q.targets), "gap"),
-    ("Grad-CAM", "method", "positive", _on_last_map(at.grad_cam)),
-    ("HiResCAM", "method", "positive", _on_last_map(at.hires_cam)),
-    ("Guided Grad-CAM", "method", "absolute", lambda q: at.heat(_on_last_map(at.guided_grad_cam)(q))),
-    (
-        "true mask, as coarse as a map",
-        "ceiling",
-        "positive",
-        lambda q: key.coarse_mask(q.masks, *q.last_map[1]),
-        "mask",
-    ),
-)
-METHODS = {row[0]: Method(*row) for row in ROWS}
+def _ceiling(q):
+    return key.coarse_mask(q.masks, *q.last_map[1])
+
+
+_on_background = _integrated(lambda q: q.backgrounds)
+METHODS = {
+    method.name: method
+    for method in (
+        Method("constant map", "floor", "positive", lambda q: torch.ones_like(q.images[:, 0])),
+        Method("random, as coarse as a map", "floor", "positive", _random),
+        Method("centre", "floor", "positive", lambda q: key.centre_map(q.images)),
+        Method("edges (Sobel)", "floor", "positive", lambda q: key.sobel_map(q.images)),
+        Method("untrained guided backprop", "floor", "absolute", _untrained_guided),
+        Method("untrained Grad-CAM", "floor", "positive", _untrained_grad_cam),
+        Method("saliency", "method", "absolute", _heat(at.saliency)),
+        Method("saliency, squared", "method", "squared", _heat(at.saliency, "squared")),
+        Method("SmoothGrad", "method", "absolute", _heat(smooth_grad, samples=SAMPLES)),
+        Method("integrated gradients, black", "method", "signed", _integrated(lambda q: None)),
+        Method("integrated gradients, blurred", "method", "signed", _integrated(lambda q: blurred(q.images))),
+        Method("integrated gradients, background", "method", "signed", _on_background, "background"),
+        Method("deconvnet rule", "method", "absolute", _deconvnet_rule),
+        Method("guided backprop", "method", "absolute", _heat(at.guided_backprop)),
+        Method("occlusion", "method", "signed", _occlusion),
+        Method("CAM", "method", "positive", lambda q: at.cam(q.lab.net, q.images, q.targets), "gap"),
+        Method("Grad-CAM", "method", "positive", _on_last_map(at.grad_cam)),
+        Method("HiResCAM", "method", "positive", _on_last_map(at.hires_cam)),
+        Method(
+            "Guided Grad-CAM", "method", "absolute", lambda q: at.heat(_on_last_map(at.guided_grad_cam)(q))
+        ),
+        Method("true mask, as coarse as a map", "ceiling", "positive", _ceiling, "mask"),
+    )
+}
 
 
 def usable(question):
@@ -155,14 +151,10 @@ def usable(question):
         "": True,
         "background": question.backgrounds is not None,
         "mask": question.masks is not None,
-        "gap": _ends_in_gap(question),
+        "gap": True,
     }
-    return [method for method in METHODS.values() if there[method.needs]]
-
-
-def _ends_in_gap(question):
     try:
         at.cam(question.lab.net, question.images[:1], question.targets[:1])
     except ValueError:
-        return False
-    return True
+        there["gap"] = False
+    return [method for method in METHODS.values() if there[method.needs]]

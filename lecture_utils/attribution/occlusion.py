@@ -1,5 +1,6 @@
 """Occlusion: how sure is the net when one square of the image is hidden? The square slides over the whole image."""
 
+from itertools import product
 from math import ceil
 
 import torch
@@ -34,9 +35,7 @@ def occlusion(
     check_window(images.shape[-2:], size, stride)
     check_count(batch_size, "batch_size")
     shape, squares = images.shape[-2:], mask_squares(images.shape[-2:], size, stride)
-    jobs = [
-        (n, square) for n in range(len(images)) for square in squares
-    ]  # one queue, so that batches are full
+    jobs = list(product(range(len(images)), squares))  # one queue, so that batches are full
     with frozen(net) as net, torch.no_grad():
         pictures = copy_to(net, images)
         targets = check_targets(targets, len(images), logits_of(net, pictures[:1]).shape[1])
@@ -95,9 +94,8 @@ def occlusion_heat(
     check_tensor(before, "before", (len(probabilities),))
     if (grid := tuple(probabilities.shape[1:])) != grid_shape(shape, size, stride):
         rows, cols = grid_shape(shape, size, stride)
-        raise ValueError(
-            f"probabilities: expected a grid of {rows} x {cols}, as size {size} and stride {stride} give, got {grid}"
-        )
+        wanted = f"{rows} x {cols}, as size {size} and stride {stride} give"
+        raise ValueError(f"probabilities: expected a grid of {wanted}, got {grid}")
     drop = before.to(probabilities)[:, None] - probabilities.flatten(1)  # (n, positions)
     heat, covered = probabilities.new_zeros(len(drop), *shape), probabilities.new_zeros(shape)
     for number, (top, left, bottom, right) in enumerate(mask_squares(shape, size, stride)):

@@ -72,16 +72,13 @@ class Bent(torch.autograd.Function):
 def _bent(rule, function, x, args, kwargs):
     """Such a function's value, with the deconvnet or the guided rule on the way back."""
     name = function.__name__
-    in_place = name.endswith("_") or bool(
-        kwargs.get("inplace") or args[BENT[name.strip("_")] - 1 :][:1] == (True,)
-    )
+    asked = kwargs.get("inplace") or args[BENT[name.strip("_")] - 1 :][:1] == (True,)
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
         output = function(leaf.clone(), *args, **kwargs)
     (slope,) = torch.autograd.grad(output.sum(), leaf)
-    return Bent.apply(
-        x, output.detach(), slope != 0 if rule == "guided" else torch.ones_like(slope), in_place
-    )
+    on = slope != 0 if rule == "guided" else torch.ones_like(slope)
+    return Bent.apply(x, output.detach(), on, name.endswith("_") or bool(asked))
 
 
 class _Switch(TorchFunctionMode):
@@ -128,12 +125,11 @@ def relu_rule(rule: str) -> Iterator["_Switch"]:
     count, in place, reused or not, and so do thresholds at 0: nn.ReLU, F.relu, torch.relu, x.relu(), x.relu_(),
     F.threshold(x, 0, 0). No hook is set and no net is changed. Of two blocks, one in the other, the inner one holds.
     Yields an object with `.count`, the ReLUs called so far, and `.others`, {name: count} of other non-linearities.
-
     ReLU6, Hardtanh and LeakyReLU count, too: "deconvnet" lets back what is positive, "guided" what is positive where
     their derivative is not zero. Other non-linearities (GELU, SiLU, Hardswish, sigmoid ...) keep their own derivative:
     the rules were never defined for them. So does a ReLU that is spelled clamp(min=0) or maximum(x, 0).
-    Errors: KeyError for an unknown rule; ValueError at the end of a "deconvnet" or "guided" block in which no ReLU
-    was called, so that the rule changed nothing (a scripted net hides its ReLUs).
+    Errors: KeyError for an unknown rule; ValueError at the end of a "deconvnet" or "guided" block that changed nothing,
+    as no ReLU was called (a scripted net hides its ReLUs).
     Source: Zeiler, Fergus (2014), section 2.1; Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
     Differs: the papers know ReLUs only; for LeakyReLU, whose derivative is never zero, both rules are the same.
 
@@ -146,7 +142,5 @@ def relu_rule(rule: str) -> Iterator["_Switch"]:
         yield switch
     if rule != "plain" and not switch.count:
         found = ", ".join(f"{name} ({count} times)" for name, count in switch.others.items())
-        raise ValueError(
-            f"net: no ReLU was called, so the {rule} rule would change nothing; other non-linearities "
-            f"keep their own derivative. Found: {found or 'none'}"
-        )
+        why = "would change nothing; other non-linearities keep their own derivative"
+        raise ValueError(f"net: no ReLU was called, so the {rule} rule {why}. Found: {found or 'none'}")

@@ -1,6 +1,7 @@
 """From a heatmap to the outline of an object, with colours but without any further training."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
@@ -40,16 +41,13 @@ def grabcut_from_heatmap(
     if not 0 < check_share(background, "background") < check_share(foreground, "foreground") < 1:
         found = f"{foreground}, {background}"
         raise ValueError(f"foreground, background: expected 0 < background < foreground < 1, got {found}")
-    check_number(smooth, "smooth")
-    check_count(iterations, "iterations")
+    check_number(smooth, "smooth"), check_count(iterations, "iterations")
     pixels = (images.detach().cpu().permute(0, 2, 3, 1) * 255).round().byte().numpy()
     heat = heatmaps.detach().cpu().double().numpy()
+    shares = {"foreground": foreground, "background": background, "smooth": smooth}
+    cut = partial(_cut, iterations=iterations, **shares)
     with ThreadPoolExecutor() as pool:  # GrabCut lets other threads work, and each has its own random state
-        jobs = pool.map(
-            lambda pair: _cut(*pair, foreground, background, smooth, iterations),
-            zip(pixels, heat, strict=True),
-        )
-        found = list(jobs)
+        found = list(pool.map(cut, pixels, heat))
     return torch.from_numpy(np.stack(found)).to(images.device)
 
 
@@ -61,8 +59,8 @@ def seeds(heat, foreground=0.95, background=0.3, smooth=0.0):
     return (heat >= high) & (heat > low), heat <= low
 
 
-def _cut(pixels, heat, foreground, background, smooth, iterations):
-    inside, outside = seeds(heat, foreground, background, smooth)
+def _cut(pixels, heat, iterations, **shares):
+    inside, outside = seeds(heat, **shares)
     if not (inside.any() and outside.any()):
         return np.zeros(heat.shape, bool)
     labels = np.full(heat.shape, cv2.GC_PR_BGD, np.uint8)

@@ -95,25 +95,23 @@ class Shortcut:
 
     def __init__(self, net, layers, images, colour, squares):
         self.net, self.conv, self.between, self.pool = net, layers[0], layers[1:-1], layers[-1]
-        self.one = images[:1]
-        self.clean, self.maps = self._run(images)
+        self.one, self.padding = images[:1], self.conv.padding
+        clean, self.maps = self._run(images)
         painted, _ = self._run(colour.expand(images[:1].shape))
         self.colour = painted[0, :, :1, :1]  # as the convolution sees it
-        conv, pool = self.conv, self.pool
-        spans = [d * (k - 1) + 1 for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
-        steps, self.padding = conv.stride, conv.padding
-        inner, jumps = _pair(pool.kernel_size), _pair(pool.stride)
-        self.field = [(inner[i] - 1) * steps[i] + spans[i] for i in (0, 1)]  # px that one cell sees
-        self.step = [jumps[i] * steps[i] for i in (0, 1)]  # px from cell to cell
-        self.cells = [
-            max(last - first + 1 for first, last in (self._touched(s, i) for s in squares)) for i in (0, 1)
-        ]
-        self.cells = [max(1, count) for count in self.cells]
-        rows, cols = self.maps.shape[2:]
-        self.pays = 2 * self.cells[0] * self.cells[1] <= rows * cols
-        self.side = [(self.cells[i] - 1) * self.step[i] + self.field[i] for i in (0, 1)]  # px of a window
-        padded = nn.functional.pad(self.clean, [self.padding[i] for i in (1, 1, 0, 0)])
-        self.windows = padded.unfold(2, self.side[0], self.step[0]).unfold(3, self.side[1], self.step[1])
+        self.windows = nn.functional.pad(clean, [self.padding[i] for i in (1, 1, 0, 0)])
+        # Down and across: px that one cell sees, px from cell to cell, cells of a window.
+        self.field, self.step, self.cells = [], [], []
+        inner, jump = _pair(self.pool.kernel_size), _pair(self.pool.stride)
+        for i in (0, 1):
+            span = self.conv.dilation[i] * (self.conv.kernel_size[i] - 1) + 1
+            self.field.append((inner[i] - 1) * self.conv.stride[i] + span)
+            self.step.append(jump[i] * self.conv.stride[i])
+            touched = [self._touched(square, i) for square in squares]
+            self.cells.append(max(1, *(last - first + 1 for first, last in touched)))
+            side = (self.cells[i] - 1) * self.step[i] + self.field[i]  # px of a window
+            self.windows = self.windows.unfold(2 + i, side, self.step[i])
+        self.pays = 2 * self.cells[0] * self.cells[1] <= self.maps[0, 0].numel()
 
     def __call__(self, jobs):
         numbers = [n for n, _ in jobs]
@@ -122,11 +120,14 @@ class Shortcut:
         maps = self.maps[numbers]  # (jobs, c, rows, cols), a copy
         for window, row, col, (_, (top, left, bottom, right)) in zip(windows, *firsts, jobs, strict=True):
             up, over = row * self.step[0] - self.padding[0], col * self.step[1] - self.padding[1]
-            window[:, max(top - up, 0) : max(bottom - up, 0), max(left - over, 0) : max(right - over, 0)] = (
-                self.colour
-            )
-        touched = self._first_layers(windows)
-        for each, row, col, cells in zip(maps, *firsts, touched, strict=True):
+            down = slice(max(top - up, 0), max(bottom - up, 0))
+            across = slice(max(left - over, 0), max(right - over, 0))
+            window[:, down, across] = self.colour
+        conv, options = self.conv, (self.conv.stride, 0, self.conv.dilation, self.conv.groups)
+        out = nn.functional.conv2d(windows, conv.weight, conv.bias, *options)
+        for module in (*self.between, self.pool):
+            out = module(out)
+        for each, row, col, cells in zip(maps, *firsts, out, strict=True):
             each[:, row : row + self.cells[0], col : col + self.cells[1]] = cells
         return self._rest(maps)
 
@@ -140,31 +141,17 @@ class Shortcut:
         """Where its window begins, in cells: all windows have the same size and lie in the map."""
         return min(self._touched(square, i)[0], self.maps.shape[2 + i] - self.cells[i])
 
-    def _first_layers(self, windows):
-        conv = self.conv
-        out = nn.functional.conv2d(
-            windows, conv.weight, conv.bias, conv.stride, 0, conv.dilation, conv.groups
-        )
-        for module in (*self.between, self.pool):
-            out = module(out)
-        return out
-
     def _run(self, images):
         """What the convolution takes of images, and what the pooling gives."""
         taken, given = [], []
-        with ExitStack() as stack:
-            stack.callback(
-                self.conv.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0])).remove
-            )
-            stack.callback(self.pool.register_forward_hook(lambda _, inputs, out: given.append(out)).remove)
+        before = self.conv.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
+        after = self.pool.register_forward_hook(lambda _, inputs, out: given.append(out))
+        with before, after:
             for batch in images.split(64):
                 self.net(batch.clone())
         return torch.cat(taken), torch.cat(given)
 
     def _rest(self, maps):
         """Logits (jobs, classes): the net runs on one image, and after the pooling goes on with these maps."""
-        hook = self.pool.register_forward_hook(lambda module, inputs, out: maps)
-        try:
+        with self.pool.register_forward_hook(lambda module, inputs, out: maps):
             return self.net(self.one.clone())
-        finally:
-            hook.remove()

@@ -74,9 +74,8 @@ def to_grid(positions: Tensor, rows: int, columns: int) -> Tensor:
     rows, columns = check_count(rows, "rows"), check_count(columns, "columns")
     positions = rows_of(positions, "positions").double().cpu().numpy()
     if positions.shape[1] != 2 or len(positions) > rows * columns:
-        raise ValueError(
-            f"positions: expected shape (n, 2) with n at most {rows} x {columns}, got {positions.shape}"
-        )
+        wanted = f"shape (n, 2) with n at most {rows} x {columns}"
+        raise ValueError(f"positions: expected {wanted}, got {positions.shape}")
     low, high = positions.min(0), positions.max(0)
     x, y = ((positions - low) / np.where(high > low, high - low, 1)).T
     at = np.stack([(1 - y) * (rows - 1), x * (columns - 1)], 1)  # (n, 2): row from the top, column

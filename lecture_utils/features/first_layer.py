@@ -40,7 +40,7 @@ def _first_to_run(net, convs):
         stack.enter_context(torch.no_grad())
         with suppress(
             RuntimeError
-        ):  # too small an image for the upper layers; the first conv has run by then
+        ):  # too small an image for the upper layers: the first conv has run by then
             net(torch.full((1, 3, 64, 64), 0.5, dtype=weight.dtype, device=weight.device))
     return (order or list(convs))[0]
 
@@ -51,10 +51,10 @@ def raw_filters(net: nn.Module) -> Tensor:
 
 
 def as_pictures(weights: Tensor, per_filter: bool = False) -> Tensor:
-    """Signed weights (k, ...) as pictures in [0, 1]: zero becomes mid-grey, .5, and the largest |weight| 0 or 1.
+    """Signed weights (k, ...) as pictures in [0, 1], .5 + w / (2 max |w|): zero becomes mid-grey.
 
-    One shared symmetric range for all, so that pictures can be compared: picture = .5 + w / (2 max |w|). With
-    per_filter=True each filter has a range of its own: weak ones become visible, and their strength cannot be compared.
+    One maximum for all, so that pictures can be compared. With per_filter=True each filter has its own: weak ones
+    become visible, and their strength cannot be compared.
     Differs: stretching [min, max] to [0, 1], as is often done, moves zero to another grey in every filter.
     """
     check_tensor(weights, "weights", ("k", "side", ...))

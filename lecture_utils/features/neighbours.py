@@ -18,10 +18,8 @@ def nearest(bank: Tensor, queries: Tensor, k: int) -> Tensor:
     """
     bank, queries = rows_of(bank, "bank"), rows_of(queries, "queries")
     if bank.shape[1] != queries.shape[1] or bank.dtype != queries.dtype:
-        raise ValueError(
-            f"queries: expected {bank.dtype} of width {bank.shape[1]} as in the bank, got "
-            f"{queries.dtype} of width {queries.shape[1]}"
-        )
+        wanted, got = (f"{rows.dtype} of width {rows.shape[1]}" for rows in (bank, queries))
+        raise ValueError(f"queries: expected {wanted} as in the bank, got {got}")
     k = check_count(k, "k", 1, len(bank))
     centre = bank.mean(0)
     moved = bank - centre  # closer to zero: less to round

@@ -194,12 +194,9 @@ def _batch(images, first, end, net):
     pictures = [_picture(images, index) for index in range(first, end)]
     for each in pictures:
         if not isinstance(each, Tensor) or each.shape != pictures[0].shape:
-            what = (
-                f"{each.shape} and {pictures[0].shape}" if isinstance(each, Tensor) else type(each).__name__
-            )
-            raise ValueError(
-                f"images: expected tensors (3, h, w) of one size, got {what} (image {first} or a later one)"
-            )
+            sizes = isinstance(each, Tensor) and f"{each.shape} and {pictures[0].shape}"
+            got = f"{sizes or type(each).__name__} (image {first} or a later one)"
+            raise ValueError(f"images: expected tensors (3, h, w) of one size, got {got}")
     return check_images(torch.stack(pictures), net=net)
 
 

@@ -93,9 +93,8 @@ def _fields(net, layer, side):
             if layer not in found and tracer.lost:
                 return tracer.lost
             if layer not in found:
-                raise ValueError(
-                    f"image_size: the net fails on {side} px before {layer!r}: {error}"
-                ) from error
+                why = f"the net fails on {side} px before {layer!r}: {error}"
+                raise ValueError(f"image_size: {why}") from error
     if layer not in found:
         raise ValueError(f"layer: {layer!r} does not run when the net looks at an image")
     return tracer.of(found[layer])
@@ -181,9 +180,9 @@ def _behind(function, args, kwargs, fields, shapes, after):
         return _meet(name, fields, shapes)
     if name in SAME_GRID:
         return fields[0] if after[-2:] == shapes[0][-2:] else WHOLE.format(name)
-    axes = (
-        [_along(name, given, axis, shapes[0][axis - 2]) for axis in (0, 1)] if name in ARGUMENTS else [None]
-    )
+    if name not in ARGUMENTS:
+        return STRANGE.format(name)
+    axes = [_along(name, given, axis, shapes[0][axis - 2]) for axis in (0, 1)]
     if None in axes:
         return STRANGE.format(name)
     if "all" in axes:
@@ -238,15 +237,8 @@ def placed(maps: Tensor, field: Field, size: tuple[int, int], step: int = 1) -> 
     check_tensor(maps, "maps", ("n", "channels", "rows", "columns"))
     check_field(field)
     size = check_sides(size, "size")
-    return _placed(maps, field, size, check_count(step, "step", 1, min(size)))
-
-
-def _placed(maps, field, size, step):
-    """`placed`, of what has been checked."""
-    down, across = (
-        _weights(field, count, length, step).to(maps)
-        for count, length in zip(maps.shape[2:], size, strict=True)
-    )
+    check_count(step, "step", 1, min(size))
+    down, across = (_weights(field, maps.shape[2 + i], size[i], step).to(maps) for i in (0, 1))
     return down @ maps @ across.T
 
 

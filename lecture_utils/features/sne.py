@@ -39,9 +39,8 @@ def conditional(squared, perplexity, steps=40):
     """
     n = len(squared)
     if not 1 < perplexity < n - 1:
-        raise ValueError(
-            f"perplexity: expected more than 1 and less than {n - 1} for {n} points, got {perplexity}"
-        )
+        wanted = f"more than 1 and less than {n - 1} for {n} points"
+        raise ValueError(f"perplexity: expected {wanted}, got {perplexity}")
     squared = squared.astype(np.float64)
     np.fill_diagonal(squared, np.inf)
     squared -= squared.min(1, keepdims=True)  # the same p, without underflow of whole rows
@@ -105,9 +104,8 @@ def descend(p, iterations=400, seed=0, like=None):
 def gradient(p, y):
     """dC/dy (n, 2) by equation 5, for p (n, n) and y (n, 2), numpy; float32 is enough, and twice as fast."""
     ones, length = np.ones_like(y[:, :1]), np.square(y).sum(1, keepdims=True)
-    w = (
-        np.hstack([y, length, ones]) @ np.hstack([-2 * y, ones, length + 1]).T
-    )  # 1 + |y_i - y_j|^2 in one product
+    # 1 + |y_i - y_j|^2 in one product
+    w = np.hstack([y, length, ones]) @ np.hstack([-2 * y, ones, length + 1]).T
     np.reciprocal(w, out=w)
     np.fill_diagonal(w, 0)
     m = p - w / w.sum()

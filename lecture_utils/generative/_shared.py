@@ -55,11 +55,10 @@ def check_size(size: Size) -> tuple[int, int]:
     return check_sides(size if isinstance(size, tuple | list) else (size, size), "size")
 
 
-def check_callback(callback: Callable | None) -> Callable | None:
+def check_callback(callback: Callable | None) -> None:
     """A function, or None. Errors: ValueError."""
     if callback is not None and not callable(callback):
         raise ValueError(f"callback: expected a function or None, got {type(callback).__name__}")
-    return callback
 
 
 @contextmanager

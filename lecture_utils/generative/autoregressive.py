@@ -33,7 +33,10 @@ class Autoregressive(Placed):
         super().__init__()
         self.levels, self.channels = check_count(levels, "levels", 2), check_count(channels, "channels")
         self.size = check_size(size)
-        self.register_buffer("maps", _maps(*self.size), persistent=False)
+        h, w = self.size
+        rows = torch.linspace(-1, 1, h)[:, None].expand(h, w)
+        columns = torch.linspace(-1, 1, w).expand(h, w)
+        self.register_buffer("maps", torch.stack([torch.ones(h, w), rows, columns])[None], persistent=False)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,7 +52,7 @@ class Autoregressive(Placed):
         return x.to(next(self.parameters())) * (2 / (self.levels - 1)) - 1
 
     def with_maps(self, values: Tensor) -> Tensor:
-        """The picture and, below it, three maps that are the same for all pictures, (n, c + 3, h, w)."""
+        """The picture and, below it, the MAPS, which are the same for all pictures, (n, c + 3, h, w)."""
         return torch.cat([values, self.maps.to(values.dtype).expand(len(values), -1, -1, -1)], 1)
 
     def logits(self, x: Tensor) -> Tensor:
@@ -84,11 +87,9 @@ class Autoregressive(Placed):
         """Draw n pictures, LongTensor (n, c, h, w), on the model's device; in evaluation mode, without gradients.
 
         generator: a torch.Generator on the CPU; None takes a new one that nobody can repeat. One uniform number is
-        drawn for each value of each picture, all before the first pixel: whatever computes the probabilities, the same
-        numbers pick the levels.
-        cached: compute only what a new pixel changes; False runs the whole network for each value, which gives the
-        same pictures (to the last integer in float64) and takes much longer.
-        temperature: the logits are divided by it; below 1 the likely becomes likelier.
+        drawn for each value of each picture, all before the first pixel.
+        cached: compute only what a new pixel changes; False runs the whole network for each value: the same pictures,
+        much later. temperature: the logits are divided by it; below 1 the likely becomes likelier.
         given (n, c, h, w), known bool (h, w): these pixels are given, the others completed, in the usual order. A
         pixel that comes after the missing ones does not help them.
         callback: None, or a function (pictures so far, row) called after each row; what is not drawn yet is 0.
@@ -148,12 +149,6 @@ class WholePasses:
 
     def done(self, row, column):
         """After a pixel's last value."""
-
-
-def _maps(h, w):
-    """Ones, rows and columns, (1, 3, h, w) in [-1, 1]."""
-    rows, columns = torch.linspace(-1, 1, h), torch.linspace(-1, 1, w)
-    return torch.stack([torch.ones(h, w), rows[:, None].expand(h, w), columns.expand(h, w)])[None]
 
 
 def pick(logits: Tensor, draws: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ MANY = 6  # completions of each kind
 class Completions(NamedTuple):
     """What was drawn for some numbers of given rows, some temperatures, and some pictures.
 
-    pixels: uint8 (draws, rows, temperatures, pictures, MANY, c, h, w), levels. bits: the same without c, h, w: what the
-    missing part costs at temperature 1, bits for each value.
+    pixels: uint8 (draws, rows, temperatures, pictures, MANY, c, h, w), levels. bits (draws, rows, temperatures,
+    pictures, MANY): what the missing part costs at temperature 1, for each value.
     """
 
     rows: tuple

@@ -1,8 +1,7 @@
 """The loop that trains the generative models: any model, any loss, and nothing lost when it is stopped.
 
 Ctrl-C (the stop button) ends it: the model keeps what it has learned so far. A loss or a gradient of NaN or infinity
-ends it: the model gets the last good weights back. Both print one sentence, and the history's `stopped` is
-"interrupted" or "diverged" instead of None.
+ends it: the model gets the last good weights back. Both print one sentence.
 """
 
 import math

@@ -26,8 +26,8 @@ LAZY = 16  # steps from one gradient penalty to the next: Karras et al. (2020), 
 def discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
     """What the discriminator minimises: -mean log D(real) - mean log(1 - D(fake)), in nats, where D = sigmoid(logit).
 
-    real, fake: logits, any shape. real_label: the target for real images; 0.9 is *one-sided label smoothing*.
-    Errors: ValueError for what is not a floating tensor, is empty, or for `real_label` outside (0.5, 1].
+    real, fake: floating logits, any shape. real_label: the target for real images, in (0.5, 1]; 0.9 is *one-sided
+    label smoothing*. Errors: ValueError.
     Source: Goodfellow et al. (2014), equation 1; Salimans et al. (2016), section 3.4, for `real_label`.
     """
     check_tensor(real, "real", (...,))
@@ -38,8 +38,8 @@ def discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> T
 def generator_loss(fake: Tensor, kind: str = "non_saturating") -> Tensor:
     """What the generator minimises, in nats: -mean log D(fake), or with "minimax" mean log(1 - D(fake)).
 
-    fake: logits of what it made, any shape. Both fall as D(fake) rises; they differ in where they are steep.
-    Errors: ValueError for what is not a floating tensor or is empty; KeyError for another kind.
+    fake: floating logits of what it made, any shape. Both fall as D(fake) rises; they differ in where they are steep.
+    Errors: ValueError; KeyError for another kind.
     Source: Goodfellow et al. (2014), equation 1 ("minimax") and section 3.
     """
     return _generator_loss(check_tensor(fake, "fake", (...,)), check_choice(kind, KINDS, "kind"))
@@ -87,13 +87,12 @@ class GANTrainer:
     generator: z (n, latent) -> images, with `.latent`. discriminator: images -> logits (n,).
     lr: learning rates of Adam, the generator's and the discriminator's. betas: Adam's two, the same for both nets
     (DCGAN: .5 and .999).
-    kind: of the generator's loss. real_label: see `discriminator_loss`. n_critic: updates of the discriminator a step.
+    kind: of the generator's loss. real_label: see `discriminator_loss`.
     average: the generator's weights are also averaged over the steps, each step keeping this share of the average (at
     first less, so that it moves); `trainer.averaged` is that generator. 0: no average, and `averaged` is the generator
     itself.
     penalty: weight γ of the squared slope of the discriminator's logit at real images, γ/2 E|∇ logit|², added LAZY
     times as strongly at every LAZY-th step.
-    low_precision: convolutions and linear layers in bfloat16.
     Errors: ValueError, KeyError for another kind of loss.
     Source: Goodfellow et al. (2014), algorithm 1; Radford et al. (2016) for rates and betas; Yazıcı et al. (2019) for
     the average; Mescheder et al. (2018), equation 9, for the penalty.
@@ -109,21 +108,19 @@ class GANTrainer:
         betas: tuple[float, float] = (0.5, 0.999),
         kind: str = "non_saturating",
         real_label: float = 1.0,
-        n_critic: int = 1,
         average: float = 0.0,
         penalty: float = 0.0,
         seed: int = 0,
-        low_precision: bool = False,
     ):
         self.generator, self.discriminator = generator, check_model(discriminator, "discriminator")
         if not isinstance(getattr(check_model(generator, "generator"), "latent", None), int):
             raise ValueError("generator: expected an attribute `latent`, the number of values in a code")
-        self.kind, self.n_critic = check_choice(kind, KINDS, "kind"), check_count(n_critic, "n_critic")
+        self.kind = check_choice(kind, KINDS, "kind")
         self.real_label = check_number(real_label, "real_label", 0.5, 1, above=True)
         self.decay, self.penalty = check_share(average, "average"), check_number(penalty, "penalty")
         if average == 1:
             raise ValueError("average: expected a number below 1, got 1")
-        self.low_precision, self.device = low_precision, next(generator.parameters()).device
+        self.device = next(generator.parameters()).device
         self.averaged = copy.deepcopy(generator).eval() if average else generator
         self.g_optimizer, self.d_optimizer = _optimizers(generator, discriminator, lr, betas)
         self.draws = torch.Generator(self.device).manual_seed(check_seed(seed))
@@ -136,20 +133,19 @@ class GANTrainer:
         return torch.randn(n, self.generator.latent, generator=self.draws, device=self.device, dtype=dtype)
 
     def step(self, real: Tensor) -> tuple[float, float, float, float]:
-        """One step on real images (n_critic * n, ...): a row of `GANHistory`, of its last update.
+        """One step on real images (n, ...): a row of `GANHistory`. The nets stay in the mode they are in.
 
-        The nets stay in the mode they are in. Errors: ValueError for a number of images that n_critic does not divide;
-        Diverged: both nets then have their last good weights.
+        Errors: ValueError for no image; Diverged: both nets then have their last good weights.
         """
-        if not len(real) or len(real) % self.n_critic:
-            raise ValueError(f"real: expected a multiple of n_critic={self.n_critic} images, got {len(real)}")
-        before = [tensor.clone() for tensor in self._weights()]
+        if not len(real):
+            raise ValueError("real: expected at least one image, got none")
+        weights = floating_state(self.generator, self.discriminator)
+        before = [tensor.clone() for tensor in weights]
         try:
             row = self._algorithm_1(real.to(self.device))
-        except (
-            Diverged
-        ):  # the weights before this step may have led to it: those of one step earlier are safe
-            copy_tensors(self.good or before, self._weights())
+        except Diverged:
+            # The weights before this step may have led to it: those of one step earlier are safe.
+            copy_tensors(self.good or before, weights)
             raise
         finally:
             self.g_optimizer.zero_grad()
@@ -160,14 +156,13 @@ class GANTrainer:
         return row
 
     def _algorithm_1(self, real):
-        for some in real.chunk(self.n_critic):  # "for k steps": the discriminator
-            fake = self._run(self.generator, self.codes(len(some)))
-            of_real = self._run(self.discriminator, some)  # logits
-            of_fake = self._run(self.discriminator, fake.detach())  # detach: the generator stays
-            loss_d = _discriminator_loss(of_real, of_fake, self.real_label)
-            update(self.d_optimizer, self.discriminator, loss_d + self._slope(some))
+        fake = self.run(self.generator, self.codes(len(real)))
+        of_real = self.run(self.discriminator, real)  # logits
+        of_fake = self.run(self.discriminator, fake.detach())  # detach: the generator stays
+        loss_d = _discriminator_loss(of_real, of_fake, self.real_label)
+        update(self.d_optimizer, self.discriminator, loss_d + self._slope(real))
         # Now the generator, through the discriminator that has just been updated.
-        loss_g = _generator_loss(self._run(self.discriminator, fake), self.kind)
+        loss_g = _generator_loss(self.run(self.discriminator, fake), self.kind)
         update(self.g_optimizer, self.generator, loss_g)
         return loss_d.item(), loss_g.item(), *(x.sigmoid().mean().item() for x in (of_real, of_fake))
 
@@ -190,9 +185,7 @@ class GANTrainer:
         steps, batch = check_count(steps, "steps", 0), check_count(batch, "batch", 2)
 
         def step():
-            chosen = torch.randint(
-                len(images), (batch * self.n_critic,), generator=self.draws, device=self.device
-            )
+            chosen = torch.randint(len(images), (batch,), generator=self.draws, device=self.device)
             row = self.step(images[chosen.to(images.device)])
             return row, f"losses {row[0]:.2f} and {row[1]:.2f}"
 
@@ -205,10 +198,9 @@ class GANTrainer:
         stopped = told(why, label, good + "smaller rates may help.", kept)
         return GANHistory(*torch.tensor(rows).reshape(-1, 4).unbind(1), stopped)
 
-    def _run(self, net, x):
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            found = net(x)
-        return found.float() if self.low_precision else found
+    def run(self, net: nn.Module, x: Tensor) -> Tensor:
+        """net(x): what a training in another precision overrides."""
+        return net(x)
 
     def _slope(self, real):
         """The penalty, in the steps that have one."""
@@ -227,9 +219,6 @@ class GANTrainer:
                 mean.lerp_(now, 1 - keep)
             for mean, now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
                 mean.copy_(now)
-
-    def _weights(self):
-        return floating_state(self.generator, self.discriminator)
 
 
 def _optimizers(generator, discriminator, lr, betas):

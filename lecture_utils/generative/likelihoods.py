@@ -1,4 +1,4 @@
-"""What a decoder's numbers mean: four distributions of a pixel value. Three are pmfs over levels, one is a density.
+"""What a decoder's numbers mean: three pmfs over the levels of a pixel value, and one density.
 
 A decoder puts out `numbers` values for each pixel and colour, and a likelihood turns them into log-probabilities, a
 picture, and samples. x of a pmf: LongTensor of levels 0 .. levels - 1, (n, c, h, w); of the Gaussian: floating images

@@ -89,9 +89,8 @@ def _shapley(values, name, members):
     n, part, total = len(members), members[name], 0.0
     others = [some for other, some in members.items() if other != name]
     for count in range(n):
-        weight = (
-            factorial(count) * factorial(n - 1 - count) / factorial(n)
-        )  # of orders with just `chosen` before it
+        # The share of orders with just `chosen` before it.
+        weight = factorial(count) * factorial(n - 1 - count) / factorial(n)
         for chosen in combinations(others, count):
             there = frozenset().union(*chosen)
             total += weight * (values[there | part] - values[there])

@@ -10,7 +10,7 @@ from ..checks import check_number
 from ..hooks import frozen
 from ..progress import silenced
 from .feature_extractor import reading
-from .objectives import Objective, as_objective
+from .objectives import Objective, class_score
 from .optimise import generator, given_start, iterate, neutral_colour, noisy, sides, value_and_gradient
 from .regularisers import WAYS, Regulariser, check_regularisers
 
@@ -55,7 +55,9 @@ def ascend(
 
     >>> ascend(net, class_score(torch.arange(16)), regularisers=[Jitter(8), Blur(0.5)]).images
     """
-    objective, rules, draws = as_objective(objective), check_regularisers(regularisers), generator(seed)
+    if not isinstance(objective, Objective):
+        objective = class_score(objective, "objective")
+    rules, draws = check_regularisers(regularisers), generator(seed)
     factor = lr if callable(lr) and not isinstance(lr, type) else rms(lr)
     with frozen(net) as net, reading(net, objective.layers) as read:
         mean = neutral_colour(net, mean)
@@ -122,10 +124,9 @@ def _start(net, start, count, size, mean, seed):
 
 def _say_who_stayed(moved, history):
     if len(history) and not moved.all():
-        print(
-            f"{LABEL}: {int((~moved).sum())} of {len(moved)} images never moved, their gradient was 0: a unit behind a "
-            "ReLU that is off? Name the layer before its ReLU, or start elsewhere."
-        )
+        count = f"{int((~moved).sum())} of {len(moved)} images never moved, their gradient was 0"
+        why = "a unit behind a ReLU that is off? Name the layer before its ReLU, or start elsewhere."
+        print(f"{LABEL}: {count}: {why}")
 
 
 # --- the same in stages, so that it can be shown and stopped ---

@@ -10,7 +10,7 @@ from ..checks import check_choice, check_count, check_images, check_number, chec
 from ..hooks import copy_to, frozen, gradient_of, in_batches, logits_of
 from .optimise import Done, generator, iterate, value_and_gradient
 
-NORMS, STARTS = ("inf", "2"), ("image", "random")
+NORMS = ("inf", "2")
 
 
 def fgsm(
@@ -53,7 +53,6 @@ def pgd(
     norm: str = "inf",
     target: int | Tensor | None = None,
     seed: int = 0,
-    start: str = "image",
 ) -> Tensor:
     """Where small steps uphill in the loss end, inside a ball around each image, (n, 3, h, w); the best of `restarts`.
 
@@ -63,14 +62,13 @@ def pgd(
     (see `project`). net, images, labels, target: as in `fgsm`. eps: the ball's radius in pixel units; norm "inf": the
     most that a value may move, from 0 to 1; norm "2": the largest norm of the whole perturbation.
     steps: int. step_size: in the same unit as eps. restarts: how often to begin; per image the best end is kept: one
-    that fools the net (or reaches the target) comes before one that does not, then the larger loss counts.
-    start: where the first run begins: "image", so that one step of size eps is `fgsm`, or "random", a point of the
-    ball. The later runs begin at random points. seed: of the random points.
-    Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: the first run begins at the image;
-    x stays in [0, 1].
+    that fools the net (or reaches the target) comes before one that does not, then the larger loss counts. The first
+    run begins at the image, so that one step of size eps is `fgsm`, the later ones at random points. seed: of these.
+    Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: where the first run begins; x stays in
+    [0, 1].
     """
     images = check_attack(net, images, eps, norm, step_size)
-    check_count(steps, "steps"), check_count(restarts, "restarts"), check_choice(start, STARTS, "start")
+    check_count(steps, "steps"), check_count(restarts, "restarts")
     draws, ends = generator(seed), []
     with frozen(net) as net:
         origin = copy_to(net, images)
@@ -79,7 +77,7 @@ def pgd(
             return pgd_step(net, x, origin, labels, eps, step_size, norm, target)
 
         for number in range(restarts):
-            first = origin if start == "image" and not number else random_point(origin, eps, norm, draws)
+            first = random_point(origin, eps, norm, draws) if number else origin
             run = iterate(step, first, steps, f"pgd {number + 1}/{restarts}" if restarts > 1 else "pgd")
             ends.append(run.images)
             if run.stopped == "interrupted":
@@ -112,11 +110,8 @@ def _best(net, ends, labels, target):
     ranks = []
     for images in ends:
         logits = all_logits(net, images)
-        seen = logits.argmax(1)
-        if target is None:
-            done = seen != torch.as_tensor(labels).to(seen)
-        else:
-            done = seen == torch.as_tensor(target).to(seen)
+        given = torch.as_tensor(labels if target is None else target).to(logits.device)
+        done = (logits.argmax(1) == given) == (target is not None)
         ranks.append(loss_to_raise(logits, labels, target).double() + 1e6 * done)  # no loss is that large
     best = torch.stack(ranks).nan_to_num(-torch.inf).argmax(0)  # the first, where several are equal
     return torch.stack(ends)[best, torch.arange(len(best), device=best.device)]
@@ -155,9 +150,8 @@ def deepfool(
             rows = (all_logits(net, now).argmax(1) == ranked[:, 0]).nonzero()[:, 0]  # not yet over
             if not len(rows):
                 raise Done
-            to_boundary, gap = in_batches(
-                lambda *some: _to_boundary(net, *some, box), now[rows], ranked[rows]
-            )
+            batch = now[rows], ranked[rows]
+            to_boundary, gap = in_batches(lambda *some: _to_boundary(net, *some, box), *batch)
             path = (now[rows] - origin[rows]) / longer + to_boundary  # without the overshoot
             reached = origin[rows] + longer * path
             moved = now.index_copy(0, rows, reached.clamp(0, 1) if box else reached)
@@ -200,9 +194,8 @@ def loss_to_raise(logits, labels, target=None):
 
 def uphill(net, images, labels, target=None):
     """`loss_to_raise` of the images, (n,), and its gradient, (n, 3, h, w). Inside `frozen` only."""
-    classes = [check_targets(labels, len(images), name="labels")]
-    if target is not None:
-        classes.append(check_targets(target, len(images), name="target"))
+    given = {"labels": labels} if target is None else {"labels": labels, "target": target}
+    classes = [check_targets(some, len(images), name=name) for name, some in given.items()]
 
     def one_pass(some, *classes):
         return value_and_gradient(lambda leaf: loss_to_raise(logits_of(net, leaf), *classes), some)

@@ -2,19 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
 
 from ..checks import check_layer
-from ..hooks import check_no_draws, tensor_of, unfitting
+from ..hooks import Enough, check_no_draws, tensor_of, unfitting
 
 OUTPUT = ""  # in dict(net.named_modules()) the net itself has this name
-
-
-class _Enough(Exception):
-    """All layers have run: the pass may end."""
 
 
 @contextmanager
@@ -28,14 +24,14 @@ def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]
     images do not fit.
     """
     modules = {name: check_layer(net, name) for name in layers if name != OUTPUT}
-    found, runs, wanted, handles = {}, Counter(), Counter(), []
+    found, runs, wanted = {}, Counter(), Counter()
 
     def keep(name):
         def hook(module, inputs, output):
             found[name] = tensor_of(output, name)
             runs[name] += 1
             if wanted and runs >= wanted:
-                raise _Enough
+                raise Enough
             return output.clone()  # what lies above may change it in place
 
         return hook
@@ -45,7 +41,7 @@ def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]
         state = torch.get_rng_state()
         try:
             found[OUTPUT] = net(images.clone())  # a net may begin in place, which a leaf refuses
-        except _Enough:
+        except Enough:
             pass
         except RuntimeError as error:
             why = unfitting(error, images)
@@ -58,10 +54,7 @@ def reading(net: nn.Module, layers: list[str | nn.Module]) -> Iterator[Callable]
             wanted.update(runs - wanted)
         return {name: found[name] for name in layers}
 
-    try:
+    with ExitStack() as stack:
         for name, module in modules.items():
-            handles.append(module.register_forward_hook(keep(name)))
+            stack.callback(module.register_forward_hook(keep(name)).remove)
         yield read
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -32,10 +32,8 @@ class Objective:
             return NotImplemented
         if None not in (self.count, other.count) and self.count != other.count:
             raise ValueError(f"objectives: one is for {self.count} images, the other for {other.count}")
-        both = tuple(dict.fromkeys(self.layers + other.layers))
-        return Objective(
-            both, lambda found: self.value(found) + other.value(found), self.count or other.count
-        )
+        layers, count = tuple(dict.fromkeys(self.layers + other.layers)), self.count or other.count
+        return Objective(layers, lambda found: self.value(found) + other.value(found), count)
 
     def __mul__(self, factor):
         if isinstance(factor, bool) or not isinstance(factor, int | float):
@@ -51,7 +49,7 @@ class Objective:
         return self + -other if isinstance(other, Objective) else NotImplemented
 
 
-def class_score(targets: int | Tensor) -> Objective:
+def class_score(targets: int | Tensor, name: str = "targets") -> Objective:
     """The score of a class, best before softmax: a probability also rises because other classes fall.
 
     targets: an int, or a LongTensor (n,): then n images, each for its own class.
@@ -61,7 +59,7 @@ def class_score(targets: int | Tensor) -> Objective:
     def value(found):
         return score_of(check_logits(found[OUTPUT], softmax=False), targets)
 
-    return Objective((OUTPUT,), value, _count(targets))
+    return Objective((OUTPUT,), value, _count(targets, name))
 
 
 def channel(
@@ -92,15 +90,7 @@ def channel(
     return Objective((layer,), value, _count(channels, "channels"))
 
 
-def as_objective(objective: Objective | int | Tensor) -> Objective:
-    """The objective itself, or `class_score` of such targets. Errors: ValueError."""
-    if not isinstance(objective, Objective):
-        _count(objective, "objective")
-        objective = class_score(objective)
-    return objective
-
-
-def _count(targets, name="targets"):
+def _count(targets, name):
     """For how many images these targets are; how many classes there are only the net will say. Errors: ValueError."""
     many = isinstance(targets, Tensor) and targets.ndim == 1
     check_targets(targets, len(targets) if many else 1, name=name)

@@ -1,11 +1,6 @@
 """What all of synthesis shares: the loop that changes an image step by step, where it begins, and at which sizes.
 
-What can go wrong on the way is treated alike everywhere, for someone who has waited for an image:
-
-- Ctrl-C ends the loop: the image so far comes back.
-- A step that gives NaN or infinity ends it: the last good image comes back.
-
-Both print one sentence, and the result's `stopped` is "interrupted" or "diverged" instead of None.
+Ctrl-C ends the loop, and so does a step that gives NaN or infinity: the last good image comes back, with a sentence.
 """
 
 from collections.abc import Callable
@@ -66,10 +61,8 @@ def iterate(step: Callable, images: Tensor, steps: int, label: str, callback: Ca
     except KeyboardInterrupt:
         stopped = "interrupted"
     if stopped == "diverged":
-        print(
-            f"{label}: NaN or infinity in step {number + 1} of {steps}: the result is the last good image; a smaller "
-            "lr may help."
-        )
+        found = f"NaN or infinity in step {number + 1} of {steps}"
+        print(f"{label}: {found}: the result is the last good image; a smaller lr may help.")
     elif stopped:
         print(f"{label}: stopped after {len(history)} of {steps} steps: the result is the image so far.")
     return Run(images, torch.stack(history) if history else images.new_zeros(0, len(images)), stopped)
@@ -154,9 +147,8 @@ def given_start(net: nn.Module, start: Tensor | str, names: tuple[str, ...]) -> 
     if isinstance(start, Tensor):
         return copy_to(net, check_images(start, net=net, range01=True, name="start"))
     if not isinstance(start, str) or start not in names:
-        raise ValueError(
-            f"start: expected {' or '.join(map(repr, names))} or images (n, 3, h, w), got {start!r}"
-        )
+        known = " or ".join(map(repr, names))
+        raise ValueError(f"start: expected {known} or images (n, 3, h, w), got {start!r}")
     return None
 
 
@@ -170,9 +162,8 @@ def sides(size: int | tuple[int, int]) -> tuple[int, int]:
 
 def octave_shapes(shape: tuple[int, int], octaves: int, scale: float) -> list[tuple[int, int]]:
     """(h, w) of each octave, the smallest first; the last is `shape`. Those below SMALLEST are left out."""
-    found = [
-        scaled_shape(shape, scale**-k) for k in reversed(range(check_count(octaves, "octaves", most=64)))
-    ]
+    powers = range(1 - check_count(octaves, "octaves", most=64), 1)
+    found = [scaled_shape(shape, scale**k) for k in powers]
     return [each for each in found[:-1] if min(each) >= SMALLEST] + found[-1:]
 
 
@@ -185,7 +176,6 @@ def resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
     """Images at another size (h, w): bilinear, averaged where they shrink. The values stay in their range."""
     if tuple(images.shape[2:]) == tuple(shape):
         return images
-    # interpolate is not made for halves
-    wide = images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
-    shape = tuple(shape)
-    return F.interpolate(wide, size=shape, mode="bilinear", align_corners=False, antialias=True).to(images)
+    halves = images.dtype in (torch.float16, torch.bfloat16)  # interpolate is not made for them
+    wide = images.float() if halves else images
+    return F.interpolate(wide, size=tuple(shape), mode="bilinear", antialias=True).to(images)

@@ -91,7 +91,6 @@ def _difference(images, perturbed):
     images = check_images(images, range01=True, channels="any")
     perturbed = check_images(perturbed, dtype=images.dtype, range01=True, channels="any", name="perturbed")
     if images.shape != perturbed.shape:
-        raise ValueError(
-            f"perturbed: expected shape {tuple(images.shape)} as the images, got {tuple(perturbed.shape)}"
-        )
+        expected = f"{tuple(images.shape)} as the images"
+        raise ValueError(f"perturbed: expected shape {expected}, got {tuple(perturbed.shape)}")
     return images.detach(), perturbed.detach().to(images.device) - images.detach()

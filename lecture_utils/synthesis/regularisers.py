@@ -114,8 +114,7 @@ class SmallGradients(_Small):
     """Where the gradient is small: the smallest `share` of its values in each image.
 
     The lecture's "clip pixels with small gradients to 0" can be read in two ways. what="gradient": those values of
-    the gradient become 0 in this step. what="pixel": each pixel whose gradient over the three colours has a norm among
-    the smallest becomes m after the step.
+    the gradient become 0 in this step. what="pixel": each pixel whose gradient has a norm among the smallest becomes m.
     """
 
     def __init__(self, share: float, what: str = "gradient"):
