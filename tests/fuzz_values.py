@@ -64,20 +64,13 @@ def values():
     """{name: (kind, value)}, made anew."""
     from lecture_utils import features, generative, synthesis
 
-    net, images, heat = (
-        Tiny(),
-        torch.rand(2, 3, 16, 16, generator=draws()),
-        torch.rand(2, 16, 16, generator=draws(1)),
-    )
+    net, images = Tiny(), torch.rand(2, 3, 16, 16, generator=draws())
+    heat = torch.rand(2, 16, 16, generator=draws(1))
     field = features.receptive_field(net, "conv2", image_size=16)
     points, maps = torch.randn(12, 5, generator=draws(2)), torch.rand(4, 8, 8, 8, generator=draws(3))
-    parts = torch.randint(0, 3, (4, 16, 16), generator=draws(4))
-    filters, levels = (
-        torch.randn(4, 3, 5, 5, generator=draws(5)),
-        torch.randint(0, 4, (6, 1, 4, 4), generator=draws(6)),
-    )
+    filters = torch.randn(4, 3, 5, 5, generator=draws(5))
+    levels = torch.randint(0, 4, (6, 1, 4, 4), generator=draws(6))
     subsets = {frozenset(kept): float(len(kept)) for kept in ((), ("a",), ("b",), ("a", "b"))}
-    vae = generative.VAE((4, 4), 2, levels=4, hidden=8)
     code = torch.randn(6, 2, generator=draws(7))
     labels = torch.arange(12) % 3
     table = {
@@ -97,19 +90,9 @@ def values():
         "relu": ("flag", True),
         "baseline": ("free", None),
         "reshape": ("free", None),
-        "generator": ("generator", None),
         "callback": ("free", None),
-        "watch": ("free", None),
-        "look": ("free", None),
-        "title": ("free", "a"),
-        "caption": ("free", "b"),
-        "alt": ("free", None),
-        "label": ("free", "c"),
-        "titles": ("free", None),
-        "tile": ("free", None),
         "mean": ("free", None),
         "row": ("index", 3),
-        "col": ("index", 3),
         "column": ("index", 3),
         "channel": ("index", 1),
         "size": ("count", 8),
@@ -139,12 +122,10 @@ def values():
         "attribution.upsample.size": ("pair", (20, 24)),
         **{f"attribution.{n}.net": ("inner net", net) for n in RAW},
         # synthesis
-        "others": ("images", images.flip(0)),
         "perturbed": ("images", (images + 0.01).clamp(0, 1)),
         "norm": ("choice", "inf"),
         "start": ("choice", "noise"),
         "synthesis.noise_like.norm": ("choice", "2"),
-        "synthesis.pgd.start": ("choice", "image"),
         "synthesis.stylize.start": ("choice", "content"),
         "objective": ("objective", synthesis.class_score(1)),
         "synthesis.channel.channels": ("later targets", 1),
@@ -172,13 +153,11 @@ def values():
         "box": ("flag", True),
         "candidates": ("count", 3),
         "synthesis.features": ("tensor", maps),
-        "weights": ("dict", {"a": 1.0}),
         "sigma": ("positive", 0.5),
         "every": ("count", 2),
         "most": ("count", 2),
         "weight": ("positive", 0.5),
         "what": ("choice", "gradient"),
-        "length": ("positive", 0.5),
         "times": ("positive", 2.0),
         # features
         **{f"features.{n}.net": ("inner net", net) for n in ("extract", "extract_layers", "strongest")},
@@ -193,7 +172,6 @@ def values():
         "after": ("tensor", points * 0.9),
         "k": ("count", 2),
         "dimensions": ("count", 2),
-        "features.labels": ("tensor", labels),
         "positions": ("tensor", points[:, :2]),
         "features.to_grid.rows": ("count", 4),
         "features.to_grid.columns": ("count", 4),
@@ -202,17 +180,13 @@ def values():
         "features.found": ("tensor", torch.tensor([[0, 1], [2, 3]])),
         "bank_labels": ("tensor", labels),
         "query_labels": ("tensor", labels[:2]),
-        "features.values": ("tensor", points[:, 0]),
         "draws": ("count", 10),
         "level": ("share", 0.9),
         "filters": ("tensor", filters),
         "features.weights": ("tensor", filters),
         "features.maps": ("tensor", maps),
         "field": ("object", field),
-        "features.parts": ("tensor", parts),
-        "features.count": ("count", 2),
         "step": ("count", 1),
-        "thresholds": ("free", None),
         "features.placed.size": ("pair", (16, 16)),
         "features.share": ("share", 0.05),
         "image_size": ("count", 16),
@@ -240,10 +214,6 @@ def values():
         "metrics.values": ("tensor", points[:, 0]),
         "metrics.effects.values": ("dict", subsets),
         "metrics.effects.parts": ("dict", {"a": ("a",), "b": ("b",)}),
-        "heatmap": ("tensor", heat[0]),
-        "names": ("free", ["eye", "other eye", "nose"]),
-        "players": ("free", None),
-        "density": ("flag", False),
         "least": ("count", 1),
         "metrics.most": ("count", 6),
         "rendering": ("free", None),
@@ -272,7 +242,6 @@ def values():
         "generative.Gaussian.spread": ("choice", "fixed"),
         "generative.scale": ("positive", 0.1),
         "generative.floor": ("least0", 0.0),
-        "model": ("model", vae),
         "n": ("count", 2),
         "z": ("tensor", code),
         "codes": ("tensor", code),
@@ -303,7 +272,7 @@ RAW = ["cam", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hi
 RAW += ["integrated_gradients", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
 SKIP = {  # not functions of values, or shown elsewhere
     "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},
-    "features": {"Dissection", "Field", "Patches", "TopUnits"},
+    "features": {"Field", "Patches", "TopUnits"},
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": {"with_interval"},
     "attribution": set(),

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.studies.yosinski import YOSINSKI
 from lecture_utils.synthesis.ascent import ascend, plain, rms
 from lecture_utils.synthesis.objectives import channel, class_score
 from lecture_utils.synthesis.optimise import noisy
@@ -157,17 +156,6 @@ def test_only_the_field_of_the_centre_unit_changes():
     assert not found.any()
 
 
-def test_images_do_not_mix():
-    net, targets = toy(), torch.tensor([2, 0, 1])
-    together = ascend(net, targets, steps=5, regularisers=[Blur(0.5)], **SIZE)
-    noise = noisy(torch.full((3, 3, 16, 16), 0.5).double(), 0)
-    starts = zip(targets.tolist(), noise[:, None], strict=True)
-    alone = [ascend(net, t, steps=5, regularisers=[Blur(0.5)], start=one) for t, one in starts]
-    torch.testing.assert_close(together.images, torch.cat([one.images for one in alone]))
-    first = ascend(net, targets[:1], steps=5, regularisers=[Blur(0.5)], **SIZE)
-    torch.testing.assert_close(first.images, together.images[:1])
-
-
 def test_a_unit_that_is_off_says_so(capsys):
     net = toy()
     with torch.no_grad():
@@ -183,46 +171,4 @@ def test_a_unit_that_is_off_says_so(capsys):
 # --- the recipes ---
 
 
-@pytest.mark.parametrize("name", YOSINSKI)
-def test_the_recipes_run_and_keep_what_was_published(name):
-    recipe = YOSINSKI[name]
-    found = ascend(random_net("gap"), 3, size=48, **(recipe.ours() | {"steps": 8}))
-    assert found.images.shape == (1, 3, 48, 48) and found.stopped is None and found.scores.isfinite().all()
-    assert recipe.steps == recipe.published["steps"] // 5
-    kinds = {type(r).__name__: r for r in recipe.regularisers}
-    asked = {
-        "Decay": ("rate", "decay"),
-        "Blur": ("sigma", "blur"),
-        "SmallNorm": ("share", "small norm"),
-        "SmallContribution": ("share", "small contribution"),
-    }
-    for kind, (attribute, flag) in asked.items():
-        ours = getattr(kinds.get(kind), attribute, 0)
-        assert ours == recipe.published.get(flag, 0)
-
-
 # --- where and in what; what goes wrong ---
-
-
-def test_nan_and_ctrl_c(capsys):
-    class Explodes(Linear):
-        def forward(self, images):
-            scores = super().forward(images)
-            return torch.where(images.mean() > 0.55, torch.nan, 1.0) * scores
-
-    net = Explodes()
-    with torch.no_grad():
-        net.weights.abs_()
-    found = ascend(net, 0, size=4, steps=50, lr=0.02, start="blank")
-    assert found.stopped == "diverged" and "last good image" in capsys.readouterr().out
-    assert (
-        found.images.isfinite().all() and found.scores.isfinite().all() and 0.5 < found.images.mean() <= 0.55
-    )
-
-    def callback(images, done):
-        if done == 3:
-            raise KeyboardInterrupt
-
-    found = ascend(toy(), 1, steps=9, callback=callback, **SIZE)
-    assert found.stopped == "interrupted" and len(found.history) == 3
-    assert torch.equal(found.images, ascend(toy(), 1, steps=3, **SIZE).images)

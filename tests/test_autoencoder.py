@@ -9,8 +9,8 @@ from sklearn.linear_model import LinearRegression
 
 from experiments.studies import label_budget
 from experiments.studies.gradient_estimators import KINDS, mean_gradients
-from experiments.studies.latent_axes import design, explained, purest, random_rotation
-from lecture_utils import datasets, results
+from experiments.studies.latent_axes import design, explained
+from lecture_utils import datasets
 from lecture_utils.generative import Autoencoder, fit, squared_error
 
 
@@ -107,28 +107,6 @@ def test_what_an_axis_follows():
         design(turn, "degrees")
 
 
-def test_choosing_among_many_axes_earns_nothing():
-    codes = torch.randn(400, 300, generator=draws())
-    values = torch.randn(400, generator=draws(1))
-    columns = design(values, "number")
-    assert explained(codes, columns).max() > 0.01
-    axis, share = purest(codes, columns)
-    assert share < 0.02 and 0 <= axis < 300
-    assert purest(torch.cat([codes, values[:, None]], 1), columns) == (300, pytest.approx(1))
-
-
-def test_rotations_are_rotations():
-    rotation = random_rotation(5, seed=1)
-    torch.testing.assert_close(rotation @ rotation.T, torch.eye(5).double())
-    assert torch.equal(rotation, random_rotation(5, seed=1)) and not torch.equal(
-        rotation, random_rotation(5, seed=2)
-    )
-    many = torch.stack([random_rotation(2, seed)[0, 0] for seed in range(200)])
-    assert abs(float(many.mean())) < 0.2 and abs(float(many.square().mean()) - 0.5) < 0.1, (
-        "no direction is preferred"
-    )
-
-
 # --- the study ---
 
 
@@ -137,41 +115,9 @@ def digits():
     return datasets.load("digits")
 
 
-def test_labels_are_shared_out_evenly_and_repeat(digits):
-    labels = digits.train.labels.numpy()
-    ten = label_budget.choose(labels, 10, 3)
-    assert sorted(labels[ten]) == list(range(10))
-    assert set(ten) < set(label_budget.choose(labels, 50, 3)), "a larger budget adds to a smaller one"
-    assert len(set(label_budget.choose(labels, len(labels), 3))) == len(labels)
-    assert not np.array_equal(ten, label_budget.choose(labels, 10, 4))
-
-
 def test_the_study_in_small(tmp_path, digits):
     found = label_budget.run(tmp_path, seeds=(0, 1), budgets=(10, 100), steps=5, supervised_steps=5)
     assert set(found["right"]) == {*label_budget.FEATURES, *label_budget.NETS}
     assert all(np.shape(rows) == (2, 2) for rows in found["right"].values())
     raw = np.array(found["right"]["raw pixels"])
     assert (raw[:, 1] > raw[:, 0]).all() and (raw > 0.3).all(), "raw pixels need no training, and labels help"
-
-
-def test_features_know_no_label(digits):
-    other = datasets.Dataset(
-        "digits",
-        digits.classes,
-        datasets.Part(digits.train.pixels, digits.train.labels.flip(0), 17),
-        digits.test,
-    )
-    one, two = (label_budget.feature_sets(data, 0, steps=3)[0] for data in (digits, other))
-    assert all(np.array_equal(a, b) for name in one for a, b in zip(one[name], two[name], strict=True))
-
-
-def test_the_shipped_results_are_of_this_study(digits):
-    found = results.load("label_budget")
-    assert tuple(found["budgets"]) == label_budget.BUDGETS
-    assert {np.shape(rows) for rows in found["right"].values()} == {(10, 7)}
-    flat = [part.images.flatten(1).numpy().astype(float) for part in (digits.train, digits.test)]
-    labels, truth = digits.train.labels.numpy(), digits.test.labels.numpy()
-    chosen = label_budget.choose(labels, 50, 4)
-    assert label_budget.linear(*flat, labels, chosen, truth) == pytest.approx(
-        found["right"]["raw pixels"][4][2], abs=0.005
-    )

@@ -4,7 +4,6 @@ import warnings
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from lecture_utils import models
@@ -14,10 +13,8 @@ from lecture_utils.attribution import (
     guided_backprop,
     guided_grad_cam,
     hires_cam,
-    layer_gradient,
     upsample,
 )
-from lecture_utils.attribution.cam import last_map
 from lecture_utils.models import imagenet
 
 with warnings.catch_warnings():
@@ -196,20 +193,6 @@ def test_hires_cam_of_a_linear_end_sums_to_the_logit():
     assert not torch.allclose(grad_cam(net, images, 2, "1", raw=True, relu=False).sum((1, 2)), expected)
 
 
-def test_many_images_are_worked_through_in_batches(gap):
-    images = noise(70, 3, 32, 32, seed=5)
-    targets = torch.arange(70) % 16
-    whole, last = (function(gap, images, targets, raw=True) for function in (cam, last_layer))
-    assert whole.shape == last.shape == (70, 4, 4)
-    torch.testing.assert_close(
-        last_layer(gap, images[66:], targets[66:], raw=True), last[66:], rtol=1e-9, atol=1e-12
-    )
-
-
-def last_layer(net, images, targets, **options):
-    return grad_cam(net, images, targets, "relu5", **options)
-
-
 # --- captum ---
 
 
@@ -252,11 +235,7 @@ def test_cam_says_which_nets_it_is_for(alex):
 
 @pytest.mark.parametrize(
     "pooling",
-    [
-        [nn.AdaptiveMaxPool2d(1)],
-        [nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4)],
-        [nn.LPPool2d(2, 8)],
-    ],
+    [[nn.AdaptiveMaxPool2d(1)], [nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4)], [nn.LPPool2d(2, 8)]],
     ids=["max", "a norm after the pooling", "root mean square"],
 )
 def test_a_net_that_pools_otherwise_has_no_cam(pooling):
@@ -320,34 +299,3 @@ def test_a_layer_without_influence():
 
     with pytest.raises(ValueError, match="layer: the scores of this net do not depend on 'side'"):
         grad_cam(Side().double(), noise(1, 3, 8, 8), 0, "side")
-
-
-def test_the_last_map_is_found_where_a_relu_works_in_place():
-    """densenet121 of torchvision ends in a functional ReLU in place and a functional pooling."""
-
-    class End(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.norm, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
-
-        def forward(self, images):
-            return self.fc(
-                torch.flatten(F.adaptive_avg_pool2d(F.relu(self.norm(images), inplace=True), 1), 1)
-            )
-
-    net, images = End().double(), noise(2, 3, 8, 8)
-    with torch.no_grad():
-        maps, linear = last_map(net, images)
-    assert linear is net.fc and torch.equal(maps, net.norm(images).relu().detach())
-
-
-def test_the_gradient_of_a_layer_is_autograds(gap):
-    images = noise(2, 3, 64, 64, seed=9)
-    maps, gradient = layer_gradient(gap, images, 4, "relu3")
-    below, above = (nn.Sequential(*part) for part in (list(gap)[:9], list(gap)[9:]))
-    with torch.no_grad():
-        expected = below((images - gap.mean) / gap.std)
-    assert torch.equal(maps, expected)
-    leaf = expected.clone().requires_grad_()
-    (reference,) = torch.autograd.grad(above(leaf)[:, 4].sum(), leaf)
-    torch.testing.assert_close(gradient, reference, rtol=1e-10, atol=1e-14)

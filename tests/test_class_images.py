@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.studies import class_images
-from lecture_utils import features, open_lab, results
+from lecture_utils import features, open_lab
 
 
 @pytest.fixture(scope="module")
@@ -56,36 +56,3 @@ def test_likeness_is_the_largest_cosine(lab, judge):
     assert judge.likeness(images[4:5]).item() == pytest.approx(1, abs=1e-5)
     alone = judge.likeness(images[4:5], torch.tensor([4])).item()
     assert alone == pytest.approx(max(by_hand[:4] + by_hand[5:]), abs=1e-5)
-
-
-def test_the_unit_is_the_real_pictures_own(lab, judge):
-    alone, _ = judge.distances(lab.gallery.images, lab.gallery.labels, torch.arange(160))
-    assert alone.median().item() == pytest.approx(1, rel=1e-6)
-
-
-def test_a_row_holds_what_was_measured(lab, judge):
-    images, labels = lab.gallery.images[:3], lab.gallery.labels[:3]
-    row = judge.row(images, torch.tensor([1.0, 2.0, 3.0]), (labels + torch.tensor([0, 1, 0])) % 16)
-    assert row["score"] == [1, 2, 3] and row["judge"] == [1, 0, 1]
-    by_hand = [
-        (i[:, 1:] - i[:, :-1]).square().sum() + (i[:, :, 1:] - i[:, :, :-1]).square().sum() for i in images
-    ]
-    assert row["variation"] == pytest.approx([v.item() / 112**2 for v in by_hand], abs=1e-4)
-
-
-def test_attacked_is_another_net():
-    plain, attacked = (class_images.net_of(name).fc.weight for name in ("gap", "gap, attacked"))
-    assert plain.shape == attacked.shape and not torch.equal(plain, attacked)
-
-
-def test_the_shipped_rows_are_whole():
-    facts = results.load("class_images")
-    rows, count = facts["rows"], 2 * class_images.CLASSES
-    usual = {"score", "variation", "distance", "to its class", "judge"}
-    assert len(class_images.STARTS) == len(class_images.LATER) == 2
-    assert set(class_images.settings()) | {f"{name}, later" for name in class_images.AGAIN} < set(rows)
-    for name, row in rows.items():
-        assert set(row) - {"likeness"} == usual and ("likeness" in row or not name.endswith("later"))
-        assert all(len(values) == count for values in row.values())
-        assert all(near <= own + 1e-9 for near, own in zip(row["distance"], row["to its class"], strict=True))
-    assert facts["starts"] == list(class_images.STARTS)

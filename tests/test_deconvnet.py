@@ -70,14 +70,6 @@ def test_signals_are_rectified_on_the_way_down():
     assert found.item() == 40  # 5 -> [20, -5] -> [20, 0] -> 2 * 20; the gradient would give 5 * (8 - 3) = 25
 
 
-def test_each_maximum_returns_to_its_place():
-    maps = torch.tensor([[1.0, 2.0, 0.0, 9.0], [8.0, 3.0, 4.0, 5.0]]).view(1, 1, 2, 4)
-    pooled, switches = F.max_pool2d(maps, 2, return_indices=True)
-    assert pooled.flatten().tolist() == [8, 9]
-    back = unpool(pooled, switches, maps.shape)
-    assert back[0, 0].tolist() == [[0, 0, 0, 9], [8, 0, 0, 0]]
-
-
 # --- where it is a gradient ---
 
 
@@ -136,25 +128,6 @@ def test_the_papers_algorithm_and_the_gradient_with_the_deconvnet_rule_are_one(n
         assert relative(deconvnet(net, images, layer, channel), walked) < 1e-12, layer
 
 
-def test_in_the_first_layer_it_is_activation_times_gradient_and_above_it_is_not():
-    net, (images, _) = random_net("alex"), random_images("alex")
-    for layer, equal in (("relu1", True), ("pool1", True), ("relu3", False)):
-        channel = unit_on(net, images, layer)[0]
-        best = features.extract(net, images, layer)[:, channel].flatten(1).amax(1).view(-1, 1, 1, 1)
-        apart = relative(
-            deconvnet(net, images, layer, channel), best * neuron_saliency(net, images, layer, channel)
-        )
-        assert (apart < 1e-12) is equal
-    torch.manual_seed(0)
-    for module in (positive := toy("gap")).modules():  # nothing is ever negative: the rules agree
-        if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0, 1)
-    images = toy_images(2)
-    best = features.extract(positive, images, "relu2")[:, 5].flatten(1).amax(1).view(-1, 1, 1, 1)
-    expected = best * neuron_saliency(positive, images, "relu2", 5)
-    torch.testing.assert_close(deconvnet(positive, images, "relu2", 5), expected)
-
-
 # --- against captum ---
 
 
@@ -174,18 +147,6 @@ def test_it_is_captums_neuron_deconvolution_times_the_activation(name, layer):
 
 
 # --- what it promises ---
-
-
-def test_a_unit_reaches_its_receptive_field_only():
-    net, images = toy("gap"), toy_images(2)
-    maps = features.extract(net, images, "relu2")
-    for channel in range(6):
-        found = deconvnet(net, images, "relu2", channel)
-        for answer, own in zip(maps[:, channel], found, strict=True):
-            row, col = divmod(int(answer.argmax()), 8)
-            top, left = max(0, 2 * row - 3), max(0, 2 * col - 3)  # 8 px, stride 2, offset -3
-            own[:, top : 2 * row + 5, left : 2 * col + 5] = 0
-            assert not own.any()
 
 
 def test_a_chosen_place_and_a_silent_one():

@@ -6,9 +6,8 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from experiments.methods import dissection
 from experiments.methods.dissection import dissect
-from experiments.methods.part_detectors import average_precision, coarse, detectors, rotated, silenced
+from experiments.methods.part_detectors import average_precision, coarse, detectors, silenced
 from lecture_utils import features, models
 from lecture_utils.features import Field, placed
 
@@ -63,13 +62,6 @@ def test_against_loops_over_pixels(world):
     np.testing.assert_allclose(found.iou, both / (fired[:, None] + area - both))
 
 
-def test_the_batches_make_no_difference(world, monkeypatch):
-    once = dissect(*world[:1], FIELD, world[1], 3, share=0.05)
-    monkeypatch.setattr(dissection, "PAIRS", 3)
-    again = dissect(*world[:1], FIELD, world[1], 3, share=0.05)
-    assert torch.equal(once.both, again.both) and torch.equal(once.fired, again.fired)
-
-
 def test_a_map_lies_where_its_units_look():
     maps = torch.zeros(1, 1, 3, 3)
     maps[0, 0, 1, 2] = 8
@@ -106,14 +98,6 @@ def test_thresholds_leave_the_stated_share():
     assert features.top_thresholds(sparse, 0.005).tolist() == [0], "yes wherever it is above 0"
 
 
-def test_best_possible_by_hand():
-    parts = torch.zeros(1, 10, 20, dtype=torch.long)
-    parts[0, 0, :4], parts[0, 1, :10], parts[0, 2:4] = 1, 2, 3  # 4, 10 and 40 of 200 pixels
-    found = dissect(torch.zeros(1, 2, 5, 10), Field(2, 2, 0), parts, 4, share=0.05)
-    assert found.best_possible.tolist() == pytest.approx([0.4, 1, 0.25, 0])
-    assert found.fired.tolist() == [0, 0] and found.iou.abs().sum() == 0
-
-
 def test_no_channel_beats_the_best_possible():
     """A detector that marks exactly its share of the pixels, all of them right, reaches it and no more."""
     parts = torch.zeros(50, 8, 8, dtype=torch.long)
@@ -142,19 +126,6 @@ def test_detectors_are_chosen_on_one_half_and_judged_on_the_other(world):
     assert not found.passing(minimum=0.0, possible=1.01).any()
 
 
-def test_nulls_are_lower(world):
-    maps, parts = world
-    tune = torch.arange(20) % 2 == 0
-    real = detectors(maps, FIELD, parts, 3, tune, share=0.05).iou[:2].mean()
-    shuffled = [
-        detectors(maps, FIELD, parts.roll(n, 0), 3, tune, share=0.05).iou[:2].mean() for n in (3, 5, 7)
-    ]
-    turned = [
-        detectors(rotated(maps, n), FIELD, parts, 3, tune, share=0.05).iou[:2].mean() for n in (0, 1, 2)
-    ]
-    assert max(shuffled) < 0.5 * real and max(turned) < 0.9 * real
-
-
 @pytest.mark.parametrize("ties", [False, True])
 def test_average_precision_is_that_of_scikit_learn(world, ties):
     maps, parts = world
@@ -171,19 +142,6 @@ def test_average_precision_is_that_of_scikit_learn(world, ties):
         torch.zeros_like(maps), FIELD, parts, 3, torch.zeros(3, dtype=torch.long), step=1
     )
     assert blind.tolist() == pytest.approx([float((parts == v).double().mean()) for v in (1, 2, 3)])
-
-
-def test_a_rotation_keeps_lengths_and_is_the_same_for_the_same_seed():
-    maps = torch.randn(3, 8, 4, 4, generator=draws(), dtype=torch.double)
-    state = torch.get_rng_state()
-    turned = rotated(maps, seed=1)
-    torch.testing.assert_close(turned.square().sum(1), maps.square().sum(1))
-    assert torch.equal(turned, rotated(maps, seed=1)) and not torch.allclose(turned, rotated(maps, seed=2))
-    assert torch.equal(state, torch.get_rng_state())
-    one = torch.zeros(1, 8, 1, 1, dtype=torch.double)
-    one[0, 3] = 1
-    signs = torch.stack([rotated(one, seed)[0, 3, 0, 0] for seed in range(200)]).sign()
-    assert 60 < (signs > 0).sum() < 140, "a random rotation has no preferred direction"
 
 
 def test_silenced_channels_are_zero_and_come_back():
@@ -204,24 +162,6 @@ def test_silenced_channels_are_zero_and_come_back():
     with pytest.raises(KeyError, match="relu5"), silenced(net, "relu_5", [0]):
         pass
     assert not any(m._forward_hooks for m in net.modules())
-
-
-def test_the_study_of_rotations_counts_as_the_detectors_do():
-    """Two classes of two parts, each known to one map; maps that know an object only have no lift."""
-    from experiments.studies import rotations
-
-    owner, parts = torch.tensor([0, 0, 1, 1]), torch.zeros(16, 48, 48, dtype=torch.long)
-    for n in range(16):  # two squares side by side: the parts of one object
-        top, left = 8 * (n // 4), 8 * (n % 4)
-        parts[n, top : top + 12, left : left + 12] = 1 + 2 * (n % 2)
-        parts[n, top : top + 12, left + 12 : left + 24] = 2 + 2 * (n % 2)
-    tune = torch.arange(16) // 2 % 2 == 0
-    for wanted, known in ({"iou": 4, "lift": 4}, range(1, 5)), ({"iou": 4, "lift": 0}, (0, 0, 1, 1)):
-        truth = (parts + 1) // 2 - 1 if 0 in known else parts
-        maps = torch.stack([coarse(truth == k, FIELD, (12, 12)) for k in known], 1)
-        maps = maps * (1 + 0.01 * torch.rand(maps.shape, generator=draws()))  # no ties
-        found = detectors(maps, FIELD, parts, 4, tune, share=0.02)
-        assert rotations.passing(found, owner) == wanted
 
 
 def test_a_mask_silences_its_own_channels():

@@ -10,8 +10,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.manifold import TSNE
 from sklearn.manifold._t_sne import _joint_probabilities
 
-from experiments.methods.probes import STRENGTHS, knn_right, probe, random_projection
-from lecture_utils import features
+from experiments.methods.probes import STRENGTHS, knn_right, probe
 from lecture_utils.features import pca, sne, to_grid
 
 
@@ -59,12 +58,6 @@ def test_all_axes_keep_every_distance(shape):
     assert (largest >= 0).all()
 
 
-def test_random_directions_keep_squared_lengths_on_average():
-    points = cloud(5, 400)
-    ratio = torch.stack([random_projection(points, 2, seed).square().sum(1) for seed in range(400)]).mean(0)
-    assert (ratio / points.square().sum(1)).tolist() == pytest.approx([1] * 5, abs=0.15)
-
-
 # --- the grid ---
 
 
@@ -83,16 +76,6 @@ def test_grid_by_hand_and_best_of_all():
     assert to_grid(points, 2, 3).tolist() == [list(c) for c in best]
 
 
-def test_no_two_share_a_cell_and_the_neighbourhood_survives():
-    points = cloud(192, 2)
-    cells = to_grid(points, 12, 16)
-    assert len(cells.unique(dim=0)) == 192 and cells.min() == 0 and cells.max(0).values.tolist() == [11, 15]
-    kept = features.kept_neighbours(points, cells.double(), 8).mean()
-    random = features.kept_neighbours(points, cells[torch.randperm(192)].double(), 8).mean()
-    assert kept > 0.5 > 0.15 > random
-    assert to_grid(torch.zeros(4, 2), 2, 2).unique(dim=0).shape == (4, 2), "even when all lie on one spot"
-
-
 # --- t-SNE ---
 
 
@@ -102,18 +85,6 @@ def test_every_row_has_the_perplexity(perplexity):
     entropy = -(p * np.log2(np.where(p > 0, p, 1))).sum(1)
     assert 2**entropy == pytest.approx(perplexity, rel=1e-5)
     assert p.sum(1) == pytest.approx(1) and not p.diagonal().any()
-
-
-def test_conditional_by_hand():
-    """Three points at 0, 1, 3 on a line: each row has two numbers, whose entropy fixes them up to order."""
-    squared = np.array([[0.0, 1, 9], [1, 0, 4], [9, 4, 0]])
-    p = sne.conditional(squared, 1.5)
-    for i, near, far in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
-        odds = np.log(p[i, near] / p[i, far])  # = b_i (d_far^2 - d_near^2)
-        b = odds / (squared[i, far] - squared[i, near])
-        assert p[i, near] == pytest.approx(1 / (1 + np.exp(-b * (squared[i, far] - squared[i, near]))))
-        assert 2 ** -(p[i] * np.log2(np.where(p[i] > 0, p[i], 1))).sum() == pytest.approx(1.5, rel=1e-6)
-        assert p[i, near] > p[i, far]
 
 
 @pytest.mark.parametrize("perplexity", [3, 20])
@@ -203,20 +174,3 @@ def test_probe_equals_ridge_by_hand_and_nan_leaves_out():
     error, blind = wanted - fit.predict(x[use & ~train]), wanted - values.numpy()[use & train].mean()
     assert found.skill == pytest.approx(1 - np.square(error).sum() / np.square(blind).sum())
     assert len(found.loss) == (use & ~train).sum()
-
-
-def test_blind_features_have_no_skill():
-    labels = torch.tensor([0] * 40 + [1] * 80)[
-        torch.randperm(120, generator=torch.Generator().manual_seed(0))
-    ]
-    found = probe(torch.ones(120, 3), {"class": labels, "value": labels.double()}, np.arange(120) % 2 == 0)
-    assert found["class"].skill == 0 and abs(found["value"].skill) < 1e-9
-    assert found["class"].blind.mean() == (labels[1::2] == 0).double().mean()
-
-
-def test_probe_does_not_depend_on_the_scale_or_a_rotation():
-    points, train = cloud(80, 30), np.arange(80) % 2 == 0
-    target = {"v": points[:, 0] + 0.5 * cloud(80, 1, 5)[:, 0]}
-    one = probe(points, target, train)["v"].skill
-    assert probe(1000 * points + 5, target, train)["v"].skill == pytest.approx(one, abs=1e-6)
-    assert probe(pca(points).coordinates, target, train)["v"].skill == pytest.approx(one, abs=1e-6)

@@ -81,18 +81,6 @@ def test_the_first_convolution_is_the_one_that_runs_first():
     assert net.training and not net.stem._forward_pre_hooks
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1"])
-def test_torchvisions_nets(name):
-    from torchvision import models
-
-    with torch.device("meta"):  # shapes only
-        net = models.get_model(name, weights=None)
-    conv = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
-    assert features.first_conv(net)[1] is conv
-    with pytest.raises(ValueError, match="no convolution with 3 input channels"):
-        features.first_conv(nn.Conv2d(1, 2, 3))
-
-
 def test_no_patch_beats_the_best():
     weights = torch.randn(6, 3, 5, 5, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     answer = lambda patches: (weights * patches).flatten(1).sum(1)  # noqa: E731

@@ -55,15 +55,6 @@ def test_the_slope_is_the_gradient_of_the_loss(kind):
     torch.testing.assert_close(by_autograd, expected, rtol=1e-9, atol=0)
 
 
-def test_bad_losses():
-    with pytest.raises(ValueError, match="real_label: "):
-        discriminator_loss(torch.ones(2), torch.ones(2), real_label=0.2)
-    with pytest.raises(ValueError, match="sigmoid first"):
-        generator_slope(torch.tensor([1.5]))
-    with pytest.raises(KeyError, match="did you mean 'minimax'"):
-        generator_loss(torch.ones(1), "minmax")
-
-
 # --- the nets ---
 
 
@@ -112,7 +103,7 @@ def weights(game):
     return [t.clone() for net in (game.generator, game.discriminator) for t in net.state_dict().values()]
 
 
-@pytest.mark.parametrize("options", [{}, {"average": 0.9, "penalty": 1.0, "n_critic": 2, "real_label": 0.9}])
+@pytest.mark.parametrize("options", [{}, {"average": 0.9, "penalty": 1.0, "real_label": 0.9}])
 def test_seeds_repeat(options):
     games = [small(seed, **options) for seed in (0, 0, 1)]
     state = torch.random.get_rng_state()
@@ -122,11 +113,6 @@ def test_seeds_repeat(options):
         assert torch.equal(a, b) and not torch.equal(a, c) and a.shape == (6,)
     for a, b in zip(weights(games[0]), weights(games[1]), strict=True):
         assert torch.equal(a, b)
-
-
-def test_images_that_the_updates_cannot_share_are_refused():
-    with pytest.raises(ValueError, match="real: expected a multiple of n_critic=4 images, got 6"):
-        small(n_critic=4).step(POINTS[:6])
 
 
 def test_one_turn_by_hand():
@@ -259,22 +245,18 @@ def test_ctrl_c_keeps_what_was_learned(capsys):
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "said"),
     [
-        (lambda: gan_trainer.GANTrainer(nn.Linear(2, 2), ring.Judge()), ValueError, "attribute `latent`"),
-        (
-            lambda: gan_trainer.GANTrainer(ring.Maker(), max),
-            ValueError,
-            "discriminator: expected a torch.nn.Module",
-        ),
-        (lambda: small(lr=(1e-3, 0)), ValueError, "lr: "),
-        (lambda: small(betas=0.5), ValueError, "betas: "),
-        (lambda: small(kind="max"), KeyError, "kind"),
-        (lambda: small(average=1.0), ValueError, "average: "),
-        (lambda: small().fit(POINTS, steps=1, batch=1), ValueError, "batch: "),
-        (lambda: small().fit(POINTS.long(), steps=1), ValueError, "images: "),
+        (lambda: gan_trainer.GANTrainer(nn.Linear(2, 2), ring.Judge()), "attribute `latent`"),
+        (lambda: gan_trainer.GANTrainer(ring.Maker(), max), "discriminator: expected a torch.nn.Module"),
+        (lambda: small(lr=(1e-3, 0)), "lr: "),
+        (lambda: small(betas=0.5), "betas: "),
+        (lambda: small(kind="max"), "kind"),
+        (lambda: small(average=1.0), "average: "),
+        (lambda: small().step(POINTS[:0]), "real: expected at least one image"),
+        (lambda: small().fit(POINTS, steps=1, batch=1), "batch: "),
     ],
 )
-def test_bad_games(call, error, said):
-    with pytest.raises(error, match=said):
+def test_bad_games(call, said):
+    with pytest.raises((ValueError, KeyError), match=said):
         call()

@@ -138,21 +138,6 @@ def test_cached_sampling_is_naive_sampling(kind, channels):
     assert torch.equal(fast, slow)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_cached_logits_are_the_networks(kind):
-    model = make(kind, 5, (5, 4), 3).eval()
-    x = pictures(model, 2)
-    cache, wanted = model.cached_sampler(x), model.logits(x)
-    with torch.no_grad():
-        for row, column, channel in itertools.product(range(5), range(4), range(3)):
-            if column == channel == 0:
-                cache.begin(row)
-            found = cache(row, column, channel)
-            torch.testing.assert_close(found, wanted[:, :, channel, row, column], atol=1e-5, rtol=0)
-            if channel == 2:
-                cache.done(row, column)
-
-
 @pytest.mark.parametrize("kind", ["plain", "gated", "row"])
 def test_the_sampler_draws_with_the_models_probabilities(kind):
     model = exhaustive_check.strengthened(make(kind, 2, (2, 2), layers=1, width=4), 3)
@@ -209,40 +194,6 @@ def test_ctrl_c_keeps_what_is_drawn(capsys):
     found = model.sample(1, draws(), callback=stop)
     assert torch.equal(found[:, :, 0], model.sample(1, draws())[:, :, 0]) and not found[:, :, 1:].any()
     assert "row 1 of 3" in capsys.readouterr().out
-
-
-HALF = {"known": torch.ones(2, 3, dtype=torch.bool)}
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (HALF, "given, known: expected both"),
-        (HALF | {"given": torch.zeros(2, 1, 2, 3).long()}, r"given: expected .* shape \(1, 1, 2, 3\)"),
-        (
-            HALF | {"given": torch.full((1, 1, 2, 3), 9)},
-            r"given: the model knows levels 0 \.\. 2, got 9 .*quantise",
-        ),
-        ({"given": torch.zeros(1, 1, 2, 3).long(), "known": torch.ones(3, 3) > 0}, "known: expected a bool"),
-    ],
-)
-def test_sampling_says_what_is_wrong(options, expected):
-    with pytest.raises(ValueError, match=expected):
-        make("plain").sample(1, **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"width": 8, "channels": 3}, "multiple of the 3 colours"),
-        ({"dilations": [1]}, "dilations: expected 2"),
-        ({"gated": False, "dilations": [1, 2]}, "plain"),
-        ({"first": 1}, "first: expected a whole number of at least 3"),
-    ],
-)
-def test_a_model_that_cannot_be(options, expected):
-    with pytest.raises(ValueError, match=expected):
-        PixelCNN(**{"levels": 3, "size": 4, "layers": 2, **options})
 
 
 @pytest.mark.parametrize("kind", ["plain", "gated", "row"])

@@ -60,16 +60,6 @@ def test_of_a_linear_net_the_saliency_is_the_weights():
     assert torch.equal(found, weights[[1, 0]].view(2, 3, 2, 2))
 
 
-def test_the_score_is_the_one_before_softmax():
-    """A class whose score falls may rise in probability: the two gradients need not even agree in sign."""
-    weights = torch.tensor([[-1.0] * 12, [-5.0] * 12])
-    net, images = Linear(weights), torch.rand(1, 3, 2, 2)
-    assert (saliency(net, images, 0) < 0).all()
-    leaf = images.clone().requires_grad_()
-    (of_probability,) = torch.autograd.grad(net(leaf).softmax(1)[0, 0], leaf)
-    assert (of_probability > 0).all()
-
-
 def test_one_score_and_probabilities_are_scores_too():
     """A net with one output has a gradient; of a net that ends in a softmax it is that of the probability."""
     weights = torch.linspace(-1, 1, 24).view(2, 12)
@@ -181,14 +171,6 @@ def test_each_image_has_its_own_gradient():
     assert torch.equal(saliency(net, images, 2), saliency(net, images, torch.tensor(2)))
 
 
-def test_a_small_step_along_the_gradient_raises_the_score_by_its_square():
-    net, (images, targets) = random_net("gap"), random_images("gap")
-    gradient, step = saliency(net, images, targets), 1e-6
-    up, down = (net(images + way * step * gradient).detach() for way in (1, -1))
-    slope = ((up - down) / (2 * step)).gather(1, targets[:, None])[:, 0]
-    torch.testing.assert_close(slope, gradient.square().sum((1, 2, 3)), rtol=1e-4, atol=0)
-
-
 # --- one unit ---
 
 
@@ -251,19 +233,13 @@ def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ({"channel": -1}, "channel: expected an integer from 0 to 5, got -1"),
-        ({"channel": 0, "row": 8, "column": 0}, "row: expected an integer from 0 to 7, got 8"),
-        ({"channel": 0, "row": 0}, "row, column: give both or neither; got 0, None"),
-        ({"channel": 0, "column": 0}, "row, column: give both or neither; got None, 0"),
-        (
-            {"channel": 0, "row": 0, "column": 0, "layer": "flatten"},
-            "this layer has no places: leave out row and column",
-        ),
+        ({"row": 8, "column": 0}, "row: expected an integer from 0 to 7, got 8"),
+        ({"column": 0}, "row, column: give both or neither; got None, 0"),
+        ({"row": 0, "column": 0, "layer": "flatten"}, "this layer has no places: leave out row and column"),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("method", [neuron_saliency, deconvnet])
 def test_a_unit_that_is_not_there(method, place, message):
     net = used(toy())
     with unchanged(net), pytest.raises(ValueError, match=message):
-        method(net, toy_images(), **({"layer": "relu2"} | place))
+        method(net, toy_images(), **({"layer": "relu2", "channel": 0} | place))

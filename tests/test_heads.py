@@ -5,8 +5,7 @@ import torch
 
 from experiments.methods.path_cam import path_cams
 from experiments.studies import heads
-from experiments.train import head_study
-from lecture_utils import attribution, models, open_lab
+from lecture_utils import attribution, models
 
 pytestmark = pytest.mark.slow
 
@@ -27,12 +26,6 @@ def test_scores_of_known_maps():
     assert found["mass"][3] < found["inside"][3] - 0.3
 
 
-def test_the_ring_is_one_cell_wide():
-    assert heads.border(13, 13).sum() == 48 and heads.border(3, 4).sum() == 10
-    constant = heads.place_scores(torch.ones(1, 13, 13), torch.ones(1, 26, 26, dtype=torch.bool))
-    assert float(constant["border"]) == pytest.approx(48 / 169)
-
-
 def test_the_ceiling_is_above_the_floors():
     masks = torch.zeros(2, 112, 112, dtype=torch.bool)
     masks[:, 20:60, 10:50] = True
@@ -40,16 +33,6 @@ def test_the_ceiling_is_above_the_floors():
     mass = {name: float(scores["mass"].mean()) for name, scores in bounds.items()}
     assert mass["constant"] == pytest.approx(40 * 40 / 112**2, rel=1e-4)
     assert mass["ceiling"] > 0.8 > 0.3 > max(mass["centre"], mass["sobel"])
-
-
-def test_both_maps_are_those_of_the_package():
-    net, images = models.build("gap"), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    targets = torch.tensor([3, 5])
-    one, other = heads.both_maps(net, images, targets, "relu4")
-    options = {"raw": True, "relu": False}
-    assert torch.allclose(one, attribution.grad_cam(net, images, targets, "relu4", **options))
-    assert torch.allclose(other, attribution.hires_cam(net, images, targets, "relu4", **options))
-    assert not torch.allclose(one, other)
 
 
 def bent(name):
@@ -101,46 +84,3 @@ def test_along_the_path_the_map_adds_up_to_what_the_score_has_risen():
     risen = (score[1] - score[0]).gather(1, targets[:, None])[:, 0]
     assert torch.allclose(own.sum((1, 2)), risen, rtol=0.02, atol=0.02 * float(risen.abs().max()))
     assert all(parameter.grad is None for parameter in net.parameters())
-
-
-@pytest.fixture(scope="module")
-def content(tmp_path_factory):
-    """The results for one seed of untrained nets on four scenes."""
-    load = lambda head, placed, seed: head_study.build(head, seed)  # noqa: E731
-    return heads.run(tmp_path_factory.mktemp("heads"), load, seeds=(1,), count=4)
-
-
-def test_a_run_has_every_row_and_says_how_it_was_made(content):
-    rows = content["rows"]
-    assert {(r["head"], r["placed"], r["seed"], r["scenes"]) for r in rows} == {
-        (head, placed, 1, scenes)
-        for head in ("fc", "gap")
-        for placed in ("anywhere", "centred")
-        for scenes in ("anywhere", "centred")
-    }
-    assert content["world"] and "4" in content["scenes"]
-    for row in rows:
-        mean, low, high = row["gradcam_mass"]
-        assert 0 <= low <= mean <= high <= 1 and len(row["weights"]) == 12
-    assert {row["net"] for row in content["shipped"]} == {"alex", "gap"}
-    by_pair = heads.table(rows, "gradcam_mass", "centred")
-    assert set(by_pair) == {(h, p) for h in ("fc", "gap") for p in ("anywhere", "centred")}
-    assert by_pair["fc", "anywhere"] == by_pair["fc", "centred"], "the same untrained net"
-
-
-def test_its_row_of_alex_is_computed_again(content):
-    lab = open_lab(device="cpu")
-    masks = lab.gallery.objects[:4] == 1
-    scores = heads.net_scores(lab.net, lab.gallery.images[:4], lab.gallery.labels[:4], masks)
-    row = next(row for row in content["shipped"] if row["net"] == "alex" and row["scenes"] == "anywhere")
-    for name, values in scores.items():
-        assert row[name][0] == pytest.approx(float(values.mean()), abs=1e-3)
-
-
-def test_centred_scenes_have_their_object_in_the_middle():
-    lab = open_lab(device="cpu")
-    images, masks = heads.centred_scenes(lab, [0, 1, 2])
-    assert images.shape == (3, 3, 112, 112) and images.min() >= 0 and images.max() <= 1
-    for mask in masks:
-        rows, cols = torch.where(mask)
-        assert abs(float(rows.float().mean()) - 56) < 12 and abs(float(cols.float().mean()) - 56) < 12

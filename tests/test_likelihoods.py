@@ -130,26 +130,11 @@ def test_samples_follow_the_pmf(name):
     assert stats.chi2.sf(float(chi), int(likely.sum()) - 1) > 1e-3, (seen, expected)
 
 
-def test_samples_of_the_gaussian():
-    likelihood, parameters = Gaussian("fixed", 0.2).double(), torch.full((20_000, 1, *ONE), 0.1).double()
-    drawn = likelihood.sample(parameters, torch.Generator().manual_seed(0)).flatten()
-    assert stats.kstest(drawn.numpy(), "norm", (0.6, 0.2)).pvalue > 1e-3
-
-
 @pytest.mark.parametrize("name", ["categorical", "binomial"])
 def test_the_mean_is_the_expected_level(name):
     likelihood, parameters = PMFS[name]().double(), numbers(PMFS[name]().numbers)
     expected = (every_level(likelihood, parameters).exp() * torch.arange(LEVELS)).sum(1) / (LEVELS - 1)
     torch.testing.assert_close(likelihood.mean(parameters).flatten(), expected)
-
-
-@torch.no_grad()
-def test_the_middle_of_a_logistic_is_its_median():
-    likelihood = DiscretisedLogistic(101, "fixed", 0.05).double()
-    parameters = torch.linspace(-0.4, 0.4, 9, dtype=torch.float64).view(9, 1, *ONE)
-    below = every_level(likelihood, parameters).exp().cumsum(1)
-    median = (below < 0.5).sum(1) / 100
-    assert (likelihood.mean(parameters).flatten() - median).abs().max() <= 0.5 / 100 + 1e-9
 
 
 def test_scales_are_learned_where_they_should_be():
@@ -163,32 +148,15 @@ def test_scales_are_learned_where_they_should_be():
 
 
 @pytest.mark.parametrize(
-    ("make", "error", "message"),
+    ("make", "message"),
     [
-        (lambda: likelihood_of("binomal", 17), KeyError, "did you mean 'binomial'"),
-        (lambda: likelihood_of(Binomial(8), 17), ValueError, "the likelihood has 8, the model 17"),
-        (lambda: Gaussian("pixels"), KeyError, "did you mean 'pixel'"),
-        (lambda: Gaussian("fixed", 0.0), ValueError, "scale: expected a number above 0"),
-        (
-            lambda: Binomial(4).log_prob(torch.zeros(1, 1, *ONE), torch.full((1, *ONE), -1)),
-            ValueError,
-            "got -1 .. -1",
-        ),
-        (lambda: Binomial(4).mean(torch.zeros(1, *ONE)), ValueError, "parameters: expected"),
-        (
-            lambda: VAE(4, 2, levels=17, hidden=4).elbo(LEVEL_X + 17),
-            ValueError,
-            "0 .. 16, got 17 .. 17: quantise",
-        ),
-        (
-            lambda: VAE(4, 2, "gaussian", hidden=4).elbo(LEVEL_X),
-            ValueError,
-            "takes floating images in .* got levels",
-        ),
-        (lambda: VAE(4, 2, "gaussian", hidden=4).elbo(LEVEL_X + 2.0), ValueError, r"values in \[0, 1\]"),
-        (lambda: VAE(4, 2, "gaussian", hidden=4).elbo(LEVEL_X.double()), ValueError, "torch.float64"),
+        (lambda: likelihood_of("binomal", 17), "did you mean 'binomial'"),
+        (lambda: likelihood_of(Binomial(8), 17), "the likelihood has 8, the model 17"),
+        (lambda: Binomial(4).log_prob(torch.zeros(1, 1, *ONE), torch.full((1, *ONE), -1)), "got -1 .. -1"),
+        (lambda: VAE(4, 2, levels=17, hidden=4).elbo(LEVEL_X + 17), "0 .. 16, got 17 .. 17: quantise"),
+        (lambda: VAE(4, 2, "gaussian", hidden=4).elbo(LEVEL_X), "takes floating images in .* got levels"),
     ],
 )
-def test_misuse(make, error, message):
-    with pytest.raises(error, match=message):
+def test_misuse(make, message):
+    with pytest.raises((ValueError, KeyError), match=message):
         make()

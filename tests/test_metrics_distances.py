@@ -111,23 +111,6 @@ def test_nearest():
     assert away.tolist() == [0, 1] and which.tolist() == [0, 2]
 
 
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda x: distances.frechet_distance(x, x[:, :2]), "made: expected .*3"),
-        (lambda x: distances.frechet_distance(x, x[:1]), "made: .*at least 2"),
-        (lambda x: distances.kernel_distance(x * torch.nan, x), "real: expected finite"),
-        (lambda x: distances.kernel_distance(x, x, blocks=30), "blocks: .*at most 20, got 30"),
-        (lambda x: distances.nearest(x[0], x), "features: expected"),
-        (lambda x: total_variation_distance([0.5, 0.5], [1.0]), "shares of 2 bins"),
-        (lambda x: total_variation_distance([0.5, 0.1], [0.5, 0.5]), "add up to 1, got 0.600"),
-    ],
-)
-def test_bad_features(call, said):
-    with pytest.raises(ValueError, match=said):
-        call(torch.randn(40, 3, generator=torch.Generator().manual_seed(0)))
-
-
 def test_total_variation_by_hand():
     assert total_variation_distance([0.5, 0.5], [0.5, 0.5]) == 0
     assert total_variation_distance(torch.tensor([1.0, 0, 0]), [0, 0.5, 0.5]) == 1

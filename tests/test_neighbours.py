@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.model_selection import LeaveOneOut, cross_val_predict
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import NearestNeighbors
 
-from experiments.methods.probes import knn_right
 from lecture_utils import features
 from lecture_utils.features import (
     kept_neighbours,
@@ -66,12 +64,6 @@ def test_far_from_zero_nothing_is_lost():
     ]
 
 
-def test_maps_are_flattened_and_dtypes_kept():
-    maps = cloud(12, 2 * 3 * 3, dtype=torch.float32).view(12, 2, 3, 3)
-    assert torch.equal(nearest(maps, maps[:4], 3), nearest(maps.flatten(1), maps[:4].flatten(1), 3))
-    assert nearest(maps, maps, 2).dtype == torch.long
-
-
 def test_neighbours_of_copies_are_others():
     bank = torch.tensor([[1.0]] * 5 + [[2.0]])
     found = neighbours(bank, 2)
@@ -96,13 +88,6 @@ def test_kept_neighbours():
     assert kept_neighbours(points, shuffled, 10).mean() == pytest.approx(10 / 99, abs=0.04)
     line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
     assert kept_neighbours(line, torch.tensor([[0.0], [9.0], [3.0], [7.0]]), 1).tolist() == [0, 0, 0, 0]
-
-
-def test_the_vote_against_scikit_learn():
-    points, labels = cloud(90, 3), torch.arange(90) % 5
-    points += labels[:, None] / 2
-    oracle = cross_val_predict(KNeighborsClassifier(5), points, labels, cv=LeaveOneOut())
-    assert np.array_equal(knn_right(points, labels, 5).numpy(), oracle == labels.numpy())
 
 
 def test_extract_layers_equals_extract_and_leaves_the_net():

@@ -10,7 +10,6 @@ from lecture_utils import models
 from lecture_utils.attribution import mask_squares, occlusion, occlusion_heat
 from lecture_utils.attribution.occlusion import occluded
 from lecture_utils.attribution.window import first_layers, first_layers_on_a_window
-from lecture_utils.models import imagenet
 from tests.test_cam import alive, noise
 
 with warnings.catch_warnings():
@@ -104,16 +103,6 @@ def test_captum_agrees(net, size, stride):
     assert theirs.abs().max() > 1e-4
     for colour in theirs.double().unbind(1):
         torch.testing.assert_close(ours, colour, rtol=1e-6, atol=1e-6 * float(theirs.abs().max()))
-
-
-def test_captum_agrees_on_resnet18():
-    net, images = alive(imagenet.build("resnet18"), noise(2, 3, 48, 48)), noise(1, 3, 48, 48, seed=1)
-    with torch.no_grad():
-        before = net(images).softmax(1)[:, 7]
-        judge = Occlusion(lambda x: net(x).softmax(1))
-        theirs = judge.attribute(images, (3, 20, 20), (3, 15, 15), baselines=0.5, target=7)[:, 0].double()
-    ours = occlusion_heat(occlusion(net, images, 7, 20, 15), before, (48, 48), 20, 15)
-    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6 * float(theirs.abs().max()))
 
 
 # --- the shortcut ---
@@ -242,24 +231,6 @@ def test_a_square_that_touches_most_cells_is_not_worth_a_window(net):
 
 
 # --- batches, state, errors ---
-
-
-def test_batches_are_full_and_their_size_changes_nothing(net):
-    sizes = []
-    hook = net[-1].register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
-    try:
-        images, targets = noise(3, 3, 32, 32, seed=6), torch.tensor([0, 1, 2])
-        found = occlusion(net, images, targets, 8, 4, batch_size=32)
-    finally:
-        hook.remove()
-    assert found.shape == (3, 7, 7)
-    assert [size for size in sizes if size > 3] == [32, 32, 32, 32, 19]  # 3 x 49 squares in one queue
-    torch.testing.assert_close(
-        occlusion(net, images, targets, 8, 4, batch_size=1), found, rtol=1e-9, atol=1e-12
-    )
-    torch.testing.assert_close(
-        found.flatten(), whole_passes(net, images, [0, 1, 2], 8, 4, 0.5), rtol=1e-9, atol=1e-12
-    )
 
 
 def test_heat_of_another_grid_is_refused():

@@ -4,15 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.features import extract
-from lecture_utils.hooks import frozen
 from lecture_utils.synthesis.feature_extractor import OUTPUT, reading
 from lecture_utils.synthesis.optimise import adam, iterate, neutral_colour, value_and_gradient
 from tests.attribution_nets import (
-    Raised,
-    failing,
-    random_images,
-    random_net,
     toy,
     toy_images,
     unchanged,
@@ -163,22 +157,6 @@ def test_a_layer_that_runs_twice_gives_its_last_answer():
     assert net.end.runs == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "layer"),
-    [
-        ("resnet18", "layer1.0.relu"),
-        ("densenet121", "features"),
-        ("squeezenet1_1", "features.6"),
-        ("gap", "relu4"),
-    ],
-)
-def test_it_reads_what_extract_reads_also_reused_and_in_place(name, layer):
-    net, (images, _) = random_net(name), random_images(name, n=1)
-    with torch.no_grad(), frozen(net), reading(net, [layer]) as read:
-        once, again = read(images)[layer], read(images)[layer]
-    assert torch.equal(once, again) and torch.equal(again, extract(net, images, layer))
-
-
 def test_convolutions_can_be_read_where_the_head_does_not_fit():
     net = toy("fc", dtype=torch.float32)  # its head wants 16 px
     with reading(net, ["relu2"]) as read:
@@ -188,28 +166,3 @@ def test_convolutions_can_be_read_where_the_head_does_not_fit():
         pytest.raises(ValueError, match="images: the net cannot take 24 x 40 px"),
     ):
         read(torch.rand(1, 3, 24, 40))
-
-
-def test_reading_refuses_and_leaves_no_hook():
-    net = toy()
-    with (
-        unchanged(net),
-        pytest.raises(KeyError, match="did you mean 'relu2'"),
-        reading(net, ["conv1", "rleu2"]),
-    ):
-        pass
-    for when in ("forward", "backward"):
-        net = failing(when)
-        with unchanged(net), pytest.raises(Raised), frozen(net), reading(net, ["relu2"]) as read:
-            value_and_gradient(lambda x, read=read: read(x)["relu2"].sum((1, 2, 3)), toy_images())
-
-    class Skips(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.used, self.unused = nn.Conv2d(3, 2, 1), nn.ReLU()
-
-        def forward(self, images):
-            return self.used(images)
-
-    with reading(Skips(), ["unused"]) as read, pytest.raises(ValueError, match="'unused' did not run"):
-        read(torch.rand(1, 3, 4, 4))

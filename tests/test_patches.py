@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lecture_utils import features, models
-from lecture_utils.features import cut_patches, patches, top_patches, top_units
+from lecture_utils.features import patches, top_patches, top_units
 
 
 @pytest.fixture(scope="module")
@@ -71,27 +71,10 @@ def test_a_patch_is_all_that_its_unit_sees(net, images):
         torch.testing.assert_close(answer, found.scores[n])
 
 
-def test_all_channels_at_once_are_each_alone(net, images):
-    together = top_units(net, images, "relu5", 4, batch_size=7)
-    assert together.scores.shape == (128, 4) and together.units.shape == (128, 4, 2)
-    for channel in (0, 99):
-        alone = top_patches(net, images, "relu5", channel, 4, batch_size=23)
-        row = cut_patches(net, images, "relu5", *(values[channel] for values in together))
-        torch.testing.assert_close(alone.scores, row.scores)
-        for one, other in zip(alone[:2] + alone[3:], row[:2] + row[3:], strict=True):
-            assert torch.equal(one, other)
-
-
 def test_equally_strong_ones_come_by_index(tiny):
     images = torch.full((7, 3, 6, 6), 0.25)
     found = top_patches(tiny, images, "1", 0, 5, batch_size=2)
     assert found.images.tolist() == [0, 1, 2, 3, 4] and found.units.tolist() == [[1, 1]] * 5
-
-
-def test_a_silent_channel_has_scores_of_zero(images):
-    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
-    nn.init.constant_(net[0].bias, -100)
-    assert top_patches(net, images[:4], "1", 1, 2).scores.tolist() == [0, 0]
 
 
 class Folder:
@@ -122,16 +105,6 @@ def test_a_folder_that_is_read_piece_by_piece(net, images, monkeypatch):
     found, expected = (top_patches(net, these, "relu4", 3, 5, batch_size=6) for these in (folder, images))
     assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
     assert max(largest) == 6 and folder.read[-5:] == found.images.tolist()
-
-
-def test_memory_does_not_grow_with_the_number_of_images(net):
-    """What is kept between two batches is k numbers a channel, however many images there are."""
-    kept = None
-    for first in range(0, 40, 4):
-        maps = torch.rand(4, 128, 13, 13, generator=torch.Generator().manual_seed(first))
-        kept = patches._better(kept, maps, first, 9)
-        assert all(values.shape == (128, min(9, first + 4)) for values in kept[:3])
-        assert all(v.untyped_storage().nbytes() <= 128 * 9 * 8 for v in kept[:3])
 
 
 def test_the_net_runs_only_as_far_as_the_layer(net, images):

@@ -1,14 +1,12 @@
 """The ring's counting by hand, its floor and its study; and what is done with codes: walks, arithmetic, inversion."""
 
-import json
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from experiments.studies import gan_inversion, ring as ring_study, ring_data as ring
-from lecture_utils import results, store
+from experiments.studies import gan_inversion, ring_data as ring
 from lecture_utils.generative import gan_trainer, walks
 
 
@@ -54,26 +52,6 @@ def test_divergence_by_hand():
     assert ring.divergence(far, far * 0 + 100) == 0  # outside is one cell, whatever lies there
 
 
-def test_the_floor_falls_with_n_and_missing_modes_stand_above_it():
-    few, many = (ring.divergence(ring.ring(n, draws(1)), ring.ring(n, draws(2))) for n in (1_000, 10_000))
-    assert many < few
-    points = ring.ring(10_000, draws(3))
-    half = points[points[:, 1] > 0.5]
-    half = half.repeat(4, 1)[:10_000]
-    assert ring.divergence(points, half) > 5 * many
-
-
-def test_players_repeat_and_share_nothing():
-    state = torch.random.get_rng_state()
-    a, b, alone = ring.players([3, 1]), ring.players([3, 1]), ring.players([1])
-    assert torch.equal(torch.random.get_rng_state(), state)
-    z = torch.randn(10, 2, generator=draws(0))
-    for two, again, one in zip(a, b, alone, strict=True):
-        assert torch.equal(two(z), again(z)) and two(z).shape[0] == 10
-        assert torch.allclose(two(z)[5:], one(z[5:]), atol=1e-6)  # the second net is that of seed 1
-        assert not torch.allclose(two(z)[:5], one(z[:5]), atol=1e-2)
-
-
 def test_side_by_side_is_as_if_alone():
     """Three turns in float64, with the draws of the second run handed to a game of its own."""
 
@@ -95,60 +73,7 @@ def test_side_by_side_is_as_if_alone():
 # --- the study of the ring ---
 
 
-class Perfect(torch.nn.Module):
-    """Two runs: the first makes the ring itself, the second only its first mode."""
-
-    latent = 2
-
-    def __init__(self):
-        super().__init__()
-        self.layers = torch.nn.Module()
-        self.layers.runs = 2
-
-    def forward(self, z):
-        first, second = z.chunk(2)
-        centres = ring.centres()[torch.arange(len(first)) % 8]
-        return torch.cat([centres + ring.SPREAD * first, ring.centres()[:1] + ring.SPREAD * second])
-
-
-def test_measured_on_what_is_known():
-    found = ring_study.measured(Perfect())
-    assert found["modes"] == [8, 1]
-    assert found["on"] == pytest.approx([0.989, 0.989], abs=0.006)
-    assert found["divergence"][0] < 2 * ring_study.floor() < 0.05 < 0.4 < found["divergence"][1]
-
-
-def test_a_run_in_small(tmp_path, monkeypatch):
-    monkeypatch.setattr(ring_study, "POINTS", 400)
-    small = {"seeds": (0, 1), "turns": 4, "every": 2}
-    path = ring_study.run(tmp_path / "a.json", **small)
-    found = json.loads(path.read_text())
-    assert set(found["games"]) == set(ring_study.RATES) and found["seeds"] == [0, 1]
-    rows = found["games"]["even"]["minimax"]["rows"]
-    assert [row["turn"] for row in rows] == [0, 2, 4] and all(len(row["modes"]) == 2 for row in rows)
-    assert found["games"]["even"]["minimax"] != found["games"]["even"]["non_saturating"]
-    again, _, _ = ring_study.games("minimax", ring_study.RATES["even"], (0, 1), 2, 2)
-    assert again == rows[:2]  # a slice is the beginning of the whole
-
-
-def test_the_shipped_results_are_of_this_study():
-    if "results/ring.json" not in store.manifest():
-        pytest.skip("not shipped yet")
-    found = results.load("ring")
-    assert found["seeds"] == list(ring_study.SEEDS)
-    assert found["floor"] == pytest.approx(ring_study.floor(), abs=1e-3)
-    for games in found["games"].values():
-        for game in games.values():
-            assert game["stopped"] is None and game["rows"][-1]["turn"] == ring_study.TURNS
-
-
 # --- walks ---
-
-
-def test_the_shell():
-    z = walks.to_shell(torch.tensor([[3.0, 4.0], [0.03, 0.04]]))
-    assert torch.allclose(z, math.sqrt(2) * torch.tensor([[0.6, 0.8]] * 2))
-    assert torch.equal(walks.to_shell(torch.zeros(2)), torch.zeros(2))
 
 
 def test_arc_and_line_by_hand():

@@ -1,13 +1,9 @@
 """GrabCut from a heatmap: a known shape is cut out, and what cannot be cut says so."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 import torch
 
-from experiments.studies import grabcut_seeds
-from lecture_utils import results
 from lecture_utils.attribution.segment import grabcut_from_heatmap, seeds
 
 SIDE = 48
@@ -47,13 +43,6 @@ def test_seeds_are_quantiles_of_the_heat():
     assert outside.sum() == 30 and (heat[outside] < 30).all()
 
 
-def test_a_map_that_is_mostly_zero_still_has_seeds_of_both_kinds():
-    heat = np.zeros((10, 10))
-    heat[4:6, 4:6] = [[1, 2], [3, 4]]
-    inside, outside = seeds(heat, 0.95, 0.3)
-    assert (heat[inside] > 0).all() and inside.sum() == 4 and outside.sum() == 96
-
-
 def test_blurring_joins_what_is_speckled():
     heat = np.zeros((20, 20))
     heat[6:14:2, 6:14:2] = 1
@@ -78,25 +67,3 @@ def test_it_is_the_same_each_time_and_leaves_the_random_state():
 
 
 # How its seeds were chosen.
-
-
-def test_the_table_of_seeds_has_every_setting_and_the_best_is_the_highest():
-    rows = results.load("grabcut_seeds")["rows"]
-    settings = product(
-        grabcut_seeds.HEATS, grabcut_seeds.FOREGROUND, grabcut_seeds.BACKGROUND, grabcut_seeds.SMOOTH
-    )
-    assert [(r["heat"], r["foreground"], r["background"], r["smooth"]) for r in rows] == list(settings)
-    for heat in grabcut_seeds.HEATS:
-        ious = {tuple(r[k] for k in grabcut_seeds.PUBLISHED): r["iou"] for r in rows if r["heat"] == heat}
-        assert ious[tuple(grabcut_seeds.best(heat).values())] == max(ious.values())
-        assert tuple(grabcut_seeds.PUBLISHED.values()) in ious
-
-
-def test_a_row_of_the_table_is_the_mean_iou(monkeypatch):
-    image, heat = scene()
-    monkeypatch.setattr(grabcut_seeds, "HEATS", {"ours": lambda net, images, targets: heat})
-    monkeypatch.setattr(grabcut_seeds, "FOREGROUND", (0.95,))
-    rows = grabcut_seeds.table(None, image, torch.tensor([0]), MASK[None])
-    assert len(rows) == 9 and rows[0]["iou"] == pytest.approx(
-        overlap(grabcut_from_heatmap(image, heat)[0], MASK), abs=1e-4
-    )
