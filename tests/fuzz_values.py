@@ -248,7 +248,6 @@ def values():
         "parameters": ("tensor", torch.randn(6, 1, 1, 4, 4, generator=draws())),
         "real": ("tensor", points[:, 0]),
         "fake": ("tensor", points[:, 1]),
-        "real_label": ("share", 1.0),
         "kind": ("choice", "non_saturating"),
         "probability": ("tensor", torch.rand(5, generator=draws())),
         "beta": ("positive", 1.0),

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from ..checks import check_images, check_layer, check_sides, check_targets, check_tensor
 from ..hooks import frozen, in_batches, logits_of, maps_of, score_of, tensor_of
-from .gradients import guided_backprop
+from .gradients import Layer, Targets, guided_backprop
 
 
-def cam(net: nn.Module, images: Tensor, targets: int | Tensor, raw: bool = False) -> Tensor:
+def cam(net: nn.Module, images: Tensor, targets: Targets, raw: bool = False) -> Tensor:
     """Class activation maps (n, h, w): a score, spread over the positions that it is a mean of.
 
     With the map F (n, c, rows, cols), the weights W (classes, c) and the bias b of the linear layer after the global
@@ -47,8 +47,8 @@ def cam(net: nn.Module, images: Tensor, targets: int | Tensor, raw: bool = False
 def grad_cam(
     net: nn.Module,
     images: Tensor,
-    targets: int | Tensor,
-    layer: str | nn.Module,
+    targets: Targets,
+    layer: Layer,
     raw: bool = False,
     relu: bool = True,
     reshape: Callable | None = None,
@@ -74,8 +74,8 @@ def grad_cam(
 def hires_cam(
     net: nn.Module,
     images: Tensor,
-    targets: int | Tensor,
-    layer: str | nn.Module,
+    targets: Targets,
+    layer: Layer,
     raw: bool = False,
     relu: bool = True,
     reshape: Callable | None = None,
@@ -91,11 +91,7 @@ def hires_cam(
 
 
 def guided_grad_cam(
-    net: nn.Module,
-    images: Tensor,
-    targets: int | Tensor,
-    layer: str | nn.Module,
-    reshape: Callable | None = None,
+    net: nn.Module, images: Tensor, targets: Targets, layer: Layer, reshape: Callable | None = None
 ) -> Tensor:
     """Guided backprop (n, 3, h, w), each pixel times the Grad-CAM of `layer` there: fine, and about the class.
 
@@ -116,11 +112,7 @@ def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def layer_gradient(
-    net: nn.Module,
-    images: Tensor,
-    targets: int | Tensor,
-    layer: str | nn.Module,
-    reshape: Callable | None = None,
+    net: nn.Module, images: Tensor, targets: Targets, layer: Layer, reshape: Callable | None = None
 ) -> tuple[Tensor, Tensor]:
     """A layer's map and the gradient of the score before softmax there, both (n, c, rows, cols), detached.
 

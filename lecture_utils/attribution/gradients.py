@@ -20,11 +20,13 @@ from ..checks import check_choice, check_images, check_layer, check_place, check
 from ..hooks import activations, device_of, frozen, gradient_of, leaf_of, logits_of, score_of
 from .relu_rules import relu_rule
 
+Targets = int | Tensor  # one class for all images, or a LongTensor (n,)
+Layer = str | nn.Module  # a name from dict(net.named_modules()), or such a module
 BATCH = 64  # points in one pass
 HEATS = ("absolute", "squared", "positive", "signed")
 
 
-def saliency(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
+def saliency(net: nn.Module, images: Tensor, targets: Targets) -> Tensor:
     """How much each pixel would change the score of the class: the gradient dS_c/dI, signed, (n, 3, h, w).
 
     net: gives scores (n, classes); S_c is the one of the target class, best *before* softmax (a probability also rises
@@ -41,7 +43,7 @@ def saliency(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
         return score_gradient(net, leaf_of(net, images), targets).to(images.device)
 
 
-def guided_backprop(net: nn.Module, images: Tensor, targets: int | Tensor) -> Tensor:
+def guided_backprop(net: nn.Module, images: Tensor, targets: Targets) -> Tensor:
     """Saliency in which each ReLU lets back only positive gradients, and only where it was on. (n, 3, h, w).
 
     Arguments and errors as in `saliency`; besides, ValueError for a net that calls no ReLU. Every ReLU counts,
@@ -66,7 +68,7 @@ def score_gradient(net, leaf, targets, rule=None):
 def neuron_saliency(
     net: nn.Module,
     images: Tensor,
-    layer: str | nn.Module,
+    layer: Layer,
     channel: int,
     row: int | None = None,
     column: int | None = None,
@@ -85,7 +87,7 @@ def neuron_saliency(
 def deconvnet(
     net: nn.Module,
     images: Tensor,
-    layer: str | nn.Module,
+    layer: Layer,
     channel: int,
     row: int | None = None,
     column: int | None = None,

@@ -6,15 +6,11 @@ from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, check_targets, check_tensor
 from ..hooks import frozen
-from .gradients import saliency_at
+from .gradients import Targets, saliency_at
 
 
 def integrated_gradients(
-    net: nn.Module,
-    images: Tensor,
-    targets: int | Tensor,
-    baseline: float | Tensor | None = None,
-    steps: int = 50,
+    net: nn.Module, images: Tensor, targets: Targets, baseline: float | Tensor | None = None, steps: int = 50
 ) -> Tensor:
     """What each pixel adds to the score on the straight way from a baseline image, signed, (n, 3, h, w).
 

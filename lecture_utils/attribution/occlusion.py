@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, check_sides, check_targets, check_tensor
 from ..hooks import copy_to, frozen, logits_of
+from .gradients import Targets
 from .window import first_layers_on_a_window
 
 
 def occlusion(
     net: nn.Module,
     images: Tensor,
-    targets: int | Tensor,
+    targets: Targets,
     size: int = 16,
     stride: int = 4,
     fill: float | Tensor = 0.5,

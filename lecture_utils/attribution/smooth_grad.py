@@ -5,16 +5,11 @@ from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, check_seed, check_targets
 from ..hooks import frozen
-from .gradients import saliency_at
+from .gradients import Targets, saliency_at
 
 
 def smooth_grad(
-    net: nn.Module,
-    images: Tensor,
-    targets: int | Tensor,
-    noise: float = 0.15,
-    samples: int = 25,
-    seed: int = 0,
+    net: nn.Module, images: Tensor, targets: Targets, noise: float = 0.15, samples: int = 25, seed: int = 0
 ) -> Tensor:
     """Saliency, averaged over noisy copies of each image, signed, (n, 3, h, w).
 

@@ -23,16 +23,12 @@ KINDS = ("non_saturating", "minimax")
 LAZY = 16  # steps from one gradient penalty to the next: Karras et al. (2020), appendix B
 
 
-def discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """What the discriminator minimises: -mean log D(real) - mean log(1 - D(fake)), in nats, where D = sigmoid(logit).
 
-    real, fake: floating logits, any shape. real_label: the target for real images, in (0.5, 1]; 0.9 is *one-sided
-    label smoothing*. Errors: ValueError.
-    Source: Goodfellow et al. (2014), equation 1; Salimans et al. (2016), section 3.4, for `real_label`.
+    real, fake: floating logits, any shape. Errors: ValueError. Source: Goodfellow et al. (2014), equation 1.
     """
-    check_tensor(real, "real", (...,))
-    check_tensor(fake, "fake", (...,))
-    return _discriminator_loss(real, fake, check_number(real_label, "real_label", 0.5, 1, above=True))
+    return _discriminator_loss(check_tensor(real, "real", (...,)), check_tensor(fake, "fake", (...,)))
 
 
 def generator_loss(fake: Tensor, kind: str = "non_saturating") -> Tensor:
@@ -45,10 +41,9 @@ def generator_loss(fake: Tensor, kind: str = "non_saturating") -> Tensor:
     return _generator_loss(check_tensor(fake, "fake", (...,)), check_choice(kind, KINDS, "kind"))
 
 
-def _discriminator_loss(real, fake, real_label):
+def _discriminator_loss(real, fake):
     """With softplus logits of +-100 are harmless: -log D = softplus(-logit), -log(1 - D) = softplus(logit)."""
-    of_real = real_label * softplus(-real) + (1 - real_label) * softplus(real)
-    return of_real.mean() + softplus(fake).mean()
+    return softplus(-real).mean() + softplus(fake).mean()
 
 
 def _generator_loss(fake, kind):
@@ -87,10 +82,9 @@ class GANTrainer:
     generator: z (n, latent) -> images, with `.latent`. discriminator: images -> logits (n,).
     lr: learning rates of Adam, the generator's and the discriminator's. betas: Adam's two, the same for both nets
     (DCGAN: .5 and .999).
-    kind: of the generator's loss. real_label: see `discriminator_loss`.
-    average: the generator's weights are also averaged over the steps, each step keeping this share of the average (at
-    first less, so that it moves); `trainer.averaged` is that generator. 0: no average, and `averaged` is the generator
-    itself.
+    kind: of the generator's loss. average: the generator's weights are also averaged over the steps, each step keeping
+    this share of the average (at first less, so that it moves); `trainer.averaged` is that generator. 0: no average,
+    and `averaged` is the generator itself.
     penalty: weight γ of the squared slope of the discriminator's logit at real images, γ/2 E|∇ logit|², added LAZY
     times as strongly at every LAZY-th step.
     Errors: ValueError, KeyError for another kind of loss.
@@ -107,7 +101,6 @@ class GANTrainer:
         lr: tuple[float, float] = (2e-4, 2e-4),
         betas: tuple[float, float] = (0.5, 0.999),
         kind: str = "non_saturating",
-        real_label: float = 1.0,
         average: float = 0.0,
         penalty: float = 0.0,
         seed: int = 0,
@@ -116,7 +109,6 @@ class GANTrainer:
         if not isinstance(getattr(check_model(generator, "generator"), "latent", None), int):
             raise ValueError("generator: expected an attribute `latent`, the number of values in a code")
         self.kind = check_choice(kind, KINDS, "kind")
-        self.real_label = check_number(real_label, "real_label", 0.5, 1, above=True)
         self.decay, self.penalty = check_share(average, "average"), check_number(penalty, "penalty")
         if average == 1:
             raise ValueError("average: expected a number below 1, got 1")
@@ -159,7 +151,7 @@ class GANTrainer:
         fake = self.run(self.generator, self.codes(len(real)))
         of_real = self.run(self.discriminator, real)  # logits
         of_fake = self.run(self.discriminator, fake.detach())  # detach: the generator stays
-        loss_d = _discriminator_loss(of_real, of_fake, self.real_label)
+        loss_d = _discriminator_loss(of_real, of_fake)
         update(self.d_optimizer, self.discriminator, loss_d + self._slope(real))
         # Now the generator, through the discriminator that has just been updated.
         loss_g = _generator_loss(self.run(self.discriminator, fake), self.kind)

@@ -14,31 +14,23 @@ class Norms(NamedTuple):
     """Sizes of a difference, (n,) each. A level is one of the 255 steps from black to white.
 
     largest: the most that any value moves, in levels. rms: root of the mean square of all values, in levels. length:
-    Euclidean norm in pixel units (0 is black, 1 is white). share: that norm over the image's own, DeepFool's rho.
-    changed: share of values that move by at least half a level: the others vanish in a file.
+    Euclidean norm in pixel units (0 is black, 1 is white). changed: share of values that move by at least half a level:
+    the others vanish in a file.
     """
 
     largest: Tensor
     rms: Tensor
     length: Tensor
-    share: Tensor
     changed: Tensor
 
 
 def norms(images: Tensor, perturbed: Tensor) -> Norms:
-    """How large the difference is, image by image: `Norms`. images, perturbed: (n, 3, h, w) in [0, 1].
-
-    Szegedy et al. (2014) print the rms (in pixel units), Moosavi-Dezfooli et al. (2016) the share; the latter depends
-    on how images are normalised, so that published values are not comparable with those in [0, 1].
-    """
-    images, difference = (each.flatten(1) for each in _difference(images, perturbed))
-    length = difference.norm(dim=1)
-    tiny = torch.finfo(difference.dtype).tiny
+    """How large the difference is, image by image: `Norms`. images, perturbed: (n, 3, h, w) in [0, 1]."""
+    difference = _difference(images, perturbed)[1].flatten(1)
     return Norms(
         255 * difference.abs().amax(1),
         255 * difference.square().mean(1).sqrt(),
-        length,
-        length / images.norm(dim=1).clamp(min=tiny),
+        difference.norm(dim=1),
         (255 * difference.abs() >= 0.5).to(difference.dtype).mean(1),
     )
 
