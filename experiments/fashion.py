@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .experiment import Experiment, Refused
-from .files import replacing, write_text
+from .files import replacing, tiled, write_text
 
 SPLITS = {"train": ("train", 6000), "test": ("t10k", 1000)}  # name: (the files' first word, how many)
 ACROSS = 100  # images in a row of a sheet
@@ -29,20 +29,13 @@ def read_idx(folder: Path, name: str) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(sides)
 
 
-def sheet(images: np.ndarray) -> np.ndarray:
-    """Images (n, h, w) as one, ACROSS side by side."""
-    n, h, w = images.shape
-    rows = images.reshape(n // ACROSS, ACROSS, h, w).transpose(0, 2, 1, 3)
-    return rows.reshape(n // ACROSS * h, ACROSS * w)
-
-
 def run(out: Path, files: Path) -> dict[str, int]:
     """The first images of each split as a sheet, and their labels, a digit each."""
     for split, (word, count) in SPLITS.items():
         images = read_idx(files, f"{word}-images-idx3-ubyte")[:count]
         labels = read_idx(files, f"{word}-labels-idx1-ubyte")[:count]
         with replacing(out / f"fashion/{split}.png") as path:
-            Image.fromarray(sheet(images)).save(path, "PNG", optimize=True)
+            Image.fromarray(tiled(images, ACROSS)).save(path, "PNG", optimize=True)
         write_text(out / f"fashion/{split}.txt", "".join(map(str, labels)) + "\n")
     return {split: count for split, (_, count) in SPLITS.items()}
 

@@ -38,6 +38,13 @@ def read_json(path: Path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def tiled(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (n, h, w, ...) as one, so many side by side; n is a multiple of that."""
+    n, h, w, *colours = images.shape
+    rows = images.reshape(n // columns, columns, h, w, *colours).swapaxes(1, 2)
+    return rows.reshape(n // columns * h, columns * w, *colours)
+
+
 def write_array(path: Path, array: np.ndarray) -> None:
     """An array, for `np.load`."""
     with replacing(path) as temporary, open(temporary, "wb") as file:

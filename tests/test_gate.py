@@ -52,14 +52,9 @@ def verdicts(small, tmp_path_factory):
     folder = tmp_path_factory.mktemp("copies")
     for name, notebook in copies.items():
         nbformat.write(notebook, folder / f"{name}.ipynb")
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, folder]
     report = folder / "report.xml"
-    done = subprocess.run(
-        [*command, "-q", "-p", "no:cacheprovider", "--color=no", "--junit-xml", report],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1, done.stdout + done.stderr  # 1: some tests failed
+    status, said = nbval(folder, "--color=no", "--junit-xml", report)
+    assert status == 1, said  # some tests failed
     found = {name: {} for name in copies}
     for case in ElementTree.parse(report).iter("testcase"):
         failure = case.find("failure")
@@ -84,10 +79,11 @@ def test_the_gate(verdicts, copy, cell, message):
         assert message in failed[cell]
 
 
-def nbval(folder):
+def nbval(folder, *options):
     """What nbval says of the notebooks in a folder: (exit status, output)."""
     command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, folder]
-    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True)
+    command += ["-q", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 

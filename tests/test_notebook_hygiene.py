@@ -22,13 +22,15 @@ def faults(notebook, size=0, folder=ROOT):
     """Everything wrong with a stored notebook, as a list of sentences."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    outputs = [(number, output) for number, cell in enumerate(code, 1) for output in cell.outputs]
-    return [
+    found = [
         *_faults_of_the_file(notebook, size),
         *_faults_of_the_prose(prose, folder),
         *_faults_of_the_code(code),
-        *(fault for number, output in outputs for fault in _faults_of_an_output(number, output)),
     ]
+    for number, cell in enumerate(code, 1):
+        for output in cell.outputs:
+            found += _faults_of_an_output(number, output)
+    return found
 
 
 def _faults_of_the_file(notebook, size):

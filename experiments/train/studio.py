@@ -17,7 +17,7 @@ from lecture_utils.progress import progress, silenced
 from lecture_utils.store import cache_dir
 
 from ..experiment import Experiment
-from ..files import read_json, write_array, write_json, write_text
+from ..files import read_json, tiled, write_array, write_json, write_text
 from .data import CHUNK
 from .gallery import to_pixels
 
@@ -75,10 +75,8 @@ def _render(split, indices, bar):
 
 def sheet(images: np.ndarray) -> bytes:
     """Images uint8 (n, 3, h, w), n a multiple of COLUMNS, as the bytes of one PNG."""
-    n, _, h, w = images.shape
-    tiles = images.reshape(n // COLUMNS, COLUMNS, 3, h, w).transpose(0, 3, 1, 4, 2)
     file = io.BytesIO()
-    Image.fromarray(tiles.reshape(n // COLUMNS * h, COLUMNS * w, 3)).save(file, "PNG", optimize=True)
+    Image.fromarray(tiled(images.transpose(0, 2, 3, 1), COLUMNS)).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
