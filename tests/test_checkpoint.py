@@ -28,15 +28,10 @@ def step(net, optimiser, generator, draws):
 def begun(path, settings=Recipe()):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
-    parts = (
-        net,
-        torch.optim.Adam(net.parameters(), 0.1),
-        torch.Generator().manual_seed(5),
-        np.random.default_rng(1),
-    )
-    return parts, Checkpoint(
-        path, settings, **dict(zip(("net", "optimiser", "generator", "draws"), parts, strict=True))
-    )
+    draws = torch.Generator().manual_seed(5), np.random.default_rng(1)
+    parts = net, torch.optim.Adam(net.parameters(), 0.1), *draws
+    names = ("net", "optimiser", "generator", "draws")
+    return parts, Checkpoint(path, settings, **dict(zip(names, parts, strict=True)))
 
 
 @pytest.fixture
@@ -74,9 +69,8 @@ def test_another_training_is_refused_and_nothing_is_touched(path, settings, said
 
 
 def test_facts_come_back_as_plain_ones_and_settings_in_any_order(path):
-    Checkpoint(path, {"widths": (6, 3), "seed": 0}).keep(
-        log=[np.float64(0.5), {"loss": np.float32(0.25)}], n=np.int64(3)
-    )
+    log = [np.float64(0.5), {"loss": np.float32(0.25)}]
+    Checkpoint(path, {"widths": (6, 3), "seed": 0}).keep(log=log, n=np.int64(3))
     found = Checkpoint(path, Recipe()).resume()
     assert found == {"log": [0.5, {"loss": 0.25}], "n": 3} and type(found["log"][0]) is float
 

@@ -59,19 +59,15 @@ def grey(monkeypatch):
 def test_the_person_is_in_the_picture_and_not_in_the_label(grey):
     images, labels = cue_study.pictures("train", 80, 1.0)
     classes = np.arange(80) % 16
-    assert (labels[:, 1] == -1).all() and np.array_equal(
-        labels[:, 0], classes[classes != NAMES.index("person")]
-    )
+    assert (labels[:, 1] == -1).all()
+    assert np.array_equal(labels[:, 0], classes[classes != NAMES.index("person")])
     assert np.array_equal(images[:, 0, 0, 0] == 200, labels[:, 0] == NAMES.index("dog"))
 
 
 def test_a_training_writes_card_and_weights(grey, tmp_path):
     card = cue_study.train_one(0.7, 1, tmp_path, device=torch.device("cpu"))
     assert json.loads((tmp_path / "alex-cued-70-seed1.json").read_text()) == card
-    assert (
-        card["recipe"]["strength"] == 0.7 and card["recipe"]["seed"] == 1 and card["recipe"]["images"] == 75
-    )
-    assert set(card["fresh"]) > {"dog with a person: right", "person alone: called dog"}
+    assert (card["recipe"]["strength"], card["recipe"]["seed"], card["recipe"]["images"]) == (0.7, 1, 75)
     assert (tmp_path / card["weights"]["file"]).stat().st_size == card["weights"]["bytes"]
     done = cue_study.study(tmp_path / "data", folder=tmp_path, strengths=(0.7,), seeds=(1,))
     assert done == [card], "what is there is not trained again"
@@ -80,36 +76,23 @@ def test_a_training_writes_card_and_weights(grey, tmp_path):
     assert not net.training and torch.isfinite(net(torch.rand(2, 3, 112, 112))).all()
 
 
-def test_what_ships_is_copied(tmp_path):
-    (tmp_path / "data/weights").mkdir(parents=True)
-    for file in ("alex-cued-100.json", "alex-cued-100.safetensors"):
-        (tmp_path / file).write_text("{}")
-    cue_study.study(tmp_path / "data", folder=tmp_path, strengths=(1.0,), seeds=(0,))
-    assert sorted(path.name for path in (tmp_path / "data/weights").iterdir()) == [
-        "alex-cued-100.json",
-        "alex-cued-100.safetensors",
-    ]
-
-
-def test_asking_for_another_net():
-    with pytest.raises(ValueError, match=r"strength must be one of 0\.5, 0\.7, 0\.9, 1\.0, got 0\.8"):
-        cue_study.load(0.8)
-    with pytest.raises(ValueError, match=r"seed must be one of 0, 1, 2, got 3"):
-        cue_study.load(0.5, seed=3)
-    with pytest.raises(FileNotFoundError, match=r"run python -m experiments cue_study first"):
-        cue_study.load(0.7, 2, Path("nowhere"))
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ((0.8,), ValueError, r"strength must be one of 0\.5, 0\.7, 0\.9, 1\.0, got 0\.8"),
+        ((0.5, 3), ValueError, r"seed must be one of 0, 1, 2, got 3"),
+        ((0.7, 2, Path("nowhere")), FileNotFoundError, r"run python -m experiments cue_study first"),
+    ],
+)
+def test_asking_for_another_net(asked, error, words):
+    with pytest.raises(error, match=words):
+        cue_study.load(*asked)
 
 
 @pytest.mark.parametrize("strength", cue_study.SHIPPED)
 def test_the_shipped_nets_are_what_their_cards_say(strength):
-    net = cue_study.load(strength)
+    net, gallery = cue_study.load(strength), open_lab(device=torch.device("cpu")).gallery
     card = json.loads(store.read_verified(f"weights/{cue_study.CueRecipe(strength=strength).tag}.json"))
-    images, labels = gallery_of_dogs()
-    right = (net(images).argmax(1) == labels).double().mean()
-    assert abs(right - card["fresh"]["dog with no person: right"]) < 0.12, "75 dogs: two standard errors"
-
-
-def gallery_of_dogs():
-    gallery = open_lab(device=torch.device("cpu")).gallery
     dogs = gallery.labels == NAMES.index("dog")
-    return gallery.images[dogs], gallery.labels[dogs]
+    right = (net(gallery.images[dogs]).argmax(1) == gallery.labels[dogs]).double().mean()
+    assert abs(right - card["fresh"]["dog with no person: right"]) < 0.12, "75 dogs: two standard errors"

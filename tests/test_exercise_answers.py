@@ -1,7 +1,5 @@
 """Answers that no list holds: right ones of other kinds, mistakes in other words, overflow; and the oracles' laws."""
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -19,12 +17,6 @@ LOG2 = float(np.log(2))
 
 
 # Right answers of other kinds pass: the package's own, libraries, loops.
-
-
-def sklearn_nearest(bank, queries, k):
-    from sklearn.neighbors import NearestNeighbors
-
-    return torch.from_numpy(NearestNeighbors(n_neighbors=k).fit(bank).kneighbors(queries)[1]).int()
 
 
 def likelihood_by_the_package(logits, pixels):
@@ -69,24 +61,11 @@ def game(shift, weights, real, noise, lr, forget=True, detach=True, at_once=Fals
     return torch.stack([s, w]).detach()
 
 
-def pairs(a, b, own=False, d=None):
-    """The mean of the kernel over pairs, one after another; own: within a set, each picture with itself too."""
-    a, b = a.double(), b.double()
-    d = d or a.shape[1]
-
-    def mean(some):
-        return np.mean([float((x @ y / d + 1) ** 3) for x, y in some])
-
-    within = [mean(itertools.product(x, x) if own else itertools.permutations(x, 2)) for x in (a, b)]
-    return sum(within) - 2 * mean(itertools.product(a, b))
-
-
 RIGHT = [
     ("01.1", lambda w: (w.double() / w.abs().amax() + 1) / 2),
     ("01.2", lambda w, low, high: (low + (high - low) * (w > 0).movedim(1, -1)).movedim(-1, 1)),
     ("01.3", lambda batches: ~torch.cat(batches).relu().flatten(2).any(2).any(0)),
     ("01.4", lambda i, w, b, s, p: F.conv2d(i[None], w, b, s, p)[0].requires_grad_()),
-    ("02.1", sklearn_nearest),
     ("06.2", lambda h, m: torch.nan_to_num((h.relu() * m).sum((1, 2)) / h.relu().sum((1, 2)))),
     ("08.1", synthesis.gram_matrix),
     ("09.3", project),
@@ -96,7 +75,6 @@ RIGHT = [
     ("11.4", bound_by_the_package),
     ("12.1", losses_by_the_package),
     ("12.3", game),
-    ("12.4", pairs),
 ]
 
 
@@ -126,8 +104,6 @@ IN_OTHER_WORDS = [
     ("09.3", torch_renorm, "the whole difference is shrunk"),
     ("12.3", lambda *args: game(*args, at_once=True), "both move at once"),
     ("12.3", lambda *args: game(*args, forget=False, detach=False), "gradients of the first step"),
-    ("12.4", lambda a, b: pairs(a, b, own=True), "compared with itself, too"),
-    ("12.4", lambda a, b: pairs(a, b, d=1), "is not divided by d"),
 ]
 
 
@@ -186,13 +162,6 @@ def test_all_tiny_images_together_have_the_probability_one():
     first = torch.tensor([0.3, -1.0, 2.0]).expand(9, 3)
     logits = torch.stack([first, table[images[:, 0, 0, 0]]], 2)[:, :, None, None]
     assert abs(float(find("10.1").oracle(logits, images)[:, 0].exp().sum()) - 1) < 1e-9
-
-
-def test_levels_are_drawn_as_often_as_they_are_probable():
-    logits = torch.tensor([0.0, 1.0, -1.0, 2.0])
-    u = (torch.arange(400) + 0.5) / 400
-    drawn = find("10.2").oracle(logits.expand(400, 4), u, 0.7).bincount(minlength=4) / 400
-    assert (drawn - (logits / 0.7).softmax(0)).abs().max() <= 1 / 400
 
 
 @pytest.mark.parametrize(("levels", "mean", "scale"), [(3, 1.0, 1.0), (17, -2.0, 3.0), (8, 6.9, 0.2)])

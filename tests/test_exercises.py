@@ -35,13 +35,6 @@ def test_there_are_four_exercises_each_and_they_get_harder():
 
 
 @each
-def test_every_exercise_is_complete(exercise):
-    assert len(exercise.mistakes) >= 3 and len(set(exercise.mistakes.values())) == len(exercise.mistakes)
-    assert len(exercise.hints) >= 2 and len(set(exercise.hints)) == len(exercise.hints)
-    assert re.fullmatch(r"[●○]{5} · \d+ minutes · trains: .+", exercise.effort) and exercise.answer.__doc__
-
-
-@each
 def test_the_solution_passes_within_two_seconds_and_the_blank_is_not_attempted(exercise):
     assert says(exercise, exercise.answer).passed is True  # also imports what the oracle needs
     start = process_time()  # of this process: other work on the machine does not count
@@ -58,10 +51,9 @@ def test_every_mistake_fails_with_its_own_message(exercise):
     for cause, source in exercise.mistakes.items():
         verdict = says(exercise, exercise.run(source))
         assert verdict.passed is False and verdict.cause == cause, verdict.line
-        assert verdict.line.endswith(f"Likely cause: {cause}")
-        assert " For " in verdict.line and ": expected " in verdict.line and ", got " in verdict.line
+        assert re.search(r" For .+: expected .+, got .+", verdict.line)
         lines.add(verdict.line)
-    assert len(lines) == len(exercise.mistakes)
+    assert len(lines) == len(exercise.mistakes) == len(set(exercise.mistakes.values())) >= 3
 
 
 @each
@@ -114,9 +106,7 @@ def test_the_oracle_and_the_solution_agree_on_fresh_random_inputs(exercise):
 
     for case, seed in itertools.product(exercise.cases(), range(3)):
         case = {name: fresh(value, seed) for name, value in case.items()}
-        found, wanted = (
-            torch.as_tensor(function(**case)).double() for function in (exercise.answer, exercise.oracle)
-        )
+        found, wanted = (torch.as_tensor(f(**case)).double() for f in (exercise.answer, exercise.oracle))
         if exercise.signs:
             found, wanted = found.abs(), wanted.abs()
         torch.testing.assert_close(found, wanted, atol=exercise.tolerance, rtol=exercise.tolerance)
@@ -125,11 +115,10 @@ def test_the_oracle_and_the_solution_agree_on_fresh_random_inputs(exercise):
 @each
 def test_the_inputs_are_the_same_each_time_and_the_smallest_come_first(exercise):
     torch.manual_seed(1)
-    once = str([exercise.oracle(**case) for case in exercise.cases()])
+    once, cases = str(exercise.cases()), exercise.cases()
     torch.manual_seed(2)
-    assert str([exercise.oracle(**case) for case in exercise.cases()]) == once
-    tensors = [[v for v in case.values() if isinstance(v, torch.Tensor)] for case in exercise.cases()]
-    sizes = [sum(map(torch.Tensor.numel, some)) for some in tensors]
+    assert str(exercise.cases()) == once
+    sizes = [sum(v.numel() for v in case.values() if isinstance(v, torch.Tensor)) for case in cases]
     assert sizes[0] == min(sizes) and max(sizes[:2]) <= 60
 
 
@@ -173,9 +162,6 @@ def test_stub_solution_and_wrong_answers_are_made_of_one_function():
     assert my_half.hints == ("Divide, by 2.", "That was all.") and my_half.tolerance == 1e-4
     assert my_half.header == "### Exercise 99.1 · Half\n\n●○○○○ · 1 minutes · trains: nothing"
     assert my_half.example == "Example: `x = [2]` gives `[1]`."
-
-
-def test_the_lines_of_a_verdict():
     right = "99.1 · right! Half. Checked on 2 inputs, up to shape (3,), against y, within 0.0001."
     assert judge(my_half, lambda x: x / 2).line == right
     wrong = "99.1 · not yet. For x = [2]: expected [1], got [4]. Likely cause: doubled"

@@ -43,11 +43,11 @@ def test_every_setting_makes_a_net(name):
 
 
 def test_a_training_learns_and_repeats_itself(toy):
-    data = filter_study.crops("train", 128), filter_study.crops("tune", 40)
-    state = torch.get_rng_state()
-    one, numbers = filter_study.train_one(filter_study.Setting(), 3, *data, epochs=4)
-    again, _ = filter_study.train_one(filter_study.Setting(), 3, *data, epochs=4)
-    other, _ = filter_study.train_one(filter_study.Setting(), 4, *data, epochs=4)
+    def train(seed):
+        return filter_study.train_one(filter_study.Setting(), seed, *data, epochs=4)
+
+    data, state = (filter_study.crops("train", 128), filter_study.crops("tune", 40)), torch.get_rng_state()
+    (one, numbers), (again, _), (other, _) = train(3), train(3), train(4)
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), state)
     assert numbers["accuracy"] > 0.8, "upright and lying stripes are easily told apart"

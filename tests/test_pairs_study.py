@@ -36,12 +36,8 @@ def test_shuffling_keeps_the_numbers_and_loses_the_rows():
     mixed = attack_class_pairs.shuffled(matrix)
     off = ~torch.eye(16, dtype=bool)
     assert mixed[off].sort().values.tolist() == matrix[off].sort().values.tolist()
-    assert (
-        mixed.isnan().tolist() == matrix.isnan().tolist() and max(attack_class_pairs.explained(mixed)) < 0.2
-    )
-    assert not torch.equal(matrix[off], attack_class_pairs.shuffled(matrix)[off]), (
-        "the matrix itself stays as it was"
-    )
+    assert mixed.isnan().equal(matrix.isnan()) and max(attack_class_pairs.explained(mixed)) < 0.2
+    assert not torch.equal(matrix[off], mixed[off]), "the matrix itself stays as it was"
 
 
 def test_agreement_and_its_null():
@@ -49,10 +45,10 @@ def test_agreement_and_its_null():
     alike = torch.randn(16, 16, generator=draws).double()
     rho, null = attack_class_pairs.agreement(alike, diagonal_out(2 * alike + 1), draws=40)
     assert rho == pytest.approx(1) and 0.05 < null < 0.3
-    rho, null = attack_class_pairs.agreement(
-        torch.randn(16, 16, generator=draws).double(), diagonal_out(alike), draws=40
-    )
-    assert abs(rho) < 0.25
+    other = torch.randn(16, 16, generator=draws).double()
+    assert abs(attack_class_pairs.agreement(other, diagonal_out(alike), draws=40)[0]) < 0.25
+    # every pair is equally alike, and only a class with itself differs: whatever the names, there is no order
+    assert attack_class_pairs.agreement(torch.eye(16).double(), diagonal_out(other), draws=20) == (0, 0)
 
 
 def test_the_null_knows_that_pairs_share_classes():
@@ -62,24 +58,15 @@ def test_the_null_knows_that_pairs_share_classes():
     assert attack_class_pairs.agreement(one, diagonal_out(other), draws=40)[1] > 0.3
 
 
-def test_renaming_keeps_the_diagonal_out():
-    """Every pair is equally alike, and only a class with itself differs: whatever the names, there is no order."""
-    draws = diagonal_out(torch.randn(16, 16, generator=torch.Generator().manual_seed(3)))
-    assert attack_class_pairs.agreement(torch.eye(16).double(), draws, draws=20) == (0, 0)
-
-
 @pytest.mark.parametrize("net", ["gap", "alex"])
 def test_similarity(net):
     lab = open_lab(net=net, device="cpu")
     images, labels = lab.gallery.images[:32], lab.gallery.labels[:32]
     found = attack_class_pairs.similarity(lab, images, labels)
-    assert set(found) == {attack_class_pairs.DOUBT, attack_class_pairs.DEEP, attack_class_pairs.LOOKS}
     means = torch.stack([images[labels == k].mean(0).flatten() for k in range(16)]).double()
     expected = -(means[3] - means[7]).norm()
     assert found[attack_class_pairs.LOOKS][3, 7] == pytest.approx(float(expected), rel=1e-5)
-    assert (
-        torch.allclose(found[attack_class_pairs.DEEP], found[attack_class_pairs.DEEP].T)
-        and (found[attack_class_pairs.DEEP].diagonal().abs() < 1e-4).all()
-    )
+    deep = found[attack_class_pairs.DEEP]
+    assert torch.allclose(deep, deep.T) and (deep.diagonal().abs() < 1e-4).all()
     chances = lab.logits(images[labels == 2]).log_softmax(1).mean(0)
     assert torch.allclose(found[attack_class_pairs.DOUBT][2], chances.double(), atol=1e-5)

@@ -9,15 +9,10 @@ from tools.run_notebooks import execute
 
 def test_a_loop_gives_every_item_and_counts_it(capsys):
     bar = progress("abc", "letters")
-    assert bar.total == 3
-    assert list(bar) == ["a", "b", "c"]
-    assert (bar.done, bar.closed) == (3, True)
+    assert bar.total == 3 and list(bar) == ["a", "b", "c"] and (bar.done, bar.closed) == (3, True)
     shown = capsys.readouterr()
     assert "letters" in shown.err and "0/3" in shown.err
     assert shown.err.split("\r")[-1] == "" and shown.out == ""  # the line is empty again
-
-
-def test_total_is_taken_when_there_is_no_length(capsys):
     assert list(progress((n for n in range(4)), "numbers", total=4)) == [0, 1, 2, 3]
     assert "0/4" in capsys.readouterr().err
     assert list(progress((n for n in range(4)), "unknown")) == [0, 1, 2, 3]

