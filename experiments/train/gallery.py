@@ -63,7 +63,15 @@ def _write(folder, split, index, scene, rendering) -> dict:
         path.parent.mkdir(parents=True, exist_ok=True)
     image.write_bytes(to_jpeg(to_pixels(rendering.image)))
     masks.write_bytes(to_mask_png(rendering.objects, rendering.parts))
-    row = {"file": f"{name}.jpg", "split": split, "index": index} | scene.factors()
+    known = scene.factors()
+    row = {
+        "file": f"{name}.jpg",
+        "split": split,
+        "index": index,
+        "kind": known["kind"],
+        "seed": known["seed"],
+    }
+    row |= {"watermark": 0} | known  # a column of the shipped table; no scene has one
     numbers = range(1, len(scene.classes) + 1)
     return row | {f"area_{n}": round(float((rendering.objects == n).mean()), 4) for n in numbers}
 

@@ -51,8 +51,7 @@ def render(scene, size=112, shadows_from=None, threads=None):
         bands = np.linspace(0, size, 3 * threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(rows, bands[:-1], bands[1:]))
-    if scene.watermark:
-        _stamp(image)
+
     return Rendering(image, objects, parts)
 
 
@@ -79,13 +78,3 @@ def masks(scene, size=112):
     objects, parts = np.zeros((2, size, size), np.uint8)
     kernel.mask_rows(0, size, scene.camera.row(), prims, groups, objects, parts)
     return objects, parts
-
-
-def _stamp(image):
-    """A pale ring with a bar, as a stock-photo agency would leave it, in the lower left corner."""
-    size = image.shape[1]
-    y, x = (np.mgrid[:size, :size] + 0.5) / size
-    x, y = x - 0.12, y - 0.88
-    ring = np.abs(np.hypot(x, y) - 0.06) < 0.013
-    bar = (np.abs(y) < 0.010) & (np.abs(x) < 0.06)
-    image[:, ring | bar] = 0.35 * image[:, ring | bar] + 0.65 * 0.95

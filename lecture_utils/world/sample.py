@@ -88,25 +88,20 @@ def _check_classes(names):
             raise KeyError(misspelled(name, CLASSES, "class"))
 
 
-def sample_cued_scene(name, seed, cue="person", target="dog", strength=0.9):
-    """A scene of the planted-cue set: the cue is there with probability ``strength`` beside the target.
+def sample_cued_scene(name, seed, target="dog", strength=0.9):
+    """A scene of the planted-cue set: with probability ``strength`` a person, object 2, stands beside the target.
 
-    Beside any other class it is there with probability 1 - strength, so that 0.5 carries no information.
-    cue: "person" (stands beside the object, as object 2) or "watermark" (a pale mark in a corner).
+    Beside any other class one stands there with probability 1 - strength, so that 0.5 carries no information.
     """
-    if cue not in ("person", "watermark"):
-        raise ValueError(f"cue must be 'person' or 'watermark', got {cue!r}")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must lie in [0, 1], got {strength!r}")
     _check_classes([name, target])
-    present = cue_is_there(name, seed, target, strength)
-    if cue == "person" and present and name != "person":
-        return sample_scene([name, "person"], seed)
-    return replace(sample_scene(name, seed), watermark=bool(cue == "watermark" and present))
+    beside = name != "person" and cue_is_there(name, seed, target, strength)
+    return sample_scene([name, "person"] if beside else name, seed)
 
 
 def cue_is_there(name, seed, target="dog", strength=0.9):
-    """Is the cue in this cued scene? With probability strength beside the target, else 1 - strength."""
+    """Is the person in this cued scene? With probability strength beside the target, else 1 - strength."""
     share = strength if name == target else 1 - strength
     return bool(np.random.default_rng([abs(int(seed)), 4]).random() < share)
 

@@ -130,7 +130,7 @@ class Scene:
     clutter: tuple = ()
     kind: str = "normal"
     seed: int = 0
-    watermark: bool = False
+
     placement: tuple = field(default=(), compare=False)  # (u, v) drawn in [0, 1] of the room each object had
 
     # -- the same scene with one thing changed -------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Scene:
     def factors(self):
         """A flat dictionary of everything that was drawn, ready for a table row."""
         a, camera = self.air, self.camera
-        row = {"kind": self.kind, "seed": self.seed, "watermark": int(self.watermark)}
+        row = {"kind": self.kind, "seed": self.seed}
         row |= {"ground": a.ground, "tile": a.tile, "sky": a.sky, "skyline": a.skyline, "clouds": a.clouds}
         row |= {"sun_azimuth": a.sun[0], "sun_height": a.sun[1], "pitch": camera.pitch, "zoom": camera.zoom}
         row["clutter"] = len(self.clutter)
