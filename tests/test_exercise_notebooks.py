@@ -1,6 +1,7 @@
 """The exercises as they stand in the notebooks: blank, with the solutions pasted in, and with wrong answers."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -8,11 +9,13 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from lecture_utils.exercises import exercises_of
-from lecture_utils.exercises.checker import judge
+from lecture_utils.exercises.checker import describe, judge, show_value
 from lecture_utils.exercises.exercise import notebooks
+from tests.test_exercises import blank
 from tools.run_notebooks import execute
 
 ROOT = Path(__file__).resolve().parents[1]
+EFFORT = re.compile(r"([●○]{5}) · \d+ minutes · trains: .+")
 of_each_notebook = pytest.mark.parametrize("home", notebooks())
 
 
@@ -39,6 +42,14 @@ def printed(cell):
     return "".join(output.get("text", "") for output in cell.outputs).strip()
 
 
+def is_stub(source, exercise):
+    """Whether this source is the solution's first line, a docstring that begins as the solution's, and no body."""
+    (function,) = ast.parse(source).body
+    head = exercise.solution.splitlines()[0]
+    begins = ast.get_docstring(function).startswith(exercise.answer.__doc__.rstrip("."))
+    return source.startswith(head) and begins and source.endswith('"""\n    raise NotImplementedError')
+
+
 def on_slides(cell):
     return cell.metadata.get("slideshow") != {"slide_type": "skip"}
 
@@ -52,16 +63,25 @@ def faults(notebook, home):
     for number, exercise in here.items():
         check = place(notebook, f"check-{number}")
         statement, stub, said = cells[check - 2 : check + 1]
-        blank = judge(exercise, exercise.run(exercise.stub)).line
+        effort = re.match(rf"### Exercise {re.escape(exercise.title)}\n\n(.+)", statement.source)
+        given = exercise.cases()[0]
+        example = f"Example: `{describe(given)}` gives `{show_value(exercise.oracle(**given))}`."
         for wrong, fault in (
             (place(notebook, f"exercise-{number}") != check - 1, "statement, stub and check are apart"),
             (not begin < check - 2 < end, "is not between Exercises and Sources"),
             ("exercise" not in statement.metadata.get("tags", []), "the statement is not tagged exercise"),
-            (not statement.source.startswith(exercise.header + "\n"), "the header is not its module's"),
-            (exercise.example not in statement.source, "the example is not the smallest input"),
-            (stub.source != exercise.stub, "the stub is not its module's"),
+            (not effort, "the title is not its module's"),
+            (
+                not effort or not EFFORT.fullmatch(effort[1]),
+                "the header does not say how hard and how long it is",
+            ),
+            (example not in statement.source, "the example is not the smallest input"),
+            (not is_stub(stub.source, exercise), "the stub is not that of its module's solution"),
             (said.source.splitlines()[0] != f'check("{number}", {exercise.name})', "the check is another"),
-            (printed(said) != blank, "the stored check does not say that it is not attempted yet"),
+            (
+                printed(said) != judge(exercise, blank).line,
+                "the stored check does not say so of a blank",
+            ),
             (any(map(on_slides, (statement, stub, said))), "its cells are not left out of the slides"),
         ):
             if wrong:
@@ -85,7 +105,12 @@ def _strangers(notebook, here):
 
 @of_each_notebook
 def test_the_notebook_has_the_exercises_of_its_module(home):
-    assert list(faults(stored(home)[0], home)) == []
+    notebook = stored(home)[0]
+    assert list(faults(notebook, home)) == []
+    levels = [
+        EFFORT.search(cell.source)[1].count("●") for cell in notebook.cells if EFFORT.search(cell.source)
+    ]
+    assert levels == sorted(levels) and len(levels) == 4 and min(levels) >= 1
 
 
 def run_alone(home, answers, tmp_path):
@@ -129,12 +154,13 @@ def rewrite(old, new):
 
 # One thing broken at a time: (how far below the statement of 01.1, what is done to the cell, what is said of it).
 BREAK = [
-    (0, rewrite("●", "○"), "01.1: the header is not its module's"),
+    (0, rewrite("01.1 · ", "01.1 "), "01.1: the title is not its module's"),
+    (0, rewrite("minutes", "min"), "01.1: the header does not say how hard"),
     (0, rewrite("gives", "is"), "01.1: the example is not the smallest input"),
-    (1, rewrite("weights", "w"), "01.1: the stub is not its module's"),
+    (1, rewrite("weights", "w"), "01.1: the stub is not that of its module's solution"),
     (1, lambda cell: cell.metadata.pop("slideshow"), "01.1: its cells are not left out of the slides"),
     (2, rewrite("01.1", "01.2"), "01.1: the check is another"),
-    (2, lambda cell: cell.outputs.clear(), "01.1: the stored check does not say"),
+    (2, lambda cell: cell.outputs.clear(), "01.1: the stored check does not say so of a blank"),
     (
         -1,
         lambda cell: cell.update(cell_type="code", source="my_pictures(1)"),

@@ -1,11 +1,11 @@
 """What an exercise is, and the three functions that a student calls: `check`, `hint`, `solution`.
 
-An exercise is a card, all that a student may be told, above a function like any other of this package. The student
-finds the function's first line and docstring, and writes its body; `solution` shows that:
+An exercise is a card, all that a student may be told, above a function like any other of this package. Its statement
+stands in the notebook, with the function's first line and what goes in and comes out; the student writes the body, and
+`solution` shows it:
 
     @Exercise('''
     01.1 · Signed weights become pictures
-    ●○○○○ · 5 minutes · trains: saying what a grey means before showing it
     against: the checker's oracle, as the praise names it
     praise: what a right answer has
     hint: the first one. Whatever does not fit into a line
@@ -35,7 +35,7 @@ import numpy as np
 import torch
 
 from ..checks import near_miss
-from .checker import describe, judge, show_value
+from .checker import judge
 
 HOME = __package__
 _given = {}  # {number: how many hints the student has seen}
@@ -44,11 +44,11 @@ _given = {}  # {number: how many hints the student has seen}
 class Exercise:
     """A decorator of its solution, which reads nothing but torch; `expect` then gives it inputs and an oracle.
 
-    title, effort: the two lines of its header. against, praise, hints, tolerance, signs: as the card says.
+    title, number, against, praise, hints, tolerance, signs: as the card says.
     """
 
     def __init__(self, card: str):
-        self.title, self.effort, *entries = re.split(r"\n(?! )", card.strip("\n"))
+        self.title, *entries = re.split(r"\n(?! )", card.strip("\n"))
         told = {"tolerance": ["1e-4"], "signs": ["fixed"]}
         for key, _, text in (entry.partition(": ") for entry in entries):
             told.setdefault(key, []).append(text)
@@ -57,12 +57,11 @@ class Exercise:
         self.against, self.praise = _one_line(*told.pop("against")), _one_line(*told.pop("praise"))
         self.tolerance, self.signs = float(told.pop("tolerance")[-1]), told.pop("signs")[-1] == "free"
         self.number = self.title.split(" ")[0]  # "01.1", the notebook and the place in it
-        self.header = f"### Exercise {self.title}\n\n{self.effort}"  # of the statement in the notebook
         if told:
             raise ValueError(f"{self.number}: a card has no {' and no '.join(map(repr, told))}")
 
     def __call__(self, function):
-        """Decorator: one way to do it, with the docstring that the student finds."""
+        """Decorator: one way to do it."""
         self.answer, self.name = function, function.__name__
         return self
 
@@ -84,12 +83,6 @@ class Exercise:
 
         return keep
 
-    @property
-    def example(self):
-        """The smallest input and its answer, as the statement in the notebook gives them."""
-        smallest = self.cases()[0]
-        return f"Example: `{describe(smallest)}` gives `{show_value(self.oracle(**smallest))}`."
-
     def cases(self) -> list[dict]:
         """The inputs, a new list of {argument: value}."""
         names = inspect.signature(self.answer).parameters
@@ -98,24 +91,17 @@ class Exercise:
 
     @cached_property
     def _parts(self):
-        """Of the solution: its first line, its docstring, its body."""
+        """The solution's first line, and its body without the docstring."""
         lines = inspect.getsource(self.answer).rstrip().splitlines()
         function = ast.parse("\n".join(lines)).body[0]
-        begin, end = function.body[0].lineno - 1, function.body[0].end_lineno
-        parts = lines[function.lineno - 1 : begin], lines[begin:end], lines[end:]
-        return ["\n".join(part).strip("\n") for part in parts]
-
-    @property
-    def stub(self) -> str:
-        """What the student finds, as source."""
-        head, docstring, _ = self._parts
-        return f"{head}\n{docstring}\n    raise NotImplementedError"
+        docstring = function.body[0]
+        head, body = lines[function.lineno - 1 : docstring.lineno - 1], lines[docstring.end_lineno :]
+        return "\n".join(head), "\n".join(body).strip("\n")
 
     @property
     def solution(self) -> str:
         """One way to do it, as source."""
-        head, _, body = self._parts
-        return f"{head}\n{body}"
+        return "\n".join(self._parts)
 
     @cached_property
     def mistakes(self) -> dict[str, str]:

@@ -9,7 +9,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 01.1 · Signed weights become pictures
-●○○○○ · 5 minutes · trains: saying what a grey means before showing it
 against: numpy.interp
 praise: Zero is mid-grey in every filter, and strengths can be compared.
 tolerance: 1e-05
@@ -27,10 +26,7 @@ wrong: the largest weight is not the largest absolute weight: negative ones fall
     .abs().max() -> .max()
 """)
 def my_pictures(weights):
-    """Signed weights (k, c, h, w) -> pictures (k, c, h, w) in [0, 1], one scale for all filters.
-
-    A weight of 0 becomes .5; the largest |weight| of all filters becomes 1, or 0 where it is negative.
-    """
+    """Signed weights (k, c, h, w) -> pictures (k, c, h, w) in [0, 1], one scale for all filters."""
     return 0.5 + weights / (2 * weights.abs().max())
 
 
@@ -48,7 +44,6 @@ def interpolated(weights):
 
 @Exercise("""
 01.2 · The patch that a filter likes best, under real limits
-●●○○○ · 10 minutes · trains: seeing that the best input depends on what is allowed
 against: a linear programme (scipy.optimize.linprog)
 praise: No allowed patch is answered more strongly.
 hint: The answer is a sum of weight times pixel. Each pixel adds its own term, so each can be chosen alone.
@@ -67,10 +62,7 @@ wrong: this is the filter's picture stretched into the limits; a mid-grey pixel 
     return low.view(1, 3, 1, 1) + share * (high - low).view(1, 3, 1, 1)
 """)
 def my_best_patch(weights, low, high):
-    """Filters (k, 3, h, w) -> for each the allowed patch (k, 3, h, w) with the largest answer, sum(w * x).
-
-    low, high: (3,), the smallest and the largest value that a pixel may have in each colour. No weight is 0.
-    """
+    """Filters (k, 3, h, w) -> for each the allowed patch (k, 3, h, w) with the largest answer, sum(w * x)."""
     return torch.where(weights > 0, high.view(1, 3, 1, 1), low.view(1, 3, 1, 1))
 
 
@@ -93,7 +85,6 @@ def linear_programme(weights, low, high):
 
 @Exercise("""
 01.3 · Which filters are dead?
-●●●○○ · 10 minutes · trains: turning 'never' into the right maximum over images, places and batches
 against: a count of positive numbers in numpy
 praise: Dead means silent at every place of every image, and that is what you test.
 hint: After the ReLU a filter speaks where its answer is *above* 0. Dead: its largest answer anywhere is not.
@@ -112,10 +103,7 @@ wrong: a filter whose largest answer is exactly 0 is silent as well: the compari
     largest <= 0 -> largest < 0
 """)
 def my_dead_filters(batches):
-    """Which filters are silent for ever after the ReLU? Bool (k,), True for a dead filter.
-
-    batches: a list of answers *before* the ReLU, each (n, k, rows, columns); the last n may be smaller.
-    """
+    """Which filters are silent for ever after the ReLU? Bool (k,), True for a dead filter."""
     largest = torch.full((batches[0].shape[1],), float("-inf"))
     for batch in batches:
         largest = torch.maximum(largest, batch.amax(dim=(0, 2, 3)))
@@ -138,7 +126,6 @@ def never_above_zero(batches):
 
 @Exercise("""
 01.4 · Convolution by hand
-●●●●○ · 20 minutes · trains: stride, padding, and the one dot product behind every unit
 against: torch.nn.functional.conv2d
 praise: Every unit is one dot product with one patch, plus a bias.
 hint: Start with an image of zeros (c, h + 2 padding, w + 2 padding) and put the image in its middle.
@@ -160,11 +147,7 @@ wrong: the bias is added inside the sum, once for each weight; it belongs to the
     (weights * patch).sum(dim=(1, 2, 3)) + bias -> (weights * patch + bias.view(-1, 1, 1, 1)).sum(dim=(1, 2, 3))
 """)
 def my_convolution(image, weights, bias, stride, padding):
-    """What a convolution layer answers to one image: (k, rows, columns).
-
-    image: (c, h, w). weights: (k, c, height, width). bias: (k,). stride: px from one unit to the next.
-    padding: rows and columns of zeros on *each* side. A window that does not fit in whole gives no unit.
-    """
+    """What a convolution layer answers to one image: (k, rows, columns)."""
     (c, h, w), (k, _, height, width) = image.shape, weights.shape
     padded = torch.zeros(c, h + 2 * padding, w + 2 * padding)
     padded[:, padding : padding + h, padding : padding + w] = image

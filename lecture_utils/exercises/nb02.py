@@ -12,7 +12,6 @@ from .exercise import Exercise, normal, uniform
 
 @Exercise("""
 02.1 · Nearest neighbours
-●○○○○ · 8 minutes · trains: distances between all pairs at once, by the expanded square
 against: scipy.spatial.distance.cdist
 praise: These are the Euclidean neighbours, the nearest first.
 hint: You need one number for each query and each entry of the bank: a table (q, n).
@@ -32,10 +31,7 @@ wrong: the nearest entry is dropped as if it were the query itself; here nothing
     [:, :k] -> [:, 1 : k + 1]
 """)
 def my_nearest(bank, queries, k):
-    """The k nearest entries of the bank for each query, by Euclidean distance: LongTensor (q, k), nearest first.
-
-    bank: features (n, d). queries: features (q, d). A query that is itself in the bank is its own neighbour.
-    """
+    """The k nearest entries of the bank for each query, by Euclidean distance: LongTensor (q, k), nearest first."""
     squares = queries.square().sum(1)[:, None] + bank.square().sum(1)[None] - 2 * queries @ bank.T  # (q, n)
     return squares.argsort(dim=1)[:, :k]
 
@@ -56,7 +52,6 @@ def by_scipy(bank, queries, k):
 
 @Exercise("""
 02.2 · Precision@k, without the query itself
-●●○○○ · 10 minutes · trains: a score of neighbourhoods that does not flatter itself
 against: a loop over the pictures in numpy
 praise: k others each, nobody counts itself, and the share is a share.
 hint: First the distances between all pairs: torch.cdist(features, features), (n, n).
@@ -79,10 +74,7 @@ wrong: this is k-NN accuracy, a vote of the neighbours; precision@k counts each 
     (labels[neighbours] == labels[:, None]) -> (labels[neighbours].mode(dim=1).values == labels)
 """)
 def my_precision(features, labels, k):
-    """Of the k nearest *other* pictures, what share has the picture's own class? Mean over pictures, in [0, 1].
-
-    features: (n, d). labels: (n,) whole numbers. Euclidean distance. Two pictures may be identical.
-    """
+    """Of the k nearest *other* pictures, what share has the picture's own class? Mean over pictures, in [0, 1]."""
     distances = torch.cdist(features, features)  # (n, n)
     distances.fill_diagonal_(torch.inf)
     neighbours = distances.argsort(dim=1)[:, :k]
@@ -111,7 +103,6 @@ def one_picture_at_a_time(features, labels, k):
 
 @Exercise("""
 02.3 · PCA to the plane
-●●●○○ · 15 minutes · trains: what a singular value decomposition holds, and which of its parts to use
 against: eigenvectors of the covariance matrix
 praise: Centred, and seen from the two directions of largest variance; signs are free.
 tolerance: 0.001
@@ -135,10 +126,7 @@ wrong: these are the directions of smallest variance: eigh sorts its eigenvalues
     return centred @ torch.linalg.eigh(centred.T @ centred).eigenvectors[:, :2]
 """)
 def my_pca(features):
-    """The features (n, d) seen from their two directions of largest variance: positions (n, 2).
-
-    The mean of the positions is 0. The sign of each column is free.
-    """
+    """The features (n, d) seen from their two directions of largest variance: positions (n, 2)."""
     centred = features - features.mean(dim=0)
     _, _, vh = torch.linalg.svd(centred, full_matrices=False)
     return centred @ vh[:2].T
@@ -162,7 +150,6 @@ def by_covariance(features):
 
 @Exercise("""
 02.4 · The perplexity of t-SNE
-●●●●○ · 20 minutes · trains: entropy, its unit, and bisection
 against: Brent's method (scipy.optimize.brentq)
 praise: With your sigma each point has exactly the number of neighbours that was asked for.
 tolerance: 0.002
@@ -185,12 +172,7 @@ wrong: the distances are squared already, and here they are squared once more
     -others / -> -(others**2) /
 """)
 def my_sigma(squared, own, perplexity):
-    """The width sigma of the Gaussian around point `own` that gives it this perplexity: a number.
-
-    squared: (n,) *squared* distances from the point to all n points, itself included, at index own.
-    p_j = exp(-squared_j / (2 sigma²)), divided by the sum over the others; p_own = 0.
-    perplexity: 2^H with H in bits (or e^H with H in nats), between 1 and n - 1. 0.001 < sigma < 1000.
-    """
+    """The width sigma of the Gaussian around point `own` that gives it this perplexity: a number."""
     others = torch.cat([squared[:own], squared[own + 1 :]]).double()
     low, high = 1e-3, 1e3
     for _ in range(60):

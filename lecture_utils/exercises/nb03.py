@@ -9,7 +9,6 @@ from .exercise import Exercise, uniform
 
 @Exercise("""
 03.1 · How far does a unit see?
-●○○○○ · 8 minutes · trains: size, stride and offset of a receptive field, layer by layer
 against: the pixels that a chain of ones reaches
 praise: Size, step and left edge are those of the pixels that really reach the unit.
 hint: Keep three numbers. An image's own pixel: size 1, stride 1, offset 0.
@@ -28,12 +27,7 @@ wrong: the offset is right of the border: padding moves the first unit to the *l
     offset -= -> offset +=
 """)
 def my_field(layers):
-    """What a unit sees behind these layers: LongTensor [size, stride, offset], px.
-
-    layers: LongTensor (n, 3), each row kernel, stride, padding of a convolution or pooling, the lowest first.
-    size: side of the square of pixels. stride: how far the next unit's square lies. offset: the left edge of unit 0's,
-    negative where it reaches over the border.
-    """
+    """What a unit sees behind these layers: LongTensor [size, stride, offset], px."""
     size, step, offset = 1, 1, 0
     for kernel, stride, padding in layers.tolist():
         size += (kernel - 1) * step
@@ -60,7 +54,6 @@ def by_walking_down(layers):
 
 @Exercise("""
 03.2 · Cut the patch
-●●○○○ · 12 minutes · trains: from a place in a map back to the pixels, over the border too
 against: numpy's pad and one slice
 praise: That is all the unit sees, grey where it looks over the border.
 hint: Where is the strongest unit? int(map.argmax()) counts row by row: divide by the number of columns.
@@ -84,11 +77,7 @@ wrong: at the border the square is pushed into the image: then it shows pixels t
     return image[:, top : top + size, left : left + size]
 """)
 def my_patch(image, map, size, stride, offset):
-    """The pixels (3, size, size) that the strongest unit of a map sees, .5 where its field reaches over the border.
-
-    image: (3, h, w) in [0, 1]. map: (rows, columns). Of equally strong units the first counts, row by row.
-    Unit (row, column) sees `size` px, from offset + stride * row down and offset + stride * column to the right.
-    """
+    """The pixels (3, size, size) that the strongest unit of a map sees, .5 where its field reaches over the border."""
     row, column = divmod(int(map.argmax()), map.shape[1])
     wide = torch.nn.functional.pad(image, (size, size, size, size), value=0.5)
     top, left = offset + stride * row + size, offset + stride * column + size
@@ -115,7 +104,6 @@ def by_pad_and_slice(image, map, size, stride, offset):
 
 @Exercise("""
 03.3 · Does this channel detect that part?
-●●●○○ · 15 minutes · trains: the yes-or-no mask of a channel, and its overlap with the truth over *all* images
 against: numpy, one pixel after another
 praise: One threshold for all images, and one intersection over one union.
 hint: There is one threshold for all images together: flatten everything before you look for it.
@@ -137,11 +125,7 @@ wrong: each image's own ratio is averaged; intersections and unions are summed f
     (yes & masks).sum() / (yes | masks).sum() -> ((yes & masks).sum((1, 2)) / (yes | masks).sum((1, 2))).nanmean()
 """)
 def my_overlap(maps, masks, share):
-    """Intersection over union of a channel's yes and a part's mask, over all images together: a number in [0, 1].
-
-    maps: (n, h, w), one channel's map for each image, as large as the image. masks: bool (n, h, w), the part.
-    The channel says yes where it lies above the value that is exceeded at a `share` of all places of all images.
-    """
+    """Intersection over union of a channel's yes and a part's mask, over all images together: a number in [0, 1]."""
     values = maps.flatten()
     threshold = values.topk(int(share * len(values)) + 1).values[-1]
     yes = maps > threshold
@@ -172,7 +156,6 @@ def counted_in_numpy(maps, masks, share):
 
 @Exercise("""
 03.4 · Average precision
-●●●●○ · 20 minutes · trains: a score without a threshold, fair to ties
 against: scikit-learn's average_precision_score
 praise: Every threshold counts, and equal values are one step.
 hint: Take one positive with value v. At the threshold v, precision is: positives with value at least v, divided by
@@ -192,11 +175,7 @@ wrong: this is the precision at one threshold, the smallest positive: every posi
     values[positive] -> values[positive].min()[None]
 """)
 def my_average_precision(values, positive):
-    """How well the values rank the positives before the rest: mean precision over the positives, a number in [0, 1].
-
-    values: (n,). positive: bool (n,), at least one True. The precision of a positive is that of all places whose value
-    is at least its own: of equal values none comes first.
-    """
+    """How well the values rank the positives before the rest: mean precision over the positives, a number in [0, 1]."""
     own = values[positive]  # (p,)
     at_least = values[None] >= own[:, None]  # (p, n)
     return ((at_least & positive).sum(1) / at_least.sum(1)).mean()

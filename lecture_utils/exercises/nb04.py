@@ -9,7 +9,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 04.1 · An occlusion map by hand
-●●○○○ · 12 minutes · trains: sliding a patch without losing the border, or the image
 against: one convolution that adds up what each patch takes away
 praise: Each number is the score with one patch in place, to the last column and row.
 hint: Two loops, over the rows and over the columns of the answer. In each turn: a fresh copy of the image, one patch
@@ -31,11 +30,7 @@ wrong: everything but the patch is covered: this asks what the patch alone would
     = fill -> = image[:, top : top + size, left : left + size]
 """)
 def my_occlusion(image, weights, size, stride, fill):
-    """The score that remains, (rows, cols), while a square patch of colour `fill` covers one place after another.
-
-    image, weights: (c, h, w). The net is one line: score = (weights * image).sum(). size, stride: px.
-    rows = ceil((h - size) / stride) + 1, so that no pixel is left out; the first patch is in the upper left corner.
-    """
+    """The score that remains, (rows, cols), while a square patch of colour `fill` covers one place after another."""
     rows, cols = (-(-(length - size) // stride) + 1 for length in image.shape[1:])
     scores = torch.zeros(rows, cols)
     for row in range(rows):
@@ -66,7 +61,6 @@ def by_one_convolution(image, weights, size, stride, fill):
 
 @Exercise("""
 04.2 · A saliency map
-●●○○○ · 12 minutes · trains: which number to differentiate, and how three colours become one
 against: the gradient worked out on paper, in numpy
 praise: The score before softmax, each image its own gradient, the largest |g| of the colours.
 hint: Autograd follows what it is told to: images = images.clone().requires_grad_(), then the scores as in the
@@ -88,11 +82,7 @@ wrong: this is gradient times pixel, another method: it says how much a pixel ad
     gradient.abs() -> (gradient * images).abs()
 """)
 def my_saliency(images, w1, w2, targets):
-    """A saliency map (n, h, w): for each pixel the largest absolute gradient of its three colours.
-
-    The net: scores = relu(images.flatten(1) @ w1.T) @ w2.T, one column for each class; softmax comes after it.
-    What is differentiated is the score of the target, before softmax. images: (n, 3, h, w). targets: (n,).
-    """
+    """A saliency map (n, h, w): for each pixel the largest absolute gradient of its three colours."""
     images = images.clone().requires_grad_()
     scores = torch.relu(images.flatten(1) @ w1.T) @ w2.T
     chosen = scores[torch.arange(len(images)), targets].sum()
@@ -117,7 +107,6 @@ def on_paper(images, w1, w2, targets):
 
 @Exercise("""
 04.3 · Guided backprop, step by step
-●●●○○ · 15 minutes · trains: a backward pass by hand, and the one place where the three rules differ
 against: autograd with a hook on each hidden layer
 praise: Nothing negative passes a ReLU, nothing passes one that was off, and the pixels keep their signs.
 hint: First forward, and keep what you need: a1 = relu(w1 @ x) and a2 = relu(w2 @ a1). A ReLU was on where its output
@@ -141,11 +130,7 @@ wrong: the gradient is multiplied by the activation; the ReLU only asks whether 
     (a1 > 0) -> a1
 """)
 def my_guided_backprop(x, w1, w2, w3):
-    """The guided gradient (d,) of score = w3 · relu(w2 @ relu(w1 @ x)) with respect to x.
-
-    Going back, a ReLU lets a gradient pass only where the gradient is above 0 and the ReLU was on.
-    x: (d,). w1: (m, d). w2: (k, m). w3: (k,).
-    """
+    """The guided gradient (d,) of score = w3 · relu(w2 @ relu(w1 @ x)) with respect to x."""
     a1 = torch.relu(w1 @ x)
     a2 = torch.relu(w2 @ a1)
     gradient = w3.clamp(min=0) * (a2 > 0)
@@ -175,7 +160,6 @@ def by_hooks(x, w1, w2, w3):
 
 @Exercise("""
 04.4 · Back through a convolution
-●●●●○ · 20 minutes · trains: seeing a transposed convolution as painting with filters
 against: autograd of torch's own convolution
 praise: Each unit paints its filter where the filter had looked, and paint adds up.
 hint: Begin with one unit, signal[k, r, c]. Forward, it saw pixels r*stride to r*stride + f - 1, with weights[k]. Each
@@ -197,11 +181,7 @@ wrong: each pixel is divided by how many filters saw it; a gradient is a sum, no
     return picture -> return picture / visits.clamp(min=1)
 """)
 def my_conv_backward(signal, weights, stride, size):
-    """The gradient (c, h, w) at the image, when `signal` (k, rows, cols) arrives at the output of a convolution.
-
-    weights: (k, c, f, f), used forward without padding, a step of `stride` px at a time. size: (h, w), of the image.
-    Columns and rows at the right and lower border that no filter saw get 0.
-    """
+    """The gradient (c, h, w) at the image, when `signal` (k, rows, cols) arrives at the output of a convolution."""
     f = weights.shape[-1]
     picture = torch.zeros(weights.shape[1], *size)
     for r in range(signal.shape[1]):

@@ -9,7 +9,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 05.1 · A class activation map
-●○○○○ · 8 minutes · trains: which weights belong to a class, and a weighted sum of maps
 against: a loop over images, places and channels in numpy
 praise: Each image gets the row of its own class, and the map adds up to the score.
 hint: The weights of class k are one row: weight[k], of length channels.
@@ -28,11 +27,7 @@ wrong: the channels are averaged, where the score sums over them; only the place
     .sum(dim=1) -> .mean(dim=1)
 """)
 def my_cam(features, weight, targets):
-    """The raw class activation maps (n, rows, cols): signed, not scaled, without the bias.
-
-    features: (n, channels, rows, cols), what global average pooling takes. weight: (classes, channels), of the linear
-    layer after it. targets: LongTensor (n,), each image's class.
-    """
+    """The raw class activation maps (n, rows, cols): signed, not scaled, without the bias."""
     w = weight[targets][:, :, None, None]  # (n, channels, 1, 1)
     return (w * features).sum(dim=1)
 
@@ -55,7 +50,6 @@ def by_loops(features, weight, targets):
 
 @Exercise("""
 05.2 · Grad-CAM from a map and its gradient
-●●○○○ · 10 minutes · trains: what is averaged, what is summed, and where the ReLU stands
 against: Grad-CAM with einsum in numpy, in float64
 praise: Averaged over places, summed over channels, cut once at the end.
 hint: First one weight for each channel: the mean of the gradient over both spatial axes.
@@ -74,10 +68,7 @@ wrong: there is no ReLU, so places that speak against the class stay below zero
     .relu() ->
 """)
 def my_grad_cam(maps, gradient):
-    """Grad-CAM (n, rows, cols) at the layer's own size, not scaled.
-
-    maps: (n, channels, rows, cols), a layer's output. gradient: the score's gradient with respect to it, as large.
-    """
+    """Grad-CAM (n, rows, cols) at the layer's own size, not scaled."""
     weights = gradient.mean(dim=(2, 3), keepdim=True)  # (n, channels, 1, 1)
     return (weights * maps).sum(dim=1).relu()
 
@@ -96,7 +87,6 @@ def by_einsum(maps, gradient):
 
 @Exercise("""
 05.3 · A box from a heatmap
-●●●○○ · 20 minutes · trains: thresholds, connected regions, and edges that are off by one
 against: scipy.ndimage.label and find_objects
 praise: The largest connected piece, its right and lower edge exclusive.
 hint: hot = heat > share * heat.max() is a bool map. Find its connected pieces, then the one with the most pixels.
@@ -120,11 +110,7 @@ wrong: pixels that touch only at a corner are taken for two pieces; here they ar
     label = spread -> label = torch.nn.functional.max_pool2d(spread[None, None], (3, 1), 1, (1, 0))[0, 0] * hot
 """)
 def my_box(heat, share):
-    """The box around the largest connected piece of {heat > share * maximum}: LongTensor (4,) x0, y0, x1, y1.
-
-    heat: (h, w), its largest value above zero. share: between 0 and 1. Pixels that touch at a corner are connected;
-    no two pieces are equally large. x counts columns, y rows. x1 and y1 are exclusive, as in heat[y0:y1, x0:x1].
-    """
+    """The box around the largest connected piece of {heat > share * maximum}: LongTensor (4,) x0, y0, x1, y1."""
     h, w = heat.shape
     hot = heat > share * heat.max()
     label = torch.arange(1, h * w + 1).view(h, w).float() * hot
@@ -158,7 +144,6 @@ def by_scipy(heat, share):
 
 @Exercise("""
 05.4 · The best threshold there is
-●●●●○ · 25 minutes · trains: trying all thresholds in one sort, and what ties do
 against: a loop over all thresholds in numpy
 praise: All thresholds in one sort, and equal values go over the border together.
 hint: Only thresholds at values that occur in the map matter, and each keeps the k hottest pixels for some k.
@@ -180,10 +165,7 @@ wrong: this is precision, the share of what is kept that lies in the mask; the m
     inside / (k + mask.sum() - inside) -> inside / k
 """)
 def my_best_iou(heat, mask):
-    """The largest IoU that any threshold t can give: of {heat >= t} and the mask. A number in [0, 1].
-
-    heat: (h, w). mask: bool (h, w), not empty. Any t is allowed; several pixels may be equally hot.
-    """
+    """The largest IoU that any threshold t can give: of {heat >= t} and the mask. A number in [0, 1]."""
     values, order = heat.flatten().sort(descending=True)
     inside = mask.flatten()[order].cumsum(0)  # of the k hottest
     k = torch.arange(1, len(values) + 1)

@@ -11,7 +11,6 @@ from .exercise import Exercise, uniform
 
 @Exercise("""
 06.1 · The pointing game
-●○○○○ · 8 minutes · trains: reading a score's small print: ties, and maps that say nothing
 against: a loop over all pixels
 praise: Every hottest pixel must be inside, and a map that is the same everywhere points nowhere.
 hint: The largest value of each map: heatmaps.amax(dim=(1, 2)), with keepdim=True to compare it with the map.
@@ -32,11 +31,7 @@ wrong: this compares the mean heat inside and outside; the pointing game asks fo
     return inside > outside
 """)
 def my_pointing(heatmaps, masks):
-    """Does each map's hottest pixel lie in its mask? bool (n,).
-
-    heatmaps: (n, h, w). masks: bool (n, h, w). If several pixels are equally hot, all of them must lie in the mask. A
-    map with the same value everywhere is a miss.
-    """
+    """Does each map's hottest pixel lie in its mask? bool (n,)."""
     largest = heatmaps.amax(dim=(1, 2), keepdim=True)
     smallest = heatmaps.amin(dim=(1, 2), keepdim=True)
     top = heatmaps == largest  # (n, h, w)
@@ -68,7 +63,6 @@ def pixel_by_pixel(heatmaps, masks):
 
 @Exercise("""
 06.2 · How much of the heat is on the object?
-●●○○○ · 10 minutes · trains: what a signed map's negative values mean to a share, and 0 / 0
 against: sums in numpy, one map at a time
 praise: Evidence against is no heat, and an empty map scores 0 instead of NaN.
 hint: Negative values speak against the class. Here they count as 0: heatmaps.clamp(min=0).
@@ -87,11 +81,7 @@ wrong: you count hot pixels, each as one; the share weighs each pixel by its hea
     heatmaps.clamp(min=0) -> (heatmaps > 0).float()
 """)
 def my_mass(heatmaps, masks):
-    """The share of each map's positive heat that lies in its mask: floats (n,) in [0, 1].
-
-    heatmaps: (n, h, w), may be negative; negative values count as 0. masks: bool (n, h, w). A map without any positive
-    heat scores 0.
-    """
+    """The share of each map's positive heat that lies in its mask: floats (n,) in [0, 1]."""
     heat = heatmaps.clamp(min=0)
     whole = heat.sum(dim=(1, 2))
     return (heat * masks).sum(dim=(1, 2)) / whole.clamp(min=1e-12)
@@ -118,7 +108,6 @@ def one_map_at_a_time(heatmaps, masks):
 
 @Exercise("""
 06.3 · Spearman's rank correlation, with ties
-●●●○○ · 15 minutes · trains: agreement in order alone, and what to do with equal values
 against: scipy.stats.spearmanr
 praise: Only the order counts, and equal values share the mean of their ranks.
 hint: Replace each list by its ranks, then take the ordinary (Pearson) correlation of the ranks.
@@ -137,10 +126,7 @@ wrong: this counts pairs in the same order, minus pairs in the other: that is Ke
     return ((a[:, None] - a).sign() * (b[:, None] - b).sign()).sum() / (len(a) * (len(a) - 1))
 """)
 def my_spearman(a, b):
-    """The rank correlation of two lists of numbers (k,), in [-1, 1]: a number. Neither list is constant.
-
-    Equal values share the mean of the ranks that they fill.
-    """
+    """The rank correlation of two lists of numbers (k,), in [-1, 1]: a number. Neither list is constant."""
 
     def ranks(v):
         return (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2
@@ -166,7 +152,6 @@ def by_scipy(a, b):
 
 @Exercise("""
 06.4 · Shapley values, exactly
-●●●●○ · 25 minutes · trains: one fair answer from all 2^n pictures, and what each simpler question leaves out
 against: the mean over all orders in which the parts can come in
 praise: The values sum to what all parts add together, and no order of coming in is preferred.
 hint: For part i, go over all sets S without it: masks s with s & (1 << i) == 0. With it the set is s | (1 << i).
@@ -186,11 +171,7 @@ wrong: you go over one order of coming in, part 0 first; another order would giv
     weight = factorial(size) * factorial(n - 1 - size) / factorial(n) -> weight = s == (1 << i) - 1
 """)
 def my_shapley(values):
-    """The Shapley value of each of n parts: floats (n,).
-
-    values: (2^n,), the score with every set of parts. Its index is the set: bit i is 1 where part i is there, so
-    values[0] is the score without any part, values[5] with parts 0 and 2.
-    """
+    """The Shapley value of each of n parts: floats (n,)."""
     from math import factorial
 
     n = len(values).bit_length() - 1

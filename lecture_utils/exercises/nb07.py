@@ -9,7 +9,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 07.1 · One step uphill
-●○○○○ · 8 minutes · trains: which way is up, how long a step is, and which colour is nothing
 against: one image after another in numpy
 praise: Every image takes a step of the same length, and what fades, fades to the neutral colour.
 hint: The size of a gradient is its root mean square, over all colours and places of one image:
@@ -35,12 +34,7 @@ wrong: this is the sign of the gradient: each value moves equally far; here they
     gradient / size.clamp(min=1e-12) -> gradient.sign()
 """)
 def my_step(images, gradient, lr, rate, mean):
-    """The images (n, 3, h, w) after one step of gradient ascent with decay, in [0, 1].
-
-    First each image moves uphill; the root mean square of its step is `lr`. Then each value's distance to the neutral
-    colour `mean`, a number, shrinks by the share `rate`. Last, what lies outside of [0, 1] is cut.
-    images, gradient: (n, 3, h, w). An image whose gradient is 0 everywhere takes no step; it only decays.
-    """
+    """The images (n, 3, h, w) after one step of gradient ascent with decay, in [0, 1]."""
     size = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()  # (n, 1, 1, 1)
     stepped = images + lr * gradient / size.clamp(min=1e-12)
     return (mean + (1 - rate) * (stepped - mean)).clamp(0, 1)
@@ -66,7 +60,6 @@ def image_after_image(images, gradient, lr, rate, mean):
 
 @Exercise("""
 07.2 · Clip what contributes little
-●●○○○ · 12 minutes · trains: telling four kinds of 'small' apart: value, norm, gradient, contribution
 against: a sort of each image's pixels in numpy
 praise: A pixel goes if the score would not miss it, however bright it is and however steep the gradient.
 hint: What would the score lose if a pixel became the neutral colour? To first order the gradient times the way there,
@@ -95,12 +88,7 @@ wrong: each colour is judged by itself; a pixel stays or goes with all its colou
     small.view_as(contribution)[:, None] -> small.view_as(contribution)
 """)
 def my_clipping(images, gradient, share, mean):
-    """The images (n, c, h, w), in which the pixels that contribute least have become the neutral colour `mean`.
-
-    A pixel's contribution is the size of what the score loses, to first order, if the pixel becomes `mean` in all its
-    colours. In each image the int(share * h * w) pixels of the smallest contribution are changed; no two are equal.
-    images: (n, c, h, w). gradient: of the score, as large. share: from 0 to below 1. mean: a number.
-    """
+    """The images (n, c, h, w), in which the pixels that contribute least have become the neutral colour `mean`."""
     contribution = ((images - mean) * gradient).sum(dim=1).abs()  # (n, h, w)
     flat = contribution.flatten(1)
     places = flat.argsort(dim=1)[:, : int(share * flat.shape[1])]
@@ -127,7 +115,6 @@ def pixel_after_pixel(images, gradient, share, mean):
 
 @Exercise("""
 07.3 · A blur every few steps
-●●●○○ · 15 minutes · trains: when a regulariser acts and on what, and what lies beyond a border
 against: scipy's convolution with mirrored borders
 praise: The image is blurred, not the gradient, after every so many steps, and no border darkens.
 hint: Each step is image = image + lr * weights: the score is a sum, so its gradient is the weights themselves.
@@ -150,12 +137,7 @@ wrong: it is blurred across only, so horizontal stripes stay: down as well
     p = (p[:, :-2] + 2 * p[:, 1:-1] + p[:, 2:]) / 4 -> p = p[:, 1:-1]
 """)
 def my_blurred_ascent(image, weights, lr, steps, every):
-    """The image (c, h, w) after `steps` steps of gradient ascent, blurred after every `every`-th of them.
-
-    image, weights: (c, h, w). The score is (weights * image).sum(). Each step adds lr times its gradient; nothing is
-    scaled or cut. The blur takes 1/4, 1/2, 1/4 of a value's neighbour, itself and the other neighbour, down and then
-    across, each colour by itself. Borders are mirrored: beyond the last px lies the last but one.
-    """
+    """The image (c, h, w) after `steps` steps of gradient ascent, blurred after every `every`-th of them."""
     for number in range(steps):
         image = image + lr * weights
         if (number + 1) % every == 0:
@@ -184,7 +166,6 @@ def by_scipy_with_mirrors(image, weights, lr, steps, every):
 
 @Exercise("""
 07.4 · Ascent with jitter and total variation
-●●●●○ · 25 minutes · trains: whose gradient it is: of the image, or of what the net was shown
 against: autograd through the shift and the total variation, in one go
 praise: The net sees a shifted image, the gradient finds its way back, and the image never moves.
 hint: In each step: seen = image.roll((down, across), (1, 2)). The score's gradient at `seen` is the sum of the
@@ -215,14 +196,7 @@ wrong: the total variation is that of the shifted image, whose seam counts as an
     tv * rough -> tv * rough.roll((-down, -across), (1, 2))
 """)
 def my_jittered_ascent(image, weights, lr, tv, shifts):
-    """The image (c, h, w) after one step of ascent for each of the shifts, in [0, 1].
-
-    In each step the net is shown the image shifted by (down, across) px; what leaves on one side comes in on the other.
-    Its score: the sum of relu((weights[k] * seen).sum()) over its units k. What climbs is that score minus tv times the
-    total variation of the image itself, the sum of squared differences between neighbours, down and across, without
-    wrapping round. A step adds lr times the gradient of this; then values are cut to [0, 1].
-    image: (c, h, w). weights: (k, c, h, w). shifts: LongTensor (steps, 2).
-    """
+    """The image (c, h, w) after one step of ascent for each of the shifts, in [0, 1]."""
     for down, across in shifts.tolist():
         seen = image.roll((down, across), (1, 2))
         on = (weights * seen).sum((1, 2, 3)) > 0  # (k,)

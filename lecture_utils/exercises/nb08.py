@@ -9,7 +9,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 08.1 · The Gram matrix as a mean outer product
-●○○○○ · 8 minutes · trains: what stays of a map when the places are forgotten
 against: the outer product at each place, averaged in numpy
 praise: Which channels fire together, averaged over the places, each image for itself.
 hint: At each place there is one vector, one number for each channel: features[n, :, row, column]. Its outer product
@@ -33,10 +32,7 @@ wrong: images and channels are put into one row, so channels of different images
     flat.transpose(1, 2) / flat.shape[2] -> flat.T / flat.shape[1]
 """)
 def my_gram(features):
-    """The Gram matrices (n, c, c): the mean over all places of the outer product of the place's vector with itself.
-
-    features: (n, c, h, w), of n images.
-    """
+    """The Gram matrices (n, c, c): the mean over all places of the outer product of the place's vector with itself."""
     flat = features.flatten(2)  # (n, c, h * w)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
@@ -58,7 +54,6 @@ def place_by_place(features):
 
 @Exercise("""
 08.2 · How well was it inverted?
-●●○○○ · 12 minutes · trains: two errors that belong together: one seen by the net, one seen by us
 against: scikit-image's PSNR, and norms in numpy
 praise: Relative to what was wanted, in squares, image by image, and 20 dB for each factor of ten.
 hint: The relative error divides two sums of squares, image by image: of features - wanted, and of wanted. Here they
@@ -85,12 +80,7 @@ wrong: all images share one number; each pair has its own: sum and average image
     torch.stack([error, psnr], dim=1) -> torch.stack([error, psnr]).expand(len(images), 2)
 """)
 def my_inversion_report(images, originals, features, wanted):
-    """How near each inversion came, (n, 2): the relative feature error, and the PSNR of the image in dB.
-
-    Relative feature error: ||features - wanted||^2 / ||wanted||^2. PSNR: 10 log10(1 / mean squared difference), for
-    images whose values lie from 0 to 1. images: (n, c, h, w), found by inverting `wanted`, the features (n, k) of the
-    originals. features: (n, k), of the images that were found.
-    """
+    """How near each inversion came, (n, 2): the relative feature error, and the PSNR of the image in dB."""
     error = (features - wanted).square().sum(dim=1) / wanted.square().sum(dim=1)
     psnr = -10 * (images - originals).square().mean(dim=(1, 2, 3)).log10()
     return torch.stack([error, psnr], dim=1)
@@ -117,7 +107,6 @@ def by_scikit_image(images, originals, features, wanted):
 
 @Exercise("""
 08.3 · The style loss, in shares
-●●●○○ · 15 minutes · trains: a loss whose weights mean the same for every layer, net and size of picture
 against: einsum in numpy, in float64
 praise: Each layer counts by its weight, not by how strongly it happens to fire, and the style may have any size.
 hint: For each layer two Gram matrices: G of the features, A of the style. flat = f.flatten(1), (c, h * w), and G =
@@ -141,11 +130,7 @@ wrong: this is a weighted mean; the weights are not divided by their sum: a laye
     return loss -> return loss / weights.sum()
 """)
 def my_style_loss(features, style, weights):
-    """The style loss, a number: the sum over layers of weight * sum (G - A)^2 / sum A^2.
-
-    G, A: the Gram matrices of the features and of the style, the mean over places of the outer product.
-    features, style: lists, one tensor for each layer, (c, h, w); the style's h and w may be others. weights: (layers,).
-    """
+    """The style loss, a number: the sum over layers of weight * sum (G - A)^2 / sum A^2."""
 
     def gram(maps):
         flat = maps.flatten(1)  # (c, h * w)
@@ -178,7 +163,6 @@ def by_einsum(features, style, weights):
 
 @Exercise("""
 08.4 · A dream with octaves
-●●●●○ · 25 minutes · trains: carrying what was drawn from size to size, without losing the photograph
 against: the gradient worked out on paper, and sizes by kron in numpy
 praise: Only what was drawn is enlarged, so the photograph stays sharp, and large forms come first.
 hint: First the sizes: photos = [photograph], then photos.insert(0, avg_pool2d(photos[0], 2)) until there are
@@ -204,14 +188,7 @@ wrong: it walks downhill, so edges fade: the layer shall see more of what it see
     x + lr -> x - lr
 """)
 def my_dream(photograph, octaves, steps, lr):
-    """The photograph (c, h, w) after a dream, in [0, 1].
-
-    The last octave has the photograph's size, each one before half the sides: means of 2 x 2 px. The first begins with
-    the photograph at its size; each later one with the photograph at its size plus the detail, cut to [0, 1]. The
-    detail: by how much the octave before ended away from the photograph at *that* size, each value enlarged to 2 x 2.
-    In each octave come `steps` steps: x + lr * g / mean|g|, cut to [0, 1]. g is the gradient of half of sum F(x)^2, the
-    mean is over all its values and never 0 here. The layer: F(x) = x.diff(dim=2), edges between neighbours in a row.
-    """
+    """The photograph (c, h, w) after a dream, in [0, 1]."""
     photos = [photograph]
     for _ in range(octaves - 1):
         photos.insert(0, torch.nn.functional.avg_pool2d(photos[0], 2))

@@ -11,7 +11,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 09.1 · The fast gradient sign method
-●○○○○ · 8 minutes · trains: which loss is raised, what its sign does, and the unit of epsilon
 against: the gradient of the cross-entropy worked out on paper, in numpy
 praise: Every value spends its whole epsilon against the label, and the result is still an image.
 hint: images = images.clone().requires_grad_(), logits = images.flatten(1) @ weights.T, and then one number to
@@ -34,11 +33,7 @@ wrong: eps is divided by 255 once more; it is in pixel units already, 8 / 255 fo
     eps * gradient -> eps / 255 * gradient
 """)
 def my_fgsm(images, weights, labels, eps):
-    """The images, each value moved by `eps` so that the cross-entropy of the label rises, in [0, 1].
-
-    The net: logits = images.flatten(1) @ weights.T. images: (n, c, h, w) in [0, 1]. weights: (classes, c * h * w).
-    labels: LongTensor (n,). eps: in pixel units, where 0 is black and 1 is white. No gradient is exactly 0 here.
-    """
+    """The images, each value moved by `eps` so that the cross-entropy of the label rises, in [0, 1]."""
     images = images.clone().requires_grad_()
     loss = torch.nn.functional.cross_entropy(images.flatten(1) @ weights.T, labels)
     (gradient,) = torch.autograd.grad(loss, images)
@@ -62,7 +57,6 @@ def on_paper(images, weights, labels, eps):
 
 @Exercise("""
 09.2 · A success rate that is fair
-●●○○○ · 12 minutes · trains: what may count as a success: the denominator, and a file of 8 bits
 against: PNG files, written and read with PIL, in numpy
 praise: Only what was right can be broken, and it has to stay broken in a file.
 hint: The net's answer: (images.flatten(1) @ weights.T).argmax(dim=1). Ask it for the images and for the attacked ones
@@ -86,12 +80,7 @@ wrong: this is the share that stays right, the net's accuracy under attack; succ
     ~after[before] -> after[before]
 """)
 def my_success_rate(images, attacked, weights, labels):
-    """How often an attack succeeds, a number from 0 to 1: of the images that the net got right, the share it gets wrong
-    once the attacked image has been saved with 8 bits a value (rounded to the nearest of the levels 0 to 255) and read.
-
-    The net: logits = images.flatten(1) @ weights.T; it says the class of the largest. images, attacked: (n, c, h, w) in
-    [0, 1]. weights: (classes, c * h * w). labels: LongTensor (n,). At least one image is right before.
-    """
+    """How often an attack succeeds, a number from 0 to 1."""
     saved = (255 * attacked).round() / 255
     before = (images.flatten(1) @ weights.T).argmax(dim=1) == labels
     after = (saved.flatten(1) @ weights.T).argmax(dim=1) == labels
@@ -128,7 +117,6 @@ def through_files(images, attacked, weights, labels):
 
 @Exercise("""
 09.3 · Back into the ball
-●●●○○ · 15 minutes · trains: two norms, two balls, and an image at the end
 against: one image and one value at a time in numpy
 praise: Inside nothing moves, outside it goes just to the edge, and the result is an image.
 hint: Both balls are around the image: look at difference = perturbed - images, and add it again at the end.
@@ -151,12 +139,7 @@ wrong: it is cut to [0, 1] before it goes into the ball; for norm "2" that chang
     (images + difference).clamp(0, 1) -> images + difference
 """)
 def my_projection(perturbed, images, eps, norm):
-    """The perturbed images, brought back into the ball of radius `eps` around the images, then cut to [0, 1].
-
-    norm "inf": no value differs by more than eps. norm "2": each image's whole difference, all its values together, has
-    a Euclidean length of at most eps; a longer one keeps its direction. What lies in the ball already stays.
-    perturbed: (n, c, h, w), any values. images: (n, c, h, w) in [0, 1]. eps: in pixel units.
-    """
+    """The perturbed images, brought back into the ball of radius `eps` around the images, then cut to [0, 1]."""
     difference = perturbed - images
     if norm == "inf":
         difference = difference.clamp(-eps, eps)
@@ -190,7 +173,6 @@ def one_at_a_time(perturbed, images, eps, norm):
 
 @Exercise("""
 09.4 · Straight to the nearest border
-●●●●○ · 20 minutes · trains: distance to a plane, and why the second-best class need not be the nearest
 against: the shortest solution of each border's equation, by least squares in numpy
 praise: The shortest way to any border, measured in pixels and not in scores.
 hint: c is the class of the largest score. The border to another class k is where the two scores are equal:
@@ -218,11 +200,7 @@ wrong: the border of c with nothing is taken, where its score is 0; a border has
     weights[k] - weights[c], scores[k] - scores[c] -> weights[c], scores[c]
 """)
 def my_way_to_the_border(x, weights, bias):
-    """The shortest way r (d,) after which the net's class is no longer ahead: x + r lies on the nearest border.
-
-    The net: scores = weights @ x + bias; its class is that of the largest. On a border this class and another one have
-    equal scores. Short means Euclidean. Nothing is cut to [0, 1]. x: (d,). weights: (classes, d). bias: (classes,).
-    """
+    """The shortest way r (d,) after which the net's class is no longer ahead: x + r lies on the nearest border."""
     scores = weights @ x + bias
     c, best = int(scores.argmax()), None
     for k in range(len(scores)):

@@ -10,7 +10,6 @@ from .exercise import Exercise, normal, uniform
 
 @Exercise("""
 10.1 · How probable is this image?
-●○○○○ · 10 minutes · trains: a softmax for every value, a sum of logs, and what is counted in bits per dimension
 against: the probabilities multiplied with each other, in numbers of 50 digits
 praise: Logs add up over every value of the image; the bits are shared among them.
 hint: The levels are axis 1: logits.log_softmax(dim=1) has the log-probability of every level, everywhere. Not softmax
@@ -37,12 +36,7 @@ wrong: a floor under the probability, such as + 1e-8, hides how wrong the net is
     logits.log_softmax(dim=1).gather(1, pixels[:, None]) -> (logits.softmax(1).gather(1, pixels[:, None]) + 1e-8).log()
 """)
 def my_likelihood(logits, pixels):
-    """The log-likelihood of each image in nats, and its bits per dimension: (n, 2).
-
-    The first is log p(image), never above 0. The second is what a perfect coder would need for one value of this image
-    (one colour at one place), never below 0. logits: (n, levels, c, h, w), before the softmax, from a net that sees at
-    each place only what comes before it. pixels: LongTensor (n, c, h, w), the levels that are there.
-    """
+    """The log-likelihood of each image in nats, and its bits per dimension: (n, 2)."""
     logs = logits.log_softmax(dim=1).gather(1, pixels[:, None])  # (n, 1, c, h, w)
     nats = logs.flatten(1).sum(dim=1)
     dimensions = pixels[0].numel()
@@ -74,7 +68,6 @@ def in_fifty_digits(logits, pixels):
 
 @Exercise("""
 10.2 · Draw the next pixel
-●●○○○ · 12 minutes · trains: a draw from a distribution by one uniform number, and what temperature divides
 against: pieces of that length laid end to end, one after another in Python
 praise: A level is drawn as often as it is probable, and a lower temperature makes the probable ones more so.
 hint: Temperature divides the logits, before the softmax: p = (logits / temperature).softmax(dim=1).
@@ -98,12 +91,7 @@ wrong: u is stretched to the number of levels, so all are drawn equally often: t
     return (u * logits.shape[1]).long()
 """)
 def my_draw(logits, u, temperature):
-    """The level that is drawn for each pixel, LongTensor (n,), by inverting the cumulative distribution.
-
-    The levels' probabilities are laid end to end from 0 to 1, level 0 first; the drawn one is the one u falls on.
-    Probabilities: the softmax of the logits divided by the temperature. logits: (n, levels). u: (n,), uniform draws
-    from [0, 1), already made; none is on a border. temperature: a number above 0.
-    """
+    """The level that is drawn for each pixel, LongTensor (n,), by inverting the cumulative distribution."""
     p = (logits / temperature).softmax(dim=1)
     return (p.cumsum(dim=1) <= u[:, None]).sum(dim=1)
 
@@ -135,7 +123,6 @@ def end_to_end(logits, u, temperature):
 
 @Exercise("""
 10.3 · No look ahead
-●●●○○ · 15 minutes · trains: the order of the values of an image, and the one place where types A and B differ
 against: the order of all values, counted one by one in numpy
 praise: Each value hears of those before it, and of no other.
 hint: Start from a mask of ones in the shape of the weights. The centre is at rows // 2, columns // 2. Gone are all
@@ -165,12 +152,7 @@ wrong: the kernel is turned round, as a true convolution has it; torch does not 
     mask[:, :, row, column + 1 :] = 0 -> mask[:, :, row, :column] = 0
 """)
 def my_masked_weights(weights, kind, colours):
-    """The weights of a convolution with 0 wherever a value would hear of itself or of a later one.
-
-    Order: rows from the top, in a row from the left, at a place the colours from the first to the last. Channels come
-    in blocks of equal size, one for each colour in order, at the input and at the output. kind "A": nothing of its own
-    colour at its own place. kind "B": that is allowed. weights: (out, in, rows, columns), rows and columns odd.
-    """
+    """The weights of a convolution with 0 wherever a value would hear of itself or of a later one."""
     outputs, inputs, rows, columns = weights.shape
     row, column = rows // 2, columns // 2
     mask = torch.ones_like(weights)
@@ -206,7 +188,6 @@ def by_counting(weights, kind, colours):
 
 @Exercise("""
 10.4 · What can it see?
-●●●●○ · 20 minutes · trains: how masks add up over layers, and how pixels that came before can stay unseen
 against: the gradient of such a stack with respect to its input
 praise: Layer by layer back to the image, and what no path leads to is the blind spot.
 hint: Go backwards. At the top one place is marked. For each layer, the last one first: which places below feed the
@@ -241,12 +222,7 @@ wrong: the first layer is asked first, as if it were the top; going backwards, t
     reversed(masks) -> masks
 """)
 def my_view(masks, row, column, size):
-    """Which pixels reach the unit at (row, column) of the last layer: a map of True and False, (h, w).
-
-    The stack: one channel, convolutions one after the other, each with zeros beyond the border so that all maps are as
-    large as the image. masks: a list, the first layer's first, each (rows, columns), both odd, with 1 where the layer's
-    weight is not 0 and 0 where it is closed. As in torch, kernels are not flipped. size: (h, w).
-    """
+    """Which pixels reach the unit at (row, column) of the last layer: a map of True and False, (h, w)."""
     seen = torch.zeros(size, dtype=torch.bool)
     seen[row, column] = True
     for mask in reversed(masks):

@@ -12,7 +12,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 11.1 · What a code costs
-●○○○○ · 10 minutes · trains: the KL divergence of two Gaussians, and what an encoder's second output stands for
 against: the integral of q log(q / p), added up on a fine grid
 praise: A code that is the prior costs nothing; being sure costs, and being far away does.
 hint: The second output is the *logarithm* of the *variance*: variance = log_variance.exp().
@@ -37,11 +36,7 @@ wrong: the whole batch has one number, its mean; each image has its own cost
     .sum(dim=1) -> .sum(dim=1).mean().expand(len(mean))
 """)
 def my_kl(mean, log_variance):
-    """The KL divergence from each image's code to the prior, KL(q || p), in nats: (n,).
-
-    q: a Gaussian of independent numbers, with these means and variances. p: as many standard normal numbers.
-    mean: (n, latent). log_variance: (n, latent), the natural logarithm of the variance.
-    """
+    """The KL divergence from each image's code to the prior, KL(q || p), in nats: (n,)."""
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1)
 
 
@@ -60,7 +55,6 @@ def on_a_grid(mean, log_variance):
 
 @Exercise("""
 11.2 · The gradient through a draw
-●●○○○ · 12 minutes · trains: what reparametrisation makes of a draw: a sum and a product, through which a gradient goes
 against: finite differences: both outputs moved a little, with the same noise
 praise: The noise stays what it is; the mean shifts the code, the variance stretches it.
 hint: A draw is not differentiable, but z = mean + deviation * noise is, and noise does not depend on the net.
@@ -90,12 +84,7 @@ wrong: this is the score times the gradient of log q, the estimate that needs no
     return torch.stack([score * noise / deviation, score * 0.5 * (noise.square() - 1)], dim=2).mean(dim=0)
 """)
 def my_gradient(mean, log_variance, noise, weights, x):
-    """How each image's score changes with the encoder's two outputs: (n, 2, latent), first mean, then log_variance.
-
-    The codes: Gaussian, drawn with the given noise. Score of an image: the mean over its draws of -1/2 ||x - W z||^2, a
-    linear decoder's log-likelihood up to a constant. mean, log_variance: (n, latent), the latter the natural logarithm
-    of the variance. noise: (draws, n, latent), standard normal, already drawn. weights W: (d, latent). x: (n, d).
-    """
+    """How each image's score changes with the encoder's two outputs: (n, 2, latent), first mean, then log_variance."""
     mean, log_variance = mean.clone().requires_grad_(), log_variance.clone().requires_grad_()
     z = mean + (0.5 * log_variance).exp() * noise  # (draws, n, latent)
     score = -0.5 * (x - z @ weights.T).square().sum(dim=-1).mean(dim=0)  # (n,)
@@ -131,8 +120,6 @@ def by_finite_differences(mean, log_variance, noise, weights, x):
 
 @Exercise("""
 11.3 · A bell over levels
-●●●○○ · 15 minutes · trains: a probability of levels made of a density: what a level gathers, the ends, and a log that \
-stays finite
 against: scipy's logistic density, added up over each level
 praise: The levels' probabilities add up to 1, and no level is impossible.
 hint: Level k gathers what lies between k - 1/2 and k + 1/2: sigmoid(upper) - sigmoid(lower), where upper = (k + 0.5 -
@@ -168,12 +155,7 @@ wrong: the bell is a Gaussian one, with thinner tails; here the distribution fun
     return (below - bell.cdf(pixels - 0.5).masked_fill(pixels == 0, 0.0)).clamp(min=1e-12).log()
 """)
 def my_log_levels(pixels, mean, log_scale, levels):
-    """The log-probability of each pixel's level in nats, in the shape of `pixels`; finite for every level.
-
-    A number is drawn from a logistic distribution, whose distribution function is sigmoid((x - mean) / scale), and
-    rounded to the nearest of the levels 0, 1, ..., levels - 1: what falls below 0 becomes 0, what falls above the last
-    becomes the last. pixels: LongTensor, any shape. mean, log_scale: as large, in units of levels. levels: 3 or more.
-    """
+    """The log-probability of each pixel's level in nats, in the shape of `pixels`; finite for every level."""
     logsigmoid, scale = torch.nn.functional.logsigmoid, log_scale.exp()
     below = logsigmoid((pixels + 0.5 - mean) / scale)  # log of what lies below the upper edge
     above = logsigmoid(-(pixels - 0.5 - mean) / scale)
@@ -208,7 +190,6 @@ def added_up_by_scipy(pixels, mean, log_scale, levels):
 
 @Exercise("""
 11.4 · A tighter bound
-●●●●○ · 20 minutes · trains: the log of a mean beside the mean of logs, and sums of numbers that no float can hold
 against: the weights themselves, added up in numbers of 50 digits
 praise: k = 1 is the ELBO, a larger k comes nearer to log p(x), and nothing vanishes on the way.
 hint: A draw's weight is p(x, z) / q(z): how probable the pair is beside how often z is drawn. Its logarithm is a
@@ -239,12 +220,7 @@ wrong: exp of the log-weights is 0 or infinite in a float, and your limit stands
     (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.mean(dim=2).log()
 """)
 def my_bound(log_joint, log_code, k):
-    """The importance-weighted bound L_k of each image, in nats: (n,), an estimate of a number at most log p(x).
-
-    L_k is the expected logarithm of the mean of k importance weights. Here it is estimated from several groups of k
-    draws: the first k draws are the first group, the next k the second. log_joint: (n, draws), log p(x, z) of each
-    draw. log_code: (n, draws), log q(z | x), from which z was drawn. k divides the number of draws.
-    """
+    """The importance-weighted bound L_k of each image, in nats: (n,), an estimate of a number at most log p(x)."""
     w = (log_joint - log_code).view(len(log_joint), -1, k)  # (n, groups, k)
     return (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))).mean(dim=1)
 

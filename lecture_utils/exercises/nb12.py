@@ -12,7 +12,6 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 12.1 · What each player minimises
-●○○○○ · 10 minutes · trains: three losses, their signs, and logs of probabilities that are as good as 0
 against: the formulas as they stand, in numbers of 150 digits
 praise: The signs are right, and a discriminator that is quite sure breaks nothing.
 hint: D = sigmoid(logit). Written out, -log D = log(1 + exp(-logit)), which is softplus(-logit); and -log(1 - D) =
@@ -43,12 +42,7 @@ wrong: these are differences of logits, a critic's loss (Wasserstein); here log-
     return torch.stack([fake.mean() - real.mean(), -fake.mean(), -fake.mean()])
 """)
 def my_losses(real, fake):
-    """Three losses, each to be minimised by its player, in nats: (3,).
-
-    With D = sigmoid(logit): the discriminator's, -mean log D(real) - mean log(1 - D(fake)); the generator's that does
-    not saturate, -mean log D(fake); the generator's of the minimax game, mean log(1 - D(fake)).
-    real: (n,), the discriminator's logits of real images. fake: (m,), of made ones. Logits of 300 are possible.
-    """
+    """Three losses, each to be minimised by its player, in nats: (3,)."""
     softplus = torch.nn.functional.softplus
     discriminator = softplus(-real).mean() + softplus(fake).mean()
     return torch.stack([discriminator, softplus(-fake).mean(), -softplus(fake).mean()])
@@ -76,7 +70,6 @@ def as_they_stand(real, fake):
 
 @Exercise("""
 12.2 · From the blue car to the red one
-●●○○○ · 12 minutes · trains: arithmetic with means, the shell on which Gaussian numbers lie, and a walk that stays on it
 against: scipy's geometric_slerp on the unit sphere
 praise: The walk never leaves the shell, and each of its steps is as long as the next.
 hint: The walk begins at blue_cars.mean(dim=0) and ends at red_mugs.mean(dim=0) - blue_mugs.mean(dim=0) +
@@ -104,12 +97,7 @@ wrong: one code is missing: so many *steps* lead from the start to the end over 
     steps + 1 -> steps
 """)
 def my_walk(red_mugs, blue_mugs, blue_cars, steps):
-    """The codes of a walk from a blue car to the car that became red, both ends included: (steps + 1, latent).
-
-    Start: the mean of the blue cars. End: mean of the red mugs - mean of the blue mugs + mean of the blue cars. Both
-    are put on the shell: they keep their direction and get the length sqrt(latent). Between them the walk follows the
-    great circle, the short way, in equal angles. Each: (codes, latent), from a standard normal prior.
-    """
+    """The codes of a walk from a blue car to the car that became red, both ends included: (steps + 1, latent)."""
     start = blue_cars.mean(dim=0)
     end = red_mugs.mean(dim=0) - blue_mugs.mean(dim=0) + start
     a, b = start / start.norm(), end / end.norm()
@@ -138,8 +126,6 @@ def by_scipy(red_mugs, blue_mugs, blue_cars, steps):
 
 @Exercise("""
 12.3 · Taking turns
-●●●○○ · 15 minutes · trains: whose parameters a step moves, against which opponent, and what has to be \
-forgotten between two steps
 against: the gradients worked out on paper, in numpy
 praise: Each player moves itself alone, and answers what the other one has just become.
 hint: In each turn two steps. First the discriminator: its loss, with the generator's shift held still ((noise +
@@ -181,13 +167,7 @@ wrong: the generator goes the wrong way: with softplus(+logit) it makes its imag
     softplus(-(z + shift) @ weights) -> softplus((z + shift) @ weights)
 """)
 def my_turns(shift, weights, real, noise, lr):
-    """Both players after all turns, (2, d): the generator's shift, then the discriminator's weights.
-
-    Generator: G(z) = z + shift. Discriminator: logit(x) = x @ weights. A turn: first the discriminator takes one step
-    of gradient descent on mean softplus(-logit(real)) + mean softplus(logit(G(noise))); then the generator takes one on
-    mean softplus(-logit(G(noise))), against the discriminator as it now is, with the same noise.
-    shift, weights: (d,), at the start. real, noise: (turns, n, d). lr: the learning rate of both.
-    """
+    """Both players after all turns, (2, d): the generator's shift, then the discriminator's weights."""
     softplus = torch.nn.functional.softplus
     for x, z in zip(real, noise, strict=True):
         weights = weights.detach().clone().requires_grad_()
@@ -220,7 +200,6 @@ def on_paper(shift, weights, real, noise, lr):
 
 @Exercise("""
 12.4 · A distance that does not flatter
-●●●●○ · 20 minutes · trains: a distance between sets of pictures, and why a picture must not be compared with itself
 against: the kernel's own feature space, written out with all its products of three, in numpy
 praise: Two samples of one kind are 0 apart on average, and a single value may well lie below 0.
 hint: One kernel for all pairs at once: k(a, b) = (a @ b.T / d + 1) ** 3 is (n, m), with d = a.shape[1].
@@ -248,12 +227,7 @@ wrong: the kernel is a plain dot product: it sees the two means and nothing else
     (x @ y.T / x.shape[1] + 1) ** 3 -> x @ y.T / x.shape[1]
 """)
 def my_kid(a, b):
-    """The kernel inception distance of two sets of features, a number: the unbiased estimate of MMD^2.
-
-    MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y), with k(x, y) = (x . y / d + 1)^3; x and x' are two *different*
-    members of a, y and y' of b. Each mean is over all such pairs. a: (n, d), b: (m, d), the features of n and m
-    pictures, 2 or more each. Being unbiased, it may come out below 0.
-    """
+    """The kernel inception distance of two sets of features, a number: the unbiased estimate of MMD^2."""
 
     def kernel(x, y):
         return (x @ y.T / x.shape[1] + 1) ** 3
