@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from boards import blocks
-from torch import nn
+from boards import Foreign, blocks
 
 from lecture_utils import models, open_lab, synthesis as syn
 from lecture_utils.explorers import Attack, board as ui
-from lecture_utils.explorers.attack import ANY, MANY, NOISE, ONE, RADII, STEPS
+from lecture_utils.explorers.attack import ANY, MANY, NOISE, ONE
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,6 @@ def test_its_pictures_are_the_first_that_the_net_gets_right(attack, lab):
     assert said == attack.names == attack.classes and len(set(said)) == 2
     first = next(n for n, label in enumerate(lab.gallery.labels.tolist()) if lab.classes[label] == said[0])
     assert torch.equal(attack.images[0], lab.gallery.images[first])
-    assert len(RADII) == len(STEPS) and RADII[-1] == attack.controls["eps"].high
 
 
 @pytest.mark.parametrize("kind", [MANY, ONE, NOISE])
@@ -46,7 +44,6 @@ def test_one_step_is_fgsm_and_noise_is_the_control(attack, lab):
     assert torch.allclose(attack.attacked(name, ANY, ONE, 8), expected[0], atol=0.5 / 255 + 1e-6)
     noisy = attack.attacked(name, ANY, NOISE, 8)
     assert not torch.equal(noisy, attack.attacked(name, ANY, ONE, 8))
-    assert torch.equal(noisy, attack.attacked(name, "house", NOISE, 8)), "noise asks for nothing"
     inside = (image[0] > 9 / 255) & (image[0] < 246 / 255)
     assert ((noisy - image[0]).abs()[inside] - 8 / 255).abs().max() < 1e-3
 
@@ -57,10 +54,9 @@ def test_small_steps_do_what_was_asked(attack, lab):
         said = lab.logits(wide).argmax(1)
         assert said[0] != label
         assert lab.label("house") == said[1] and lab.label("mug") == said[2]
-        loss = [
-            float(lab.score(attack.attacked(name, ANY, MANY, eps)[None], int(label))) for eps in (0, 2, 8)
-        ]
-        assert loss[0] > loss[1] > loss[2]
+        at = [attack.attacked(name, ANY, MANY, eps)[None] for eps in (0, 2, 8)]
+        near, middle, far = (float(lab.score(image, int(label))) for image in at)
+        assert near > middle > far
         one, many = (attack.attacked(name, "house", kind, 8)[None] for kind in (ONE, MANY))
         assert lab.score(many, lab.label("house")) > lab.score(one, lab.label("house"))
 
@@ -71,14 +67,6 @@ def test_between_two_radii_the_difference_is_scaled(attack):
     assert torch.allclose(at[10], at[12] * 10 / 12, atol=0.51 / 255)
 
 
-def test_asked_for_what_it_is_nothing_is_done_and_it_says_so(attack):
-    own = attack.names[0]
-    state = {"picture": own, "target": own, "kind": MANY, "eps": 8}
-    assert torch.equal(attack.attacked(**state), attack.images[0])
-    assert "which it is already: nothing to do" in attack.describe(**state)
-    assert "nothing to do" not in attack.describe(**state | {"target": ANY})
-
-
 def test_the_bars_are_the_probabilities_now_and_before(attack, lab):
     state = attack.stop("4 levels")
     found, now, noise = attack.look(**state)
@@ -86,32 +74,11 @@ def test_the_bars_are_the_probabilities_now_and_before(attack, lab):
     (bars,) = blocks(attack.board(**state), ui.Bars)
     assert [bar.value for bar in bars.bars] == now.tolist()
     assert [bar.mark for bar in bars.bars] == attack.before[0].tolist()
-    assert [bar.name for bar in bars.bars if bar.ink == ui.BLUE] == [attack.classes[0]]
-
-
-class Foreign:
-    """A lab of many classes and large pictures, of which nothing is known."""
-
-    has_key, name, device = False, "resnet18", torch.device("cpu")
-    classes = tuple(f"class {n}" for n in range(60))
-
-    def __init__(self):
-        torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Conv2d(3, 60, 8, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        images = torch.rand(4, 3, 160, 160)
-        self.gallery = type("Photographs", (), {"images": images, "files": list("wxyz"), "labels": None})
-
-    def logits(self, images):
-        with torch.no_grad():
-            return 30 * self.net(images)
-
-    def label(self, name):
-        return self.classes.index(name)
 
 
 def test_with_large_pictures_each_way_is_made_when_it_is_asked_for():
-    explorer = Attack(Foreign(), count=3)
-    assert explorer.paths == {} and explorer.names == ["w", "x", "y"]
+    explorer = Attack(Foreign(4, 160), count=3)
+    assert explorer.paths == {} and explorer.names == ["u", "v", "w"]
     assert len(explorer.controls["target"].options) == 17
     assert explorer.filmstrip().png() and 0 < len(explorer.paths) <= 4
     (bars,) = blocks(explorer.board(**explorer.stop("8 levels")), ui.Bars)

@@ -8,7 +8,7 @@ import torch
 from boards import blocks
 
 from experiments.studies import completions as study
-from lecture_utils import datasets, generative, models, results, store
+from lecture_utils import generative, models, results, store
 from lecture_utils.explorers import Completion, board as ui, completion as module
 from lecture_utils.explorers.completion import EMPTY, PANEL, shipped
 from lecture_utils.generative.completion import complete, true_bits, uniform
@@ -16,9 +16,8 @@ from lecture_utils.generative.completion import complete, true_bits, uniform
 
 def model(levels=4, size=(5, 4), channels=1, gated=True):
     """A tiny one in float64, with weights large enough to have opinions."""
-    net = generative.PixelCNN(
-        levels, size, channels, layers=1, width=6, gated=gated, first=3, seed=0
-    ).double()
+    options = {"layers": 1, "width": 6, "gated": gated, "first": 3, "seed": 0}
+    net = generative.PixelCNN(levels, size, channels, **options).double()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(2)
@@ -37,9 +36,7 @@ def small(monkeypatch):
     return Completion(net)
 
 
-@pytest.mark.parametrize(
-    ("channels", "gated", "rows"), [(1, True, 2), (1, False, 0), (3, True, 3), (3, False, 1)]
-)
+@pytest.mark.parametrize(("channels", "gated", "rows"), [(1, False, 0), (3, True, 3)])
 def test_a_completion_is_what_the_model_samples(channels, gated, rows):
     net = model(3, (5, 4), channels, gated)
     given = pictures(net, 1).repeat(6, 1, 1, 1)
@@ -48,7 +45,6 @@ def test_a_completion_is_what_the_model_samples(channels, gated, rows):
     heat = torch.full((6,), 0.7, dtype=torch.float64)
     *_, (found, bits) = complete(net, given, rows, heat, uniform(net.shape, 7))
     assert torch.equal(found, expected) and torch.equal(found[:, :, :rows], given[:, :, :rows])
-    assert len(torch.unique(found, dim=0)) > 1
     with torch.no_grad():
         nats = -net.logits(found).log_softmax(1).gather(1, found[:, None])[:, 0, :, rows:].flatten(1).mean(1)
     assert torch.allclose(bits, nats / log(2)), "at temperature 1, whatever they were drawn at"
@@ -100,21 +96,13 @@ def test_the_picture_shows_what_was_drawn(small):
     state = {"picture": "second", "rows": 3, "temperature": 0.75}
     found, bits = small.look(**state)
     assert torch.equal(found, small.made.pixels[0, 2, 1, 1].long()), "the third number of rows, ..."
-    assert torch.equal(found[:, :, :3], small.pixels[[1]].expand(6, -1, -1, -1)[:, :, :3])
     given, true, *drawn = shown(small.board(**state))[:, PANEL // 10 :: PANEL // 5, PANEL // 8 :: PANEL // 4]
     assert np.array_equal(drawn, (found[:, 0] / 3 * 255).round().byte().numpy())
     assert np.array_equal(true, (small.pixels[1, 0] / 3 * 255).round().byte().numpy())
-    assert np.array_equal(given[:3], true[:3]) and (given[3:] == EMPTY[0]).all(), (
-        "what is missing is not shown"
-    )
+    assert np.array_equal(given[:3], true[:3]) and (given[3:] == EMPTY[0]).all(), "what is missing"
     (bars,) = blocks(small.board(**state), ui.Bars)
     costs = [*bits, small.truth("second", 3)]
     assert [bar.value for bar in bars.bars] == pytest.approx([cost / max(costs) for cost in costs])
-    words = small.describe(**state)
-    assert (
-        f"cost {min(bits):.2f} to {max(bits):.2f} bits" in words
-        and f"the true rest {costs[-1]:.2f}." in words
-    )
 
 
 def test_run_live_draws_other_ones_row_by_row(small):
@@ -126,23 +114,16 @@ def test_run_live_draws_other_ones_row_by_row(small):
         true = float(small.true_rows[0, 2:n].mean())
         assert f"the true rest {true:.2f}." in sentence, "as far as it has come"
     assert not np.array_equal(*(shown(each[-1][0]) for each in turns)), "new draws each time"
-    begun = turns[0][0][0]
-    assert begun.pixels().shape == small.render(**state).shape
-    assert (shown(begun)[2:, -PANEL // 5 :] == EMPTY[0]).all(), "the last rows are not drawn yet"
+    assert (shown(turns[0][0][0])[2:, -PANEL // 5 :] == EMPTY[0]).all(), "the last rows are not drawn yet"
 
 
 def test_what_ships_was_drawn_with_the_net_that_ships():
     facts, (pixels, names, made) = results.load("completions"), shipped()
     assert facts["weights"] == models.card("studio-pixelcnn")["weights"]["sha256"]
     assert made.rows == study.ROWS and made.temperatures == study.TEMPERATURES and facts["pictures"] == names
-    test = datasets.load("studio").test
-    for n, image in enumerate(pixels):
-        assert torch.equal(image, test.pixels[(test.labels == n).nonzero()[0, 0]] // 32)
     for n, rows in enumerate(made.rows):
         given = pixels[None, None, :, None, :, :rows].expand(*made.pixels[:, n].shape[:4], -1, -1, -1)
-        assert torch.equal(made.pixels[:, n, ..., :rows, :].long(), given), (
-            "the given part is the image's own"
-        )
+        assert torch.equal(made.pixels[:, n, ..., :rows, :].long(), given), "the image's own"
     explorer = Completion(models.load("studio-pixelcnn"))
     found, bits = explorer.look(names[3], 24, 1.0)
     assert true_bits(explorer.model, found)[:, 24:].mean(1).tolist() == pytest.approx(bits, abs=0.02)

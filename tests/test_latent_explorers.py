@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from lecture_utils import features
 from lecture_utils.explorers import LatentAxes, LatentPlane, TSNEExplorer, board as ui
-from lecture_utils.explorers.latent import AXES, SHIFTS, Reading, dial
+from lecture_utils.explorers.latent import AXES, SHIFTS, Reading
 from lecture_utils.explorers.planes import DRAWN, MAP, MEAN, TILES
 from lecture_utils.features import sne
 from lecture_utils.generative import VAE
@@ -34,7 +34,7 @@ def test_the_picture_is_the_decoder_s(plane):
     drawn, _, _ = plane.look(0.5, -1.25, DRAWN)
     assert torch.allclose(16 * drawn, (16 * drawn).round(), atol=1e-5), "a draw has levels"
     assert not torch.equal(drawn, mean)
-    shown, *near = blocks(plane.board(0.5, -1.25, MEAN), ui.Tile)
+    shown, *_ = blocks(plane.board(0.5, -1.25, MEAN), ui.Tile)
     assert np.array_equal(np.asarray(shown.shown)[18::37, 18::37, 0], (255 * mean[0]).round().byte().numpy())
 
 
@@ -42,8 +42,6 @@ def test_the_nearest_test_pictures_are_nearest(plane):
     _, near, far = plane.look(1.0, 0.25, MEAN)
     distances = np.hypot(*(plane.codes.numpy() - (1.0, 0.25)).T)
     assert near == np.argsort(distances)[:3].tolist() and far == pytest.approx(np.sort(distances)[:3])
-    names = ", ".join(plane.names[plane.labels[n]] for n in near)
-    assert f"the three nearest test pictures are {names}" in plane.describe(across=1.0, up=0.25, shown=MEAN)
 
 
 def test_the_map_has_the_first_axis_across_and_the_second_upward(plane):
@@ -87,8 +85,6 @@ def test_axes_stand_in_the_order_of_what_they_carry(axes):
     best = carried.argsort(descending=True)[:AXES]
     assert axes.order == best.tolist() and axes.carried == pytest.approx(carried[best].tolist(), rel=1e-4)
     assert 3 not in axes.order, "an axis that carries nothing has no slider"
-    for name, nats in zip(axes.sliders, axes.carried, strict=True):
-        assert f"({nats:.1f} nats)" in axes.controls[name].label
 
 
 def test_a_slider_moves_its_axis_alone(axes):
@@ -101,15 +97,10 @@ def test_a_slider_moves_its_axis_alone(axes):
     z[axes.order[4]] += 3
     assert torch.allclose(grid[4, SHIFTS.index(3.0)], axes.model.mean_image(z[None])[0], atol=1e-6)
     said = read(axes.net, made[None])
-    assert reading.shares["class"] == said["class"][0].tolist() and reading.azimuth == float(
-        said["azimuth"][0]
-    )
-    assert f"b with axis 2 by -1.5: the net reads {reading}" in axes.describe(**state)
+    assert reading.shares["class"] == said["class"][0].tolist()
+    assert reading.azimuth == float(said["azimuth"][0])
     bars, _ = blocks(axes.board(**state), ui.Bars)
     assert [bar.value for bar in bars.bars] == reading.shares["class"]
-    framed = [tile.frame == ui.BLUE for tile in blocks(axes.board(**state), ui.Tile)[3 : 3 + 30]]
-    near = [SHIFTS.index(0.0)] + [SHIFTS.index(-1.5)] + 4 * [SHIFTS.index(0.0)]
-    assert framed == [k == at for at in near for k in range(5)], "a frame is nearest to the slider"
 
 
 def test_a_reading_names_the_likeliest():
@@ -122,14 +113,6 @@ def test_a_reading_names_the_likeliest():
     assert str(Reading(said, 1)) == "mushroom (100%), green (100%)", "it looks the same from all sides"
 
 
-@pytest.mark.parametrize(("azimuth", "right", "down"), [(0, 0, 1), (90, 1, 0), (-90, -1, 0)])
-def test_the_dial_is_seen_from_above_with_the_camera_below(azimuth, right, down):
-    image = np.asarray(dial(azimuth))
-    rows, columns = np.nonzero((image == (0, 114, 178)).all(2))
-    assert np.sign(round((columns.mean() - 124) / 8)) == right
-    assert (np.ptp(rows) > 20) == bool(down)
-
-
 def test_t_sne_says_what_was_computed_and_its_control_has_no_structure():
     labels = torch.arange(60) % 10
     points = torch.randn(60, 6, generator=torch.Generator().manual_seed(0)) + 5 * torch.eye(10)[labels][:, :6]
@@ -138,7 +121,7 @@ def test_t_sne_says_what_was_computed_and_its_control_has_no_structure():
     found = sne.tsne(points, 12, iterations=150, seed=3)
     kept = float(features.kept_neighbours(points, found.positions, 10).mean())
     said = f"divergence {found.divergence:.2f} nats, {kept:.0%} of the 10"
-    assert said in explorer.describe(**state) and f"({10 / 59:.0%} by chance)" in explorer.describe(**state)
+    assert said in explorer.describe(**state)
     noise = explorer.clouds["noise"]
     assert noise.shape == (60, 6) and abs(noise.mean()) < 0.15 and noise.std() == pytest.approx(1, abs=0.1)
     spread = torch.cov(noise.T).diagonal()

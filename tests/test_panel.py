@@ -2,7 +2,6 @@
 
 import asyncio
 from itertools import islice
-from threading import get_ident
 
 import pytest
 from PIL import Image
@@ -52,7 +51,7 @@ def test_without_an_event_loop_a_click_runs_to_the_end():
     assert not run.disabled and stop.disabled and text.value == "a picture of 3"
     run.click()
     assert text.value == image.tooltip == "counted to 3" and explorer.closed == 1
-    assert image.value == explorer.packed(grey(30).pixels())
+    assert image.value == explorer.packed(grey(30))
     assert not run.disabled and stop.disabled
 
 
@@ -132,36 +131,6 @@ def test_an_error_ends_the_run_and_is_shown(kind):
     assert image.tooltip == "counted to 11" and not run.disabled and stop.disabled
     last.value = 2
     assert text.value == explorer.describe(last=2)
-
-
-def test_clicks_from_another_thread_are_heard_too():
-    """As in JupyterLab, which has the kernel handle widgets beside its cells."""
-    explorer = Counts()
-
-    async def click():
-        (last,), run, stop, image, text = parts(explorer)
-        last.value = 12
-        here = get_ident()
-        told = []
-        explorer.live = lambda last: (
-            told.append(get_ident()) or each for each in Counts.live(explorer, last)
-        )
-        await asyncio.to_thread(run.click)
-        await breathe(3)
-        await asyncio.to_thread(stop.click)
-        said = text.value
-        assert said.startswith("counted to ") and set(told) == {here}, (
-            "the work is done in the loop of the cells"
-        )
-        await breathe(10)
-        assert text.value == said and not run.disabled
-        run.click()
-        await breathe(3)
-        await asyncio.to_thread(setattr, last, "value", 5)
-        await breathe(5)
-        assert text.value == "a picture of 5"
-
-    asyncio.run(click())
 
 
 def test_a_stop_is_known_again_when_the_page_rounds_a_step():

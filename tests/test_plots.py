@@ -214,21 +214,14 @@ def refuse(message, name, *args, **kwargs):
 
 
 refuse("images: .*looks like channels last", "image_grid", IMAGES.transpose(0, 2, 3, 1))
-refuse("titles: expected 3", "image_grid", IMAGES, titles=["one"])
 refuse("title: expected a text", "image_grid", IMAGES, title=3)
 refuse("masks: expected shape", "spotlights", IMAGES[:1], [MASK.T])
 refuse("maps: expected 3", "heat_columns", IMAGES, {"one": HEAT[:2]})
-refuse("names: expected 2", "part_overlay", IMAGES[0], MASK * 2, ["head"])
-refuse("parts: expected integers", "part_overlay", IMAGES[0], MASK[:4], ["head"])
 refuse("lines: expected 2 values for 'a', got 3", "curves", [1, 2], {"a": [1, 2, 3]})
 refuse(r"ylim: expected \(low, high\)", "curves", [1, 2], {"a": [1, 2]}, ylim=(2, 1))
-refuse("panels.*lines", "curve_panels", {"p": {"x": [1]}})
 refuse("rows: expected equally many", "image_rows", {"a": IMAGES, "b": IMAGES[:2]})
-refuse("notes: expected 3", "noted_rows", {"a": IMAGES}, "abc", {"b": ["x"]})
 refuse(r"cells: expected \(3, 2\), all different", "picture_map", IMAGES, [[0, 0], [1, 1], [0, 0]])
-refuse("px: expected 3 rows", "neighbour_rows", IMAGES, {"px": IMAGES[None, :1]})
 refuse(r"labels: expected integers \(5,\)", "embeddings", {"one": GRID[:, :2]}, np.zeros(3, int), ["mug"])
-refuse("blocks: expected 2", "top9_grid", {"a": (IMAGES,)}, ("x", "y"))
 refuse("thumbnails", "methods_map", {"dream": IMAGES[0]})
 refuse("kinds.*floor", "dot_table", SCORES, {"mass": ("mass", (0, 1), None)}, {"edges": "flor"})
 

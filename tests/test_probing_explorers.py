@@ -29,33 +29,13 @@ def test_the_turntable_shows_what_the_net_sees_and_says():
     image, probabilities = table.look(**state)
     scene = sample_scene("dog", 5)
     turned = scene.turned(30 - scene.objects[0].azimuth)
-    assert turned.objects[0].azimuth == pytest.approx(30)
     assert np.array_equal(image, render(turned, 112).image)
     assert np.allclose(probabilities, Lab().logits(torch.from_numpy(image)[None]).softmax(1)[0], atol=1e-6)
-    best = table.lab.classes[probabilities.argmax()]
-    assert f"alex says {best} {probabilities.max():.0%}" in table.describe(**state)
     drawn = table.render(**state)[:448, :448].reshape(112, 4, 112, 4, 3)
     assert np.abs(drawn.mean((1, 3)) / 255 - image.transpose(1, 2, 0)).mean() < 0.02, "the picture, enlarged"
     (bars,) = blocks(table.board(**state), ui.Bars)
-    assert [bar.name for bar in bars.bars] == list(CLASSES)
     assert [bar.value for bar in bars.bars] == pytest.approx(probabilities.tolist())
     assert [bar.name for bar in bars.bars if bar.ink == ui.BLUE] == ["dog"], "blue is right"
-
-
-def test_a_net_of_many_classes_shows_its_likeliest():
-    class Foreign(Lab):
-        classes, name, has_key = tuple(f"a long name of class {n}" for n in range(1000)), "resnet18", False
-
-        def logits(self, images):
-            return torch.linspace(0, 5, 1000)[None]
-
-    table, state = Turntable(Foreign()), {"object": "dog", "azimuth": 0, "scene": 1}
-    (bars,) = blocks(table.board(**state), ui.Bars)
-    assert [bar.name[-9:] for bar in bars.bars[:2]] == ["class 999", "class 998"] and len(bars.bars) == 20
-    assert "never shown this world" in table.caption and table.filmstrip().png()
-    pictures = table.render(**state), Turntable(Lab()).render(**state)
-    grey, usual = ((each[448:] == (217, 217, 217)).all(2).sum() for each in pictures)
-    assert grey < 50 and usual > 1000, "the ruler is grey only where this net's training never was"
 
 
 class Brightness(nn.Module):
@@ -98,9 +78,8 @@ def test_the_bars_say_at_a_place_what_the_map_says_there(fill):
         _, now = ours.look(**place)
         assert ours.maps[0, 8, fill][row, column] == pytest.approx(now, abs=1e-6)
         (bars,) = blocks(ours.board(**place, asked=LIKELIEST), ui.Bars)
-        assert {bar.name: bar.value for bar in bars.bars} == dict(
-            zip(ours.classes, now.tolist(), strict=True)
-        )
+        shown = {bar.name: bar.value for bar in bars.bars}
+        assert shown == dict(zip(ours.classes, now.tolist(), strict=True))
 
 
 def test_what_is_hidden_is_the_square_and_nothing_else():

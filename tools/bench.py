@@ -255,6 +255,7 @@ def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch
 
+    from experiments.explorers import MethodAgainstMethod
     from lecture_utils import datasets, explorers, features, models, open_lab
     from lecture_utils.generative import VAE
     from lecture_utils.models import studio as studio_models
@@ -279,7 +280,7 @@ def exploring(quick):
             lambda: explorers.Channels(lab.net, images, lab.layers["conv5"]),
             lambda: explorers.Occluder(lab.net, images[:2], lab.classes),
             lambda: explorers.ClassAndLayer(lab.net, images[:40], lab.classes, deep),
-            lambda: explorers.MethodAgainstMethod(lab),
+            lambda: MethodAgainstMethod(lab),
             lambda: explorers.ClassImages(lab),
             lambda: explorers.StyleMixer(lab),
             lambda: explorers.Attack(lab),

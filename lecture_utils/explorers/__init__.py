@@ -12,7 +12,6 @@ __getattr__, __dir__, __all__ = lazily(
         "completion": ("Completion",),
         "gan": ("GanHistory", "GanWalk"),
         "latent": ("LatentAxes",),
-        "methods": ("MethodAgainstMethod",),
         "planes": ("LatentPlane", "TSNEExplorer"),
         "probing": ("Occluder", "Turntable"),
         "style_mixer": ("StyleMixer",),

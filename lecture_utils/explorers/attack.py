@@ -24,11 +24,10 @@ class Attack(Explorer):
     """The smallest perturbation that the net falls for, by hand: image, target, epsilon, and the kind of attack.
 
     lab: as `open_lab` gives it. count: how many images: the first of the gallery that the net gets right; in a lab
-    without a key the first of all, and "right" is what the net says.
+    without a key the first of all, and "right" is what the net says. Errors: ValueError where it is never right.
     "Small steps" is PGD whose ball grows from 1 to 16 levels of 255, so that one run serves every epsilon; between the
     radii of RADII the perturbation is scaled. Attacked images are rounded to 8 bits, as a file would hold them.
-    Right the probabilities: blue the right class, orange the others, a black line what they were before.
-    Errors: ValueError where the net is right about nothing.
+    A black line: the probability before.
     """
 
     title = "How small a change is enough?"
@@ -97,16 +96,12 @@ class Attack(Explorer):
             asked = None if target == ANY else self.lab.label(target)
             found = syn.fgsm(self.lab.net, image, label, eps * LEVEL, asked)
         else:
-            found = self._on_path(picture, target, eps, image)
+            if (picture, target) not in self.paths:
+                self._run(picture, [target])
+            end = next(n for n, radius in enumerate(RADII) if radius >= eps)
+            far = self.paths[picture, target][end][None].to(image) * LEVEL
+            found = image + (far - image) * eps / RADII[end]
         return (255 * found[0]).round() * LEVEL
-
-    def _on_path(self, picture, target, eps, image):
-        """The image (1, 3, h, w) on its way, at a radius or between two."""
-        if (picture, target) not in self.paths:
-            self._run(picture, [target])
-        end = next(n for n, radius in enumerate(RADII) if radius >= eps)
-        far = self.paths[picture, target][end][None].to(image) * LEVEL
-        return image + (far - image) * eps / RADII[end]
 
     def _look(self, picture, target, kind, eps):
         """The attacked image, (3, h, w), and the probabilities (classes,) of it and of noise of the same size."""
@@ -149,24 +144,22 @@ class Attack(Explorer):
         above = (ui.titled(ui.Tile(panel, PANEL), *head) for panel, head in zip(panels, heads, strict=True))
         above = ui.row(*above)
         left = ui.column(above, *(ui.Text(line, 19, wide=above.wide) for line in foot), gap=11)
-        bars = [self._bar(k, index, now, target) for k in self._shown(index, now, target)]
-        return ui.row(left, ui.Bars(BARS, bars, left.high / ROWS, NAMES, room=64))
+        bars = ui.Bars(BARS, self._bars(index, now, target), left.high / ROWS, NAMES, room=64)
+        return ui.row(left, bars)
 
     def _difference(self, picture, found):
         return syn.magnified(self.images[[self.names.index(picture)]], found[None])[0][0]
 
-    def _shown(self, index, now, target):
-        """The classes that have a bar, always in the same order; of many the likeliest before and now."""
-        if len(now) <= ROWS:
-            return range(len(now))
-        asked = [] if target == ANY else [self.lab.label(target)]
-        likely = [*now.argsort()[::-1][:6].tolist(), *self.before[index].argsort()[::-1][:6].tolist()]
-        return list(dict.fromkeys([int(self.labels[index]), *asked, *likely]))[:ROWS]
-
-    def _bar(self, k, index, now, target):
-        name, share, before = self.lab.classes[k], float(now[k]), float(self.before[index, k])
-        ink = ui.BLUE if k == self.labels[index] else ui.ORANGE
-        return ui.Bar(name, share, ui.percent(share), ink, before, name == target)
+    def _bars(self, index, now, target):
+        """Bars of all classes, always in the same order; of many the likeliest before and now."""
+        label, before, shown = int(self.labels[index]), self.before[index], range(len(now))
+        if len(now) > ROWS:
+            asked = [] if target == ANY else [self.lab.label(target)]
+            likely = [*now.argsort()[::-1][:6].tolist(), *before.argsort()[::-1][:6].tolist()]
+            shown = list(dict.fromkeys([label, *asked, *likely]))[:ROWS]
+        for k in shown:
+            name, share, ink = self.lab.classes[k], float(now[k]), ui.BLUE if k == label else ui.ORANGE
+            yield ui.Bar(name, share, ui.percent(share), ink, float(before[k]), name == target)
 
     def still(self, title, **values):
         """The attacked image with the net's answer, and below it the perturbation."""

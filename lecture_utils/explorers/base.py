@@ -1,15 +1,12 @@
 """What every explorer shares: controls, stops with Prev and Next, one image that is replaced when something moves.
 
-An explorer is a pure function from named values to a picture, with controls in front of it:
+An explorer is a pure function from named values to a picture:
 
     class Turntable(Explorer):
         controls = {"azimuth": Slider(-180, 180, 5, "azimuth (degrees)")}
         stops = {"faces us": {"azimuth": 0}, "from behind": {"azimuth": 180}}
         def board(self, azimuth): ...         # blocks, the same for the same values
         def sentence(self, azimuth): ...      # the same in words
-
-One that can also work for seconds gives `live(**values)`, a generator: it gets a button that runs it, and one that
-stops it.
 """
 
 import io
@@ -18,7 +15,6 @@ from numbers import Integral, Real
 
 import ipywidgets
 import torch
-from PIL import Image
 
 from .. import plots
 from ..checks import check_choice, check_images, near_miss
@@ -61,11 +57,9 @@ class Slider:
 
     def values(self):
         """All that it can be set to, from low to high."""
-        steps = range(int((self.high - self.low) / self.step + 1e-9) + 1)
-        values = [self.low + self.step * step for step in steps]
-        return (
-            values if self.whole else [min(round(value, 9), self.high) for value in values]
-        )  # 0.1 * 3 is above 0.3
+        count = int((self.high - self.low) / self.step + 1e-9) + 1
+        values = [self.low + self.step * n for n in range(count)]
+        return values if self.whole else [min(round(v, 9), self.high) for v in values]  # 0.1 * 3 is above 0.3
 
     def check(self, name, value):
         """Refuse what the slider cannot be set to. ValueError."""
@@ -103,24 +97,17 @@ class Choice:
 class Explorer:
     """A picture under controls; the last expression of a cell shows it.
 
-    A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (each names every control, or
-    leaves some at the first stop's value), `board(**values)` and `sentence(**values)`, which get values that the
-    controls can have. format: how the picture travels to the page, "png", or "jpeg" where it is mostly a photograph: a
-    third of the bytes, in a tenth of the time. Of the filmstrip, across: stops in a row; colours: of its file.
+    A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (what one leaves out is as at the
+    first), `board(**values)` and `sentence(**values)`. format: how the picture travels to the page, "png", or "jpeg"
+    where it is mostly a photograph: a third of the bytes, in a tenth of the time. Of the filmstrip, across: stops in
+    a row; colours: of its file. live: None, or a generator (**values) -> (board, sentence), again and again, each a
+    short while after the last: it gets a button that runs it, and one that stops it.
     """
 
     title, caption, format, across, colours = "", "", "png", 3, None
     controls: dict = {}
     stops: dict = {}
-    live = None  # or a generator (**values) -> (board, sentence), again and again, each a short while after the last
-
-    def board(self, **values):
-        """The picture for these values, a `board.Block`. Depends on nothing else."""
-        raise NotImplementedError
-
-    def sentence(self, **values):
-        """The picture in a sentence, for those who cannot see it."""
-        raise NotImplementedError
+    live = None
 
     def still(self, title, **values):
         """A stop on the filmstrip, a `board.Block`: here its picture, made small."""
@@ -142,10 +129,7 @@ class Explorer:
         return self.sentence(**values)
 
     def check(self, **values):
-        """Refuse values that the controls cannot be set to, and names that no control has.
-
-        Errors: ValueError for a number out of range, KeyError (with near misses) for a name.
-        """
+        """Refuse what the controls cannot be set to: ValueError for a number, KeyError (near misses) for a name."""
         for name, value in values.items():
             if name not in self.controls:
                 raise near_miss(name, self.controls, "control")
@@ -163,12 +147,13 @@ class Explorer:
         return [(n, title, self.stop(title)) for n, title in enumerate(self.stops)]
 
     def encoded(self, **values):
-        """The picture as the bytes of a file of `format`."""
-        return self.packed(self.render(**values))
+        """The picture as the bytes of a file of `format`. Errors: as `check`."""
+        self.check(**values)
+        return self.packed(self.board(**values))
 
-    def packed(self, picture):
-        """A picture, uint8 (h, w, 3), as such bytes; lightly packed, because it is made at every move."""
-        file, image = io.BytesIO(), Image.fromarray(picture)
+    def packed(self, board):
+        """A board as such bytes; lightly packed, because it is made at every move."""
+        file, image = io.BytesIO(), board.image()
         if self.format == "jpeg":
             image.save(file, "JPEG", quality=90, subsampling=0)  # full colour resolution keeps letters clean
         else:
@@ -196,10 +181,7 @@ class Explorer:
 
 
 class OfImages(Explorer):
-    """One that shows a net's images, each by its number and what it shows.
-
-    net: any nn.Module. images: float (n, 3, h, w) in [0, 1], at least `least`. names: what each shows, or None.
-    """
+    """One that shows a net's images, at least `least`, each by its number and its name, if there are names."""
 
     def __init__(self, net, images, names, least, why="to choose from"):
         check_images(images, net=net, range01=True)

@@ -21,8 +21,6 @@ class ClassAndLayer(OfImages):
 
     net: any nn.Module. images: float (n, 3, h, h) in [0, 1], n >= 2. classes: names of its scores. layers: {short name:
     module name}, as `lab.layers`; those that give no map are left out. names: what each image shows, or None.
-    Left the image, in the middle the raw map as it is (red for the class, blue against it, its own scale), right what
-    is above zero, enlarged, dark to bright.
     The stops take the first image in which the net sees a second class, and its three most probable classes.
     Errors: ValueError for images, classes or names, and for a net without any such layer.
     """
@@ -67,8 +65,8 @@ class ClassAndLayer(OfImages):
 
     def _evidence(self, picture, asked, layer):
         """Signed raw maps {method: (rows, cols)}."""
-        target = self.classes.index(asked)
-        maps, gradient = layer_gradient(self.net, self.images[[picture]], target, self.layers[layer])
+        image, target = self.images[[picture]], self.classes.index(asked)
+        maps, gradient = layer_gradient(self.net, image, target, self.layers[layer])
         averaged = gradient.mean((2, 3), keepdim=True)
         return {METHODS[0]: (averaged * maps).sum(1)[0], METHODS[1]: (gradient * maps).sum(1)[0]}
 
@@ -79,14 +77,17 @@ class ClassAndLayer(OfImages):
 
     def sentence(self, picture, asked, layer, method):
         raw, _ = self.look(picture, asked, layer, method)
-        sure = float(self.probabilities[picture, self.classes.index(asked)])
         above = f"{(raw > 0).mean():.0%} of the cells speak for it"
         if raw.max() <= 0:
             above = "nothing speaks for it, so the map on the right is blank"
         return (
-            f"{method} at {layer} asked for {asked} in {self.named(picture)}, to which the net gives {sure:.0%}: "
+            f"{method} at {layer} asked for {asked} in {self.named(picture)}, to which the net gives "
+            f"{self._sure(picture, asked)}: "
             f"{raw.shape[0]} x {raw.shape[1]} cells from {raw.min():+.2g} to {raw.max():+.2g}; {above}."
         )
+
+    def _sure(self, picture, asked):
+        return f"{float(self.probabilities[picture, self.classes.index(asked)]):.0%}"
 
     def named(self, picture):
         return f"picture {picture}" + ("" if self.names is None else f" ({self.names[picture]})")
@@ -101,12 +102,11 @@ class ClassAndLayer(OfImages):
 
     def board(self, picture, asked, layer, method):
         raw, _ = self.look(picture, asked, layer, method)
-        sure = float(self.probabilities[picture, self.classes.index(asked)])
         drawn = f"above zero, up to {raw.max():.2g}" if raw.max() > 0 else "blank: nothing is above zero"
         image, cells, heat = self.tiles(PANEL, picture, asked=asked, layer=layer, method=method)
         ramp = ui.Ramp("coolwarm", PANEL, {0: "for", 0.5: "0", 1: "against"}, size=14, room=54)
         return ui.row(
-            ui.titled(image, self.named(picture), f"the net gives {asked} {sure:.0%}"),
+            ui.titled(image, self.named(picture), f"the net gives {asked} {self._sure(picture, asked)}"),
             ui.titled(cells, "{}, {}: {} x {}".format(method, layer, *raw.shape), f"raw map, {_range(raw)}"),
             ui.titled(heat, f"for “{asked}”", drawn),
             ui.titled(ramp, "", ""),

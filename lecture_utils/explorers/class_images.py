@@ -40,9 +40,8 @@ class ClassImages(Explorer):
 
     lab: as `open_lab` gives it. For `alex` of the toy world all images ship (python -m experiments ascent_pictures),
     with what two other nets call them; for another net an image of a class is made when it is asked for, of the first
-    steps only. Left the image; right its score and its total variation, beside those of the real image that scores
-    highest; below all the ways from the same start. "Run live" climbs again before your eyes, 200 steps: to another
-    image of the same kind, as the last digits of a gradient decide between many optima.
+    steps only. "Run live" climbs again before your eyes, 200 steps: to another image of the same kind, as the last
+    digits of a gradient decide between many optima.
     """
 
     title = "One class or channel, nine ways to climb"
@@ -91,7 +90,7 @@ class ClassImages(Explorer):
             device = str(self.lab.device)
             self.judges = {name: open_lab(net=name, device=device) for name in self.facts["judges"]}
         said = [(name, *judge.predict(growth.images)) for name, judge in self.judges.items()]
-        said = [(name, words[0], float(sure.max())) for name, words, sure in said]
+        said = [(name, word, float(sure.max())) for name, (word,), sure in said]
         score = float(unscaled(growth.scores, subject))
         return Made(growth.images[0].cpu().numpy(), score, float(roughness(growth.images)), said, where)
 
@@ -130,15 +129,11 @@ class ClassImages(Explorer):
     def _board(self, made, subject, way, start):
         title = ui.Text(f"{subject} · {way} · from {_start(start)}", bold=True, wide=WIDTH - 464)
         title = ui.row(title, ui.Text(made.where, ink=ui.BLUE, wide=450, align=1))
-        image = ui.Tile(
-            made.image, PANEL, smooth=way not in SHEETS["rough"]
-        )  # of those one should see the pixels
+        image = ui.Tile(made.image, PANEL, smooth=way not in SHEETS["rough"])  # whose pixels one should see
         numbers = ui.column(*self._numbers(made, subject), self._opinions(made.said, subject), gap=16)
         real = ui.titled(ui.Tile(self.real(subject)[0], REAL), "highest real score", size=17, bold=False)
-        others = (
-            ui.Tile(small, frame=ui.BLUE if each == way else None)
-            for each, small in self.ways(subject, start)
-        )
+        ways = self.ways(subject, start)
+        others = (ui.Tile(small, frame=ui.BLUE if each == way else None) for each, small in ways)
         return ui.column(title, ui.row(image, numbers, real, gap=28), ui.row(*others), ui.Block(), gap=7)
 
     def _numbers(self, made, subject):
@@ -151,19 +146,18 @@ class ClassImages(Explorer):
             ("total variation (roughness)", 1.0, made.roughness, self.usual, 3, "a usual real one"),
         ]
         for title, most, ours, theirs, digits, other in rows:
-            named = ("this image", ours, ui.BLUE), (other, theirs, ui.GREY)
-            bars = [ui.Bar(name, max(0, min(v / most, 1)), f"{v:.{digits}f}", ink) for name, v, ink in named]
+            bars = []
+            for name, value, ink in (("this image", ours, ui.BLUE), (other, theirs, ui.GREY)):
+                bars.append(ui.Bar(name, max(0, min(value / most, 1)), f"{value:.{digits}f}", ink))
             yield ui.titled(ui.Bars(MIDDLE, bars, 38, names=150, room=70, size=16), title, size=19)
 
     def _opinions(self, said, subject):
         """What the other nets call it: blue where it is the class that was asked for."""
         if not said:
             words = (
-                "No images ship for this net:",
-                "what you see are the first steps.",
-                "Run live makes the rest.",
+                "No images ship for this net:\nwhat you see are the first steps.\nRun live makes the rest."
             )
-            return ui.Text("\n".join(words), 20, MUTED)
+            return ui.Text(words, 20, MUTED)
         is_class, bars = subject in self.lab.classes, []
         for net, word, share in said:
             ink = ui.BLUE if word == subject else ui.ORANGE if is_class else ui.GREY
@@ -180,9 +174,8 @@ class ClassImages(Explorer):
         for way, short in zip(WAYS, SHORT, strict=True):
             made = self._look(subject, way, start)
             score = ui.Text(f"score {_score(made.score, subject)}", 15, MUTED, wide=THUMB, align=0.5)
-            images.append(
-                (way, ui.column(ui.captioned(ui.Tile(made.image, THUMB), short), score, gap=2).image())
-            )
+            small = ui.column(ui.captioned(ui.Tile(made.image, THUMB), short), score, gap=2)
+            images.append((way, small.image()))
         return images
 
     def still(self, title, **values):
@@ -194,16 +187,15 @@ class ClassImages(Explorer):
         return ui.captioned(ui.Tile(made.image, 239), "\n".join(words))
 
 
-def _classes(lab, most=16):
+def _classes(lab):
     """The names of a lab's classes; of many those that the net names for its gallery, then others."""
-    named = lab.predict(lab.gallery.images[:LOOKED_AT])[0] if len(lab.classes) > most else ()
-    return list(dict.fromkeys([*named, *lab.classes]))[:most]
+    named = lab.predict(lab.gallery.images[:LOOKED_AT])[0] if len(lab.classes) > 16 else ()
+    return list(dict.fromkeys([*named, *lab.classes]))[:16]
 
 
 def _stops(names):
     """Ways of one class, another start, another class, two channels: all by their place in the list, not by looks."""
-    subject = FIRST if FIRST in names else names[0]
-    channels = [name for name in names if CHANNEL in name]
+    subject, channels = FIRST if FIRST in names else names[0], [name for name in names if CHANNEL in name]
     other = next((name for name in names if name != subject), subject)
     none, *_, four, five = WAYS
     found = {

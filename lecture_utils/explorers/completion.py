@@ -36,10 +36,10 @@ def studio_pictures(levels):
 class Completion(Explorer):
     """The upper rows of an image are given; the model draws what is missing, six times.
 
-    model: `models.load("studio-pixelcnn")`, for which completions ship that were drawn before (python -m experiments
-    completions). "Run live" draws six others before your eyes, row by row, other ones each time. Below each image, and
-    right as bars, stands what the missing part costs: bits for each value (a pixel in one colour), by the model at
-    temperature 1; a black line for the truth. Errors: ValueError for a model of other images.
+    model: `models.load("studio-pixelcnn")`, for which completions ship (python -m experiments completions). "Run live"
+    draws six others before your eyes, row by row, other ones each time. Below each image, and right as bars, stands
+    what the missing part costs: bits for each value (a pixel in one colour), by the model at temperature 1; a black
+    line for the truth. Errors: ValueError for a model of other images.
     """
 
     title = "Fill in the rest"
@@ -59,22 +59,17 @@ class Completion(Explorer):
             "rows": Slider(*_range(self.made.rows), f"rows that are given (of {self.height})"),
             "temperature": Slider(*_range(self.made.temperatures), "temperature"),
         }
-        first = {"picture": self.names[0], "rows": self._rows(0.5), "temperature": self._heat(1)}
+        little, half, more = (_nearest(self.made.rows, share * self.height) for share in (0.25, 0.5, 0.75))
+        cold, usual, hot = (_nearest(self.made.temperatures, heat) for heat in (0.5, 1, 1.5))
         other = self.names[len(self.names) // 2]
         self.stops = {
-            "half is given": first,
-            "more is given": {"rows": self._rows(0.75)},
-            "little is given": {"rows": self._rows(0.25)},
-            "half, cold": {"temperature": self._heat(0.5)},
-            "half, hot": {"temperature": self._heat(1.5)},
+            "half is given": {"picture": self.names[0], "rows": half, "temperature": usual},
+            "more is given": {"rows": more},
+            "little is given": {"rows": little},
+            "half, cold": {"temperature": cold},
+            "half, hot": {"temperature": hot},
             f"another: {other}": {"picture": other},
         }
-
-    def _rows(self, share):
-        return min(self.made.rows, key=lambda rows: abs(rows - share * self.height))
-
-    def _heat(self, value):
-        return min(self.made.temperatures, key=lambda heat: abs(heat - value))
 
     def _shown(self, pixels):
         """Levels as images in [0, 1]."""
@@ -82,9 +77,7 @@ class Completion(Explorer):
 
     def look(self, picture, rows, temperature):
         """Six completions, LongTensor (6, c, h, w), and what their missing part costs, bits for each value."""
-        heat = self.made.temperatures.index(self._heat(temperature))
-        place = 0, self.made.rows.index(rows), heat, self.names.index(picture)
-        return self.made.pixels[place].long(), self.made.bits[place].tolist()
+        return self.made.at(self.names.index(picture), rows, temperature, draw=1)
 
     def truth(self, picture, rows, until=None):
         """What the true rest costs, or its rows up to one, bits for each value."""
@@ -97,7 +90,7 @@ class Completion(Explorer):
         numbers = uniform(given.shape[1:], torch.Generator().seed() % 2**31)
         for n, (found, bits) in enumerate(complete(self.model, given, rows, heat, numbers), rows + 1):
             where = "live, done" if n == self.height else f"live, row {n} of {self.height}"
-            state = (bits.tolist(), n, where, picture, rows, temperature)
+            state = bits.tolist(), n, where, picture, rows, temperature
             yield self._board(found, *state), self._sentence(*state)
 
     def sentence(self, **values):
@@ -119,9 +112,9 @@ class Completion(Explorer):
         given = ui.titled(_panel(image, PANEL, rows, whole), f"given: {rows} of {whole} rows")
         true = ui.titled(_panel(image, PANEL, whole, whole), f"the truth: {picture}")
         cells = []
-        for n, each in enumerate(self._shown(found)):
-            cost = ui.Text(f"{n + 1}: {bits[n]:.2f} bits", 17, MUTED)
-            cells.append(ui.column(_panel(each, PANEL, done, whole, rows), cost, gap=4))
+        for n, (each, cost) in enumerate(zip(self._shown(found), bits, strict=True), 1):
+            words = ui.Text(f"{n}: {cost:.2f} bits", 17, MUTED)
+            cells.append(ui.column(_panel(each, PANEL, done, whole, rows), words, gap=4))
         cells = ui.grid(cells, 3, gap=14, below=12)
         head = ui.Text(f"drawn at temperature {temperature:.3g}", bold=True, wide=cells.wide - 200)
         head = ui.row(head, ui.Text(where, ink=ui.BLUE, wide=200, align=1), gap=0)
@@ -130,10 +123,9 @@ class Completion(Explorer):
 
     def _bars(self, bits, truth):
         """What the missing part costs in each completion, and in truth."""
-        most = max(*bits, truth, 1e-9)
-        bars = [
-            ui.Bar(f"{n}", cost / most, f"{cost:.2f}", mark=truth / most) for n, cost in enumerate(bits, 1)
-        ]
+        most, bars = max(*bits, truth, 1e-9), []
+        for n, cost in enumerate(bits, 1):
+            bars.append(ui.Bar(f"{n}", cost / most, f"{cost:.2f}", mark=truth / most))
         bars.append(ui.Bar("truth", truth / most, f"{truth:.2f}", ui.ORANGE))
         words = ui.Text("bits for each value,\nat temperature 1", 16, MUTED)
         bars = ui.Bars(BARS, bars, 42, names=58, room=64)
@@ -161,6 +153,10 @@ def _panel(image, side, done, whole, given=None):
         for x in (0, side - 10):
             ImageDraw.Draw(shown).line((x, y, x + 9, y), fill=ui.ORANGE, width=4)
     return ui.Tile(shown, frame=ui.LINE, thick=1)  # a white ground has no end of its own
+
+
+def _nearest(values, wanted):
+    return min(values, key=lambda value: abs(value - wanted))
 
 
 def _range(values):

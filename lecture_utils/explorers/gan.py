@@ -6,12 +6,13 @@ from typing import NamedTuple
 import torch
 from PIL import Image, ImageDraw
 
+from .. import models
 from ..generative import walks
 from ..hooks import frozen
 from ..plots import COLOURS, INK, MUTED
 from . import board as ui
 from .base import Choice, Explorer, Slider, distinct
-from .latent import BOTH, read, reader
+from .latent import BOTH, read
 
 STEPS, FRAMES, LAST = 16, 9, 199  # of the path; of these are shown; the highest number of a latent vector
 BIG, FRAME, GAP = 288, 98, 4  # px: the image, a frame, between frames
@@ -44,10 +45,8 @@ class GanWalk(Explorer):
 
     generator: z (n, latent) -> images (n, 3, 32, 32) in [0, 1], with `.latent`, as `models.load("studio-gan")`.
     net: that reads class, colour and azimuth; None takes `models.load("studio-factors")`.
-    A latent vector's number is the seed of its Gaussian draw. Left the image; right the path: above what the generator
-    makes, below it the two ends faded into each other pixel by pixel. Under each frame stands what the net reads in it,
-    and under all how sure it is of the class, and the norm of z: nearly all vectors that the generator was trained on
-    have a norm near the square root of their dimensions.
+    A latent vector's number is the seed of its Gaussian draw. Below the path the two ends faded into each other pixel
+    by pixel, and what the net reads. In training nearly all z have a norm near the root of their dimensions.
     """
 
     title = "A walk from one code to another"
@@ -58,7 +57,7 @@ class GanWalk(Explorer):
     format = "jpeg"
 
     def __init__(self, generator, net=None):
-        self.generator, self.net = generator, reader() if net is None else net
+        self.generator, self.net = generator, net or models.load("studio-factors")
         self.controls = {
             "start": Slider(0, LAST, 1, "first code (number)"),
             "end": Slider(0, LAST, 1, "second code (number)"),
@@ -81,15 +80,12 @@ class GanWalk(Explorer):
         seen = read(self.net, self.make(torch.stack([self.code(n) for n in range(60)])))
         clear = [n for n, each in enumerate(seen) if min(each.best(name)[1] for name in BOTH) > 0.9]
         start, *others = clear or range(60)
-        kinds = {n: [seen[n].best(name)[0] == seen[start].best(name)[0] for name in BOTH] for n in others}
-        wanted = {
-            60: [False, False],
-            61: [True, False],
-            62: [False, True],
-        }  # the same class, colour? else 60 ...
-        return start, *(
-            next((n for n in others if kinds[n] == same), other) for other, same in wanted.items()
-        )
+        ends = [60, 61, 62]  # unless one is found
+        for k, wanted in enumerate(([False, False], [True, False], [False, True])):  # the same class, colour?
+            for n in reversed(others):
+                if [seen[n].best(name)[0] == seen[start].best(name)[0] for name in BOTH] == wanted:
+                    ends[k] = n
+        return start, *ends
 
     def code(self, number):
         """The latent vector with a number, (latent,)."""
@@ -127,9 +123,8 @@ class GanWalk(Explorer):
         said = [f"{word}, {share:.0%} sure" for word, share in map(here.best, BOTH)]
         said.append(f"azimuth {here.azimuth:.0f}°" if here.has_sides else "the same from all sides")
         now = ui.titled(ui.Tile(way.made[step], BIG, smooth=False), f"step {step} of {STEPS}", gap=8)
-        faded = ui.row(
-            ui.Tile(way.faded[step], 128, smooth=False), ui.Text("the cross-fade here", 17), gap=10
-        )
+        faded = ui.Tile(way.faded[step], 128, smooth=False)
+        faded = ui.row(faded, ui.Text("the cross-fade here", 17), gap=10)
         right = ui.column(
             ui.Text(f"the generator, from code {start} to code {end}, {how}", bold=True),
             _frames(way.made, way.read, step),
@@ -148,11 +143,9 @@ class GanWalk(Explorer):
         sure = ui.Chart(448, 210, lines, (0, STEPS), (0, 1), (ends, shares), step, "sure of its class:")
         norms, usual = way.codes.norm(dim=1).tolist(), self.generator.latent**0.5
         lines = [ui.Line((0, STEPS), (usual, usual), ui.GREY), ui.Line(range(STEPS + 1), norms, ui.BLUE)]
-        high, ticks = max(1.25 * usual, *norms), (ends, {0: "0", usual: f"{usual:.0f}"})
-        norm = ui.Chart(
-            448, 210, lines, (0, STEPS), (0, high), ticks, step, "length of the code (grey: usual)"
-        )
-        return ui.row(sure, norm, gap=18)
+        limits, ticks = (0, max(1.25 * usual, *norms)), (ends, {0: "0", usual: f"{usual:.0f}"})
+        title = "length of the code (grey: usual)"
+        return ui.row(sure, ui.Chart(448, 210, lines, (0, STEPS), limits, ticks, step, title), gap=18)
 
     def still(self, title, start, end, how):
         """A path in nine frames with the classes that are read, and below it the cross-fade."""
@@ -191,8 +184,6 @@ class GanHistory(Explorer):
     history: {"turns": (k,), "images": (k, n, 3, h, w) in [0, 1], "every": steps between two rows of the log,
     "discriminator", "generator": losses in nats, (rows,) each a mean over `every` steps, "on_real", "on_fake": the mean
     probabilities that the discriminator gives to real and to generated images}, as `models.studio.gan_history()` gives.
-    The curves are drawn up to the step that is shown, what comes later is pale. A discriminator that knows nothing
-    calls half of each kind real.
     Errors: ValueError for a history of fewer than three steps.
     """
 
@@ -255,10 +246,8 @@ class GanHistory(Explorer):
         across, before = {0: "0", end // 2: f"{end // 2:,}", end: f"{end:,} turns"}, max(rows - 1, 0)
         lines = [ui.Line(self.at[before:], self.log[name][before:], PALE) for name in names]
         lines += [ui.Line(self.at[:rows], self.log[name][:rows], COLOUR[name], SHOWN[name]) for name in names]
-        limits = (0, end), (0, most)
-        return ui.Chart(
-            wide, high, lines, *limits, (across, ticks), self.steps[kept], title, right=56, size=size
-        )
+        axes = (0, end), (0, most), (across, ticks)
+        return ui.Chart(wide, high, lines, *axes, self.steps[kept], title, right=56, size=size)
 
     def still(self, title, kept):
         """Six of the images."""

@@ -48,22 +48,13 @@ def read(net, images):
     return [Reading(said, n) for n in range(len(images))]
 
 
-@lru_cache(maxsize=1)
-def reader():
-    """The net that reads, as it ships."""
-    return models.load("studio-factors")
-
-
 class LatentAxes(Explorer):
     """A test image's latent vector, moved along the axes that carry most, and decoded.
 
     model: a `generative.VAE` of studio images. x: test images as it takes them, (n, 3, 32, 32); labels (n,); names:
-    of the classes; the first image of each class can be chosen. net: reads class, colour and azimuth; None takes
-    `models.load("studio-factors")`.
-    Axes are in the order of what they carry: the mean over x of KL(q(z_i|x) || N(0, 1)), in nats; an axis that carries
-    nothing says nothing about the image. A slider adds to the encoder's mean, in standard deviations of the prior.
-    In the middle each axis alone, moved from where the sliders stand; a blue frame is nearest to the slider.
-    Errors: ValueError for a model with fewer than two axes.
+    of the classes; the first image of each class can be chosen. net: as of `GanWalk`.
+    Axes are in the order of what they carry: the mean over x of KL(q(z_i|x) || N(0, 1)), in nats. A slider adds to the
+    encoder's mean, in standard deviations of the prior. Errors: ValueError for a model with fewer than two axes.
     """
 
     title = "One latent axis at a time"
@@ -74,7 +65,7 @@ class LatentAxes(Explorer):
     format = "jpeg"
 
     def __init__(self, model, x, labels, names, net=None):
-        self.model, self.net = model, reader() if net is None else net
+        self.model, self.net = model, net or models.load("studio-factors")
         labels = labels.tolist()
         first = [labels.index(n) for n in range(len(names)) if n in labels]
         self.names = [str(names[labels[n]]) for n in first]
@@ -132,15 +123,12 @@ class LatentAxes(Explorer):
         values = [moved[name] for name in self.sliders]
         made, reading, images = self.look(picture, *values)
         given, again, _ = self.given(picture)
-        below = [
-            ui.titled(ui.Tile(image, SMALL, smooth=False), words, size=18, bold=False)
-            for image, words in ((given, "test picture"), (again, "given back"))
-        ]
-        left = ui.column(
-            ui.titled(ui.Tile(made, BIG, smooth=False), "decoded", gap=10), ui.row(*below, gap=16)
-        )
+        given, again = (ui.Tile(image, SMALL, smooth=False) for image in (given, again))
+        given = ui.titled(given, "test picture", size=18, bold=False)
+        again = ui.titled(again, "given back", size=18, bold=False)
+        decoded = ui.titled(ui.Tile(made, BIG, smooth=False), "decoded", gap=10)
         middle = ui.titled(self._table(images, values), "each axis alone, moved by", gap=10)
-        return ui.row(left, middle, _shown(reading), gap=40)
+        return ui.row(ui.column(decoded, ui.row(given, again, gap=16)), middle, _shown(reading), gap=40)
 
     def _table(self, images, values):
         """Each axis alone, moved from where the sliders stand; a frame is nearest to the slider."""
@@ -164,9 +152,8 @@ class LatentAxes(Explorer):
             (thing, _), (paint, _) = map(reading.best, BOTH)
             side = f"{reading.azimuth:.0f}°" if reading.has_sides else "no azimuth"
             words = ui.Text(f"{paint} {thing}\n{side}", ui.FILM, wide=160, align=0.5)
-            tiles.append(
-                ui.column(None if n else ui.Text(_signed(shift), ui.FILM), tile, words, gap=3, align=0.5)
-            )
+            head = None if n else ui.Text(_signed(shift), ui.FILM)
+            tiles.append(ui.column(head, tile, words, gap=3, align=0.5))
         name = ui.Text(f"{self.names[0]},\naxis {n + 1}\n({self.carried[n]:.1f} nats)", ui.FILM, wide=150)
         return ui.row(name, *tiles, gap=6, align=0.5)
 
@@ -185,11 +172,9 @@ def _shown(reading):
     for title in BOTH:
         bars = []
         for name, share in zip(studio.NAMES[title], reading.shares[title], strict=True):
-            ink = COLOURS[name] if title == "colour" else ui.BLUE
-            bars.append(ui.Bar(name, share, ui.percent(share), ink))
-        blocks.append(
-            ui.titled(ui.Bars(300, bars, 25, names=104, room=54, size=16, edge="#808080"), title, size=18)
-        )
+            bars.append(ui.Bar(name, share, ui.percent(share), COLOURS.get(name, ui.BLUE)))
+        bars = ui.Bars(300, bars, 25, names=104, room=54, size=16, edge="#808080")
+        blocks.append(ui.titled(bars, title, size=18))
     side = ui.Text("the same from all sides", 16, MUTED)
     if reading.has_sides:
         side = ui.Tile(dial(reading.azimuth))
@@ -197,10 +182,10 @@ def _shown(reading):
     return ui.titled(ui.column(*blocks, azimuth, gap=14), "what the net reads", gap=10)
 
 
-def dial(azimuth, radius=34):
+def dial(azimuth):
     """From above: the camera below, the arrow where the object looks. A Pillow image."""
-    image, middle = Image.new("RGB", (300, 2 * radius + 12), "white"), (radius + 90, radius + 5)
-    pen, (x, y) = ImageDraw.Draw(image), middle
+    image, x, y, radius = Image.new("RGB", (300, 80), "white"), 124, 39, 34
+    pen = ImageDraw.Draw(image)
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline="#808080", width=2)
     tip = x + radius * sin(radians(azimuth)), y + radius * cos(radians(azimuth))
     pen.line((x, y, *tip), fill=ui.BLUE, width=4)

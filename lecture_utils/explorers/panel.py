@@ -28,8 +28,7 @@ def _button(word, tooltip, clicked, **options):
 class Panel:
     """The widgets of one explorer. A fault while moving is shown under the picture, and raised as well.
 
-    Dragging does not queue up: a slider in the page sends its next value only when the kernel has answered the last
-    one, and drops what lay between.
+    Dragging does not queue up: a slider sends its next value when the kernel has answered the last one.
     """
 
     def __init__(self, explorer):
@@ -72,7 +71,7 @@ class Panel:
             if self.run:
                 self.run.stop()
             values = self.values()
-            here = [n for n, title in enumerate(self.titles) if self.explorer.stop(title) == values]
+            here = [n for n, _, stop in self.explorer.places() if stop == values]
             self.at = here[0] if here else self.at
             place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
             self.where.value = place if here else f"between stops ({place} was the last)"
@@ -83,7 +82,6 @@ class Panel:
                 raise
 
     def show(self, picture, sentence):
-        """picture: the bytes of a file."""
         with self.image.hold_sync():  # one message
             self.image.value, self.image.tooltip = picture, sentence
         self.text.value = escape(sentence)
@@ -95,11 +93,10 @@ class Panel:
 class LiveRun:
     """Two buttons that run an explorer's `live` and stop it.
 
-    The kernel stays free: a run works in turns of a fraction of a second, on the loop of the cells, and between two of
-    them come clicks, sliders and other cells. A page may have its clicks handled in another thread (JupyterLab does):
-    the panel's lock keeps turns and moves apart, so that one explorer never computes twice at the same time.
-    Stop, an error and Ctrl-C end a run, and the last picture stays; when a control moves, what belongs to the control
-    takes its place. Where there is no running event loop, as in a test, a click runs it to its end.
+    The kernel stays free: a run works in turns of a fraction of a second, on the loop of the cells; between two of them
+    come clicks, sliders and other cells. A page may handle its clicks in another thread (JupyterLab does): the panel's
+    lock keeps turns and moves apart. Stop, an error and Ctrl-C end a run, and the last picture stays; a moved control
+    puts its own in its place. Without a running event loop, as in a test, a click runs it to its end.
     """
 
     def __init__(self, panel):
@@ -141,7 +138,7 @@ class LiveRun:
                 self.stop()
                 self.panel.complain(error)
             else:
-                self.panel.show(self.panel.explorer.packed(board.pixels()), sentence)
+                self.panel.show(self.panel.explorer.packed(board), sentence)
             return self.turns is turns
 
     def stop(self):

@@ -14,13 +14,8 @@ from . import board as ui
 from .base import Choice, Explorer, Slider, distinct
 
 SIDE, NEAR, DOT = 560, 10, 5  # px; neighbours that are counted; px of a point's radius
-IMAGE, SMALL, MAP, EDGE = (
-    300,
-    92,
-    456,
-    24,
-)  # px: the decoded image, the nearest ones, a map, the numbers beside it
-TILES = 12  # decoded images along a side of the map
+# px: the decoded image, the nearest ones, a map, the numbers beside it; decoded images along a side of the map
+IMAGE, SMALL, MAP, EDGE, TILES = 300, 92, 456, 24, 12
 # Of the classes: ten that colour-blind readers tell apart on white, and each has its numeral as well.
 INKS = (
     *("#000000", "#0072B2", "#AA4499", "#117733", "#D55E00"),
@@ -32,11 +27,9 @@ MEAN, DRAWN = "the mean of each pixel", "a draw of each pixel"
 class TSNEExplorer(Explorer):
     """An exact t-SNE, computed anew at every move, of a net's features or of noise without any structure.
 
-    points: floating (n, ...). labels: integers, at least n; names: of the classes.
-    The noise has as many points and dimensions, every one an independent Gaussian number: it has no groups at all.
-    Foot of the picture: the divergence that t-SNE makes small, and the share of true neighbours kept.
-    Differs: a few hundred points and steps instead of thousands, so that a move takes well under 100 ms; at 400 steps
-    the divergence is about as low as scikit-learn's after 1,000 (tested).
+    points: floating (n, ...). labels: integers, at least n; names: of the classes. The noise has as many points and
+    dimensions, every one an independent Gaussian number. Differs: a few hundred points and steps instead of thousands,
+    so that a move takes under 100 ms; at 400 steps the divergence is about scikit-learn's after 1,000 (tested).
     """
 
     title = "t-SNE: what the data say, and what the settings say"
@@ -95,11 +88,11 @@ class TSNEExplorer(Explorer):
         image = self._dots(at * ui.FINE, points == "noise")
         pen, labels = ImageDraw.Draw(image), np.array(self.labels)
         for label in np.unique(labels) if points != "noise" else ():  # its name at a class's median point
-            place, around = (
+            place, white = (
                 tuple(np.median(at[labels == label], 0)),
                 {"stroke_width": 3, "stroke_fill": "white"},
             )
-            pen.text(place, self.names[label], INK, ui.font(23), anchor="mm", **around)
+            pen.text(place, self.names[label], INK, ui.font(23), anchor="mm", **white)
         pen.rectangle((0, 0, SIDE - 1, SIDE - 1), outline=ui.LINE)
         words = f"divergence {divergence:.2f} nats\nneighbours kept {kept:.0%}"
         return ui.column(ui.Tile(image), ui.Text(words, 28), gap=2)
@@ -122,10 +115,7 @@ class LatentPlane(Explorer):
 
     model: a `generative.VAE` with two latent axes. x: test images as it takes them, levels or images (n, c, h, w);
     labels (n,); names: of the classes. The image is the mean of each pixel, or a draw from what the decoder says of
-    it.
-    Left the image, below it the three test images whose codes are nearest. In the middle the decoded plane, right
-    the codes of the test images (the encoder's means), a numeral and a colour for each class; a circle is one
-    standard deviation of the prior.
+    it. The codes are the encoder's means; a circle is one standard deviation of the prior.
     Errors: ValueError for a model without exactly two axes.
     """
 
@@ -157,26 +147,24 @@ class LatentPlane(Explorer):
         """The mean; the medians of five classes, spread over the plane by rule; between two; where nobody is."""
         labels = torch.tensor(self.labels)
         middles = {n: self.codes[labels == n].median(0).values for n in sorted(set(self.labels))}
-        far = _spread(middles, 5)
+        far = [
+            max(middles, key=lambda n: float(middles[n].norm()))
+        ]  # the farthest out, then from those chosen
+        while len(far) < min(5, len(middles)):
+            nearest = {n: min(float((middles[n] - middles[m]).norm()) for m in far) for n in middles}
+            far.append(max(nearest, key=nearest.get))
         stops = {"the middle": torch.zeros(2)}
         stops |= {f"among the {self.names[n]}s": middles[n] for n in far}
         if len(far) > 1:
             between = f"between {self.names[far[0]]} and {self.names[far[1]]}"
             stops[between] = (middles[far[0]] + middles[far[1]]) / 2
-        stops["where nobody is"] = self._empty()
-        places = {title: [self._step(value) for value in z.tolist()] for title, z in stops.items()}
-        return distinct({title: {"across": x, "up": y, "shown": MEAN} for title, (x, y) in places.items()})
-
-    def _empty(self):
-        """The place within two standard deviations of the prior that is farthest from every code."""
-        ticks = torch.linspace(-2, 2, 33)
-        places = torch.cartesian_prod(ticks, ticks)
-        places = places[places.norm(dim=1) <= 2]
-        return places[torch.cdist(places, self.codes).min(1).values.argmax()]
-
-    def _step(self, value):
-        """The slider's value nearest to another one."""
-        return float(min(max(round(8 * value) / 8, -self.reach), self.reach))
+        places = torch.cartesian_prod(*2 * [torch.linspace(-2, 2, 33)])
+        places = places[places.norm(dim=1) <= 2]  # standard deviations of the prior
+        stops["where nobody is"] = places[torch.cdist(places, self.codes).min(1).values.argmax()]
+        for title, z in stops.items():  # the nearest values of the sliders
+            x, y = (((8 * z).round() / 8).clamp(-self.reach, self.reach) + 0.0).tolist()  # no -0.0
+            stops[title] = {"across": x, "up": y, "shown": MEAN}
+        return distinct(stops)
 
     def _look(self, across, up, shown):
         """The image, (c, h, w) in [0, 1], and the indices and distances of the three nearest codes."""
@@ -207,13 +195,11 @@ class LatentPlane(Explorer):
         near = ui.grid([*tiles, *names], 3, gap=12, below=4)
         near = ui.titled(near, f"nearest test pictures (at {far[0]:.2f}):", size=17, bold=False)
         image = ui.titled(ui.Tile(image, IMAGE, smooth=False), f"z = ({across:.2f}, {up:.2f})", gap=12)
-        x, y = self.place(across, up)
-        maps = (
-            ui.crossed(sheet.copy(), x + EDGE, y, ui.ORANGE, 16, 5) for sheet in self.maps()
-        )  # 5: a free middle
-        heads = "   the decoded plane", "   the encoded test pictures"
-        maps = (ui.titled(ui.Tile(sheet), head, gap=12) for sheet, head in zip(maps, heads, strict=True))
-        return ui.row(ui.column(image, near, gap=12), *maps, gap=10)
+        maps, (x, y) = [ui.column(image, near, gap=12)], self.place(across, up)
+        for sheet, head in zip(self.maps(), ("the decoded plane", "the encoded test pictures"), strict=True):
+            sheet = ui.crossed(sheet.copy(), x + EDGE, y, ui.ORANGE, 16, 5)  # 5: a free middle
+            maps.append(ui.titled(ui.Tile(sheet), f"   {head}", gap=12))
+        return ui.row(*maps, gap=10)
 
     def place(self, across, up):
         """Where a point of the plane stands on a map, px."""
@@ -239,10 +225,8 @@ class LatentPlane(Explorer):
         z = torch.stack(torch.meshgrid(middles, -middles, indexing="xy"), -1).reshape(-1, 2)
         with frozen(self.model) as model, torch.no_grad():
             images = model.mean_image(z.to(model.dtype)).float().cpu()
-        tiles = (
-            ui.Tile(image, 4 * image.shape[-1], smooth=False, frame="#737373", thick=1) for image in images
-        )
-        return ui.grid(tiles, TILES, gap=1).image()
+        side, edge = 4 * images.shape[-1], {"frame": "#737373", "thick": 1}
+        return ui.grid((ui.Tile(image, side, smooth=False, **edge) for image in images), TILES, gap=1).image()
 
     def _encoded(self):
         """The codes of the test images, a Pillow image of MAP px."""
@@ -275,15 +259,6 @@ class LatentPlane(Explorer):
             stills.append(self.still(f"{n + 1}\n{title}", **values))
         plane = ui.titled(ui.Tile(plane), "the decoded plane", size=ui.FILM)
         return ui.row(plane, ui.grid(stills, 4, gap=20, below=12, align=1.0), gap=24)
-
-
-def _spread(middles, count):
-    """Classes whose medians {class: (2,)} lie far apart: the farthest out, then each farthest from those chosen."""
-    chosen = [max(middles, key=lambda n: float(middles[n].norm()))]
-    while len(chosen) < min(count, len(middles)):
-        nearest = {n: min(float((middles[n] - middles[m]).norm()) for m in chosen) for n in middles}
-        chosen.append(max(nearest, key=nearest.get))
-    return chosen
 
 
 def _check(codes, labels, names):

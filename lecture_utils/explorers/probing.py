@@ -26,10 +26,8 @@ class Turntable(Explorer):
 
     lab: anything with `logits(images) -> (n, classes)`, `classes` and `name`, such as `open_lab()`.
     object: the class that it starts with. scene: the seed; the same seed gives the same place whatever the object.
-    The right class is drawn in blue, the others in orange; the ruler shows the azimuth, grey where training never
-    was. A net of 20 classes or more shows its 20 likeliest, and one that was not trained on this world has no
-    grey on its ruler (`lab.has_key` False).
-    Errors: KeyError, ValueError for an object or a scene that there is not.
+    The ruler is grey where training never was. A net of 20 classes or more shows its 20 likeliest, and one that was
+    not trained on this world (`lab.has_key` False) has no grey. Errors: KeyError, ValueError for object or scene.
     """
 
     title = "An object turns; the net says what it is"
@@ -37,9 +35,9 @@ class Turntable(Explorer):
 
     def __init__(self, lab, object="elephant", scene=26):
         self.lab, self.trained_here = lab, getattr(lab, "has_key", True)
+        self.caption = "Blue: the net's probability of the right class. Orange: of others. "
         behind = "Look at the views from behind, which training never showed."
-        behind = behind if self.trained_here else "This net was never shown this world."
-        self.caption = f"Blue: the net's probability of the right class. Orange: of others. {behind}"
+        self.caption += behind if self.trained_here else "This net was never shown this world."
         self.controls = {
             "object": Choice(tuple(CLASSES), "object"),
             "azimuth": Slider(-180, 180, 5, "azimuth (degrees; 0 faces us)"),
@@ -48,9 +46,7 @@ class Turntable(Explorer):
         views = {"faces us": 0, "turned a little": 45, "from the side": 90, "edge of training": SEEN}
         views |= {"from behind": 180, "the other side": -90}
         self.check(object=object, scene=scene)
-        self.stops = {
-            title: {"object": object, "azimuth": azimuth, "scene": scene} for title, azimuth in views.items()
-        }
+        self.stops = {title: {"object": object, "azimuth": a, "scene": scene} for title, a in views.items()}
         self.look = lru_cache(maxsize=32)(self._look)  # a picture and its sentence ask for the same look
 
     def _look(self, object, azimuth, scene):
@@ -122,11 +118,9 @@ class Occluder(OfImages):
 
     net: any nn.Module that gives logits (n, classes). images: float (n, 3, h, h) in [0, 1], n >= 1. classes: names.
     names: what each image shows, or None. across: places of the heatmap from side to side, so that it costs about
-    across x across passes for each image, size of the square and fill.
-    The heatmaps are made once, here, for all classes at the same time (with a progress bar), and kept; the image, the
-    square and the bars follow each move with one pass of the net. A heatmap's value at a place is the probability that
-    the bars show when the square stands there.
-    Errors: ValueError.
+    across x across passes for each image, size of the square and fill. Errors: ValueError.
+    The heatmaps are made once, here, for all classes (with a progress bar); a move is one pass of the net. A heatmap's
+    value at a place is the probability that the bars show when the square stands there.
     """
 
     title = "Hide a square: what does the net still say?"
@@ -214,8 +208,7 @@ class Occluder(OfImages):
 
     def class_of(self, picture, asked):
         """The index of the class that the net finds likeliest, or second likeliest, in the whole image."""
-        order = self.whole[picture].argsort(descending=True)
-        return int(order[0 if asked == LIKELIEST else 1])
+        return int(self.whole[picture].argsort(descending=True)[0 if asked == LIKELIEST else 1])
 
     def _look(self, picture, x, y, size, fill):
         """The image with its square (3, h, w), and the probabilities (classes,) now."""
@@ -241,18 +234,16 @@ class Occluder(OfImages):
         note = ui.Text("probability that remains, by the square's middle", 15, MUTED)
         line = ui.Text("black line: the whole picture", 15, MUTED)
         image = ui.titled(ui.Tile(image, SQUARE), self.named(picture))
-        return ui.row(
-            image, ui.column(heat, note), ramp, ui.column(bars, line, gap=heat.high - bars.high + 6)
-        )
+        bars = ui.column(bars, line, gap=heat.high - bars.high + 6)
+        return ui.row(image, ui.column(heat, note), ramp, bars)
 
     def _bars(self, picture, now, k):
         """The likeliest classes of the whole image, always in that order; a line marks what they had there."""
         order = self.whole[picture].argsort(descending=True)[:ROWS].tolist()
         for index in dict.fromkeys([*order, int(now.argmax())]):
-            share, before, mine = float(now[index]), float(self.whole[picture, index]), index == k
-            yield ui.Bar(
-                self.classes[index], share, f"{share:.0%}", ui.BLUE if mine else ui.ORANGE, before, mine
-            )
+            name, share, before = self.classes[index], float(now[index]), float(self.whole[picture, index])
+            ink = ui.BLUE if index == k else ui.ORANGE
+            yield ui.Bar(name, share, f"{share:.0%}", ink, before, index == k)
 
     def _drawn_map(self, side, picture, x, y, size, fill, asked):
         """The heatmap where the middles of its squares lie, grey where no middle can be; a cross at this one."""

@@ -18,10 +18,8 @@ class StyleMixer(Explorer):
     """Style transfer for five weights of the style and four choices of its layers, and two pairs of photographs.
 
     lab: any; the images ship, made by `stylize` with `alex` of the toy world (python -m experiments style_mixer),
-    because each took seconds to minutes. In the middle the image, on the left what it was made from, on the right all
-    others of the pair: more style to the right, from more layers downwards.
-    The bars say what is missing: of the content at relu3, and of the style in all four layers, whichever were asked
-    for; a black line where the photograph itself is.
+    because each took seconds to minutes. The bars say what is missing: of the content at relu3, and of the style in
+    all four layers, whichever were asked for; a black line where the photograph itself is.
     """
 
     title = "How much style, and from how deep?"
@@ -35,7 +33,7 @@ class StyleMixer(Explorer):
         self.lab, self.facts = lab, results.load("style_mixer")
         self.pairs = {
             pair: pair.split(" as ") for pair in self.facts["losses"]
-        }  # {"china as coffee": [name, style]}
+        }  # {"china as coffee": [both]}
         self.depths = list(next(iter(self.facts["losses"].values())))
         self.pictures, self.small = {}, {}
         for pair in self.pairs:
@@ -80,11 +78,10 @@ class StyleMixer(Explorer):
 
     def _sources(self, pair):
         """The photograph and the style, which stand still: a Pillow image."""
-        sources = [
-            ui.titled(ui.Tile(self.photographs[name], SMALL), f"{word}: {name}", size=15)
-            for word, name in zip(("photograph", "style"), self.pairs[pair], strict=True)
-        ]
-        return ui.column(*sources, gap=PANEL + 30 - 2 * sources[0].high).image()
+        content, style = self.pairs[pair]
+        above = ui.titled(ui.Tile(self.photographs[content], SMALL), f"photograph: {content}", size=15)
+        below = ui.titled(ui.Tile(self.photographs[style], SMALL), f"style: {style}", size=15)
+        return ui.column(above, below, gap=PANEL + 30 - 2 * above.high).image()
 
     def _table(self, pair, depth, weight):
         """All images of a pair, a blue frame around the one that is chosen."""
@@ -115,8 +112,7 @@ class StyleMixer(Explorer):
         """For each pair the style, and all its stops."""
         rows = []
         for pair, (name, style) in self.pairs.items():
-            stops = [(title, values) for _, title, values in self.places() if values["pair"] == pair]
-            stills = [self.still(title, **values) for title, values in stops]
+            stills = [self.still(title, **at) for _, title, at in self.places() if at["pair"] == pair]
             source = ui.captioned(ui.Tile(self.photographs[style], 188), f"{name}\nas {style}")
             rows.append(ui.row(source, *stills))
         return ui.column(*rows, gap=12)

@@ -26,9 +26,8 @@ class FilterAtWork(OfImages):
 
     net: any nn.Module whose first convolution takes 3 channels. images: float (n, 3, h, h) in [0, 1], n >= 2.
     names: what each image shows, or None. The stops look at the image that their filters activate on most strongly.
-    Red: the image is there as the filter is. Blue: it is the opposite, dark where the filter is bright. The activation
-    holds the filter's bias too. One scale for all filters and images: the size that one activation in a thousand of an
-    image exceeds, averaged over the images (64 of them, if there are more); larger ones get its end's colour.
+    The activation holds the filter's bias too. One scale for all filters and images: the size that one activation in a
+    thousand of an image exceeds, averaged over the images (64 of them, if there are more).
     The control "show" is there where the net's first ReLU is a module.
     Errors: ValueError for images or names, and for a net that does not look at colour images.
     """
@@ -60,10 +59,7 @@ class FilterAtWork(OfImages):
         self.stops |= {f"filter {other}": {"filter": other} for other in others}
 
     def _scale(self, chosen):
-        """The shared scale, and the image that the chosen filters activate on most strongly.
-
-        Each filter counts the same: its largest activation on an image, as a share of its largest on any.
-        """
+        """The shared scale, and the image that the chosen filters activate on most strongly, each filter alike."""
         count = min(len(self.images), ASKED)
         asked = np.linspace(0, len(self.images) - 1, count).round().astype(int).tolist()
         high, peaks = [], []
@@ -71,7 +67,7 @@ class FilterAtWork(OfImages):
             signed = first_answers(self.net, self.images[picture]).signed
             high.append(np.quantile(np.abs(signed), 0.999))
             peaks.append(signed[chosen].max((1, 2)).clip(0))
-        shares = np.stack(peaks) / np.max(peaks, 0).clip(1e-12)  # (asked, chosen)
+        shares = np.stack(peaks) / np.max(peaks, 0).clip(1e-12)  # (asked, chosen), of a filter's largest
         return max(float(np.mean(high)), 1e-12), asked[shares.sum(1).argmax()]
 
     def _bar(self):
@@ -84,9 +80,8 @@ class FilterAtWork(OfImages):
         return image
 
     def look(self, filter, picture, view=SIGNED):
-        """The map (rows, columns), the position (row, column) of its largest value, and that of its smallest.
-
-        The first is None where nothing is above zero, the second where nothing is below.
+        """The map (rows, columns), where (row, column) its largest value stands, None where nothing is above zero,
+        and where its smallest, None where nothing is below.
         """
         answers = self.answers(picture)
         values = (answers.signed if view == SIGNED else answers.relu)[filter]
@@ -126,10 +121,8 @@ class FilterAtWork(OfImages):
 
     def _map(self, values, answers, zoom):
         """The map in its colours, its squares where they stand in the image; white where no unit is. Pillow image."""
-        (high, wide), (y, x) = (
-            values.shape * np.multiply(answers.step, zoom),
-            np.multiply(answers.start, zoom),
-        )
+        high, wide = values.shape * np.multiply(answers.step, zoom)
+        y, x = np.multiply(answers.start, zoom)
         colours = ui.mapped(values, "coolwarm", -self.limit, self.limit)
         sheet = Image.new("RGB", (PANEL, PANEL), "white")
         sheet.paste(ui.scaled(colours, round(wide), round(high), smooth=False), (round(x), round(y)))
@@ -173,10 +166,8 @@ class Channels(OfImages):
     net: any nn.Module. images: float (n, 3, h, h) in [0, 1], at least 9. layer: a name from dict(net.named_modules())
     whose units have positions. names: what each image shows, or None.
     Lit: the map, enlarged, lies above the value that a channel exceeds at one position in two hundred on all images.
-    Patches: of these images the nine with the strongest unit, each patch all that the unit sees.
     The stops take the first images in turn, for each the channel that comes nearest to its largest value on any
-    image; no channel twice.
-    Errors: ValueError, KeyError as for `features.top_patches`.
+    image; no channel twice. Errors: ValueError, KeyError as for `features.top_patches`.
     """
 
     title = "What does this channel say yes to?"

@@ -1,4 +1,4 @@
-"""Method against method on one scene, with what each part of the object does to the score."""
+"""Explorers of what was measured: method against method, with what each part of the object does to the score."""
 
 from functools import lru_cache
 from itertools import islice
@@ -8,14 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .. import metrics
-from ..attribution.methods import Question, usable
-from ..plots import COLOURS
-from ..plots.pixels import heat_colours
-from ..progress import progress
-from ..world import CLASSES, render_many
-from . import board as ui
-from .base import Choice, Explorer, Slider
+from lecture_utils import metrics
+from lecture_utils.attribution.methods import Question, usable
+from lecture_utils.explorers import Choice, Explorer, Slider, board as ui
+from lecture_utils.plots import COLOURS
+from lecture_utils.plots.pixels import heat_colours
+from lecture_utils.progress import progress
+from lecture_utils.world import CLASSES, render_many
 
 PANEL, NAMES, SMALL = 330, 150, 155  # px: an image, a part's name, an image of the filmstrip
 SIDE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
