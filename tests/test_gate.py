@@ -87,21 +87,6 @@ def nbval(folder, *options):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_changed_anchor_of_the_course_fails(tmp_path):
-    """A real notebook up to its first anchor, one character of which is changed."""
-    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
-    tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
-    first = next(number for number, tagged in enumerate(tags) if "nbval-check-output" in tagged)
-    notebook.cells = notebook.cells[: first + 1]
-    outputs = notebook.cells[first].outputs
-    output = next(each for each in outputs if "text" in each or "text/plain" in each.get("data", {}))
-    where, key = (output, "text") if "text" in output else (output.data, "text/plain")
-    where[key] = ("2" if where[key][0] == "1" else "1") + where[key][1:]
-    nbformat.write(notebook, tmp_path / "changed.ipynb")
-    status, said = nbval(tmp_path)
-    assert status == 1 and "Cell outputs differ" in said and "1 failed" in said, said
-
-
 BREAK = "import lecture_utils.explorers\n\nlecture_utils.explorers.Explorer.encoded = lambda self, **values: 1 / 0"
 
 

@@ -122,7 +122,7 @@ def _aim(thing, pitch, reach, area, uv):
     c, s = math.cos(math.radians(pitch)), math.sin(math.radians(pitch))
     eye = middle + reach * np.array([0, s, c])
     camera = Camera(tuple(map(float, eye)), float(pitch), 0.42 * reach)
-    u, v, w, h, share = _outline(Scene((thing,), camera, _PLAIN_AIR))
+    u, v, w, h, share = _outline(Scene((thing,), camera, Air()))
     grow = min(math.sqrt(area / share), 0.86 / max(w, h))
     room = 1 - 2 * INSIDE * np.array([w, h]) * grow
     at = 0.5 + (np.asarray(uv) - 0.5) * room
@@ -202,6 +202,7 @@ def _draw_air(rng, unseen=False):
         exposure=float(rng.uniform(0.92, 1.18)),
         seed=int(rng.integers(1, 10**6)),
         softness=float(rng.uniform(9, 26)),
+        studio=False,
     )
 
 
@@ -211,8 +212,7 @@ def _tint(codes, rng):
 
 def _studio(name, rng, seed, pose, azimuth):
     backdrop = _tint("#cfd6dc #e3d9cb #bfcfc6 #d5c7d6 #e8e4dc #b9c4d4", rng)
-    air = replace(
-        _PLAIN_AIR,
+    air = Air(
         sun=(float(rng.uniform(-60, 60)), float(rng.uniform(35, 65))),
         horizon=backdrop,
         zenith=backdrop,
@@ -224,28 +224,3 @@ def _studio(name, rng, seed, pose, azimuth):
     thing = replace(thing, **{key: value for key, value in given.items() if value is not None})
     camera = _aim(thing, rng.uniform(10, 26), 5.0, 0.6, 0.5 + 0.12 * rng.uniform(-1, 1, 2))
     return Scene((thing,), camera, air, kind="studio", seed=int(seed))
-
-
-_PLAIN_AIR = Air(
-    sun=(35.0, 50.0),
-    sun_colour=(1.5, 1.42, 1.3),
-    ambient=(0.55, 0.58, 0.62),
-    sky="studio",
-    zenith=rgb("#d5dade"),
-    horizon=rgb("#d5dade"),
-    clouds=0.0,
-    cloud_scale=1.0,
-    skyline="none",
-    skyline_height=0.0,
-    skyline_colour=(0.5, 0.5, 0.5),
-    ground="snow",
-    ground_colours=(rgb("#d5dade"),) * 3,
-    tile="plain",
-    tile_scale=1.0,
-    ground_angle=0.0,
-    texture_scale=1.0,
-    fog=0.02,
-    exposure=1.05,
-    seed=1,
-    studio=True,
-)

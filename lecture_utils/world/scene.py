@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from . import kernel as k
-from .model import CLASSES
+from .model import CLASSES, rgb
 from .shapes import group_row, reach, rotation
 
 
@@ -60,33 +60,33 @@ class Camera:
 
 @dataclass(frozen=True)
 class Air:
-    """Light, sky and ground. Colours are linear; angles in degrees.
+    """Light, sky and ground, by default those of a studio. Colours are linear; angles in degrees.
 
     sun: (azimuth, height); azimuth 0 is behind the camera, 90 to its right.
     """
 
-    sun: tuple
-    sun_colour: tuple
-    ambient: tuple
-    sky: str
-    zenith: tuple
-    horizon: tuple
-    clouds: float
-    cloud_scale: float
-    skyline: str
-    skyline_height: float
-    skyline_colour: tuple
-    ground: str
-    ground_colours: tuple
-    tile: str
-    tile_scale: float
-    ground_angle: float
-    texture_scale: float
-    fog: float
-    exposure: float
-    seed: int
+    sun: tuple = (35.0, 50.0)
+    sun_colour: tuple = (1.5, 1.42, 1.3)
+    ambient: tuple = (0.55, 0.58, 0.62)
+    sky: str = "studio"
+    zenith: tuple = rgb("#d5dade")
+    horizon: tuple = rgb("#d5dade")
+    clouds: float = 0.0
+    cloud_scale: float = 1.0
+    skyline: str = "none"
+    skyline_height: float = 0.0
+    skyline_colour: tuple = (0.5, 0.5, 0.5)
+    ground: str = "snow"
+    ground_colours: tuple = (rgb("#d5dade"),) * 3
+    tile: str = "plain"
+    tile_scale: float = 1.0
+    ground_angle: float = 0.0
+    texture_scale: float = 1.0
+    fog: float = 0.02
+    exposure: float = 1.05
+    seed: int = 1
     softness: float = 9.0
-    studio: bool = False
+    studio: bool = True
 
     def row(self):
         a, h = math.radians(self.sun[0]), math.radians(self.sun[1])
