@@ -4,6 +4,7 @@ Whatever a file holds (any size, palette, grey, 16 bit, CMYK, transparency, turn
 square of 224 px in [0, 1]. Nothing is downloaded.
 """
 
+import json
 import warnings
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,33 +22,19 @@ SIZE = 224  # px, what ImageNet nets were trained on
 FULL = 65535  # white of 16 bits
 FEW = 4  # photographs, below which there is little to compare
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
-# name: (package, or "" for data/photographs, file inside it, what it shows, how far from left and top to crop: 0 to 1)
-SHIPPED = {
-    "astronaut": ("skimage", "data/astronaut.png", "Eileen Collins, astronaut", (0.5, 0.5)),
-    "cat": ("skimage", "data/chelsea.png", "Chelsea, a cat", (0.4, 0.5)),
-    "coffee": ("skimage", "data/coffee.png", "a cup of coffee", (0.5, 0.5)),
-    "rocket": ("skimage", "data/rocket.jpg", "a Falcon 9 rocket", (0.5, 0.5)),
-    "china": ("sklearn", "datasets/images/china.jpg", "a pagoda by a lake", (0.5, 0.5)),
-    "flower": ("sklearn", "datasets/images/flower.jpg", "a flower", (0.5, 0.5)),
-    "hubble": ("skimage", "data/hubble_deep_field.jpg", "galaxies, Hubble deep field", (0.5, 0.5)),
-    "immunohistochemistry": ("skimage", "data/ihc.png", "glands of a colon, stained", (0.5, 0.5)),
-    "retina": ("skimage", "data/retina.jpg", "a human retina", (0.5, 0.5)),
-    "brick": ("skimage", "data/brick.png", "a brick wall, grey", (0.5, 0.5)),
-    "grass": ("skimage", "data/grass.png", "grass, grey", (0.5, 0.5)),
-    "gravel": ("skimage", "data/gravel.png", "gravel, grey", (0.5, 0.5)),
-    "motorcycle": ("skimage", "data/motorcycle_left.png", "a motorcycle in a garage", (0.45, 0.5)),
-    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "Grace Hopper, admiral", (0.5, 0.2)),
-    "dog": ("", "dog.jpg", "a Pekinese dog", (0.5, 0.5)),
-    "squirrel": ("", "squirrel.jpg", "a squirrel on a branch", (0.5, 0.5)),
-    "robin": ("", "robin.jpg", "a European robin", (0.3, 0.5)),
-    "butterfly": ("", "butterfly.jpg", "a lime butterfly on a leaf", (0.5, 0.5)),
-    "raccoon": ("", "raccoon.jpg", "a raccoon", (0.8, 0.5)),
-    "orange": ("", "orange.jpg", "an orange", (0.5, 0.5)),
-    "fruits": ("", "fruits.jpg", "citrus fruits and a kiwi", (0.5, 0.5)),
-    "street": ("", "street.jpg", "a street in Leuven", (0.5, 0.5)),
-    "starry_night": ("", "starry_night.jpg", "Vincent van Gogh, The Starry Night", (0.5, 0.5)),
-}
-LIBRARIES = tuple(SHIPPED)[:12]  # the gallery of the imagenet lab
+# The gallery of the imagenet lab: photographs inside the libraries.
+LIBRARIES = (
+    "astronaut",
+    "cat",
+    "coffee",
+    "rocket",
+    "china",
+    "flower",
+    "hubble",
+    "immunohistochemistry",
+    "retina",
+)
+LIBRARIES += ("brick", "grass", "gravel")
 ANIMALS = ("cat", "dog", "squirrel", "robin", "butterfly", "raccoon")
 THINGS = ("coffee", "orange", "fruits", "flower", "motorcycle", "rocket", "china", "street")
 PICTURES = (*ANIMALS, *THINGS, "astronaut", "hopper")  # the gallery of the photographs lab
@@ -75,29 +62,36 @@ class Photographs:
         return f"Gallery of {len(self)} photographs of {self.images.shape[2]} px, without an answer key{left_out}"
 
 
+def table() -> dict[str, dict]:
+    """Every photograph of the course by name: what it shows, source, licence; how far from left and top it is cropped
+    (`centre`, 0 to 1); its file, and the package that carries it, "" for data/photographs.
+    """
+    return json.loads(store.read_verified("photographs/photographs.json"))["photographs"]
+
+
 def shipped(names: tuple[str, ...] = PICTURES, size: int = SIZE, channels: int = 3) -> Photographs:
-    """Photographs of SHIPPED by name, each cropped to a square; channels=1: in grey."""
-    images, table = [], []
+    """Photographs of `table` by name, each cropped to a square; channels=1: in grey."""
+    known, images, rows = table(), [], []
     for name in names:
-        package, file, what, centre = SHIPPED[name]
         image = open_image(shipped_file(name))
-        images.append(_square(image, centre, size, channels))
-        table.append(_row(name, image) | {"what": what, "source": f"{package or 'data/photographs'}/{file}"})
-    return Photographs(torch.stack(images), table, list(names))
+        images.append(_square(image, known[name]["centre"], size, channels))
+        rows.append(_row(name, image) | {key: known[name][key] for key in ("what", "source", "licence")})
+    return Photographs(torch.stack(images), rows, list(names))
 
 
 def square(name: str, size: int = SIZE) -> torch.Tensor:
-    """One of SHIPPED, cropped as in `shipped` but of any side, float32 (3, size, size) in [0, 1].
+    """A photograph of `table`, cropped as in `shipped`, float32 (3, size, size) in [0, 1].
 
     Errors: KeyError with near misses.
     """
-    file = shipped_file(check_choice(name, SHIPPED, "photograph"))
-    return _square(open_image(file), SHIPPED[name][3], size)
+    known = table()
+    check_choice(name, known, "photograph")
+    return _square(open_image(shipped_file(name)), known[name]["centre"], size)
 
 
 def shipped_file(name: str) -> Path:
-    """Where one of SHIPPED is kept. Errors: store.DamagedData for one of ours that is missing or damaged."""
-    package, file, *_ = SHIPPED[name]
+    """Where a photograph of `table` is kept. Errors: store.DamagedData for one of ours that is missing or damaged."""
+    package, file = (table()[name][key] for key in ("package", "file"))
     if not package:
         return store.verified_path(f"photographs/{file}")
     return Path(find_spec(package).origin).parent / file

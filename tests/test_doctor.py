@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import manifest
+from experiments import manifest, photographs
+from experiments.files import write_json
 from experiments.train import gallery
 from experiments.training import save
 from lecture_utils import doctor as notebooks_doctor, models
@@ -31,6 +32,8 @@ def made(tmp_path_factory):
         patch.setenv("INSIDE_CONVNETS_DATA", str(folder))
         for name in models.NETS:
             save(models.build(name).state_dict(), folder / f"weights/{name}.safetensors")
+        (folder / "photographs").mkdir()
+        write_json(folder / photographs.TABLE, {"photographs": photographs.table()})
         manifest.write()
     return folder
 
@@ -131,7 +134,7 @@ def weights_that_overflow(patch, folder):
 
 def lost_photograph(patch, folder):
     real = doctor.importlib.import_module("lecture_utils.photographs")
-    lost = Fake(SHIPPED={"cat": ("skimage",), "rocket": ("skimage",)}, open_image=real.open_image)
+    lost = Fake(table=real.table, open_image=real.open_image)
     lost.shipped_file = lambda name: folder / "cat.png" if name == "cat" else real.shipped_file(name)
     spoil_module(patch, "lecture_utils.photographs", lost)
 
@@ -161,7 +164,7 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (no_cache, [4], ["NUMBA_CACHE_DIR", "cannot be written"]),
     (without("toyworld/single/*/*.jpg"), [5], [".jpg is missing", "git checkout"]),
     (two_damaged_pictures, [5], ["is damaged", "more: `python -m experiments manifest`"]),
-    (without("MANIFEST.json"), [5, 6], ["MANIFEST.json is missing", "git checkout"]),
+    (without("MANIFEST.json"), [5, 6, 8], ["MANIFEST.json is missing", "git checkout"]),
     (other_nets_weights, [6], ["'zf' belong to another version", "experiments classifier zf"]),
     (weights_that_overflow, [6], ["'alex' give scores that are no numbers", "git checkout"]),
     (version("jupyterlab_widgets", "1.1.7"), [7], ["ipywidgets 8 needs jupyterlab_widgets 3", INSTALL]),

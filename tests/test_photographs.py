@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import experiments.photographs
 from experiments.train import squeezenet
 from lecture_utils import attribution, models, open_lab, photographs, store, synthesis
 from lecture_utils.lab import NoAnswerKey
@@ -81,19 +82,16 @@ def test_guided_backprop_and_an_attack_on_a_photograph(lab):
 
 
 def test_every_photograph_says_what_it_is_and_whose(lab):
-    table = json.loads(store.read_verified("photographs/photographs.json"))["photographs"]
-    assert len(lab.gallery) == len(photographs.PICTURES) == 16
-    for name, (package, file, *_) in photographs.SHIPPED.items():
-        image = photographs.open_image(photographs.shipped_file(name))
-        assert min(image.size) >= 250
-        if not package:
-            assert table[name]["licence"] and table[name]["source"]
-            assert (
-                table[name].items()
-                >= {
-                    key: store.manifest()[f"photographs/{file}"][key] for key in ("source", "licence")
-                }.items()
-            )
+    known = photographs.table()
+    assert known == json.loads(json.dumps(experiments.photographs.table()))
+    assert len(lab.gallery) == len(photographs.PICTURES) == 16 and set(photographs.LIBRARIES) < set(known)
+    for name, row in known.items():
+        assert min(photographs.open_image(photographs.shipped_file(name)).size) >= 250
+        assert row["what"] and row["source"] and row["licence"]
+        if not row["package"]:
+            entry = store.manifest()[f"photographs/{row['file']}"]
+            assert (entry["source"], entry["licence"]) == (row["source"], row["licence"])
+    assert lab.gallery.table[1]["what"] == "a Pekinese dog"
     with pytest.raises(KeyError, match="squirrel"):
         photographs.square("squirel")
 

@@ -246,7 +246,7 @@ def check_photographs() -> None:
     photographs = importlib.import_module("lecture_utils.photographs")
     try:
         photographs.open_image(photographs.shipped_file("rocket"))
-        theirs = [name for name, (package, *_) in photographs.SHIPPED.items() if package]
+        theirs = [name for name, row in photographs.table().items() if row["package"]]
         lost = [name for name in theirs if not photographs.shipped_file(name).is_file()]
     except OSError as error:
         lost = [_said(error)]
