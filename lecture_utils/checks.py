@@ -46,14 +46,18 @@ def check_choice(value, options, name):
 
 def check_count(value, name, least=1, most=None):
     """A whole number from `least` to `most`, as an int. Errors: ValueError."""
-    high = "" if most is None else f" and at most {most}"
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
+    high, number = "" if most is None else f" and at most {most}", _whole(value)
     if number is None or number < least or (most is not None and number > most):
         raise ValueError(f"{name}: expected a whole number of at least {least}{high}, got {_short(value)}")
     return number
+
+
+def _whole(value):
+    """The int that a value is; None for what is none."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def check_seed(seed, name="seed"):
@@ -99,10 +103,7 @@ def check_tensor(values, name, shape, kind="floating"):
     kind: "floating", "integer" (bool not included), "bool", or "any".
     Errors: ValueError.
     """
-    if not isinstance(values, torch.Tensor):
-        raise ValueError(f"{name}: expected a torch tensor, got {_short(values)}")
-    if values.layout != torch.strided or values.is_meta:
-        raise ValueError(f"{name}: expected a dense tensor with values, got a sparse or a meta tensor")
+    _check_dense(values, name)
     if not KINDS[kind](values) or not _fits(values.shape, shape):
         words = ", ".join("..." if side is ... else str(side) for side in shape)
         words = f"({words},)" if len(shape) == 1 else f"({words})"
@@ -114,6 +115,13 @@ def check_tensor(values, name, shape, kind="floating"):
     if values.is_floating_point() and not torch.isfinite(values).all():
         raise ValueError(f"{name}: expected finite values, got NaN or infinity")
     return values
+
+
+def _check_dense(values, name):
+    if not isinstance(values, torch.Tensor):
+        raise ValueError(f"{name}: expected a torch tensor, got {_short(values)}")
+    if values.layout != torch.strided or values.is_meta:
+        raise ValueError(f"{name}: expected a dense tensor with values, got a sparse or a meta tensor")
 
 
 def _fits(sides, wanted):
@@ -231,11 +239,7 @@ def check_images(images, net=None, dtype=None, range01=False, channels=None, nam
     Errors: ValueError.
     """
     net = None if net is None else check_net(net)
-    if not isinstance(images, torch.Tensor):
-        raise ValueError(f"{name}: expected a torch tensor, got {type(images).__name__}")
-    if images.layout != torch.strided or images.is_meta:
-        what = "a meta tensor" if images.is_meta else f"a tensor of layout {images.layout}"
-        raise ValueError(f"{name}: expected a dense tensor with values, got {what}")
+    _check_dense(images, name)
     if channels is None:
         channels = 3 if net is None else image_channels(net)
     _check_shape(images, None if channels == "any" else channels, name)
@@ -300,25 +304,17 @@ def check_targets(targets, n, classes=None, name="targets"):
     known = "classes from 0" if classes is None else f"classes 0 .. {classes - 1}"
     most = 2**31 if classes is None else classes
     if isinstance(targets, torch.Tensor):
-        if targets.layout != torch.strided or targets.is_meta:
-            raise ValueError(f"{wanted} a sparse or a meta tensor")
+        _check_dense(targets, name)
         if not KINDS["integer"](targets):
             raise ValueError(f"{wanted} a tensor of {targets.dtype}")
         if targets.ndim > 1 or (targets.ndim == 1 and len(targets) != n):
             raise ValueError(f"{wanted} shape {tuple(targets.shape)}")
         low, high = int(targets.min()), int(targets.max())
     else:
-        low = high = _whole_target(targets, wanted)
+        low = high = _whole(targets)
+    if low is None:
+        hint = ": use classes.index(name)" if isinstance(targets, str) else ""
+        raise ValueError(f"{wanted} {_short(targets)}{hint}")
     if low < 0 or high >= most:
         raise ValueError(f"{name}: expected {known}, got {_short(low if low < 0 else high)}")
     return targets.long().expand(n) if isinstance(targets, torch.Tensor) else torch.full((n,), low)
-
-
-def _whole_target(target, wanted):
-    try:
-        if isinstance(target, bool):
-            raise TypeError
-        return operator.index(target)
-    except TypeError:
-        hint = ": use classes.index(name)" if isinstance(target, str) else ""
-        raise ValueError(f"{wanted} {_short(target)}{hint}") from None

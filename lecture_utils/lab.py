@@ -23,10 +23,6 @@ from .world.splits import split_scene
 NETS = {"toyworld": models.NETS, "photographs": (imagenet.SHIPPED, imagenet.LITE), "imagenet": imagenet.NETS}
 
 
-class NoAnswerKey(ValueError):
-    """Asked for what only the toy world knows."""
-
-
 class Scenes(Sequence):
     """The scenes of a split, made again from their seeds when asked for: `scenes[3]`, `scenes[:10]`."""
 
@@ -150,10 +146,9 @@ class Lab:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PhotographLab(Lab):
-    """A net trained on ImageNet, and photographs of which nothing is known.
+    """A net trained on ImageNet, or the reader's own, and photographs of which nothing is known.
 
     own: the user's photographs; None takes those of the course, or for torchvision's nets those in its libraries.
-    size, channels: of the photographs that the net takes.
     """
 
     own: photographs.Photographs | None = None
@@ -165,19 +160,14 @@ class PhotographLab(Lab):
     def _pictures(self, split: str) -> photographs.Photographs:
         if split != "single":
             hint = f"photographs have no answer key; the toy world has one: open_lab().{split}"
-            raise NoAnswerKey(f"lab.{split}: {hint}")
+            raise ValueError(f"lab.{split}: {hint}")
         names = photographs.LIBRARIES if self.name in imagenet.NETS else photographs.PICTURES
         return self.own or photographs.shipped(names, self.size, self.channels)
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
-        return imagenet.build(self.name, seed).to(self.device)
-
-
-class OwnLab(PhotographLab):
-    """A net from elsewhere, and photographs."""
-
-    def untrained(self, seed: int = 0) -> torch.nn.Module:
-        return adapter.reinitialised(self.net, seed).to(self.device)
+        own = isinstance(self.net, adapter.Adapted)
+        net = adapter.reinitialised(self.net, seed) if own else imagenet.build(self.name, seed)
+        return net.to(self.device)
 
 
 def open_lab(
@@ -192,8 +182,7 @@ def open_lab(
     kind, net: "toyworld" (the usual one) has "alex", "gap" and "zf", and pictures with an answer key. "photographs" has
     "squeezenet", trained on ImageNet, which ships, "efficientnet_lite0", of two optional packages, and photographs
     without a key. "imagenet" has "alexnet", "vgg16", "resnet18", "densenet121" and "squeezenet1_1", whose weights are
-    downloaded once, and photographs. None takes the lab's first net. "photographs" and "imagenet" also take a net of
-    your own, any nn.Module, with the options of `own_lab`: classes, mean, std, size, reshape.
+    downloaded once. None takes the lab's first net. The last two also take a net of your own: see `own_lab`.
     images: a folder of your own photographs, or a tensor (n, channels, h, w) in [0, 1], for the labs without a key;
     None takes the course's.
     device: None takes a GPU when there is one; a net of your own stays where it is. The pictures stay on the CPU. Those
@@ -216,7 +205,7 @@ def open_lab(
     if kind != "toyworld":
         given = None if images is None else photographs.given(images)
         model = (imagenet if kind == "imagenet" else models).load(net).to(where)
-        return PhotographLab(model, net, imagenet.classes(net), imagenet.layer_names(net, model), given)
+        return PhotographLab(model, net, imagenet.classes(net), imagenet.layer_names(net), given)
     if images is not None:
         hint = "the toy world takes no folder: open_lab('photographs', images=...)"
         raise ValueError(f"images={str(images)!r}: {hint}")
@@ -234,14 +223,17 @@ def own_lab(
     size: int = photographs.SIZE,
     reshape: Callable | None = None,
     name: str = "",
-) -> OwnLab:
+) -> PhotographLab:
     """A lab with a net of your own: `open_lab("photographs", net=...)`.
 
-    net: gives logits (n, classes) for images (n, 3, size, size), or (n, 1, size, size): then the photographs are grey.
-    It is not copied, but put into evaluation mode, and moved where a device is given; `lab.net.net` is the net itself,
-    `lab.net` takes images in [0, 1]. See `adapter.adapted` for its layers and for mean, std and reshape.
+    net: any nn.Module from images (n, 3, size, size), normalised by mean and std, to logits (n, classes); from
+    (n, 1, size, size) the photographs are grey. It is `lab.net.net`, put into evaluation mode and moved where a device
+    is given; one that is compiled is taken without, one of another precision than float32 as a copy in float32.
     classes: their names, in the order of the logits; None calls them "class 0", "class 1" ...
-    name: what the lab calls it. `lab.untrained()` is a copy whose modules have drawn new weights.
+    mean, std: of values in [0, 1], a number or one for each channel; None leaves the images as they are.
+    reshape: for layers that give no maps by themselves, as in `hooks.maps_of`; they are then reached as maps.
+    lab.layers: the outermost blocks that give maps, at most 12, after their activation where that is a module, then
+    what gives the logits, by their own names. lab.untrained(): a copy whose modules have drawn new weights.
     Errors: ValueError.
     """
     whole, layers, count = adapter.adapted(net, mean, std, check_count(size, "size"), reshape)
@@ -256,7 +248,7 @@ def own_lab(
     channels = whole.mean.shape[1]
     given = None if images is None else photographs.given(images, size, channels)
     whole = whole if device is None else whole.to(device)
-    return OwnLab(whole, name or type(whole.net).__name__, names, layers, given, size, channels)
+    return PhotographLab(whole, name or type(whole.net).__name__, names, layers, given, size, channels)
 
 
 def _check_names(kind: str, net: str | None) -> str:

@@ -31,7 +31,7 @@ def progress(iterable=None, label="", total=None):
     """
     if total is None:
         total = len(iterable) if hasattr(iterable, "__len__") else None
-    kind = _Bar if SILENT.get() else _NotebookBar if _in_notebook() else _TerminalBar
+    kind = _NotebookBar if _in_notebook() and not SILENT.get() else _Bar
     return kind(iterable, label, total)
 
 
@@ -53,10 +53,11 @@ def _in_notebook():
 
 
 class _Bar:
-    """What both bars share: the loop, the context manager, and closing exactly once. Alone it shows nothing."""
+    """tqdm on stderr; into a file it writes a line every ten seconds instead of ten each second. Silenced it counts."""
 
     def __init__(self, iterable, label, total):
-        self.iterable, self.label, self.total, self.done, self.closed = iterable, label, total, 0, False
+        self.iterable, self.total, self.done, self.closed = iterable, total, 0, False
+        self._open(label)
 
     def __iter__(self):
         if self.iterable is None:
@@ -79,37 +80,24 @@ class _Bar:
         self.done += n
         self._draw()
 
-    def note(self, text):
-        """Show a short text behind the bar, such as the loss. It goes when the bar goes."""
-
     def close(self):
         """Finish the bar. Calling it twice does no harm."""
         if not self.closed:
             self.closed = True
             self._finish()
 
-    def _draw(self):
-        """Show how far it has come."""
+    def note(self, text):
+        """Show a short text behind the bar, such as the loss, with the next update. It goes when the bar goes."""
+        self.bar.set_postfix_str(text, refresh=False)
 
-    def _finish(self):
-        """Take the bar away."""
-
-
-class _TerminalBar(_Bar):
-    """tqdm on stderr; into a file it writes a line every ten seconds instead of ten each second."""
-
-    def __init__(self, iterable, label, total):
+    def _open(self, label):
         from tqdm import tqdm
 
-        super().__init__(iterable, label, total)
-        interval = 0.1 if sys.stderr.isatty() else 10.0
-        self.bar = tqdm(desc=label, total=total, leave=False, mininterval=interval, dynamic_ncols=True)
+        how = {"leave": False, "dynamic_ncols": True, "mininterval": 0.1 if sys.stderr.isatty() else 10.0}
+        self.bar = tqdm(desc=label, total=self.total, disable=SILENT.get(), **how)
 
     def _draw(self):
         self.bar.update(self.done - self.bar.n)
-
-    def note(self, text):
-        self.bar.set_postfix_str(text, refresh=False)  # shown with the next update
 
     def _finish(self):
         self.bar.close()
@@ -118,15 +106,13 @@ class _TerminalBar(_Bar):
 class _NotebookBar(_Bar):
     """An ipywidgets bar, shown without a text form (which nbval would compare) and taken away at the end."""
 
-    def __init__(self, iterable, label, total):
+    def _open(self, label):
         import ipywidgets
         from IPython.display import display
 
-        super().__init__(iterable, label, total)
-        unknown = total is None
-        self.widget = ipywidgets.IntProgress(
-            value=1 if unknown else 0, max=max(total or 1, 1), bar_style="info" if unknown else ""
-        )
+        unknown = {"value": 1, "max": 1, "bar_style": "info"}
+        known = {"value": 0, "max": max(self.total or 1, 1)}
+        self.widget = ipywidgets.IntProgress(**(unknown if self.total is None else known))
         self.text = ipywidgets.Label()
         self.box = ipywidgets.HBox([ipywidgets.Label(label), self.widget, self.text])
         self.extra, self.shown = "", 0.0

@@ -73,7 +73,7 @@ def test_the_study_resumes_and_stores(toy, monkeypatch, capsys):
     assert "goes on with what is missing" in capsys.readouterr().err
 
     monkeypatch.setattr(store, "read_verified", lambda name: (toy / name).read_bytes())
-    stored = models.filter_study()
+    stored = filter_study.shipped()
     assert [tuple(w.shape) for (w,) in stored.values()] == [(32, 3, 11, 11), (32, 3, 7, 7)]
     assert all(w.dtype == torch.float32 for (w,) in stored.values())
     assert models.card("filter_study") == card

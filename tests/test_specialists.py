@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.methods import segmenter as trained_segmenter
+from experiments.methods.segmenter import Segmenter, segment
 from experiments.studies import studio_seeds, style_gallery
 from experiments.train import (
     fast_style_net,
@@ -18,7 +20,7 @@ from lecture_utils import datasets, models, open_lab, store
 from lecture_utils.hooks import frozen
 from lecture_utils.models import studio
 from lecture_utils.models.architectures import seeded
-from lecture_utils.models.image_to_image import Segmenter, paint, segment
+from lecture_utils.models.image_to_image import paint
 from lecture_utils.synthesis import stylize
 from lecture_utils.synthesis.feature_extractor import reading
 from tests.trainings import SCENES, STUDIO, boxes, masks
@@ -46,8 +48,8 @@ def test_a_varied_batch_moves_image_and_mask_alike():
 
 
 def test_the_shipped_segmenter_is_as_good_as_its_card_says():
-    card, lab = models.card("segmenter"), open_lab()
-    found = segment(models.load("segmenter"), lab.hard.images).numpy()
+    card, lab = trained_segmenter.card(), open_lab()
+    found = segment(trained_segmenter.trained(), lab.hard.images).numpy()
     iou = segmenter.overlap(found, lab.hard.objects.numpy() > 0)
     assert iou.mean() == pytest.approx(card["iou"]["hard"], abs=0.005)
 

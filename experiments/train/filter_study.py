@@ -19,6 +19,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from lecture_utils.models import weights
 from lecture_utils.models.architectures import Net, initialise
 from lecture_utils.progress import progress, silenced
 from lecture_utils.store import cache_dir
@@ -183,6 +184,17 @@ def study(out: Path, images: int = 5000, epochs: int = 12, tests: int = 400, job
     card = {"command": command("filter_study"), "recipe": recipe, "runs": runs}
     write_json(out / "weights/filter_study.json", card)
     return card
+
+
+def shipped() -> dict[str, list[torch.Tensor]]:
+    """The first layers of the trainings that ship, {setting: weights (32, 3, k, k) of each seed};
+    `models.card("filter_study")` has their recipe, and loss and accuracy of each run.
+    """
+    stored, found = weights.tensors("filter_study"), {}
+    for run in weights.card("filter_study")["runs"]:
+        filters = stored[f"{run['setting']}, seed {run['seed']}"]
+        found.setdefault(run["setting"], []).append(filters)
+    return found
 
 
 def report(card: dict) -> str:

@@ -13,13 +13,13 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lecture_utils.models.architectures import seeded
-from lecture_utils.models.image_to_image import Segmenter, segment
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from .. import training
 from ..experiment import RESTART, THREADS, Experiment, Refused, command
 from ..files import write_array
+from ..methods.segmenter import Segmenter, segment
 from ..training import rounded, ship, threads_set
 from . import augment
 from .data import world_fingerprint, world_split

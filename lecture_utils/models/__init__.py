@@ -1,14 +1,13 @@
 """The small nets: `build` one, `load` a trained one, read its `card`. They are trained in `experiments`."""
 
 from .architectures import Net, layer_names
-from .weights import NETS, build, card, filter_study, first_layer, load, names
+from .weights import NETS, build, card, first_layer, load, names
 
 __all__ = [
     "NETS",
     "Net",
     "build",
     "card",
-    "filter_study",
     "first_layer",
     "layer_names",
     "load",

@@ -45,13 +45,7 @@ class Adapted(nn.Module):
 def adapted(net: nn.Module, mean=None, std=None, size: int = 224, reshape: Callable | None = None):
     """(the net as `Adapted`, {short name: module name} of its layers, how many classes it tells apart).
 
-    net: from images (n, 1 or 3, size, size), normalised by mean and std, to logits (n, classes). It is put into
-    evaluation mode. One that is compiled is taken without, one of another precision than float32 as a copy in float32.
-    mean, std: of values in [0, 1], a number or one for each channel; None leaves the images as they are.
-    reshape: as in `hooks.maps_of`, for the layers that give no maps by themselves.
-    The layers are found by looking: the outermost blocks that give maps, at most 12, after their activation where that
-    is a module; then the layer that gives the logits. They are called as they are in the net.
-    Errors: ValueError.
+    What is taken, and how the layers are found, says `lab.own_lab`. Errors: ValueError.
     """
     net = check_net(net)
     if net_dtype(net) not in (None, torch.float32):

@@ -28,8 +28,24 @@ CAFFE_MEAN, CAFFE_STD = (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 
 SHIPPED = "squeezenet"  # squeezenet1_1 with Caffe's weights, in data/weights
 LITE = "efficientnet_lite0"  # of two optional packages
 LITE_COLOURS = {"mean": 127 / 255, "std": 128 / 255}
+LAYERS = {  # short name=module name, in order; conv names point after the ReLU
+    "alexnet": "conv1=features.1 conv2=features.4 conv3=features.7 conv4=features.9 conv5=features.11 "
+    "fc6=classifier.2 fc7=classifier.5 fc8=classifier.6",
+    "vgg16": "conv1_1=features.1 conv1_2=features.3 conv2_1=features.6 conv2_2=features.8 conv3_1=features.11 "
+    "conv3_2=features.13 conv3_3=features.15 conv4_1=features.18 conv4_2=features.20 conv4_3=features.22 "
+    "conv5_1=features.25 conv5_2=features.27 conv5_3=features.29 fc6=classifier.1 fc7=classifier.4 fc8=classifier.6",
+    "resnet18": "conv1=relu layer1.0=layer1.0 layer1.1=layer1.1 layer2.0=layer2.0 layer2.1=layer2.1 "
+    "layer3.0=layer3.0 layer3.1=layer3.1 layer4.0=layer4.0 layer4.1=layer4.1 fc=fc",
+    "densenet121": "conv1=features.relu0 block1=features.transition1.relu block2=features.transition2.relu "
+    "block3=features.transition3.relu block4=relu5 fc=classifier",
+    "squeezenet1_1": "conv1=features.1 fire2=features.3 fire3=features.4 fire4=features.6 fire5=features.7 "
+    "fire6=features.9 fire7=features.10 fire8=features.11 fire9=features.12 conv10=classifier.2",
+}
 PATIENCE = 15  # s without a byte, then a download has failed
 PIECE = 1 << 20  # bytes read at a time
+OLD_NAMES = re.compile(
+    r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
+)  # densenet121's file has "norm.1"
 WITHOUT = "or open the toy world with open_lab(): it needs none."
 
 
@@ -131,36 +147,10 @@ def weights_file(name: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / _weights(name).url.rsplit("/", 1)[1]
 
 
-def layer_names(name: str, net: nn.Module) -> dict[str, str]:
-    """Short name -> module name, in order: conv names point after the ReLU, the last layer gives the logits.
-
-    densenet121: "block1" to "block4" are the maps after the norm and ReLU that follow the block.
-    """
-    if name == "resnet18":
-        blocks = [f"layer{stage}.{n}" for stage in (1, 2, 3, 4) for n in (0, 1)]
-        return {"conv1": "relu", **{block: block for block in blocks}, "fc": "fc"}
-    if name == "densenet121":
-        blocks = {f"block{n}": f"features.transition{n}.relu" for n in (1, 2, 3)}
-        return {"conv1": "features.relu0", **blocks, "block4": "relu5", "fc": "classifier"}
-    if name in ("squeezenet1_1", SHIPPED):
-        fires = [n for n, module in net.features.named_children() if type(module).__name__ == "Fire"]
-        fires = {f"fire{k}": f"features.{n}" for k, n in enumerate(fires, 2)}
-        return {"conv1": "features.1", **fires, "conv10": "classifier.2"}
-    convs = _conv_names(net.features, in_blocks=name == "vgg16")
-    fc6, fc7 = (n for n, module in net.classifier.named_children() if isinstance(module, nn.ReLU))
-    return convs | {"fc6": f"classifier.{fc6}", "fc7": f"classifier.{fc7}", "fc8": "classifier.6"}
-
-
-def _conv_names(features: nn.Sequential, in_blocks: bool) -> dict[str, str]:
-    """conv1, conv2 ..., each its ReLU; in blocks conv1_1, conv1_2, conv2_1 ...: pooling ends one."""
-    found, block, k = {}, 1, 0
-    for n, module in features.named_children():
-        if isinstance(module, nn.ReLU):
-            k += 1
-            found[f"conv{block}_{k}" if in_blocks else f"conv{k}"] = f"features.{n}"
-        elif in_blocks and isinstance(module, nn.MaxPool2d):
-            block, k = block + 1, 0
-    return found
+def layer_names(name: str) -> dict[str, str]:
+    """Short name -> module name, in order; the last layer gives the logits."""
+    pairs = LAYERS["squeezenet1_1" if name == SHIPPED else name].split()
+    return dict(pair.split("=") for pair in pairs)
 
 
 # --- torchvision ---
@@ -217,15 +207,12 @@ def _read(name: str, file: Path) -> dict[str, torch.Tensor]:
         ) from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise DamagedWeights(_other_net(name, file, state if isinstance(state, dict) else {}, {}))
-    if not _whole(file, file):
+    if not _whole(file, _digits(file)):
         print(
             f"{file.name} is not the file that torchvision offers (its sha256 does not begin with {_digits(file)}). "
             "Its weights fit, so they are used. Delete it to download torchvision's."
         )
-    old = re.compile(
-        r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
-    )  # densenet121's file has "norm.1"
-    return {old.sub(r"\1\2", key): value for key, value in state.items()}
+    return {OLD_NAMES.sub(r"\1\2", key): value for key, value in state.items()}
 
 
 def _other_net(name: str, file: Path, state: dict, wanted: dict) -> str:
@@ -249,7 +236,7 @@ def _download(name: str, file: Path) -> None:
                 while piece := answer.read(PIECE):
                     target.write(piece)
                     bar.update()
-        if not _whole(partial, file):
+        if not _whole(partial, _digits(file)):
             raise ConnectionError("what arrived is not the whole file")
         partial.replace(file)
     except (OSError, http.client.HTTPException) as error:
@@ -273,7 +260,7 @@ def _digits(file: Path) -> str:
     return file.stem.rsplit("-", 1)[1]
 
 
-def _whole(file: Path, named: Path) -> bool:
-    """Does the sha256 of the file begin with the digits in that name?"""
+def _whole(file: Path, digits: str) -> bool:
+    """Does the sha256 of the file begin with these digits?"""
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest().startswith(_digits(named))
+        return hashlib.file_digest(content, "sha256").hexdigest().startswith(digits)

@@ -31,7 +31,6 @@ class Specialist(NamedTuple):
 
 SPECIALISTS = {
     "fast-style": Specialist("image_to_image", "FastStyle"),
-    "segmenter": Specialist("image_to_image", "Segmenter"),
     "squeezenet": Specialist("imagenet", "photograph_net"),
     "studio-factors": Specialist("studio", "FactorNet"),
     "studio-gan": Specialist("studio", "generator", ("latent", "channels"), prefix="generator."),
@@ -153,17 +152,6 @@ def first_layer(name: str, seed: int = 0, variant: str = "") -> torch.Tensor:
         return load(name).conv1.weight.detach()
     card(name, seed, variant)  # raises for what does not exist
     return tensors(f"{tag(name, seed, variant)}-conv1")["conv1.weight"]
-
-
-def filter_study() -> dict[str, list[torch.Tensor]]:
-    """The first layers of many small trainings, {setting: weights (32, 3, k, k) of each seed}; `card("filter_study")`
-    has their recipe, and loss and accuracy of each run.
-    """
-    stored, found = tensors("filter_study"), {}
-    for run in card("filter_study")["runs"]:
-        weights = stored[f"{run['setting']}, seed {run['seed']}"]
-        found.setdefault(run["setting"], []).append(weights)
-    return found
 
 
 def tag(name: str, seed: int = 0, variant: str = "") -> str:
