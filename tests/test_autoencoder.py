@@ -7,7 +7,6 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
-from experiments.studies import label_budget
 from experiments.studies.gradient_estimators import KINDS, mean_gradients
 from experiments.studies.latent_axes import design, explained
 from lecture_utils import datasets
@@ -38,15 +37,6 @@ def test_an_autoencoder_learns_to_draw_its_pictures_again():
     fit(model, images, squared_error, steps=200, lr=1e-2)
     assert squared_error(model, images).mean() < 0.1 * before
     assert model.encode(images).shape == (32, 1) and model.decode(torch.zeros(2, 1)).shape == (2, 1, 4, 4)
-
-
-def test_seeds_repeat_and_misuse():
-    state, images = torch.get_rng_state(), torch.rand(2, 1, 4, 4, generator=draws())
-    one, same, other = (Autoencoder(4, 2, hidden=8, seed=s).encode(images) for s in (0, 0, 1))
-    assert torch.equal(one, same) and not torch.equal(one, other)
-    assert torch.equal(torch.get_rng_state(), state)
-    with pytest.raises(ValueError, match=r"images: expected .*\(n, 1, 4, 4\), got .*\(2, 1, 4, 3\)"):
-        Autoencoder((4, 4), 2, hidden=8).encode(images[..., :3])
 
 
 # --- gradients through a draw ---
@@ -113,11 +103,3 @@ def test_what_an_axis_follows():
 @pytest.fixture(scope="module")
 def digits():
     return datasets.load("digits")
-
-
-def test_the_study_in_small(tmp_path, digits):
-    found = label_budget.run(tmp_path, seeds=(0, 1), budgets=(10, 100), steps=5, supervised_steps=5)
-    assert set(found["right"]) == {*label_budget.FEATURES, *label_budget.NETS}
-    assert all(np.shape(rows) == (2, 2) for rows in found["right"].values())
-    raw = np.array(found["right"]["raw pixels"])
-    assert (raw[:, 1] > raw[:, 0]).all() and (raw > 0.3).all(), "raw pixels need no training, and labels help"

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.features import extract
 from lecture_utils.synthesis.deepdream import dream
 from lecture_utils.synthesis.optimise import resized
 from tests.attribution_nets import toy
@@ -28,12 +27,6 @@ def test_one_step_by_hand(channel):
     gradient = slope(net, IMAGE, channel)
     torch.testing.assert_close(found.images, (IMAGE + 0.01 * gradient / gradient.abs().mean()).clamp(0, 1))
     torch.testing.assert_close((found.images - IMAGE).abs().mean(), torch.tensor(0.01, dtype=torch.float64))
-
-
-def test_the_gradient_of_the_square_is_the_layer_itself():
-    maps = extract(toy(), IMAGE, "norm2").requires_grad_()
-    (gradient,) = torch.autograd.grad((maps.square() / 2).sum(), maps)
-    assert torch.equal(gradient, maps.detach())
 
 
 def test_octaves_put_the_detail_on_the_photograph():

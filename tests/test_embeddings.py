@@ -144,23 +144,6 @@ def test_tsne_is_seeded_and_leaves_the_global_state():
 # --- probes ---
 
 
-def test_probes_read_what_is_linear_and_nothing_else():
-    points = cloud(300, 12, dtype=torch.float32)
-    train = np.arange(300) % 3 > 0
-    targets = {
-        "linear": points @ cloud(12, 2, 1, torch.float32) + 7,
-        "square": points[:, 0].square(),  # no line through it
-        "class": (points[:, :3].argmax(1)),
-        "coin": torch.randint(2, (300,), generator=torch.Generator().manual_seed(0)),
-    }
-    found = probe(points, targets, train)
-    assert list(found) == list(targets)
-    assert found["linear"].skill > 0.999 and abs(found["square"].skill) < 0.1
-    assert found["class"].skill > 0.6 and found["coin"].skill < 0.3
-    low, high = found["class"].interval()
-    assert low < found["class"].skill < high
-
-
 def test_probe_equals_ridge_by_hand_and_nan_leaves_out():
     points, train = cloud(60, 5), np.arange(60) < 40
     values = points[:, 0] + cloud(60, 1, 2)[:, 0]

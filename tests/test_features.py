@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from experiments.methods.equivariance import equivariance_loss, shift
+from experiments.methods.equivariance import equivariance_loss
 from lecture_utils import features
 from lecture_utils.features import as_pictures, best_patches, extract, first_layer_filters
 
@@ -96,12 +96,6 @@ def test_no_patch_beats_the_best():
 
 
 # --- shifts ---
-
-
-def test_shift_by_whole_pixels_is_exact():
-    maps = torch.rand(2, 3, 9, 11, dtype=torch.double)
-    assert torch.allclose(shift(maps, 0), maps)
-    assert torch.allclose(shift(maps, 2)[..., 2:], maps[..., :-2])
 
 
 def test_equivariance_is_perfect_at_the_stride_and_without_one():

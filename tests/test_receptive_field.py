@@ -90,25 +90,6 @@ def test_our_nets_by_gradients_in_every_layer(net_of, name):
         agrees(net_of(name), layers[short], 112, [(0, 0), (6, 6), (5, 2)])
 
 
-@pytest.mark.parametrize(
-    ("name", "layer", "size", "unit"),
-    [
-        ("alexnet", "features.7", 160, (4, 5)),
-        ("vgg16", "features.15", 96, (9, 12)),
-        ("resnet18", "layer1.0.relu", 96, (9, 12)),
-        ("resnet18", "layer2.1", 160, (10, 9)),
-        ("squeezenet1_1", "features.6", 128, (7, 8)),
-        ("densenet121", "features.transition1.relu", 96, (12, 11)),
-    ],
-    ids=str,
-)
-def test_published_nets_by_gradients(net_of, name, layer, size, unit):
-    channel = (
-        255 if name.startswith("densenet") else None
-    )  # of its concatenation the last took the largest path
-    agrees(net_of(name), layer, size, [unit], channel)
-
-
 class Branches(nn.Module):
     """Everything that is no module: functional ReLU and pooling, a sum, a concatenation, padding, a chunk."""
 

@@ -139,15 +139,6 @@ def test_small_gradients_by_hand():
     assert torch.equal(r.SmallGradients(3 / 12).after(FOUR, SLOPE, 0, MEAN), FOUR)
 
 
-@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
-def test_the_share_is_what_is_cut(share):
-    values = torch.rand(3, 1, 20, 20)
-    cut = r.smallest(values, share).flatten(1)
-    assert cut.sum(1).tolist() == [int(share * 400)] * 3
-    for row, some in zip(values.flatten(1), cut, strict=True):
-        assert not some.any() or row[some].max() < row[~some].min()
-
-
 def test_jitter_shifts_there_and_back():
     jitter, draws = r.Jitter(3), torch.Generator().manual_seed(0)
     shifts = set()

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from experiments.studies.marginal_likelihood import (
-    grid,
     iwae,
     log_mean,
     log_mean_of_first,
@@ -103,14 +102,6 @@ def test_quadrature_is_right_where_log_p_is_known():
     with torch.no_grad():
         torch.testing.assert_close(quadrature(vae, x, 161, reach=7.0), expected, atol=1e-4, rtol=0)
         torch.testing.assert_close(iwae(vae, x, 3_000, draws()), expected, atol=0.2, rtol=0)
-
-
-def test_the_grid_shares_out_the_prior_and_dies_in_ten_dimensions():
-    codes, shares = grid(3, 9)
-    assert codes.shape == (729, 3) and float(shares.sum()) == pytest.approx(1, abs=1e-12)
-    assert float((shares[:, None] * codes).sum(0).abs().max()) < 1e-12
-    with pytest.raises(ValueError, match=r"9 points an axis has 9\^10 = 3.5e\+09 codes"):
-        grid(10, 9)
 
 
 def test_log_mean_does_not_overflow():
