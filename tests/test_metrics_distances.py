@@ -1,4 +1,4 @@
-"""FID and KID against closed forms and scipy, and that both rise on damage that is known."""
+"""FID and KID against closed forms and scipy."""
 
 import numpy as np
 import pytest

@@ -1,14 +1,11 @@
 """Which pixels would change the answer: gradients with respect to the image.
 
-With other rules for the way back through a ReLU they become guided backprop and the deconvnet. For the deconvnet of
-Zeiler and Fergus, all other activations of a unit's layer are set to 0. Then, layer by layer, downwards: *unpool* to
-the places where the maxima came from, *rectify*, *filter* with the transposed filters:
+With other rules for the way back through a ReLU they become guided backprop and the deconvnet. The latter goes down
+layer by layer from one unit's activation, and is a gradient times that activation but for one rule:
 
     max pooling      every maximum returns to its place, the rest is 0     = the gradient of max pooling
     ReLU             max(signal, 0)                                        = not a gradient: the deconvnet rule
     convolution      the transposed one, each filter flipped, no bias      = the gradient of the convolution
-
-So it is a gradient times the activation it starts from, but for one rule.
 """
 
 from contextlib import nullcontext
@@ -46,9 +43,8 @@ def saliency(net: nn.Module, images: Tensor, targets: Targets) -> Tensor:
 def guided_backprop(net: nn.Module, images: Tensor, targets: Targets) -> Tensor:
     """Saliency in which each ReLU lets back only positive gradients, and only where it was on. (n, 3, h, w).
 
-    Arguments and errors as in `saliency`; besides, ValueError for a net that calls no ReLU. Every ReLU counts,
-    however it is called, and so do ReLU6, Hardtanh and LeakyReLU; other non-linearities keep their own derivative (see
-    `relu_rule`).
+    Arguments and errors as in `saliency`; besides, ValueError for a net that calls no ReLU. What counts as one, see
+    `relu_rule`.
     Source: Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
     Differs: the paper shows single units of a layer; this starts from the score of a class. For a unit write
     `with relu_rule("guided"): neuron_saliency(...)`.

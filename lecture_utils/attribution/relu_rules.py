@@ -126,13 +126,12 @@ def relu_rule(rule: str) -> Iterator["_Switch"]:
     F.threshold(x, 0, 0). No hook is set and no net is changed. Of two blocks, one in the other, the inner one holds.
     Yields an object with `.count`, the ReLUs called so far, and `.others`, {name: count} of other non-linearities.
     ReLU6, Hardtanh and LeakyReLU count, too: "deconvnet" lets back what is positive, "guided" what is positive where
-    their derivative is not zero. Other non-linearities (GELU, SiLU, Hardswish, sigmoid ...) keep their own derivative:
-    the rules were never defined for them. So does a ReLU that is spelled clamp(min=0) or maximum(x, 0).
+    their derivative is not zero. Other non-linearities (GELU, SiLU, Hardswish, sigmoid ...) and a ReLU that is spelled
+    clamp(min=0) or maximum(x, 0) keep their own derivative.
     Errors: KeyError for an unknown rule; ValueError at the end of a "deconvnet" or "guided" block that changed nothing,
     as no ReLU was called (a scripted net hides its ReLUs).
     Source: Zeiler, Fergus (2014), section 2.1; Springenberg, Dosovitskiy, Brox, Riedmiller (2015), figure 1.
     Differs: the papers know ReLUs only; for LeakyReLU, whose derivative is never zero, both rules are the same.
-
     >>> with relu_rule("guided"):
     ...     gradient = saliency(net, images, targets)  # this is guided backprop
     """

@@ -2,8 +2,6 @@
 
 Ctrl-C (the stop button) ends a training: both nets keep what they have learned. A loss or a gradient of NaN or infinity
 ends it: both nets get the last good weights back. Either prints one sentence, as `fit` does.
-
-Source: Goodfellow et al. (2014), equation 1 (the game), section 3 (the loss that does not saturate) and algorithm 1.
 """
 
 import copy
@@ -53,14 +51,13 @@ def _generator_loss(fake, kind):
 def generator_slope(probability: Tensor, kind: str = "non_saturating") -> Tensor:
     """How steep the generator's loss is at D = probability: |d loss / d logit| of one picture, between 0 and 1.
 
-    It is 1 - D, or with "minimax" D: where the discriminator is sure that a picture is made (D near 0, as it is early
-    in training), minimax sends hardly any gradient back. Errors: ValueError outside [0, 1]; KeyError for another kind.
+    It is 1 - D, or with "minimax" D: hardly any gradient comes back where D is near 0, as it is early in training.
+    Errors: ValueError outside [0, 1]; KeyError for another kind.
     """
     check_tensor(probability, "probability", (...,))
     if probability.min() < 0 or probability.max() > 1:
         raise ValueError("probability: expected values in [0, 1]: of logits take the sigmoid first")
-    check_choice(kind, KINDS, "kind")
-    return 1 - probability if kind == "non_saturating" else probability
+    return 1 - probability if check_choice(kind, KINDS, "kind") == "non_saturating" else probability
 
 
 class GANHistory(NamedTuple):
@@ -182,8 +179,7 @@ class GANTrainer:
             return row, f"losses {row[0]:.2f} and {row[1]:.2f}"
 
         with modes_kept(self.generator, self.discriminator):
-            self.generator.train()
-            self.discriminator.train()
+            self.generator.train(), self.discriminator.train()
             rows, why = run_steps(step, steps, callback, every, self.averaged, label)
         good = f"{why} in turn {len(rows) + 1} of {steps}: both nets have their last good weights; "
         kept = f"stopped after {len(rows)} of {steps} turns: both nets keep what they have learned so far."

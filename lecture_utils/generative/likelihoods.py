@@ -20,10 +20,7 @@ SPREADS = ("fixed", "one", "pixel")
 
 
 class Likelihood(nn.Module):
-    """The base: a subclass defines `log_p`, `middle` and `draw`, which are asked through the methods below.
-
-    All take parameters (n, numbers, c, h, w). Errors: ValueError.
-    """
+    """The base: a subclass defines `log_p`, `middle` and `draw`. All take parameters (n, numbers, c, h, w)."""
 
     density, numbers, levels = False, 1, None
 
@@ -187,9 +184,8 @@ def likelihood_of(which: str | Likelihood, levels: int) -> Likelihood:
         if not which.density and which.levels != levels:
             raise ValueError(f"levels: the likelihood has {which.levels}, the model {levels}")
         return which
-    if check_choice(which, (*LIKELIHOODS, "gaussian"), "likelihood") == "gaussian":
-        return Gaussian()
-    return LIKELIHOODS[which](levels)
+    check_choice(which, (*LIKELIHOODS, "gaussian"), "likelihood")
+    return Gaussian() if which == "gaussian" else LIKELIHOODS[which](levels)
 
 
 def check_pixels(x: Tensor, model: nn.Module) -> Tensor:

@@ -7,20 +7,9 @@ from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_layer, check_number
 from ..hooks import copy_to, frozen
+from . import optimise
 from .feature_extractor import reading
 from .losses import distance, energy, gram, gram_matrix, variation_gradient
-from .optimise import (
-    adam,
-    generator,
-    given_start,
-    iterate,
-    noisy,
-    octave_shapes,
-    resized,
-    scaled_shape,
-    sides,
-    value_and_gradient,
-)
 
 SHIFTS = 16  # so many shifts take turns: the content's features are computed once for each
 
@@ -88,7 +77,7 @@ def texture(
     Source: Gatys, Ecker, Bethge (2015), equations 1 to 4. Differs: as `stylize`.
     """
     style = _checked_style(net, style, style_weights)
-    shape = tuple(style.shape[2:]) if size is None else sides(size)
+    shape = tuple(style.shape[2:]) if size is None else optimise.sides(size)
     goal = _Goal(style, style_weights)
     return _optimised(net, goal, shape, steps, **{"start": "noise", "octaves": 3} | options)
 
@@ -107,21 +96,23 @@ def _optimised(net, goal, shape, steps, *, start, octaves, seed=0, lr=0.03, tv=1
     """Octave by octave towards the goal: `Styled`. shape: (h, w) of the result."""
     check_count(steps, "steps", least=0), check_count(jitter, "jitter", least=0)
     check_number(lr, "lr", above=True), check_number(tv, "tv")
-    shapes, shifts, history = octave_shapes(shape, octaves, 2), _shifts(jitter, seed), []
+    shapes, shifts, history = optimise.octave_shapes(shape, octaves, 2), _shifts(jitter, seed), []
     label, layers, device = "style", [*goal.style_weights], goal.style.device
     if goal.content is not None:
         label, layers, device = "content and style", [*layers, goal.content_layer], goal.content.device
     with frozen(net) as net, reading(net, layers) as read:
         images, goal = _start(net, goal, start, seed, shape)
         for octave in shapes:
-            images, losses = resized(images, octave), _losses(read, goal, octave, shape)
-            step = _stepper(losses, goal.content_weight, tv, adam(images, lr, steps), shifts)
-            images, values, stopped = iterate(step, images, steps, f"{label}, {octave[1]} px", callback)
+            images, losses = optimise.resized(images, octave), _losses(read, goal, octave, shape)
+            step = _stepper(losses, goal.content_weight, tv, optimise.adam(images, lr, steps), shifts)
+            images, values, stopped = optimise.iterate(
+                step, images, steps, f"{label}, {octave[1]} px", callback
+            )
             history.append(values)
             if stopped:
                 break
         if octave != shape:  # stopped in a smaller one
-            images, losses = resized(images, shape), _losses(read, goal, shape, shape)
+            images, losses = optimise.resized(images, shape), _losses(read, goal, shape, shape)
         with torch.no_grad():
             left = {name: loss.to(device) for name, loss in losses(images).items()}
     return Styled(images.to(device), left, torch.cat(history).to(device), stopped)
@@ -134,10 +125,10 @@ def _start(net, goal, start, seed, shape):
     if goal.content is not None:
         goal = goal._replace(content=copy_to(net, goal.content))
         names, whole = ("content", "noise"), tuple(goal.content.shape)
-    images = given_start(net, start, names)
+    images = optimise.given_start(net, start, names)
     if images is None:
         colour = goal.style.mean((2, 3), keepdim=True)
-        images = goal.content if start == "content" else noisy(colour.expand(whole), seed)
+        images = goal.content if start == "content" else optimise.noisy(colour.expand(whole), seed)
     if images.shape != whole:
         raise ValueError(f"start: expected shape {whole}, got {tuple(images.shape)}")
     return images, goal
@@ -148,12 +139,12 @@ def _losses(read, goal, octave, shape):
 
     Without content there is no C. The style gets smaller as the octave is smaller than the whole shape.
     """
-    small = scaled_shape(goal.style.shape[2:], octave[0] / shape[0])
+    small = optimise.scaled_shape(goal.style.shape[2:], octave[0] / shape[0])
     with torch.no_grad():
-        found = read(resized(goal.style, small))
+        found = read(optimise.resized(goal.style, small))
         grams = {layer: gram_matrix(found[layer]) for layer in goal.style_weights}
     shares = {layer: weight / energy(grams[layer], layer) for layer, weight in goal.style_weights.items()}
-    content, kept = goal.content if goal.content is None else resized(goal.content, octave), {}
+    content, kept = goal.content if goal.content is None else optimise.resized(goal.content, octave), {}
 
     def wanted(shift):
         if shift not in kept:
@@ -181,7 +172,7 @@ def _stepper(losses, content_weight, tv, down, shifts):
         def loss(x):
             return sum(weights[name] * part for name, part in losses(x, shifts[number % SHIFTS]).items())
 
-        value, gradient = value_and_gradient(loss, images)
+        value, gradient = optimise.value_and_gradient(loss, images)
         (rough, slope), each = variation_gradient(images), tv / images[0, 0].numel()
         return down(gradient.add_(slope, alpha=each)), value + each * rough
 
@@ -190,7 +181,7 @@ def _stepper(losses, content_weight, tv, down, shifts):
 
 def _shifts(jitter, seed):
     """The shifts (down, across), px. Drawn one by one they would favour even or odd ones, and a grid would stay."""
-    draws = generator(seed)
+    draws = optimise.generator(seed)
     down, across = (torch.randperm(SHIFTS, generator=draws) % (jitter + 1) for _ in range(2))
     return list(zip(down.tolist(), across.tolist(), strict=True))
 
