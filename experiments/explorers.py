@@ -156,7 +156,6 @@ class MethodAgainstMethod(Explorer):
         return ui.column(words, bars, gap=4, align=1.0)
 
     def still(self, title, scene, first, second, question):
-        """The two heatmaps, and above each how its heat lies."""
         tiles = []
         for method, ink in ((first, ui.BLUE), (second, ui.ORANGE)):
             mass, agree, *_ = self.look(scene, method, question)

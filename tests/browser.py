@@ -78,14 +78,11 @@ def jupyterlab(folder, seconds=60):
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         home = Path(home)
-        command = [
-            part for part in lab.command(["--no-browser", "--ServerApp.port=0"]) if "root_dir" not in part
-        ]
-        command.append(f"--ServerApp.root_dir={folder}")
+        usual = lab.command(["--no-browser", "--ServerApp.port=0"])
+        command = [part for part in usual if "root_dir" not in part] + [f"--ServerApp.root_dir={folder}"]
         with open(home / "log", "w") as log:
-            server = subprocess.Popen(
-                command, cwd=folder, env=quiet(home), stdout=log, stderr=log, start_new_session=True
-            )
+            options = {"cwd": folder, "env": quiet(home), "stdout": log, "stderr": log}
+            server = subprocess.Popen(command, start_new_session=True, **options)
         try:
             deadline = monotonic() + seconds
             while not (found := list(home.glob("runtime/jpserver-*.json"))):
@@ -93,11 +90,8 @@ def jupyterlab(folder, seconds=60):
                     raise RuntimeError(f"JupyterLab did not start:\n{(home / 'log').read_text()[-3000:]}")
                 sleep(0.1)
             info = json.loads(found[0].read_text())
-            yield (
-                lambda name: (
-                    f"{info['url']}lab/workspaces/{Path(name).stem}/tree/{name}?token={info['token']}"
-                )
-            )
+            home = f"{info['url']}lab/workspaces"
+            yield lambda name: f"{home}/{Path(name).stem}/tree/{name}?token={info['token']}"
         finally:
             server.terminate()  # it ends its kernels, too
             try:

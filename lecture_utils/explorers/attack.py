@@ -162,7 +162,6 @@ class Attack(Explorer):
             yield ui.Bar(name, share, ui.percent(share), ink, float(before[k]), name == target)
 
     def still(self, title, **values):
-        """The attacked image with the net's answer, and below it the perturbation."""
         found, now, _ = self.look(**values)
         head = ui.captioned(ui.Tile(found, 155), f"{title}\n{self._said(now)}\n{values['eps']}/255")
         return ui.column(head, ui.Tile(self._difference(values["picture"], found), 155), gap=8)

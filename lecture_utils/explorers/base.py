@@ -82,7 +82,6 @@ class Choice:
     label: str
 
     def values(self):
-        """All that it can be set to."""
         return self.options
 
     def check(self, name, value):
@@ -110,7 +109,7 @@ class Explorer:
     live = None
 
     def still(self, title, **values):
-        """A stop on the filmstrip, a `board.Block`: here its picture, made small."""
+        """A stop on the filmstrip, a `board.Block`: here its picture, made small; in a subclass what tells most."""
         return captioned(resized(self.board(**values), 260), title)
 
     def film(self):
@@ -164,13 +163,10 @@ class Explorer:
         """A still `Picture` of all stops: what a page, a print or a reader without a kernel sees."""
         film = self.film()
         wide, high = film.wide / plots.DPI, film.high / plots.DPI
-        sheet = plots.Sheet(wide, high, self.title, self.caption, self.alt())
+        alt = " ".join([self.title + ".", *(self.describe(**values) for _, _, values in self.places())])
+        sheet = plots.Sheet(wide, high, self.title, self.caption, alt)
         sheet.axes(0, 0, wide, high).imshow(film.pixels(), interpolation="none", aspect="auto")
         return sheet.picture(self.colours)
-
-    def alt(self):
-        """The filmstrip in words: the title, and each stop's sentence."""
-        return " ".join([self.title + ".", *(self.describe(**values) for _, _, values in self.places())])
 
     def widget(self):
         """A new ipywidgets box: the controls, Prev and Next, the picture, and its sentence."""
@@ -192,5 +188,4 @@ class OfImages(Explorer):
         self.net, self.images, self.names = net, images.cpu(), names
 
     def named(self, picture):
-        """What an image is called."""
         return f"picture {picture}" + ("" if self.names is None else f": {self.names[picture]}")

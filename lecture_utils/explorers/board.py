@@ -127,12 +127,10 @@ class Stack(Block):
 
 
 def row(*blocks, gap=14, align=0.0):
-    """Blocks side by side."""
     return Stack(blocks, True, gap, align)
 
 
 def column(*blocks, gap=6, align=0.0):
-    """Blocks one below the other."""
     return Stack(blocks, False, gap, align)
 
 

@@ -113,13 +113,11 @@ class ClassAndLayer(OfImages):
         )
 
     def still(self, title, **values):
-        """The raw map with its range, and below it what is above zero."""
         _, cells, heat = self.tiles(SMALL, **values)
         low, high = _range(self.look(**values)[0]).split(" to ")
         return ui.column(ui.captioned(cells, f"{title}\n{low}\nto {high}"), heat, gap=12)
 
     def film(self):
-        """The image of the stops, and all stops."""
         first = self.places()[0][2]
         name = self.named(first["picture"]).replace(" (", "\n(")
         image = ui.captioned(self.tiles(SMALL, **first)[0], name)

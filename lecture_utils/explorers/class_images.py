@@ -16,7 +16,7 @@ from .base import Choice, Explorer, Slider
 
 # px: the image, the small ones below, the numbers, the real image, all of them
 PANEL, THUMB, MIDDLE, REAL, WIDTH = 448, 112, 416, 200, 1120
-STARTS = ("blank", "noise")
+STARTS, FROM = ("blank", "noise"), ("a blank image", "noise")
 SHEETS = {"rough": tuple(WAYS)[:5], "smooth": tuple(WAYS)[5:]}  # the ways in each file of images
 SHORT = "none", "decay", "small norm", "small grad.", "jitter", "blur", "total var.", "four", "four + TV"
 FIRST = "elephant"  # the class of the stops, where the lab has it
@@ -81,8 +81,8 @@ class ClassImages(Explorer):
         return Made(image, score, rough, list(zip(self.facts["judges"], said[::2], said[1::2], strict=True)))
 
     def _grown(self, subject, way, start, steps):
-        goal = objective(self.lab, [subject])
-        return grow(self.lab.net, goal, way, STARTS[start], self.side, steps, self.every)
+        goal, start = objective(self.lab, [subject]), STARTS[start]
+        return grow(self.lab.net, goal, way, start, self.side, steps, self.every)
 
     def _made(self, growth, subject, where):
         """The same of an image that has just been made, judged by the other nets of the toy world."""
@@ -104,30 +104,25 @@ class ClassImages(Explorer):
         return images[int(scores.argmax())].numpy(), float(scores.max())
 
     def live(self, subject, way, start):
-        """The ascent, a look every few steps: (board, sentence) each time."""
         self.check(subject=subject, way=way, start=start)
         for growth in self._grown(subject, way, start, self.steps):
             where = f"live, step {growth.step} of {self.steps}"
             where = f"{growth.stopped} after {growth.step} steps" if growth.stopped else where
             made = self._made(growth, subject, where)
-            yield self._board(made, subject, way, start), self._sentence(made, subject, way, start)
+            yield self.board(subject, way, start, made), self.sentence(subject, way, start, made)
 
-    def sentence(self, **values):
-        return self._sentence(self.look(**values), **values)
-
-    def _sentence(self, made, subject, way, start):
+    def sentence(self, subject, way, start, made=None):
+        made = made or self.look(subject, way, start)
         score, best = (_score(value, subject) for value in (made.score, self.real(subject)[1]))
         said = "".join(f"; {net} calls it {word} ({share:.0%})" for net, word, share in made.said)
         return (
-            f"{subject}, {way}, from {_start(start)}{made.where and f' ({made.where})'}: score {score}, of the best "
+            f"{subject}, {way}, from {FROM[start]}{made.where and f' ({made.where})'}: score {score}, of the best "
             f"real picture {best}; total variation {made.roughness:.3f}, of a usual one {self.usual:.3f}{said}."
         )
 
-    def board(self, **values):
-        return self._board(self.look(**values), **values)
-
-    def _board(self, made, subject, way, start):
-        title = ui.Text(f"{subject} · {way} · from {_start(start)}", bold=True, wide=WIDTH - 464)
+    def board(self, subject, way, start, made=None):
+        made = made or self.look(subject, way, start)
+        title = ui.Text(f"{subject} · {way} · from {FROM[start]}", bold=True, wide=WIDTH - 464)
         title = ui.row(title, ui.Text(made.where, ink=ui.BLUE, wide=450, align=1))
         image = ui.Tile(made.image, PANEL, smooth=way not in SHEETS["rough"])  # whose pixels one should see
         numbers = ui.column(*self._numbers(made, subject), self._opinions(made.said, subject), gap=16)
@@ -178,12 +173,11 @@ class ClassImages(Explorer):
             images.append((way, small.image()))
         return images
 
-    def still(self, title, **values):
-        """The image with its score, and what the other nets call it."""
-        made = self.look(**values)
+    def still(self, title, subject, way, start):
+        made = self.look(subject, way, start)
         words = {word: [net for net, said, _ in made.said if said == word] for _, word, _ in made.said}
         said = ", ".join(f"{' and '.join(nets)}: {word}" for word, nets in words.items())
-        words = title, f"score {_score(made.score, values['subject'])}", said or f"{self.first} steps"
+        words = title, f"score {_score(made.score, subject)}", said or f"{self.first} steps"
         return ui.captioned(ui.Tile(made.image, 239), "\n".join(words))
 
 
@@ -213,10 +207,6 @@ def _stops(names):
 
 def _score(score, subject):
     return f"{score:.{2 if CHANNEL in subject else 1}f}"
-
-
-def _start(start):
-    return "a blank image" if start == 0 else "noise"
 
 
 def roughness(images):

@@ -76,38 +76,35 @@ class Completion(Explorer):
         return pixels.float() / (self.model.levels - 1)
 
     def look(self, picture, rows, temperature):
-        """Six completions, LongTensor (6, c, h, w), and what their missing part costs, bits for each value."""
-        return self.made.at(self.names.index(picture), rows, temperature, draw=1)
+        """Six completions, LongTensor (6, c, h, w), what their missing part costs, bits for each value, how many rows
+        there are by now, and that in words.
+        """
+        found, bits = self.made.at(self.names.index(picture), rows, temperature, draw=1)
+        return found, bits, self.height, "drawn before"
 
     def truth(self, picture, rows, until=None):
         """What the true rest costs, or its rows up to one, bits for each value."""
         return float(self.true_rows[self.names.index(picture), rows:until].mean())
 
     def live(self, picture, rows, temperature):
-        """Six new ones, row by row: (board, sentence) each time."""
         given = self.pixels[[self.names.index(picture)]].expand(MANY, -1, -1, -1)
         heat = torch.full((MANY,), float(temperature), dtype=torch.float64)
         numbers = uniform(given.shape[1:], torch.Generator().seed() % 2**31)
         for n, (found, bits) in enumerate(complete(self.model, given, rows, heat, numbers), rows + 1):
             where = "live, done" if n == self.height else f"live, row {n} of {self.height}"
-            state = bits.tolist(), n, where, picture, rows, temperature
-            yield self._board(found, *state), self._sentence(*state)
+            state = picture, rows, temperature, (found, bits.tolist(), n, where)
+            yield self.board(*state), self.sentence(*state)
 
-    def sentence(self, **values):
-        return self._sentence(self.look(**values)[1], self.height, "drawn before", **values)
-
-    def _sentence(self, bits, done, where, picture, rows, temperature):
+    def sentence(self, picture, rows, temperature, live=None):
+        _, bits, done, where = live or self.look(picture, rows, temperature)
         return (
             f"{picture}, {rows} of {self.height} rows given, temperature {temperature:.3g}, {where}: the six "
             f"completions cost {min(bits):.2f} to {max(bits):.2f} bits for each value, the true rest "
             f"{self.truth(picture, rows, done):.2f}."
         )
 
-    def board(self, **values):
-        return self._board(*self.look(**values), self.height, "drawn before", **values)
-
-    def _board(self, found, bits, done, where, picture, rows, temperature):
-        """done: how many rows there are by now."""
+    def board(self, picture, rows, temperature, live=None):
+        found, bits, done, where = live or self.look(picture, rows, temperature)
         image, whole = self.images[self.names.index(picture)], self.height
         given = ui.titled(_panel(image, PANEL, rows, whole), f"given: {rows} of {whole} rows")
         true = ui.titled(_panel(image, PANEL, whole, whole), f"the truth: {picture}")
@@ -132,8 +129,7 @@ class Completion(Explorer):
         return ui.titled(ui.column(words, bars, gap=12), "cost of the rest")
 
     def still(self, title, picture, rows, temperature):
-        """What is given, three completions and the truth, with their costs."""
-        (found, bits), whole = self.look(picture, rows, temperature), self.height
+        found, bits, whole, _ = self.look(picture, rows, temperature)
         image = self.images[self.names.index(picture)]
         shown = [("given", image, rows)]
         shown += [(f"{bits[n]:.2f} bits", each, whole) for n, each in enumerate(self._shown(found[:3]))]

@@ -106,7 +106,6 @@ class GanWalk(Explorer):
         return Way(codes, made, faded, said[:FRAMES], said[-FRAMES:], jump)
 
     def _here(self, start, end, how, step):
-        """What is read at a step."""
         return read(self.net, self.way(start, end, how).made[[step]])[0]
 
     def sentence(self, start, end, how, step):
@@ -148,7 +147,6 @@ class GanWalk(Explorer):
         return ui.row(sure, ui.Chart(448, 210, lines, (0, STEPS), limits, ticks, step, title), gap=18)
 
     def still(self, title, start, end, how):
-        """A path in nine frames with the classes that are read, and below it the cross-fade."""
         way = self.way(start, end, how)
         words = (each.best("class")[0] for each in way.read)
         words = [ui.Text(SHORT.get(word, word), 14, wide=52, align=0.5) for word in words]
@@ -158,7 +156,6 @@ class GanWalk(Explorer):
         return ui.titled(ui.grid([*words, *tiles], FRAMES, gap=2), head, said, size=ui.FILM)
 
     def film(self):
-        """Each path of the stops once."""
         titles = {}
         for _, title, values in self.places():
             titles.setdefault((values["start"], values["end"], values["how"]), title)
@@ -211,7 +208,6 @@ class GanHistory(Explorer):
         return min(range(len(self.steps)), key=lambda n: abs(self.steps[n] - step))
 
     def rows(self, kept):
-        """How many rows of the log are over at a kept step."""
         return sum(at <= self.steps[kept] for at in self.at)
 
     def sentence(self, kept):
@@ -250,12 +246,10 @@ class GanHistory(Explorer):
         return ui.Chart(wide, high, lines, *axes, self.steps[kept], title, right=56, size=size)
 
     def still(self, title, kept):
-        """Six of the images."""
         images = (ui.Tile(image, 76, smooth=False) for image in self.images[kept][:COLUMNS])
         words = ui.Text(f"{title}\n{self.steps[kept]:,} turns", ui.FILM, wide=114)
         return ui.row(words, *images, gap=4, align=0.5)
 
     def film(self):
-        """A row of images for each stop, and the losses over the whole training."""
         stills = ui.column(*(self.still(title, **values) for _, title, values in self.places()), gap=4)
         return ui.row(stills, self._charts(len(self.steps) - 1, 386, stills.high // 2 - 12, 13), gap=10)

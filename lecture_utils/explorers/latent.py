@@ -142,7 +142,6 @@ class LatentAxes(Explorer):
         return ui.grid(cells, 1 + len(SHIFTS), gap=6, below=10, align=0.5)
 
     def still(self, n):
-        """An axis of the first image, moved, with what is read."""
         shifts, tiles = (-2.5, -1.25, 0.0, 1.25, 2.5), []
         z = self.codes[0].repeat(len(shifts), 1)
         z[:, self.order[n]] += torch.tensor(shifts)
@@ -158,7 +157,6 @@ class LatentAxes(Explorer):
         return ui.row(name, *tiles, gap=6, align=0.5)
 
     def film(self):
-        """The first three axes, a row each."""
         return ui.column(*(self.still(n) for n in range(min(3, len(self.order)))), gap=10)
 
 
@@ -167,7 +165,6 @@ def _signed(shift):
 
 
 def _shown(reading):
-    """Bars of class and colour, one row a name, and a dial of the azimuth."""
     blocks = []
     for title in BOTH:
         bars = []

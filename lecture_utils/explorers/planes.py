@@ -243,13 +243,11 @@ class LatentPlane(Explorer):
         return image
 
     def still(self, title, **values):
-        """The decoded image, and below it the nearest test image."""
         image, near, _ = self.look(**values)
         image = ui.captioned(ui.Tile(image, SMALL, smooth=False), title)
         return ui.column(image, ui.Tile(self.images[near[0]], SMALL, smooth=False), gap=4)
 
     def film(self):
-        """The decoded plane with the stops on it, numbered, and all stops."""
         plane, stills = self.maps()[0].copy(), []
         pen = ImageDraw.Draw(plane)
         for n, title, values in self.places():

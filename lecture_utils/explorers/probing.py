@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 from PIL import Image, ImageDraw
 
-from ..attribution.occlusion import mask_squares
+from ..attribution.occlusion import mask_squares, occluded
 from ..plots import COLOURS, INK, MUTED
 from ..progress import progress
 from ..world import CLASSES, render, sample_scene
@@ -76,7 +76,6 @@ class Turntable(Explorer):
         return ui.row(left, ui.Bars(TURNED, bars, left.high / len(bars), NAMES if few else WIDER))
 
     def still(self, title, object, azimuth, scene):
-        """The image, and below it the net's three likeliest classes."""
         image, probabilities = self.look(object, azimuth, scene)
         bars = list(self._bars(probabilities, probabilities.argsort()[::-1][:3], object))
         image = ui.captioned(ui.Tile(image, 155), f"{title}\n{azimuth:g}°")
@@ -184,17 +183,9 @@ class Occluder(OfImages):
 
     def hidden(self, picture, squares, fill):
         """Copies (k, 3, h, w) of an image, in each one of the squares (top, left, bottom, right) painted over."""
-        image, value = self.images[picture], FILLS[fill]
-        colour = image.mean((1, 2)) if value is None else torch.full((3,), value, dtype=image.dtype)
-        copies = image.repeat(len(squares), 1, 1, 1)
-        for copy, (top, left, bottom, right) in zip(copies, squares, strict=True):
-            copy[:, top:bottom, left:right] = colour[:, None, None]
-        return copies
-
-    def square(self, x, y, size):
-        """The square (top, left, bottom, right) around a place, cut off at the border."""
-        left, top = x - size // 2, y - size // 2
-        return max(top, 0), max(left, 0), min(top + size, self.side), min(left + size, self.side)
+        image, colour = self.images[[picture]], FILLS[fill]
+        colour = image[0].mean((1, 2))[:, None, None] if colour is None else colour
+        return occluded(image, colour, [(0, square) for square in squares])
 
     def _map(self, picture, size, fill):
         """Probabilities of all classes at every place, numpy (rows, columns, classes)."""
@@ -212,7 +203,9 @@ class Occluder(OfImages):
 
     def _look(self, picture, x, y, size, fill):
         """The image with its square (3, h, w), and the probabilities (classes,) now."""
-        image = self.hidden(picture, [self.square(x, y, size)], fill)
+        left, top = x - size // 2, y - size // 2
+        square = max(top, 0), max(left, 0), min(top + size, self.side), min(left + size, self.side)
+        image = self.hidden(picture, [square], fill)
         return image[0].numpy(), probabilities(self.net, image)[0].numpy()
 
     def sentence(self, picture, x, y, size, fill, asked):
@@ -254,7 +247,6 @@ class Occluder(OfImages):
         return ui.crossed(image, min(x * zoom, side - 1), min(y * zoom, side - 1), reach=max(7, side // 38))
 
     def still(self, title, picture, x, y, size, fill, asked):
-        """The image with its square beside the heatmap; above them the probability before and now."""
         image, now = self.look(picture, x, y, size, fill)
         k = self.class_of(picture, asked)
         words = f"{title}\n{self.classes[k]}: {self.whole[picture, k]:.0%} → {now[k]:.0%}"
@@ -262,6 +254,5 @@ class Occluder(OfImages):
         return ui.captioned(ui.row(ui.Tile(image, 144), ui.Tile(heat), gap=6), words, align=0)
 
     def film(self):
-        """All stops, and the colour bar."""
         ramp = ui.Ramp("viridis", 144, {0: "1", 0.5: "0.5", 1: "0"}, room=30)
         return ui.row(super().film(), ui.column(ui.Block(0, 46), ramp, gap=0))

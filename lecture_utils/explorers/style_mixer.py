@@ -77,7 +77,6 @@ class StyleMixer(Explorer):
         return ui.row(ui.Tile(self.sources(pair)), image, right, gap=22)
 
     def _sources(self, pair):
-        """The photograph and the style, which stand still: a Pillow image."""
         content, style = self.pairs[pair]
         above = ui.titled(ui.Tile(self.photographs[content], SMALL), f"photograph: {content}", size=15)
         below = ui.titled(ui.Tile(self.photographs[style], SMALL), f"style: {style}", size=15)
@@ -102,14 +101,12 @@ class StyleMixer(Explorer):
         return ui.titled(bars, "what is missing (line: the photograph)", size=17)
 
     def still(self, title, **values):
-        """The image, with what is missing of content and style."""
         picture, left = self.look(**values)
         words = title.removeprefix(f"{self.pairs[values['pair']][0]}, ")
         words = f"{words}\nmissing {left['content']:.2f}, {left['style']:.2f}"
         return ui.captioned(ui.resized(Image.fromarray(picture), 188), words)
 
     def film(self):
-        """For each pair the style, and all its stops."""
         rows = []
         for pair, (name, style) in self.pairs.items():
             stills = [self.still(title, **at) for _, title, at in self.places() if at["pair"] == pair]

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from .. import features
 from ..features.first_layer import first_answers, unlike
+from ..features.patches import crop
 from ..plots.pixels import spotlight
 from . import board as ui
 from .base import Choice, OfImages, Slider
@@ -111,7 +112,8 @@ class FilterAtWork(OfImages):
                 _frame(heat, answers.box(place, answers.step), zoom, colour)
         patch = ui.titled(ui.Block(TILE), "no yes here", size=19, bold=False)
         if yes:
-            cut = ui.Tile(_cut(image, answers.box(yes, kernel)), TILE - 8, smooth=False, frame=YES)
+            box = torch.tensor([answers.box(yes, kernel)]).round().long()
+            cut = ui.Tile(crop(self.images[[picture]], box)[0], TILE - 8, smooth=False, frame=YES)
             patch = ui.titled(cut, "strongest yes", size=19, bold=False, ink=YES, gap=8)
         kernels = ui.column(ui.Tile(self.filters[filter], TILE, smooth=False), patch, gap=9)
         panels = kernels, ui.Tile(shown), ui.Tile(heat), self.bar
@@ -129,27 +131,17 @@ class FilterAtWork(OfImages):
         return sheet
 
     def still(self, title, **values):
-        """The filter beside its map."""
         cells = ui.mapped(self.look(**values)[0], "coolwarm", -self.limit, self.limit)
         small = ui.Tile(self.filters[values["filter"]], 62, smooth=False)
         return ui.captioned(ui.row(small, ui.Tile(cells, 166, smooth=False), gap=5), title)
 
     def film(self):
-        """The image and the colour bar, and all stops."""
         picture = self.places()[0][2]["picture"]
         image = ui.captioned(ui.Tile(self.images[picture], 166), self.named(picture))
         words = {0: f"{self.limit:.2g}", 0.5: "0", 1: f"−{self.limit:.2g}"}
         first = ui.row(image, ui.Ramp("coolwarm", 166, words, room=40), gap=8, align=1.0)
         stills = (self.still(title, **values) for _, title, values in self.places())
         return ui.grid([first, *stills], 4, gap=13, below=8)
-
-
-def _cut(image, box):
-    """The pixels (3, h, w) of a box; mid-grey where it reaches over the border."""
-    left, top, right, bottom = map(round, box)
-    margin = max(right - left, bottom - top)
-    wider = np.pad(image, ((0, 0), (margin, margin), (margin, margin)), constant_values=0.5)
-    return wider[:, top + margin : bottom + margin, left + margin : right + margin]
 
 
 def _frame(shown, box, zoom, colour):
@@ -264,7 +256,6 @@ class Channels(OfImages):
         return image
 
     def still(self, title, channel, picture):
-        """As it is rendered, without the words inside: the image lit, the map, the nine patches."""
         small = (ui.resized(panel, SMALL) for panel in self.panels(channel, picture))
         name = "" if self.names is None else f" ({self.names[picture]})"
         return ui.captioned(ui.row(*small, gap=6), title + name, align=0)
