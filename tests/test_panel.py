@@ -112,6 +112,7 @@ def test_a_second_click_begins_again_and_does_not_run_twice():
         assert explorer.closed == 1 and early < 5
         await breathe(3)
         assert int(text.value.split()[-1]) < early + 6, "one run, not two in turn"
+        assert run.disabled and not stop.disabled, "the second run goes on when the first has ended"
         stop.click()
 
     asyncio.run(twice())
