@@ -1,7 +1,5 @@
 """The study of attacks: its bookkeeping on a net whose answers are known, and what it ships."""
 
-import json
-
 import pytest
 import torch
 
@@ -96,23 +94,6 @@ def test_a_difference_is_kept_as_a_picture():
     v = torch.randint(-16, 17, (1, 3, 9, 7), generator=torch.Generator().manual_seed(0)) / 255
     assert torch.allclose(attacks.decoded(attacks.encoded(v)), v, atol=1e-7)
     assert attacks.decoded(attacks.encoded(v)).dtype == torch.float32
-
-
-def test_parts_are_put_beside_each_other(tmp_path, monkeypatch):
-    def make(part):
-        if part == "stop":
-            raise KeyboardInterrupt
-        return {"made": part}
-
-    monkeypatch.setattr(attacks, "make", make)
-    monkeypatch.setattr(attacks, "world_fingerprint", lambda: "w")
-    monkeypatch.setattr(attacks.models, "card", lambda name: {"weights": {"sha256": name}})
-    attacks.run(tmp_path, ["curves"])
-    with pytest.raises(KeyboardInterrupt):
-        attacks.run(tmp_path, ["transfer", "stop"])
-    attacks.run(tmp_path, ["transfer"])
-    kept = json.loads((tmp_path / "results/attacks.json").read_text())
-    assert kept["curves"] == {"made": "curves"} and kept["transfer"] == {"made": "transfer"}
 
 
 def test_the_shipped_differences_fool_as_often_as_it_says():

@@ -88,12 +88,6 @@ def test_a_stop_is_one_sentence_and_what_was_written_stays(fake, capsys, error, 
     assert json.loads(store.read_verified("results/x.json"))["parts"] == ["left", "right"]
 
 
-def test_an_error_that_nobody_foresaw_is_shown_whole(fake):
-    fake(lambda out: {}["nothing"])
-    with pytest.raises(KeyError):
-        runner.main(["ring"])
-
-
 @pytest.mark.parametrize(
     ("argv", "said"),
     [

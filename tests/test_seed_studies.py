@@ -42,24 +42,6 @@ def test_trains_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
         assert not value.is_floating_point() or torch.equal(value, begun[name].half().float()), name
 
 
-def test_a_study_gathers_the_rows_that_are_there(tmp_path, monkeypatch):
-    def one(name, seed):
-        measured.append((name, seed))
-        folder = studio_seeds.home(name, seed)
-        folder.mkdir(parents=True)
-        (folder / "measured.json").write_text(json.dumps({"seed": seed, "sure": 0.5}))
-
-    measured = []
-    monkeypatch.setattr(studio_seeds, "cache_dir", lambda: tmp_path)
-    monkeypatch.setattr(studio_seeds, "described", lambda judge, pictures, reference: {})
-    monkeypatch.setattr(studio_seeds, "one", one)
-    for _ in range(2):  # nothing is measured twice
-        found = json.loads(studio_seeds.study(tmp_path, seeds=(0, 4)).read_text())
-    assert measured == [(name, seed) for seed in (0, 4) for name in studio_seeds.NETS]
-    assert [row["seed"] for row in found["nets"]["GAN"]] == [0, 4]
-    assert set(found["scenes"]) == {"test", "train", "test, 8 levels", "train, 8 levels"}
-
-
 def test_purest_axes_of_a_code_that_is_known():
     studio = datasets.load("studio")
 

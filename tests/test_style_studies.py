@@ -1,7 +1,5 @@
 """The studies behind notebook 08: their measures on what is known, their bookkeeping, and what is shipped."""
 
-import json
-
 import pytest
 import torch
 
@@ -35,14 +33,6 @@ def test_a_grid_is_seen_in_both_directions_and_not_taken_for_another(period, ano
 # --- bookkeeping ---
 
 
-def test_shuffled_pixels_are_the_same_pixels():
-    image = noise()
-    other = style_gallery.shuffled(image)
-    assert not torch.equal(image, other) and torch.equal(other, style_gallery.shuffled(image))
-    colours = [tuple(pixel) for pixel in image.flatten(2)[0].T.tolist()]
-    assert sorted(colours) == sorted(tuple(pixel) for pixel in other.flatten(2)[0].T.tolist())
-
-
 def test_the_painter_pools_by_mean_unless_told():
     nets = {kind: style_gallery.painter(kind) for kind in ("average", "max", "untrained")}
     kinds = {kind: [type(module).__name__ for module in net] for kind, net in nets.items()}
@@ -58,20 +48,6 @@ def test_judged_is_zero_for_the_pictures_themselves():
     assert style_gallery.judged(image, image, image) == {"content": 0, "style": 0}
     assert style_gallery.judged(image, other)["style"] > 0.1
     assert style_gallery.judged(image, other, image)["content"] == 0
-
-
-def test_a_small_gallery_is_written_and_kept(tmp_path, monkeypatch):
-    made = style_gallery.painted("china", "coffee", side=32, steps=1, octaves=1)
-    jobs = dict.fromkeys(("live", "changed: as it is"), (lambda: made, (), {}))
-    monkeypatch.setattr(style_gallery, "jobs", lambda: jobs)
-    monkeypatch.setattr(style_gallery, "floors", lambda: {"x": 1})
-    monkeypatch.setattr(style_gallery, "judged", lambda *images: {"style": 0.5})
-    style_gallery.run(tmp_path, ["live"])
-    found = json.loads(style_gallery.run(tmp_path, ["changed: as it is"]).read_text())
-    assert list(found["rows"]) == ["live", "changed: as it is"], "the first one stayed"
-    assert found["floors"] == {"x": 1} and found["rows"]["live"]["losses"]["style"] > 0
-    files = {path.name for path in (tmp_path / style_gallery.FOLDER).iterdir()}
-    assert files == {"live.jpg", "changed-as_it_is.jpg"}
 
 
 def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):

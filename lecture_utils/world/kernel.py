@@ -344,25 +344,23 @@ def pattern_mix(look, prims, groups, i, px, py, pz):
     x = g[9] * dx + g[10] * dy + g[11] * dz
     y = g[12] * dx + g[13] * dy + g[14] * dz
     z = g[15] * dx + g[16] * dy + g[17] * dz
-    if kind == 1:
-        u = (x + 0.15 * z) * scale + phase
+    if kind == 1 or kind == 6:  # stripes; bands
+        u = (x + 0.15 * z) * scale + phase if kind == 1 else y * scale + phase
         return 1.0 if u - math.floor(u) < 0.5 else 0.0
-    if kind == 2:
+    if kind == 2:  # spots
         first, _ = cells3(x * scale + phase, y * scale, z * scale, phase)
         return min(max((0.36 - first) * 12.0, 0.0), 1.0)
-    if kind == 3:
+    if kind == 3:  # checks
         s = math.floor(x * scale + phase) + math.floor(y * scale) + math.floor(z * scale)
         return 1.0 if int(s) % 2 == 0 else 0.0
-    if kind == 4:
+    if kind == 4:  # patches
         first, second = cells3(x * scale + phase, y * scale, z * scale, phase)
         return min(max((0.14 - (second - first)) * 14.0, 0.0), 1.0)
-    if kind == 5:
+    if kind == 5:  # grain
         u = noise3(x * scale * 0.35 + phase, y * scale, z * scale * 1.4) * 5.0
         return 0.7 * (u - math.floor(u))
-    if kind == 6:
-        u = y * scale + phase
-        return 1.0 if u - math.floor(u) < 0.5 else 0.0
-    if kind == 7:
+
+    if kind == 7:  # fur
         n = noise3(x * scale + phase, y * scale, z * scale)
         return min(max((n - 0.52) * 9.0, 0.0), 1.0)
     return 0.0

@@ -101,13 +101,11 @@ def misspelled(name, known, what):
     return f"unknown {what} {name!r}{hint} Known: {', '.join(map(str, known))}"
 
 
-def object_class(name, *, parts, shape, poses, looks, groups=None, lift=(0.0, 0.0)):
-    """Decorator that registers ``build(model, shape, pose)`` as the class ``name``."""
+def object_class(name, **facts):
+    """Decorator that registers ``build(model, shape, pose)`` as the class ``name``, with the fields of ObjectClass."""
 
     def register(build):
-        CLASSES[name] = ObjectClass(
-            name, tuple(parts), dict(shape), tuple(poses), dict(looks), build, groups or {}, lift
-        )
+        CLASSES[name] = ObjectClass(name, build=build, **facts)
         return build
 
     return register
