@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 import experiments.photographs
 from experiments.train import squeezenet
@@ -93,15 +92,6 @@ def test_every_photograph_says_what_it_is_and_whose(lab):
     assert lab.gallery.table[1]["what"] == "a Pekinese dog"
     with pytest.raises(KeyError, match="squirrel"):
         photographs.square("squirel")
-
-
-def test_a_folder_of_ones_own(tmp_path):
-    for n in range(4):
-        Image.new("RGB", (300, 240), (60 * n, 90, 200)).save(tmp_path / f"{n}.png")
-    lab = open_lab("photographs", images=tmp_path)
-    assert lab.gallery.images.shape == (4, 3, 224, 224)
-    with pytest.raises(ValueError, match="toy world takes no folder"):
-        open_lab(images=tmp_path)
 
 
 def test_a_pickle_that_asks_for_more_than_arrays_is_refused():
