@@ -28,6 +28,7 @@ from ..experiment import RESTART, Experiment
 from ..training import fast_bfloat16, ship, threads_set
 from . import studio
 
+NAMES = ("studio-gan", "studio_gan")
 KEPT = EVERY  # turns from one checkpoint, and one row of the log, to the next
 # What a checkpoint must hold to go on, beside the number of steps.
 PARTS = ("generator", "discriminator", "averaged", "g_optimizer", "d_optimizer", "draws")
@@ -53,6 +54,7 @@ class Recipe:
     betas: tuple[float, float] = (0.0, 0.99)
     penalty: float = 1.0
     average: float = 0.9995
+    shape: tuple[int, int] = (3, SIDE)  # colours and side of a picture
 
 
 def frames(turns: int) -> list[int]:
@@ -76,15 +78,19 @@ class Trainer(gan_trainer.GANTrainer):
 
 
 @threads_set()
-def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restart=False, judge=None) -> dict:
+def train(
+    out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restart=False, judge=None, names=NAMES
+) -> dict:
     """Train, write weights, card and history; the result is the card.
 
-    images: uint8 (n, 3, 32, 32) to learn from, by default the studio's training scenes. judge: such as `judged`.
+    images: uint8 (n, colours, h, w) to learn from, by default the studio's training scenes. judge: such as `judged`.
+    names: of the net, and of the experiment.
     Errors: Refused if the checkpoint there belongs to another training; gan_trainer.Diverged.
     """
     images = studio.pictures("studio", recipe.images)[0] if images is None else images
     images = torch.from_numpy(np.ascontiguousarray(images))
-    nets = dcgan.nets(recipe.seed, recipe.latent, recipe.channels, norm=recipe.norm)
+    colours, side = recipe.shape
+    nets = dcgan.nets(recipe.seed, recipe.latent, recipe.channels, colours, recipe.norm, side)
     trainer = Trainer(
         *nets,
         lr=(recipe.rate, recipe.rate),
@@ -94,14 +100,14 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
         seed=recipe.seed,
     )
     checkpoint = Checkpoint(
-        place("studio-gan", folder), recipe, **{part: getattr(trainer, part) for part in PARTS}
+        place(names[0], folder), recipe, **{part: getattr(trainer, part) for part in PARTS}
     )
     known = checkpoint.resume(restart)
     trainer.steps, log, kept = known.get("steps", 0), known.get("log", []), list(known.get("kept", []))
     codes, wanted, rows = shown_codes(recipe.latent), frames(recipe.turns), []
     kept = kept or [_shown(trainer, codes)]
     trainer.generator.train(), trainer.discriminator.train()
-    with progress(label="studio GAN", total=recipe.turns - trainer.steps) as bar:
+    with progress(label=names[0], total=recipe.turns - trainer.steps) as bar:
         while trainer.steps < recipe.turns:
             for group in (*trainer.g_optimizer.param_groups, *trainer.d_optimizer.param_groups):
                 group["lr"] = recipe.rate * min(1, 2 * (1 - trainer.steps / recipe.turns))
@@ -116,7 +122,7 @@ def train(out: Path, recipe: Recipe = Recipe(), images=None, folder=None, restar
                 rows = []
                 checkpoint.keep(steps=trainer.steps, log=log, kept=torch.stack(kept))
     found = judge(trainer.averaged, images) if judge else None
-    return _write(recipe, trainer, log, kept, wanted, out, found)
+    return _write(recipe, trainer, log, kept, wanted, out, found, names)
 
 
 def judged(generator: dcgan.Generator, images: torch.Tensor) -> dict:
@@ -141,12 +147,12 @@ def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tens
     return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
 
 
-def _write(recipe, trainer, log, kept, wanted, out, judged):
+def _write(recipe, trainer, log, kept, wanted, out, judged, names):
     generator, discriminator = trainer.averaged.eval(), trainer.discriminator.eval()
     tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
     tensors |= {f"discriminator.{k}": v for k, v in discriminator.state_dict().items()}
     facts = {
-        "data": f"scenes 0 to {recipe.images - 1} of split studio",
+        "data": f"the first {recipe.images} of {names[0].split('-')[0]}",
         "parameters": {
             name: sum(p.numel() for p in net.parameters())
             for name, net in (("generator", generator), ("discriminator", discriminator))
@@ -156,15 +162,16 @@ def _write(recipe, trainer, log, kept, wanted, out, judged):
         "log": log,  # mean of every KEPT turns: both losses, the discriminator's answers on real and made images
         "measured": judged,
     }
-    card = ship(out, "studio-gan", "studio_gan", recipe, facts, generator, tensors)
+    card = ship(out, *names, recipe, facts, generator, tensors)
+    colours, side = recipe.shape
     tiles = torch.stack(kept).numpy().transpose(0, 3, 1, 4, 2)  # frames, rows, codes, columns, colours
-    sheet = Image.fromarray(tiles.reshape(len(kept) * SIDE, SHOWN * SIDE, 3))
-    sheet.save(out / "weights/studio-gan-history.jpg", quality=QUALITY, subsampling=0)
+    sheet = Image.fromarray(tiles.reshape(len(kept) * side, SHOWN * side, colours).squeeze())
+    sheet.save(out / f"weights/{names[0]}-history.jpg", quality=QUALITY, subsampling=0)
     return card
 
 
 def _shown(trainer, codes):
-    """uint8 (24, 3, 32, 32)."""
+    """uint8 (24, colours, h, w)."""
     with frozen(trainer.averaged), torch.no_grad():
         return (trainer.averaged(codes) * 255).round().to(torch.uint8)
 

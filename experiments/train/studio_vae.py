@@ -1,7 +1,7 @@
 """The VAE of the studio: 16 numbers for a picture of 32 x 32 px.  python -m experiments studio_vae
 
 Trained on 24,000 studio scenes, 256 levels, with a discretised logistic whose one scale is learned. Forty minutes on
-one core. Stop it whenever you like: the same command goes on from the last checkpoint.
+one core; with --beta 1 the same net learns the ELBO itself. Stop it whenever you like: the same command goes on from the last checkpoint.
 """
 
 import math
@@ -12,13 +12,14 @@ import torch
 
 from lecture_utils.generative import VAE, DiscretisedLogistic
 from lecture_utils.generative.vae import draw_code, elbo_loss, kl_to_standard
-from lecture_utils.models.studio import PIXELCNN_LEVELS, VAE_LEVELS as LEVELS, vae as vae_of_the_studio
+from lecture_utils.models.studio import PIXELCNN_LEVELS, SIDE, VAE_LEVELS as LEVELS, vae as vae_of_the_studio
 
 from ..checkpoint import Checkpoint, place
-from ..experiment import RESTART, Experiment
+from ..experiment import RESTART, Experiment, command
 from ..training import descend, fast_bfloat16, rounded, ship, threads_set
 from . import studio
 
+NAMES = ("studio-vae", "studio_vae")
 KEPT = 500  # steps from one checkpoint to the next
 
 
@@ -38,21 +39,29 @@ class Recipe:
     latent: int = 16
     beta: float = 30.0
     widths: tuple[int, ...] = (32, 64, 96)  # channels at 16 x 16, 8 x 8, 4 x 4
+    shape: tuple[int, int] = (3, SIDE)  # colours and side of a picture
 
 
 def build(recipe: Recipe | None = None) -> VAE:
     """An untrained one in eval mode, the same for the same seed; the global random state is left as it was."""
     recipe = recipe or Recipe()
-    return vae_of_the_studio(recipe.seed, recipe.latent, recipe.widths)
+    return vae_of_the_studio(recipe.seed, recipe.latent, recipe.widths, recipe.shape)
 
 
 @threads_set()
 def train(
-    out: Path, recipe: Recipe = Recipe(), pictures=None, held_out=None, folder=None, restart=False
+    out: Path,
+    recipe: Recipe = Recipe(),
+    pictures=None,
+    held_out=None,
+    folder=None,
+    restart=False,
+    names=NAMES,
 ) -> dict:
-    """Train, measure on held-out scenes, write weights and card; the result is the card.
+    """Train, measure on held-out pictures, write weights and card; the result is the card.
 
-    pictures, held_out: uint8 (n, 3, 32, 32), by default the first scenes of "studio" and "studio test".
+    pictures, held_out: uint8 (n, colours, h, w), by default the first scenes of "studio" and "studio test".
+    names: of the net, and of the experiment.
     Errors: Refused if the checkpoint there belongs to another training.
     """
     pictures = studio.pictures("studio", recipe.images)[0] if pictures is None else pictures
@@ -63,7 +72,7 @@ def train(
     optimiser = torch.optim.Adam(vae.parameters(), recipe.rate, fused=True)
     draws = torch.Generator().manual_seed(recipe.seed)
     parts = {"vae": vae, "optimiser": optimiser, "draws": draws}
-    checkpoint = Checkpoint(place("studio-vae", folder), recipe, **parts)
+    checkpoint = Checkpoint(place(names[0], folder), recipe, **parts)
     log, loss_of = checkpoint.resume(restart).get("log", []), elbo_loss(recipe.beta)
 
     def loss(step):
@@ -74,30 +83,30 @@ def train(
 
     options = {"clip": 2_000.0, "note": "loss {:.0f}".format}  # one odd batch must not undo many
     steps = range(len(log) * KEPT, recipe.steps)
-    for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, "studio VAE", **options):
+    for mean in descend(loss, optimiser, recipe.rate, steps, recipe.steps, KEPT, names[0], **options):
         log.append(round(mean, 1))
         checkpoint.keep(log=log)
-    return _ship(recipe, vae, torch.from_numpy(held_out).long(), log, out)
+    return _ship(recipe, vae, torch.from_numpy(held_out).long(), log, out, names)
 
 
-def _ship(recipe, vae, held_out, log, out) -> dict:
+def _ship(recipe, vae, held_out, log, out, names) -> dict:
     vae = rounded(vae.eval())
     facts = {
         "data": {
-            "train": f"scenes 0 to {recipe.images - 1} of split studio",
-            "held out": f"scenes 0 to {len(held_out) - 1} of split studio test",
+            "train": f"the first {recipe.images} of {names[0].split('-')[0]}",
+            "held out": f"the first {len(held_out)} of its test images",
         },
         "likelihood": f"discretised logistic, {LEVELS} levels, one learned scale",
         "held out": measure(vae, held_out),
         "parameters": sum(p.numel() for p in vae.parameters()),
         "loss": log,
     }
-    return ship(out, "studio-vae", "studio_vae", recipe, facts, vae)
+    return ship(out, *names, recipe, facts, vae)
 
 
 @torch.no_grad()
 def measure(vae: VAE, pixels: torch.Tensor, batch: int = 250) -> dict[str, float]:
-    """ELBO and its terms (nats a picture), bits for each of the 3,072 values, at 256 and at 8 levels; the axes in use.
+    """ELBO and its terms (nats a picture), bits for each value, at 256 and at 8 levels; the axes in use.
 
     An axis is in use if its mean moves with the picture: variance above .01 (Burda et al. 2016, section 5.2).
     """
@@ -160,11 +169,18 @@ def report(card: dict) -> str:
     return "\n".join(f"{name:20s} {value}" for name, value in card["held out"].items())
 
 
+def run(out: Path, beta: float = Recipe.beta, restart: bool = False) -> dict:
+    """The training that ships, or the one with another weight of the KL: 1 makes the loss minus the ELBO."""
+    names = (f"studio-vae-beta{beta:g}", f"{command('studio_vae')} --beta {beta:g}")
+    names = NAMES if beta == Recipe.beta else names
+    return train(out, Recipe(beta=beta), restart=restart, names=names)
+
+
 EXPERIMENT = Experiment(
-    makes=("weights/studio-vae.*",),
+    makes=("weights/studio-vae.*", "weights/studio-vae-beta1.*"),
     takes="40 minutes",
-    run=train,
-    options=RESTART,
+    run=run,
+    options=RESTART | {"--beta": {"type": float, "help": "weight of the KL (30); 1 ships, too"}},
     goes_on="from the last checkpoint",
     report=report,
 )

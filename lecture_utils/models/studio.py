@@ -1,10 +1,12 @@
-"""The models of the studio scenes (32 px, in colour): the generative ones, and the net that reads every factor.
+"""The models of the studio scenes (32 px, in colour) and of Fashion-MNIST (28 px, grey): the generative ones; and the
+net that reads every factor of a studio scene.
 
 That net is the evaluation network: it names class and colour, and says azimuth, place, pitch, light and backdrop. It
 reads all of them because a classifier that may ignore the colour could not see colours vanish.
 """
 
 import io
+import math
 
 import numpy as np
 import torch
@@ -35,37 +37,53 @@ SYMMETRIC = ("mushroom",)  # looks the same from all sides: its azimuth is neith
 
 
 def pixelcnn(
-    seed: int = 0, width: int = 60, kernel: int = 5, dilations: tuple[int, ...] = (1, 2, 4, 8, 2, 1)
+    seed: int = 0,
+    width: int = 60,
+    kernel: int = 5,
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 2, 1),
+    shape: tuple[int, int] = (3, SIDE),
+    levels: int = PIXELCNN_LEVELS,
 ) -> PixelCNN:
-    """An untrained one in eval mode: a gated net whose layers see all that is above and to the left of a value."""
-    size, layers, dilations = (SIDE, SIDE), len(dilations), tuple(dilations)
-    net = PixelCNN(PIXELCNN_LEVELS, size, 3, layers, width, kernel=kernel, dilations=dilations, seed=seed)
+    """An untrained one in eval mode: a gated net whose layers see all that is above and to the left of a value.
+
+    shape: colours and side of the pictures, as of the others here.
+    """
+    (colours, side), layers, dilations = shape, len(dilations), tuple(dilations)
+    net = PixelCNN(levels, side, colours, layers, width, kernel=kernel, dilations=dilations, seed=seed)
     return net.eval()
 
 
-def vae(seed: int = 0, latent: int = 16, widths: tuple[int, ...] = (32, 64, 96)) -> VAE:
+def vae(
+    seed: int = 0,
+    latent: int = 16,
+    widths: tuple[int, ...] = (32, 64, 96),
+    shape: tuple[int, int] = (3, SIDE),
+) -> VAE:
     """An untrained one in eval mode, with a discretised logistic whose one scale is learned.
 
-    widths: channels at 16 x 16, 8 x 8 and 4 x 4.
+    widths: channels at 16 x 16, 8 x 8 and 4 x 4; the side is halved as often as there are widths.
     """
+    (colours, side), widths = shape, tuple(widths)
 
     def make():
         likelihood = DiscretisedLogistic(VAE_LEVELS, "one")
-        encoder = ConvEncoder(SIDE, latent, tuple(widths))
-        decoder = ConvDecoder(SIDE, latent, 3 * likelihood.numbers, tuple(widths)[::-1])
-        return VAE(SIDE, latent, likelihood, VAE_LEVELS, 3, encoder=encoder, decoder=decoder)
+        encoder = ConvEncoder(side, latent, widths, colours)
+        decoder = ConvDecoder(side, latent, colours * likelihood.numbers, widths[::-1])
+        return VAE(side, latent, likelihood, VAE_LEVELS, colours, encoder=encoder, decoder=decoder)
 
     return seeded(make, seed)
 
 
-def generator(latent: int, channels: int) -> dcgan.Generator:
+def generator(latent: int, channels: int, shape: tuple[int, int] = (3, SIDE)) -> dcgan.Generator:
     """Codes z (n, latent) -> images (n, 3, 32, 32) in [0, 1]; untrained, in eval mode."""
-    return dcgan.nets(0, latent, channels)[0].eval()
+    colours, side = shape
+    return dcgan.nets(0, latent, channels, colours, side=side)[0].eval()
 
 
-def discriminator(channels: int, norm: str) -> dcgan.Discriminator:
+def discriminator(channels: int, norm: str, shape: tuple[int, int] = (3, SIDE)) -> dcgan.Discriminator:
     """Images -> logits (n,): above 0 it believes them real; untrained, in eval mode."""
-    return dcgan.nets(0, 1, channels, norm=norm)[1].eval()
+    colours, side = shape
+    return dcgan.nets(0, 1, channels, colours, norm, side)[1].eval()
 
 
 def gan_history() -> dict:
@@ -99,14 +117,17 @@ def shown_codes(latent: int) -> torch.Tensor:
 
 
 class ConvEncoder(nn.Module):
-    """Images (n, colours, h, w) in [-1, 1], sides in multiples of 8 px -> (n, 2 * latent): means and log-variances."""
+    """Images (n, colours, side, side) in [-1, 1] -> (n, 2 * latent): means and log-variances.
+
+    The side is halved as often as there are widths.
+    """
 
     def __init__(self, side: int, latent: int, widths: tuple[int, ...] = (32, 64, 96), colours: int = 3):
         super().__init__()
         pairs = zip((colours, *widths), widths, strict=False)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairs)
         self.blocks = nn.ModuleList(_Block(width) for width in widths[1:])
-        self.out = nn.Linear(widths[-1] * (side // 8) ** 2, 2 * latent)
+        self.out = nn.Linear(widths[-1] * (side >> len(widths)) ** 2, 2 * latent)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = silu(self.down[0](images))  # (n, 32, h / 2, w / 2)
@@ -116,12 +137,12 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Codes (n, latent) -> (n, numbers, side, side), from maps of an eighth of the side."""
+    """Codes (n, latent) -> (n, numbers, side, side), doubled as often as there are widths."""
 
     def __init__(self, side: int, latent: int, numbers: int = 3, widths: tuple[int, ...] = (96, 64, 32)):
         super().__init__()
-        self.start = (widths[0], side // 8, side // 8)
-        self.first = nn.Linear(latent, widths[0] * (side // 8) ** 2)
+        self.start = (widths[0], side >> len(widths), side >> len(widths))
+        self.first = nn.Linear(latent, math.prod(self.start))
         self.blocks = nn.ModuleList(_Block(width) for width in widths)
         pairs = zip(widths, (*widths[1:], widths[-1]), strict=True)
         self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairs)

@@ -30,6 +30,12 @@ class Specialist(NamedTuple):
 
 
 SPECIALISTS = {
+    "fashion-gan": Specialist("studio", "generator", ("latent", "channels", "shape"), prefix="generator."),
+    "fashion-gan-discriminator": Specialist(
+        "studio", "discriminator", ("channels", "norm", "shape"), "fashion-gan", "discriminator."
+    ),
+    "fashion-pixelcnn": Specialist("studio", "pixelcnn", ("width", "kernel", "dilations", "shape", "levels")),
+    "fashion-vae": Specialist("studio", "vae", ("latent", "widths", "shape")),
     "fast-style": Specialist("image_to_image", "FastStyle"),
     "squeezenet": Specialist("imagenet", "photograph_net"),
     "studio-factors": Specialist("studio", "FactorNet"),
@@ -39,6 +45,7 @@ SPECIALISTS = {
     ),
     "studio-pixelcnn": Specialist("studio", "pixelcnn", ("width", "kernel", "dilations")),
     "studio-vae": Specialist("studio", "vae", ("latent", "widths")),
+    "studio-vae-beta1": Specialist("studio", "vae", ("latent", "widths")),
 }
 
 
