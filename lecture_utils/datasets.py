@@ -1,7 +1,8 @@
-"""Pictures for the generative models: the small digits, the studio, and three sets that are downloads.
+"""Pictures for the generative models: small digits, the studio, part of Fashion-MNIST, and three downloads.
 
     digits = datasets.load("digits")          # 1,797 real digits of 8 x 8 px and 17 grey levels, inside scikit-learn
     studio = datasets.load("studio")          # 2,000 rendered scenes of 32 x 32 px, every factor known, in data/
+    fashion = datasets.load("fashion")        # 7,000 grey pieces of clothing of 28 x 28 px, in data/
     mnist = datasets.load("mnist", root="~/data")      # also "fashion-mnist", "cifar10": torchvision reads them
 
 All have the same form, so that what works on one works on another.
@@ -20,6 +21,19 @@ from .checks import check_choice, check_count, check_tensor
 
 DIGITS_TEST = 500  # of 1,797, the same share of each digit
 SIDE = 32  # px, of the studio
+FASHION_SIDE = 28  # px
+FASHION = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 TEXTS = ("class", "colour")  # factors that are names; the rest are numbers
 # Downloads: torchvision's class, the file or folder it looks for below root, names of the classes where it knows none.
 DOWNLOADS = {
@@ -27,7 +41,7 @@ DOWNLOADS = {
     "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw/train-images-idx3-ubyte"),
     "cifar10": ("CIFAR10", "cifar-10-batches-py/data_batch_1"),
 }
-NAMES = ("digits", "studio", *DOWNLOADS)
+NAMES = ("digits", "studio", "fashion", *DOWNLOADS)
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,8 @@ class Dataset:
 def load(name: str, root=None, download: bool = False) -> Dataset:
     """A set by name, one of NAMES.
 
-    root: the folder of a download, "~" allowed; digits and studio need none. download: fetch what is missing there.
+    root: the folder of a download, "~" allowed; the others need none. "fashion" is the first 6,000 training and 1,000
+    test images of "fashion-mnist" (Xiao, Rasul, Vollgraf 2017, MIT licence). download: fetch what is missing there.
     Errors: KeyError with near misses for another name; FileNotFoundError, saying what to do, for a download that is
     not there or not whole; store.DamagedData for a damaged file of the course.
     """
@@ -83,6 +98,8 @@ def load(name: str, root=None, download: bool = False) -> Dataset:
         return _digits()
     if name == "studio":
         return _studio()
+    if name == "fashion":
+        return Dataset(name, FASHION, _fashion("train"), _fashion("test"))
     return _downloaded(name, root, download)
 
 
@@ -122,19 +139,26 @@ def _studio() -> Dataset:
         factors = {text: torch.tensor([names[text].index(row[text]) for row in mine]) for text in TEXTS}
         numbers = [column for column in rows[0] if column not in (*TEXTS, "part", "index")]
         factors |= {column: torch.tensor([float(row[column]) for row in mine]) for column in numbers}
-        return Part(_tiles(f"studio/{which}.png"), factors["class"], 256, factors)
+        return Part(_tiles(f"studio/{which}.png", SIDE), factors["class"], 256, factors)
 
     return Dataset("studio", names["class"], part("train"), part("test"), names)
 
 
-def _tiles(name: str) -> torch.Tensor:
+def _fashion(which: str) -> Part:
+    labels = store.read_verified(f"fashion/{which}.txt").decode().strip()
+    return Part(
+        _tiles(f"fashion/{which}.png", FASHION_SIDE), torch.tensor([int(digit) for digit in labels]), 256
+    )
+
+
+def _tiles(name: str, side: int) -> torch.Tensor:
+    """The pictures (n, c, side, side) of a sheet, row after row."""
     from PIL import Image
 
     with Image.open(store.verified_path(name)) as image:
-        sheet = torch.from_numpy(np.array(image.convert("RGB")))
-    rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
-    tiles = sheet.view(rows, SIDE, columns, SIDE, 3).permute(0, 2, 4, 1, 3)
-    return tiles.reshape(rows * columns, 3, SIDE, SIDE).long()
+        sheet = torch.from_numpy(np.array(image))
+    tiles = sheet.view(sheet.shape[0] // side, side, sheet.shape[1] // side, side, -1).permute(0, 2, 4, 1, 3)
+    return tiles.flatten(0, 1).long()
 
 
 def _downloaded(name: str, root, download: bool) -> Dataset:
@@ -156,7 +180,7 @@ def _downloaded(name: str, root, download: bool) -> Dataset:
         what = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise FileNotFoundError(
             f"{name} below {root} {there}: {what}. With a network, "
-            f"load({name!r}, root=..., download=True) fetches it; 'digits' and 'studio' need none."
+            f"load({name!r}, root=..., download=True) fetches it; 'digits', 'studio' and 'fashion' need none."
         ) from error
     return Dataset(name, tuple(map(str, found[True].classes)), *parts)
 

@@ -29,6 +29,20 @@ def test_digits():
     assert torch.equal(digits.test.pixels, datasets.load("digits").test.pixels)
 
 
+def test_fashion_is_the_beginning_of_fashion_mnist():
+    fashion = datasets.load("fashion")
+    for part, count in ((fashion.train, 6000), (fashion.test, 1000)):
+        assert part.pixels.shape == (count, 1, 28, 28) and part.pixels.dtype == torch.int64
+        assert part.pixels.aminmax() == (0, 255) and part.labels.bincount().min() > 0.085 * count
+    # The first ten labels of Fashion-MNIST's two files, and a sum of its first image.
+    assert fashion.train.labels[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    assert fashion.test.labels[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
+    assert fashion.train.pixels[0].sum() == 76247
+    # Labels belong to their images: of all nearest neighbours in pixels, four in five are of the same class.
+    near = torch.cdist(fashion.test.images.flatten(1), fashion.train.images.flatten(1)).argmin(1)
+    assert (fashion.train.labels[near] == fashion.test.labels).float().mean() > 0.78
+
+
 def test_the_studio_is_what_its_scenes_render_to():
     found = datasets.load("studio")
     assert found.names == {"class": tuple(POSES), "colour": tuple(COLOURS)} and found.classes == tuple(POSES)
@@ -80,10 +94,10 @@ def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
     (tmp_path / "studio").mkdir()
     (tmp_path / "studio/train.png").write_bytes(studio.sheet(images))
     manifest.write()
-    assert torch.equal(datasets._tiles("studio/train.png"), torch.from_numpy(images).long())
+    assert torch.equal(datasets._tiles("studio/train.png", 32), torch.from_numpy(images).long())
     (tmp_path / "studio/train.png").write_bytes(studio.sheet(images)[:-40])
     with pytest.raises(store.DamagedData, match="python -m experiments studio"):
-        datasets._tiles("studio/train.png")
+        datasets._tiles("studio/train.png", 32)
 
 
 def test_quantised():

@@ -28,7 +28,8 @@ TRAINED, TESTED = 55_000, 1_000  # images
 @dataclass(frozen=True)
 class PixelCNNRecipe(studio_pixelcnn.Recipe):
     images: int = TRAINED
-    steps: int = 8_000
+    steps: int = 9_000
+    kernel: int = 3
     shape: tuple[int, int] = SHAPE
     levels: int = 256
 

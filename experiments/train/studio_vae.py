@@ -1,7 +1,8 @@
 """The VAE of the studio: 16 numbers for a picture of 32 x 32 px.  python -m experiments studio_vae
 
 Trained on 24,000 studio scenes, 256 levels, with a discretised logistic whose one scale is learned. Forty minutes on
-one core; with --beta 1 the same net learns the ELBO itself. Stop it whenever you like: the same command goes on from the last checkpoint.
+one core; with --beta 1 the same net learns the ELBO itself. Stop it whenever you like: the same command goes on from
+the last checkpoint.
 """
 
 import math
