@@ -83,7 +83,9 @@ def test_wrong_sizes():
     makes, judges = dcgan.nets(0, latent=8, channels=4)
     with pytest.raises(ValueError, match=r"z: expected .* shape \(n, 8\), got .* \(2, 7\)"):
         makes(torch.randn(2, 7))
-    with pytest.raises(ValueError, match=r"images: expected .* shape \(n, 3, 32, 32\), got .* \(1, 3, 28, 28\)"):
+    with pytest.raises(
+        ValueError, match=r"images: expected .* shape \(n, 3, 32, 32\), got .* \(1, 3, 28, 28\)"
+    ):
         judges(torch.rand(1, 3, 28, 28))
     with pytest.raises(KeyError, match="unknown norm 'instance'"):
         dcgan.Discriminator(norm="instance")
