@@ -37,7 +37,7 @@ class PixelCNNRecipe(studio_pixelcnn.Recipe):
 @dataclass(frozen=True)
 class VAERecipe(studio_vae.Recipe):
     images: int = TRAINED
-    steps: int = 12_000
+    steps: int = 6_000
     beta: float = 1.0
     widths: tuple[int, ...] = (48, 96)
     shape: tuple[int, int] = SHAPE
