@@ -38,7 +38,14 @@ NAMES = (
 )
 DRAWN = NAMES[::2]
 SIZES, STEPS = (96, 128, 176, 224), (100, 80, 60, 50)  # of a class image: it grows, px and steps at that size
-STYLES = ("starry_night", "flower", "hubble", "butterfly", "fruits", "immunohistochemistry")
+STYLES = {  # photograph: what the sheets call it
+    "starry_night": "The Starry Night",
+    "flower": "flower",
+    "hubble": "galaxies",
+    "butterfly": "butterfly",
+    "fruits": "fruits",
+    "immunohistochemistry": "tissue",
+}
 STYLE_LAYERS = {"conv1": 1.0, "fire3": 1.0, "fire4": 1.0, "fire5": 1.0}
 WIDTH, DPI = 12.8, 100  # inches: 1280 px
 
@@ -97,10 +104,10 @@ def styled(lab, clock: Clock) -> list[tuple[str, Tensor]]:
     content, weights = photographs.square("china")[None], {lab.layer(k): v for k, v in STYLE_LAYERS.items()}
     paint = partial(synthesis.stylize, lab.net, content, content_weight=0.3)
     found = []
-    for name in STYLES:
+    for name, words in STYLES.items():
         style = photographs.square(name)[None]
         made = clock("style", partial(paint, style, lab.layer("fire3"), weights))
-        found.append((name, made.images[0]))
+        found.append((f"style: {words}", made.images[0]))
     return found
 
 
@@ -182,12 +189,13 @@ def run(out: Path) -> dict[str, float]:
     drawn = clock("class image", partial(class_images, lab, DRAWN), len(DRAWN))
     classes = [(name, pixels(image)) for name, image in zip(DRAWN, drawn, strict=True)]
     made = [(title, pixels(image)) for title, image in others(lab, clock)]
-    styles = [(f"style: {name}".replace("_", " "), pixels(image)) for name, image in styled(lab, clock)]
+    styles = [(title, pixels(image)) for title, image in styled(lab, clock)]
     methods = [*heat_panels(*heatmaps(lab, clock)), *two_classes(lab), *classes[:1], *made, *styles[:4]]
-    china = ("the pagoda", pixels(photographs.square("china")))
+    ends = ("the pagoda", "china"), ("The Starry Night", "starry_night")
+    first, last = ((title, pixels(photographs.square(name))) for title, name in ends)
     sheet(out / "results/photograph_methods.jpg", methods, 6)
     sheet(out / "results/photograph_classes.jpg", classes, 6)
-    sheet(out / "results/photograph_styles.jpg", [china, *styles], 7)
+    sheet(out / "results/photograph_styles.jpg", [first, *styles, last], 4)
     sure = lab.score(drawn, torch.tensor([lab.label(name) for name in DRAWN])).tolist()
     facts = {
         "seconds an image": clock.seconds,
