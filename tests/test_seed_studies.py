@@ -31,7 +31,7 @@ def test_trains_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
 
     def train(out, recipe, folder):
         trainings.append((recipe.seed, out == folder == studio_seeds.home("VAE", recipe.seed)))
-        return studio_vae._ship(recipe, studio_vae.build(recipe), pixels, [], out)
+        return studio_vae._ship(recipe, studio_vae.build(recipe), pixels, [], out, studio_vae.NAMES)
 
     monkeypatch.setattr(studio_vae, "train", train)
     one, same = studio_seeds.trained("VAE", 1).state_dict(), studio_seeds.trained("VAE", 1).state_dict()
