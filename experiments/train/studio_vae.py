@@ -178,10 +178,10 @@ def run(out: Path, beta: float = Recipe.beta, restart: bool = False) -> dict:
 
 
 EXPERIMENT = Experiment(
-    makes=("weights/studio-vae.*",),
+    makes=("weights/studio-vae.*", "weights/studio-vae-beta1.*"),
     takes="40 minutes",
     run=run,
-    options=RESTART | {"--beta": {"type": float, "help": "weight of the KL (30)"}},
+    options=RESTART | {"--beta": {"type": float, "help": "weight of the KL (30); 1 ships, too"}},
     goes_on="from the last checkpoint",
     report=report,
 )

@@ -45,6 +45,7 @@ SPECIALISTS = {
     ),
     "studio-pixelcnn": Specialist("studio", "pixelcnn", ("width", "kernel", "dilations")),
     "studio-vae": Specialist("studio", "vae", ("latent", "widths")),
+    "studio-vae-beta1": Specialist("studio", "vae", ("latent", "widths")),
 }
 
 
