@@ -17,6 +17,7 @@ from .files import replacing, tiled, write_text
 
 SPLITS = {"train": ("train", 6000), "test": ("t10k", 1000)}  # name: (the files' first word, how many)
 ACROSS = 100  # images in a row of a sheet
+FILES = {"--files": {"type": Path, "required": True, "help": "the folder with Fashion-MNIST's four files"}}
 
 
 def read_idx(folder: Path, name: str) -> np.ndarray:
@@ -44,8 +45,6 @@ EXPERIMENT = Experiment(
     makes=("fashion/*",),
     takes="10 seconds",
     run=run,
-    options={
-        "--files": {"type": Path, "required": True, "help": "the folder with Fashion-MNIST's four files"}
-    },
+    options=FILES,
     report=lambda counts: ", ".join(f"{count} of {split}" for split, count in counts.items()),
 )

@@ -10,7 +10,7 @@ from lecture_utils import datasets, models
 from lecture_utils.hooks import frozen
 
 from ..experiment import Experiment, write_results
-from ..files import replacing
+from ..files import replacing, tiled
 
 COUNT, ACROSS = 64, 16
 
@@ -34,7 +34,7 @@ def sheet(path: Path, sets: dict[str, Tensor]) -> None:
     high = rows * 12.8 / ACROSS + 0.3
     figure = Figure((12.8, high * len(sets)), 100, facecolor="white")
     for i, (name, images) in enumerate(sets.items()):
-        tiles = images[:COUNT, 0].reshape(rows, ACROSS, 28, 28).permute(0, 2, 1, 3).reshape(rows * 28, -1)
+        tiles = tiled(images[:COUNT, 0].numpy(), ACROSS)
         top = 1 - i / len(sets)
         axes = figure.add_axes((0, top - 1 / len(sets), 1, (high - 0.3) / high / len(sets)))
         axes.imshow(tiles, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")

@@ -18,7 +18,7 @@ from lecture_utils.hooks import frozen
 from lecture_utils.metrics import distances
 
 from ..experiment import RESTART, Experiment, some_of
-from ..fashion import read_idx
+from ..fashion import FILES, read_idx
 from . import studio_gan, studio_pixelcnn, studio_vae
 
 SHAPE = (1, 28)  # colours, side
@@ -104,9 +104,7 @@ EXPERIMENT = Experiment(
     makes=("weights/fashion-*",),
     takes="2 hours",
     run=run,
-    options=some_of("models", MODELS)
-    | RESTART
-    | {"--files": {"type": Path, "required": True, "help": "the folder with Fashion-MNIST's four files"}},
+    options=some_of("models", MODELS) | RESTART | FILES,
     goes_on="from the last checkpoint",
     report=report,
 )

@@ -25,6 +25,7 @@ from lecture_utils.progress import progress
 
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
+from ..files import tiled
 from ..training import fast_bfloat16, ship, threads_set
 from . import studio
 
@@ -163,9 +164,8 @@ def _write(recipe, trainer, log, kept, wanted, out, judged, names):
         "measured": judged,
     }
     card = ship(out, *names, recipe, facts, generator, tensors)
-    colours, side = recipe.shape
-    tiles = torch.stack(kept).numpy().transpose(0, 3, 1, 4, 2)  # frames, rows, codes, columns, colours
-    sheet = Image.fromarray(tiles.reshape(len(kept) * side, SHOWN * side, colours).squeeze())
+    tiles = torch.stack(kept).flatten(0, 1).permute(0, 2, 3, 1).numpy()  # frames * codes, h, w, colours
+    sheet = Image.fromarray(tiled(tiles, SHOWN).squeeze())
     sheet.save(out / f"weights/{names[0]}-history.jpg", quality=QUALITY, subsampling=0)
     return card
 
