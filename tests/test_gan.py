@@ -70,6 +70,17 @@ def test_shapes_ranges_and_seeds(norm):
     assert judges(images).shape == (5,)
 
 
+@pytest.mark.parametrize("side", [28, 32])
+def test_the_layers_see_images_from_minus_one_to_one(side):
+    makes, judges = dcgan.nets(0, latent=8, channels=4, colours=1, norm="none", side=side)
+    assert makes(torch.randn(2, 8)).shape == (2, 1, side, side)
+    ones = torch.ones(1, 1, side, side)
+    for value, seen in ((0.0, -1.0), (0.5, 0.0), (1.0, 1.0)):
+        assert torch.equal(judges(value * ones), judges.layers(seen * ones).flatten())
+    with pytest.raises(ValueError, match="side: expected one of 32, 28 px, got 30"):
+        dcgan.Generator(side=30)
+
+
 def test_the_spectral_norm_bounds_each_layer():
     _, judges = dcgan.nets(0, channels=4, norm="spectral")
     for _ in range(50):
