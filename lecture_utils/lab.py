@@ -14,7 +14,7 @@ from PIL import Image
 
 from . import models, photographs, store
 from .checks import UnknownName, check_choice, check_count, check_images, check_targets
-from .hooks import copy_to, device_of, frozen, in_batches
+from .hooks import activations, copy_to, device_of, frozen, in_batches
 from .models import adapter, imagenet
 from .world import CLASSES
 from .world.splits import split_scene
@@ -73,6 +73,7 @@ class Lab:
     layers: dict[str, str]
     has_key = True  # the gallery knows labels, masks and scenes
     batch_size = 200
+    size, channels = 112, 3  # of its images
 
     @property
     def device(self) -> torch.device:
@@ -135,9 +136,42 @@ class Lab:
         """The index of a class. KeyError with near misses."""
         return self.classes.index(check_choice(name, self.classes, "class"))
 
+    def names(self, classes: Sequence[int] | torch.Tensor) -> list[str]:
+        """The names of classes given by their indices, such as the labels of images."""
+        return [self.classes[k] for k in torch.as_tensor(classes).tolist()]
+
+    def photograph(self, name: str) -> torch.Tensor:
+        """One photograph of the course, (1, channels, size, size) in [0, 1], as this lab takes it: "cat", "coffee" ...
+
+        Errors: KeyError with near misses.
+        """
+        return photographs.square(name, self.size, self.channels)[None]
+
     def layer(self, name: str) -> str:
         """The module name of a layer's short name: "conv3" -> "relu3". KeyError with near misses."""
         return self.layers[check_choice(name, self.layers, "layer")]
+
+    def module(self, name: str) -> torch.nn.Module:
+        """The module itself of a layer's short name, for hooks. KeyError with near misses."""
+        return self.net.get_submodule(self.layer(name))
+
+    @cached_property
+    def last(self) -> str:
+        """The short name of the last layer with feature maps: "conv5" in alex, "fire9" in squeezenet.
+
+        Maps of class scores, as those of squeezenet's conv10, do not count. Errors: ValueError for a net without any.
+        """
+        blank = torch.zeros(1, self.channels, self.size, self.size)
+        with frozen(self.net) as net, torch.no_grad(), activations(net, list(self.layers.values())) as found:
+            net(copy_to(net, blank))
+        maps = [
+            name
+            for name, module in self.layers.items()
+            if (kept := found[module]).ndim == 4 and kept.shape[-1] > 1 and kept.shape[1] != len(self.classes)
+        ]
+        if not maps:
+            raise ValueError(f"lab.last: no layer of {self.name!r} gives feature maps")
+        return maps[-1]
 
     def __repr__(self) -> str:
         known = f"{len(self.classes)} classes" + ("" if self.has_key else ", no answer key")

@@ -79,14 +79,14 @@ def shipped(names: tuple[str, ...] = PICTURES, size: int = SIZE, channels: int =
     return Photographs(torch.stack(images), rows, list(names))
 
 
-def square(name: str, size: int = SIZE) -> torch.Tensor:
-    """A photograph of `table`, cropped as in `shipped`, float32 (3, size, size) in [0, 1].
+def square(name: str, size: int = SIZE, channels: int = 3) -> torch.Tensor:
+    """A photograph of `table`, cropped as in `shipped`, float32 (channels, size, size) in [0, 1]; channels=1: in grey.
 
     Errors: KeyError with near misses.
     """
     known = table()
     check_choice(name, known, "photograph")
-    return _square(open_image(shipped_file(name)), known[name]["centre"], size)
+    return _square(open_image(shipped_file(name)), known[name]["centre"], size, channels)
 
 
 def shipped_file(name: str) -> Path:

@@ -110,3 +110,48 @@ def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -
         axes = sheet.colour_bar(x + tile + 0.08, top, high, *look)
         axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # no 1e-5 on top
     return sheet.picture()
+
+
+@figure
+def overlay(image: Array, heatmap: Array, title="", caption="", cells=None, label="heat") -> Picture:
+    """An image (3, h, w), and a heatmap (h, w) over it, from zero (clear and dark) to its maximum, with a colour bar.
+
+    cells: the map (rows, cols) as the net gives it, drawn between them: one square a value. label: of the colour bar.
+    """
+    image, heatmap = given.image(image), given.array(heatmap, "heatmap", (2,))
+    across, tile, gap, top = (2, 3.6, 0.12, 0.32) if cells is None else (3, 2.8, 0.12, 0.32)
+    high = tile * image.shape[0] / image.shape[1]
+    sheet = Sheet(across * (tile + gap) + 1.0, high + top, title, caption)
+    sheet.tile(0, top, tile, high, image, "image", TEXT)
+    if cells is not None:
+        cells = given.array(cells, "cells", (2,))
+        look = {"cmap": ABSOLUTE, "vmin": 0, "vmax": max(cells.max(), 1e-12), "interpolation": "nearest"}
+        sheet.tile(tile + gap, top, tile, high, cells, "the map: {} x {}".format(*cells.shape), TEXT, **look)
+    left = (across - 1) * (tile + gap)
+    heat_over(sheet, (left, top, tile, high), image, heatmap, title="heatmap over the image", size=TEXT)
+    _heat_bar(sheet, left + tile + 0.08, top, high, Normalize(0, max(heatmap.max(), 1e-12)), label)
+    return sheet.picture()
+
+
+@figure
+def overlays(image: Array, maps: Array, titles=None, title="", caption="", columns=None) -> Picture:
+    """An image (3, h, w), then heatmaps (n, h, w) over it, each from zero to its own maximum.
+
+    titles: one for each heatmap. columns: tiles in a row, the image included.
+    """
+    image, maps = given.image(image), given.array(maps, "maps", (3,))
+    words = ["image", *given.titles(titles, len(maps))]
+    look = (len(words), image.shape[:2], words, columns, title, caption)
+    sheet, (first, *places), (wide, high, above) = grid_sheet(*look, right=1.0)
+    sheet.tile(**first, pixels=image)
+    for place, heatmap in zip(places, maps, strict=True):
+        square = [place.pop(name) for name in ("x", "y", "width", "height")]
+        heat_over(sheet, square, image, heatmap, **place)
+    _heat_bar(sheet, wide + 0.1, above, high, Normalize(0, 1), "share of the map's maximum")
+    return sheet.picture()
+
+
+def _heat_bar(sheet, x, y, height, norm, label):
+    axes = sheet.colour_bar(x, y, height, norm, ABSOLUTE, label)
+    if norm.vmax >= 0.01:
+        axes.ticklabel_format(axis="y", style="plain", useOffset=False)

@@ -19,9 +19,12 @@ from . import given
 from .given import Names, figure
 from .look import DPI, INK, MUTED, SMALL, TEXT, TITLE, WIDTH, heads, titled
 
+HEAVY = 120_000  # bytes of a PNG above which a notebook stores a JPEG instead, where that is smaller
+
 
 class Picture:
-    """A figure that displays itself as PNG, with its alt text for those who cannot see it.
+    """A figure that displays itself, with its alt text for those who cannot see it: as PNG, or, where photographs make
+    that heavy, as a JPEG of high quality without chroma subsampling.
 
     figure: matplotlib.figure.Figure. alt: what it shows, in a sentence. colours: of the stored file, None for all, or
     at most 256. fitted: their palette is fitted to the picture, so that small bright things, soft skies and faces keep
@@ -32,25 +35,20 @@ class Picture:
         self.figure, self.alt, self.colours, self.fitted = figure, alt, colours, fitted
 
     def png(self) -> bytes:
-        """PNG bytes; the same figure gives the same bytes.
-
-        With all colours: at most 256 become a palette; more are rounded to steps of 5 of 255, which nobody sees and
-        which makes the file a third smaller (black and white stay exact).
-        """
-        canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        """PNG bytes; the same figure gives the same bytes. With all colours: at most 256 become a palette."""
+        image = self._drawn()
         if self.colours and self.fitted:
             palette = Image.new("P", (1, 1))
             palette.putpalette(_palette(image, self.colours).tobytes())
             image = image.quantize(palette=palette, dither=Image.Dither.NONE)
         elif self.colours or image.getcolors(256):
             image = image.quantize(self.colours or 256, dither=Image.Dither.NONE)
-        else:
-            image = Image.fromarray((np.round(np.asarray(image) / 5.0) * 5).astype(np.uint8))
-        out = io.BytesIO()
-        image.save(out, "PNG", optimize=True)
-        return out.getvalue()
+        return _bytes(image, "PNG", optimize=True)
+
+    def _drawn(self):
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
+        return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
     def save(self, path):
         """Write the PNG to `path`."""
@@ -60,8 +58,18 @@ class Picture:
         return f"Picture: {self.alt}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        data = {"image/png": b64encode(self.png()).decode(), "text/plain": repr(self)}
-        return data, {"image/png": {"alt": self.alt}}
+        kind, stored = "image/png", self.png()
+        if len(stored) > HEAVY and not self.colours:
+            light = _bytes(self._drawn(), "JPEG", quality=90, subsampling=0, optimize=True)
+            kind, stored = min((kind, stored), ("image/jpeg", light), key=lambda each: len(each[1]))
+        data = {kind: b64encode(stored).decode(), "text/plain": repr(self)}
+        return data, {kind: {"alt": self.alt}}
+
+
+def _bytes(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
 
 
 def few_colours(picture: Picture, colours: int = 256, fitted: bool = False) -> Picture:
