@@ -74,7 +74,10 @@ def faults(notebook, home):
             (not EFFORT.search(statement.source), "the header does not say how hard and long it is"),
             (example not in statement.source, "the example is not the smallest input"),
             (not is_stub(stub.source, exercise), "the stub is not that of its module's solution"),
-            (said.source.splitlines()[0] != f'check("{number}", {exercise.name})', "the check is another"),
+            (
+                f'check("{number}", {exercise.name})' not in said.source.splitlines()[:2],
+                "the check is another",
+            ),
             (printed(said) != judge(exercise, blank).line, "the stored check does not say so of a blank"),
             (any(map(on_slides, (statement, stub, said))), "its cells are not left out of the slides"),
         ):

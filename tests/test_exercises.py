@@ -260,10 +260,35 @@ def test_the_random_state_is_as_before(fails):
 # check, hint and solution, as a student calls them.
 
 
-def test_check_and_solution_print_what_they_have(capsys):
-    assert exercises.check("01.1", nothing) is None
-    exercises.solution("01.1")
-    assert capsys.readouterr().out == judge(find("01.1"), nothing).line + f"\n{find('01.1').solution}\n"
+def test_a_solution_opens_after_one_attempt_or_at_a_wish(capsys, monkeypatch):
+    monkeypatch.setattr(module, "_tried", set())
+
+    def said(call, *args, **how):
+        assert call(*args, **how) is None
+        return capsys.readouterr().out.strip()
+
+    source, refused = find("02.2").solution, "02.2 · opens after your first attempt: write "
+    assert said(exercises.solution, "02.2").startswith(refused + find("02.2").name)
+    assert said(exercises.solution, "02.2", peek=True) == source
+    assert said(exercises.check, "02.2", blank) == judge(find("02.2"), blank).line
+    assert said(exercises.solution, "02.2").startswith(refused)  # a blank is no attempt, nor is a peek
+    assert said(exercises.check, "02.2", nothing) == judge(find("02.2"), nothing).line
+    assert said(exercises.solution, "02.2") == source
+
+
+def test_a_wrong_map_is_shown_beside_the_one_expected(monkeypatch):
+    shown = []
+    monkeypatch.setattr(module, "display", shown.append)
+    exercise = find("04.1")
+    exercises.check("04.1", exercise.answer)
+    exercises.check("04.1", nothing)  # has no form that could be drawn
+    assert shown == []
+    exercises.check("04.1", lambda *case: exercise.answer(*case) + 1)
+    (picture,) = shown
+    tiles = [axes.images[0].get_array() for axes in picture.figure.axes[:3]]
+    assert tiles[0].shape == tuple(exercise.oracle(**exercise.cases()[-1]).shape)
+    np.testing.assert_allclose(tiles[1] - tiles[0], np.ones(tiles[0].shape), atol=1e-5)
+    assert [axes.get_title() for axes in picture.figure.axes[:3]] == ["expected", "yours", "the difference"]
 
 
 def test_hints_come_in_order_end_and_begin_again_each_exercise_by_itself(capsys, monkeypatch):

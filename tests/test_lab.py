@@ -15,6 +15,8 @@ from lecture_utils.lab import from_mask_png
 from lecture_utils.world import CLASSES
 from lecture_utils.world.splits import SPLITS, split_scene
 
+CLASSES_IN_ORDER = list(CLASSES)
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -40,6 +42,13 @@ def test_lab_has_a_net_in_eval_mode_its_classes_and_layers(lab):
     assert lab.layers["conv5"] == "relu5" == lab.layer("conv5")
     assert lab.label("elephant") == list(CLASSES).index("elephant")
     assert open_lab(net="gap", device="cpu").layers["fc"] == "fc"
+
+
+def test_what_a_lecture_asks_of_a_lab(lab):
+    assert lab.module("conv5") is lab.net.get_submodule("relu5") and lab.last == "conv5"
+    assert lab.names(torch.tensor([1, 0])) == [CLASSES_IN_ORDER[1], CLASSES_IN_ORDER[0]]
+    with pytest.raises(KeyError, match="conv6.*conv5"):
+        lab.module("conv6")
 
 
 def test_gallery_is_what_was_rendered(lab):

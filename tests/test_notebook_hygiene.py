@@ -8,8 +8,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LECTURES = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+EVIDENCE = sorted((ROOT / "notebooks/evidence").glob("[0-9]*.ipynb"))
 MAX_BYTES = 1_500_000
+# What a notebook says in these words: of a lecture, and of evidence.
+LECTURE_SAYS = ("By the end you can", "What we saw", "Sources")
+EVIDENCE_SAYS = (
+    "What is claimed, and what would refute it",
+    "**Verdict: ",
+    "What nobody has checked yet",
+    "Sources",
+)
 HOME = re.compile(r"(?<![\w.~+/])(/(home|root|Users|work)" + r"/\w|[A-Z]:\\Users)")
 IMAGES = ("image/png", "image/jpeg", "image/gif")
 
@@ -18,13 +27,13 @@ def source_lines(cell):
     return len(cell.source.strip().splitlines())
 
 
-def faults(notebook, size=0, folder=ROOT):
+def faults(notebook, size=0, folder=ROOT, says=LECTURE_SAYS):
     """Everything wrong with a stored notebook, as a list of sentences."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     found = [
         *_faults_of_the_file(notebook, size),
-        *_faults_of_the_prose(prose, folder),
+        *_faults_of_the_prose(prose, folder, says),
         *_faults_of_the_code(code),
     ]
     for number, cell in enumerate(code, 1):
@@ -46,15 +55,18 @@ def _faults_of_the_file(notebook, size):
         yield "execution times are stored"
 
 
-def _faults_of_the_prose(prose, folder):
+def _faults_of_the_prose(prose, folder, says):
     text = "\n\n".join(prose)
     if not prose or not re.match(r"# \S", prose[0]):
         yield "the first cell is not a '# Title'"
     elif not re.search(r"\bminutes\b", prose[0]):
         yield "the line below the title does not say how many minutes it takes"
-    for heading in ("By the end you can", "What we saw", "Sources"):
+    for heading in says:
         if heading not in text:
             yield f"no {heading!r}"
+    for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)", text):
+        if not re.match(r"\w+:", target) and not (folder / target).exists():
+            yield f"the link to {target} leads nowhere"
     if HOME.search(text):
         yield f"a path of one machine in the text: {HOME.search(text).group()}"
     for alt, target in re.findall(r"!\[(.*?)\]\((.*?)\)", text):
@@ -106,13 +118,18 @@ def _faults_of_an_output(number, output):
             yield f"cell [{number}] shows an image without alt text (metadata[{mime!r}]['alt'])"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LECTURES + EVIDENCE, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_stored_notebook(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    assert faults(notebook, path.stat().st_size, path.parent) == []
+    says = EVIDENCE_SAYS if path in EVIDENCE else LECTURE_SAYS
+    assert faults(notebook, path.stat().st_size, path.parent, says) == []
     assert re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", path.name)
+
+
+def test_evidence_stands_behind_a_lecture_of_the_same_name():
+    assert {path.name for path in EVIDENCE} <= {path.name for path in LECTURES}
 
 
 # The tests above must be able to fail: a good notebook, then one thing broken at a time.
@@ -169,6 +186,7 @@ BREAK = {
     "no 'What we saw'": lambda nb: nb.cells[6].update(source="Sources"),
     "no 'Sources'": lambda nb: nb.cells[6].update(source="What we saw"),
     "has no alt text": lambda nb: nb.cells[6].update(source="What we saw Sources ![](data:x)"),
+    "leads nowhere": lambda nb: nb.cells[6].update(source="What we saw Sources [a map](nowhere.ipynb#top)"),
     "is missing": lambda nb: nb.cells[6].update(source="What we saw Sources ![a map](nowhere.png)"),
     "needs a network": lambda nb: nb.cells[6].update(source="What we saw Sources ![a](https://x.org/a.png)"),
 }

@@ -52,6 +52,11 @@ def test_layers_classes_and_repr(lab):
     untrained = lab.untrained(1)
     assert type(untrained).__name__ == "SqueezeNet"
     assert not torch.equal(untrained.features[0].weight, lab.net.features[0].weight)
+    assert lab.last == "fire9" and lab.module("fire9") is lab.net.get_submodule(lab.layers["fire9"])
+    assert torch.equal(lab.photograph("cat")[0], lab.gallery.images[lab.gallery.files.index("cat")])
+    assert open_lab().photograph("cat").shape == (1, 3, 112, 112)
+    with pytest.raises(KeyError, match="cats.*cat"):
+        lab.photograph("cats")
 
 
 def test_its_score_maps_are_its_class_activation_map(lab):

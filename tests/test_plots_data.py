@@ -193,6 +193,10 @@ def test_heat_ends_at_its_own_quantile_loses_its_sign_and_has_its_boxes():
     assert (colours[0][5, 7] > colours[0][0, 0]).all(), "brighter and less clear"
     assert [p.get_bbox().bounds for p in axes[0].patches[::2]] == [(2, 3, 8, 10), (1, 2, 8, 10)]
     assert (drawn(plots.map_and_image(IMAGES[0], RAW, heat[0]))[1] == RAW).all()
+    one, many = plots.overlay(IMAGES[0], heat[0], cells=RAW), plots.overlays(IMAGES[0], heat)
+    assert (drawn(one)[1] == RAW).all() and one.figure.axes[-1].get_ylim() == (0, 1)
+    assert np.allclose(shown(one.figure.axes[2], 1), colours[0])
+    assert all(np.allclose(shown(a, 1), colours[0]) for a in many.figure.axes[1:4]), "each to its own maximum"
     maps = [i for a in figures.two_legends(SQUARES[0], REMAINS, 0.9, 8, 4).figure.axes for i in a.images]
     maps = [i for i in maps if np.shape(i.get_array()) == (2, 2)]
     assert [i.get_extent() for i in maps] == [[2, 10, 10, 2]] * 2, "at the middle of the square"

@@ -21,7 +21,7 @@ NOTEBOOKS = [path for path in EVERY if not path.name.startswith(WITHOUT_A_LAB)]
 NETS = {path: "alexnet" if path.name.startswith("01") else "resnet18" for path in NOTEBOOKS}
 SKIPPED = "## Since then"  # these sections ask the toy world, and nothing needs them: once, in its own run, is enough
 pytestmark = pytest.mark.slow
-SETUP = re.compile(r"^lab = open_lab\(\)", re.MULTILINE)
+SETUP = re.compile(r"^lab = open_lab\((\"photographs\")?\)", re.MULTILINE)
 ASKS_THE_LAB = re.compile(r"\blab\b")
 
 

@@ -20,6 +20,7 @@ from tools.run_notebooks import LIVE
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 STEMS = [path.stem for path in NOTEBOOKS]
+WITH_EVIDENCE = {path.stem for path in (ROOT / "notebooks/evidence").glob("[0-9]*.ipynb")}
 TITLE = "# A title\n\n*10 minutes · nothing · works without a network*"
 
 
@@ -180,13 +181,15 @@ MEASURE = """() => Reveal.getSlides().map(section => {
 
   const letters = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
   return {
-    heading: page.querySelector("h1, h2")?.textContent,
+    heading: page.querySelector("h1, h2:not(.running)")?.textContent,
+    headings: page.querySelectorAll("h1, h2").length,
     text: page.innerText,
     outside: inside.filter(e => beyond(box(e))).map(name),
 
     smallest: Math.min(...inside.filter(letters).map(e => parseFloat(style(e).fontSize))) * Reveal.getScale(),
     figures: [...page.querySelectorAll("figure img")].map(i => ({
       alt: i.alt, width: i.naturalWidth, shown: style(i.closest("figure")).visibility,
+      scale: Math.min(box(i).width / i.naturalWidth, box(i).height / i.naturalHeight) / Reveal.getScale(),
     })),
     notes: [...section.querySelectorAll("aside.notes")].map(e => e.textContent.trim()),
     code: section.querySelector("template.code")?.content.textContent.length || 0,
@@ -259,13 +262,14 @@ def test_a_deck_holds_every_slide_figure_and_heading(decks, stem):
     deck, (shown, _, starts) = decks[stem], kept_cells(stem)
     assert deck.columns == starts
     outputs = [output for cell in shown if cell.cell_type == "code" for output in cell.outputs]
-    stored = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
+    stored = [o.metadata[k]["alt"] for o in outputs for k in deck_blocks.KINDS if k in o.get("data", {})]
     figures = [image for page in deck.pages for image in page["figures"]]
     assert [image["alt"] for image in figures] == stored and len(stored) > 3
     assert all(image["width"] > 0 and image["shown"] == "visible" and image["alt"] for image in figures)
     prose = "\n".join(cell.source for cell in shown if cell.cell_type == "markdown")
     headings = [re.sub(r"[*`$]", "", line) for line in re.findall(r"^##? (.+)", prose, re.MULTILINE)]
     assert [page["heading"] for page in deck.pages if page["heading"]] == headings
+    assert all(page["headings"] for page in deck.pages)  # also of a page that continues another
     assert not any(LIVE in page["text"] for page in deck.pages)
     assert (deck.formulas > 0) == ("$" in prose)
 
@@ -276,18 +280,22 @@ def test_every_page_can_be_read_at_1280_by_720(decks, stem):
     for number, page in enumerate(decks[stem].pages, 1):
         assert page["outside"] == [] and page["smallest"] >= 14, f"page {number}"
         assert len(page["text"]) > 60 or page["figures"], f"page {number} is nearly empty"
+        if stem in WITH_EVIDENCE:  # the smallest text of a figure has 11.5 pt at 100 dpi, 16 px
+            assert all(16 * figure["scale"] >= 12 for figure in page["figures"]), f"page {number}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_presenter_cells_are_notes_and_not_on_the_wall(decks, stem):
     _, notes, _ = kept_cells(stem)
-    spoken = [note for page in decks[stem].pages for note in page["notes"]]
+    spoken = list(dict.fromkeys(note for page in decks[stem].pages for note in page["notes"]))
     assert len(spoken) == len(notes) > 0
     for cell, note in zip(notes, spoken, strict=True):
-        start = re.sub(r"[*`]", "", cell.source)[:40]
+        start = re.sub(r"[*`]", "", cell.source).split("\n")[0][:40]
         assert note.startswith(start)
-        assert not any(start in page["text"] for page in decks[stem].pages)
+        assert len(start) < 20 or not any(start in page["text"] for page in decks[stem].pages)
+    if stem in WITH_EVIDENCE:
+        assert 2 * sum(bool(page["notes"]) for page in decks[stem].pages) >= len(decks[stem].pages)
 
 
 @pytest.mark.slow
@@ -346,7 +354,7 @@ def table_rows(markdown):
     return [[cell.strip() for cell in row] for row in rows]
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem not in WITH_EVIDENCE])
 def test_the_guide_has_the_minutes_and_a_line_for_every_section_and_exercise(stem):
     notebook = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4)
     promised = int(re.search(r"\*(\d+) minutes", notebook.cells[0].source).group(1))

@@ -1,17 +1,19 @@
 """One cell of a notebook as the blocks of a deck: what a room sees of it, what waits behind a key, what is left out."""
 
 import re
-import struct
 from base64 import b64decode
 from html import escape
+from io import BytesIO
 
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from PIL import Image
 
 from tools.deck_layout import BODY, Block
 from tools.run_notebooks import LIVE
 
-SHORT = 12  # lines of code that a room can still read
+SHORT, METHOD = 12, 20  # lines of code that a room can still read; of a method's own cell
+KINDS = ("image/png", "image/jpeg")  # of stored figures
 ITEM = re.compile(
     r"\n(?=\s*(?:[-*]|\d+\.)\s)|(?<=  )\n"
 )  # between the items of a list, or at a forced line break
@@ -32,6 +34,7 @@ def paragraph(part):
     """A paragraph, list or heading as a block; a list that is longer than a page as several."""
     markdown = MarkdownWithMath(IPythonRenderer(escape=False, exclude_anchor_links=True))
     html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", markdown.render(part))
+    html = re.sub(r'<a href="evidence/[^"]*">(.*?)</a>', r"\1", html)  # a deck has no evidence beside it
     level = re.match(r"(#+) ", part)
     items = re.split(ITEM, part)
     plain = [" ".join(re.sub(r"\[(.*?)\]\(.*?\)|[*`$]", r"\1", item).split()) for item in items]
@@ -43,11 +46,13 @@ def paragraph(part):
 
 
 def figure(output):
-    """A stored PNG with its alt text as a block; its title and caption are part of the picture."""
-    png = output.data["image/png"].replace("\n", "")
-    width, height = struct.unpack(">II", b64decode(png[:64])[16:24])
-    alt = output.metadata.get("image/png", {}).get("alt", "")
-    html = f'<img src="data:image/png;base64,{png}" alt="{escape(alt)}" width="{width}" height="{height}">'
+    """A stored figure with its alt text as a block; its title and caption are part of the picture."""
+    kind = next(kind for kind in KINDS if kind in output.data)
+    data = output.data[kind].replace("\n", "")
+    with Image.open(BytesIO(b64decode(data))) as image:
+        width, height = image.size
+    alt = output.metadata.get(kind, {}).get("alt", "")
+    html = f'<img src="data:{kind};base64,{data}" alt="{escape(alt)}" width="{width}" height="{height}">'
     return Block("figure", html, size=(width, height))
 
 
@@ -85,7 +90,7 @@ def results(cell):
     for output in cell.outputs:
         data = output.get("data", {})
         text = output.get("text") or data.get("text/plain", "")
-        if "image/png" in data:
+        if any(kind in data for kind in KINDS):
             yield figure(output)
         elif text == LIVE:
             yield Block("live", "")
@@ -97,8 +102,10 @@ def results(cell):
 
 
 def shows_its_code(cell, outputs):
-    """Whether the code is for the room: short, no setup, no imports, and no more than a value below it."""
+    """Whether the code is for the room: a method, or short, no setup, no imports, no more than a value below it."""
     lines = cell.source.strip().splitlines()
+    if "method" in cell.metadata.get("tags", []):
+        return len(lines) <= METHOD
     if (
         len(lines) > SHORT
         or "setup" in cell.metadata.get("tags", [])

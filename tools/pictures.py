@@ -5,6 +5,7 @@ docs/00.png and docs/01.png are figures of the stored notebooks.
 """
 
 import base64
+import io
 import json
 from pathlib import Path
 
@@ -64,13 +65,14 @@ def banner():
 
 
 def figure_of(notebook, tag):
-    """The PNG of the cell tagged ``tag`` in a stored notebook."""
+    """The figure of the cell tagged ``tag`` in a stored notebook, as an image."""
     cells = json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))["cells"]
     for cell in cells:
         if tag in cell["metadata"].get("tags", []):
             for output in cell["outputs"]:
-                if "image/png" in output.get("data", {}):
-                    return base64.b64decode(output["data"]["image/png"])
+                for kind in ("image/png", "image/jpeg"):
+                    if kind in output.get("data", {}):
+                        return Image.open(io.BytesIO(base64.b64decode(output["data"][kind])))
     raise ValueError(f"{notebook} has no stored figure in a cell tagged {tag!r}: run make notebooks first")
 
 
@@ -79,7 +81,7 @@ def main():
     docs.mkdir(exist_ok=True)
     banner().quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(docs / "banner.png", optimize=True)
     for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        (docs / f"{notebook.name[:2]}.png").write_bytes(figure_of(notebook.name, "readme"))
+        figure_of(notebook.name, "readme").save(docs / f"{notebook.name[:2]}.png", optimize=True)
 
 
 if __name__ == "__main__":

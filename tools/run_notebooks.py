@@ -1,7 +1,8 @@
 """Execute the notebooks and store them with their figures: what `make notebooks` runs.
 
-python tools/run_notebooks.py            all of notebooks/[0-9]*.ipynb
-python tools/run_notebooks.py 01         those whose name starts with 01
+python tools/run_notebooks.py              all of notebooks/[0-9]*.ipynb and notebooks/evidence/
+python tools/run_notebooks.py 01           those whose name starts with 01
+python tools/run_notebooks.py evidence/01  the one of evidence
 
 This is the only way a stored notebook is made. Running it twice gives the same text outputs: no measured
 times, no widget ids, no version of Python in the metadata. A cell that fails, that writes to stderr, or
@@ -117,12 +118,15 @@ def store(notebook, path):
 
 
 def main(prefix=""):
-    paths = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-    paths = [path for path in paths if path.name.startswith(prefix)]
+    home = ROOT / "notebooks"
+    paths = sorted(home.glob("[0-9]*.ipynb")) + sorted(home.glob("evidence/[0-9]*.ipynb"))
+    paths = [
+        p for p in paths if p.name.startswith(prefix) or p.relative_to(home).as_posix().startswith(prefix)
+    ]
     if not paths:
         sys.exit(f"no notebook in notebooks/ starts with {prefix or 'a digit'!r}")
     for path in paths:
-        print(f"{path.name} ...", end=" ", flush=True)
+        print(f"{path.relative_to(home)} ...", end=" ", flush=True)
         start = perf_counter()
         try:
             store(execute(path), path)

@@ -8,10 +8,12 @@ without a kernel and without a network. Nothing is run here; a deck shows what i
 
 The slide types mean what they mean in Jupyter. What a cell becomes:
 - prose, figures with their alt text, tables and printed text are shown;
-- code is shown where it is short and is the point itself; all code of a page waits behind the key C;
-- a cell tagged `presenter` is a speaker note (key S); a live control gives way to a still picture of its section;
+- code is shown where it is short and the point itself, or tagged `method`; all code of a page waits behind the key C;
+- a cell tagged `presenter` is a speaker note (key S), the first of a section on each of its pages that has none;
+- a live control gives way to a still picture of its section;
 - the stubs and checks of exercises are left out.
-A page that would be too full is continued on a next one (see deck_layout), so that text stays readable.
+A page that would be too full is continued on a next one (see deck_layout), so that text stays readable. Each page says
+which section it belongs to.
 """
 
 import re
@@ -87,8 +89,13 @@ def seen(page):
 
 
 def minutes(notebook):
-    """The minutes that the first cell promises."""
-    return int(re.search(r"(\d+) minutes", notebook.cells[0].source).group(1))
+    """The minutes of a lecture that the first cell promises."""
+    return int(re.search(r"(?:lecture |\*)(\d+) minutes", notebook.cells[0].source).group(1))
+
+
+def notes(slide):
+    """The first speaker note of a section, as a list, for its pages that have none of their own."""
+    return [note for page in slide for note in page.of("note")][:1]
 
 
 def vendored(name):
@@ -120,6 +127,7 @@ def build(notebook, name):
         slides=slides,
         number=name[:2],
         seconds=60 * minutes(notebook),
+        notes=notes,
         css="\n".join([vendored("reveal.js/reset.css"), vendored("reveal.js/reveal.css"), *fonts(), style()]),
         scripts=[vendored(f"reveal.js/{file}.js") for file in ("reveal", "notes")],
         start=(DECK / "deck.js").read_text(encoding="utf-8"),

@@ -15,11 +15,14 @@ TYPES = {"bool": (bool, np.bool_), "int": (int, np.integer), "float": (float, np
 
 
 class Verdict(NamedTuple):
-    """passed: True, False, or None for not attempted. line: what the student reads. cause: that of a listed mistake."""
+    """passed: True, False, or None for not attempted. line: what the student reads. cause: that of a listed mistake.
+    images: (expected, yours), two maps (h, w), of the exercises whose answer is a picture.
+    """
 
     passed: bool | None
     line: str
     cause: str | None = None
+    images: tuple | None = None
 
 
 class Outcome(NamedTuple):
@@ -57,7 +60,13 @@ def _verdict(exercise, function):
     wrong = [n for n, o in enumerate(outcomes) if o.fault or not _same(exercise, o.value, wanted[n])]
     if not wrong:
         return Verdict(True, f"right! {_praise(exercise, cases, wanted[0])}")
-    case, answer, first = cases[wrong[0]], wanted[wrong[0]], outcomes[wrong[0]]
+    verdict = _wrong(exercise, cases, wanted, outcomes, wrong[0])
+    return verdict._replace(images=_images(exercise, [(wanted[n], outcomes[n].value) for n in wrong]))
+
+
+def _wrong(exercise, cases, wanted, outcomes, n):
+    """The verdict on a function that fails for case n first."""
+    case, answer, first = cases[n], wanted[n], outcomes[n]
     line = f"not yet. For {describe(case)}: {first.fault or _difference(exercise, answer, first.value)}"
     if first.general:
         return Verdict(False, line)
@@ -66,6 +75,18 @@ def _verdict(exercise, function):
         if all(_alike(exercise, *pair) for pair in zip(outcomes, theirs, strict=True)):
             return Verdict(False, f"{line}. Likely cause: {cause}", cause)
     return Verdict(False, f"{line}. Likely cause: {UNKNOWN}")
+
+
+def _images(exercise, pairs):
+    """The largest map that is wrong, expected and got; None where the answer is no picture or has another shape."""
+    pairs = [pair for pair in pairs if pair[1] is not None] if exercise.picture else []
+    if not pairs:
+        return None
+    maps = [
+        each.double().reshape(-1, *each.shape[-2:]) for each in max(pairs, key=lambda pair: pair[0].numel())
+    ]
+    apart = (maps[0] - maps[1]).abs().amax((1, 2))
+    return tuple(each[apart.argmax()] for each in maps)
 
 
 def _praise(exercise, cases, wanted):

@@ -19,8 +19,8 @@ stands in the notebook, with the function's first line and what goes in and come
     def my_pictures(weights):
 
 Changes are made one after the other, each wherever it applies; with nothing behind the arrow the text goes. A card may
-also say `tolerance: 1e-5`, the largest difference that passes, absolute and relative (otherwise 1e-4), and
-`signs: free` where columns may change their sign.
+also say `tolerance: 1e-5`, the largest difference that passes, absolute and relative (otherwise 1e-4), `signs: free`
+where columns may change their sign, and `picture: yes` where the answer is an image or a map, which is then shown.
 """
 
 import ast
@@ -33,29 +33,32 @@ from pkgutil import iter_modules
 
 import numpy as np
 import torch
+from IPython.display import display
 
 from ..checks import near_miss
 from .checker import judge
 
 HOME = __package__
 _given = {}  # {number: how many hints the student has seen}
+_tried = set()  # the numbers of exercises that were attempted
 
 
 class Exercise:
     """A decorator of its solution, which reads nothing but torch; `expect` then gives it inputs and an oracle.
 
-    title, number, against, praise, hints, tolerance, signs: as the card says.
+    title, number, against, praise, hints, tolerance, signs, picture: as the card says.
     """
 
     def __init__(self, card: str):
         self.title, *entries = re.split(r"\n(?! )", card.strip("\n"))
-        told = {"tolerance": ["1e-4"], "signs": ["fixed"]}
+        told = {"tolerance": ["1e-4"], "signs": ["fixed"], "picture": ["no"]}
         for key, _, text in (entry.partition(": ") for entry in entries):
             told.setdefault(key, []).append(text)
         self._wrong = [text.splitlines() for text in told.pop("wrong")]
         self.hints = tuple(map(_one_line, told.pop("hint")))
         self.against, self.praise = _one_line(*told.pop("against")), _one_line(*told.pop("praise"))
         self.tolerance, self.signs = float(told.pop("tolerance")[-1]), told.pop("signs")[-1] == "free"
+        self.picture = told.pop("picture")[-1] == "yes"
         self.number = self.title.split(" ")[0]  # "01.1", the notebook and the place in it
         if told:
             raise ValueError(f"{self.number}: a card has no {' and no '.join(map(repr, told))}")
@@ -171,8 +174,27 @@ def find(number: str) -> Exercise:
 
 
 def check(number: str, function: Callable) -> None:
-    """Say in one line whether your function does what the exercise asks, and what is wrong if not."""
-    print(judge(find(number), function).line)
+    """Say in one line whether your function does what the exercise asks, and what is wrong if not.
+
+    Where the answer is an image or a map, a wrong one is shown beside what was expected.
+    """
+    verdict = judge(find(number), function)
+    if verdict.passed is not None:
+        _tried.add(number)
+    print(verdict.line)
+    if verdict.images:
+        display(_beside(*verdict.images))
+
+
+def _beside(expected, yours):
+    from .. import plots  # only a wrong answer needs matplotlib
+
+    words = {
+        "titles": ["expected", "yours", "the difference"],
+        "title": "Expected, and what your function gives",
+    }
+    three = torch.stack([expected, yours, yours - expected]).float()
+    return plots.signed_grid(three, **words, caption="Blue is below zero, red above.")
 
 
 def hint(number: str) -> None:
@@ -187,6 +209,11 @@ def hint(number: str) -> None:
     print(f"{number} · hint {given + 1} of {len(hints)} ({len(hints) - given - 1} left): {hints[given]}")
 
 
-def solution(number: str) -> None:
-    """One way to solve an exercise, as code to read and to run."""
-    print(find(number).solution)
+def solution(number: str, peek: bool = False) -> None:
+    """One way to solve an exercise, as code to read and to run: after one attempt, or at once with peek=True."""
+    exercise = find(number)
+    if number in _tried or peek:
+        print(exercise.solution)
+        return
+    advice = f"check it once, right or wrong; solution({number!r}, peek=True) shows it at once"
+    print(f"{number} · opens after your first attempt: write {exercise.name}, {advice}.".replace("'", '"'))

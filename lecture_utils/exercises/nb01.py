@@ -9,6 +9,7 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 01.1 · Signed weights become pictures
+picture: yes
 against: numpy.interp
 praise: Zero is mid-grey in every filter, and strengths can be compared.
 tolerance: 1e-05
@@ -44,6 +45,7 @@ def interpolated(weights):
 
 @Exercise("""
 01.2 · The patch that a filter likes best, under real limits
+picture: yes
 against: a linear programme (scipy.optimize.linprog)
 praise: No allowed patch is answered more strongly.
 hint: The answer is a sum of weight times pixel. Each pixel adds its own term, so each can be chosen alone.
@@ -126,6 +128,7 @@ def never_above_zero(batches):
 
 @Exercise("""
 01.4 · Convolution by hand
+picture: yes
 against: torch.nn.functional.conv2d
 praise: Every unit is one dot product with one patch, plus a bias.
 hint: Start with an image of zeros (c, h + 2 padding, w + 2 padding) and put the image in its middle.

@@ -54,6 +54,7 @@ def by_walking_down(layers):
 
 @Exercise("""
 03.2 · Cut the patch
+picture: yes
 against: numpy's pad and one slice
 praise: That is all the unit sees, grey where it looks over the border.
 hint: Where is the strongest unit? int(map.argmax()) counts row by row: divide by the number of columns.

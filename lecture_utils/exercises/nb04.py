@@ -9,6 +9,7 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 04.1 · An occlusion map by hand
+picture: yes
 against: one convolution that adds up what each patch takes away
 praise: Each number is the score with one patch in place, to the last column and row.
 hint: Two loops, over the rows and over the columns of the answer. In each turn: a fresh copy of the image, one patch
@@ -61,6 +62,7 @@ def by_one_convolution(image, weights, size, stride, fill):
 
 @Exercise("""
 04.2 · A saliency map
+picture: yes
 against: the gradient worked out on paper, in numpy
 praise: The score before softmax, each image its own gradient, the largest |g| of the colours.
 hint: Autograd follows what it is told to: images = images.clone().requires_grad_(), then the scores as in the
@@ -160,6 +162,7 @@ def by_hooks(x, w1, w2, w3):
 
 @Exercise("""
 04.4 · Back through a convolution
+picture: yes
 against: autograd of torch's own convolution
 praise: Each unit paints its filter where the filter had looked, and paint adds up.
 hint: Begin with one unit, signal[k, r, c]. Forward, it saw pixels r*stride to r*stride + f - 1, with weights[k]. Each

@@ -9,6 +9,7 @@ from .exercise import Exercise, normal
 
 @Exercise("""
 05.1 · A class activation map
+picture: yes
 against: a loop over images, places and channels in numpy
 praise: Each image gets the row of its own class, and the map adds up to the score.
 hint: The weights of class k are one row: weight[k], of length channels.
@@ -50,6 +51,7 @@ def by_loops(features, weight, targets):
 
 @Exercise("""
 05.2 · Grad-CAM from a map and its gradient
+picture: yes
 against: Grad-CAM with einsum in numpy, in float64
 praise: Averaged over places, summed over channels, cut once at the end.
 hint: First one weight for each channel: the mean of the gradient over both spatial axes.
