@@ -19,7 +19,7 @@ from . import given
 from .given import Names, figure
 from .look import DPI, INK, MUTED, SMALL, TEXT, TITLE, WIDTH, heads, titled
 
-HEAVY = 120_000  # bytes of a PNG above which a notebook stores a JPEG instead, where that is smaller
+HEAVY = 40_000  # bytes of a PNG above which a notebook stores a JPEG instead, where that is smaller
 
 
 class Picture:
@@ -60,7 +60,7 @@ class Picture:
     def _repr_mimebundle_(self, include=None, exclude=None):
         kind, stored = "image/png", self.png()
         if len(stored) > HEAVY and not self.colours:
-            light = _bytes(self._drawn(), "JPEG", quality=90, subsampling=0, optimize=True)
+            light = _bytes(self._drawn(), "JPEG", quality=80, subsampling=0, progressive=True)
             kind, stored = min((kind, stored), ("image/jpeg", light), key=lambda each: len(each[1]))
         data = {kind: b64encode(stored).decode(), "text/plain": repr(self)}
         return data, {kind: {"alt": self.alt}}
