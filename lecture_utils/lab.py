@@ -102,8 +102,8 @@ class Lab:
         """The same net as it was before any training, on the same device."""
         return models.build(self.name, seed=seed).to(self.device)
 
-    def claim(self, text: str, holds: bool) -> bool:
-        """Hold a sentence about this lab's net or pictures to the numbers; the result is whether it holds.
+    def claim(self, text: str, holds: bool) -> None:
+        """Hold a sentence about this lab's net or pictures to the numbers.
 
         The course makes its claims about the toy world: there one that fails is an AssertionError. In another lab
         it is a question, and the answer is printed.
@@ -112,7 +112,6 @@ class Lab:
             raise AssertionError(text)
         if not self.has_key:
             print(f"{'holds' if holds else 'does not hold'} here: {text}")
-        return bool(holds)
 
     def logits(self, images: torch.Tensor, batch_size: int | None = None) -> torch.Tensor:
         """Scores before softmax (n, classes), on the images' device. images: (n, 3, h, w) in [0, 1]."""
@@ -182,7 +181,7 @@ class Lab:
 class PhotographLab(Lab):
     """A net trained on ImageNet, or the reader's own, and photographs of which nothing is known.
 
-    own: the user's photographs; None takes those of the course, or for torchvision's nets those in its libraries.
+    own: the user's photographs; None takes those of the course.
     """
 
     own: photographs.Photographs | None = None
@@ -195,8 +194,7 @@ class PhotographLab(Lab):
         if split != "single":
             hint = f"photographs have no answer key; the toy world has one: open_lab().{split}"
             raise ValueError(f"lab.{split}: {hint}")
-        names = photographs.LIBRARIES if self.name in imagenet.NETS else photographs.PICTURES
-        return self.own or photographs.shipped(names, self.size, self.channels)
+        return self.own or photographs.shipped(size=self.size, channels=self.channels)
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         own = isinstance(self.net, adapter.Adapted)

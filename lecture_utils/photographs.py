@@ -22,22 +22,9 @@ SIZE = 224  # px, what ImageNet nets were trained on
 FULL = 65535  # white of 16 bits
 FEW = 4  # photographs, below which there is little to compare
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises
-# The gallery of the imagenet lab: photographs inside the libraries.
-LIBRARIES = (
-    "astronaut",
-    "cat",
-    "coffee",
-    "rocket",
-    "china",
-    "flower",
-    "hubble",
-    "immunohistochemistry",
-    "retina",
-)
-LIBRARIES += ("brick", "grass", "gravel")
 ANIMALS = ("cat", "dog", "squirrel", "robin", "butterfly", "raccoon")
 THINGS = ("coffee", "orange", "fruits", "flower", "motorcycle", "rocket", "china", "street")
-PICTURES = (*ANIMALS, *THINGS, "astronaut", "hopper")  # the gallery of the photographs lab
+PICTURES = (*ANIMALS, *THINGS, "astronaut", "hopper")  # the gallery of a lab
 
 
 @dataclass(frozen=True)

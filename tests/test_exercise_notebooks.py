@@ -75,7 +75,7 @@ def faults(notebook, home):
             (example not in statement.source, "the example is not the smallest input"),
             (not is_stub(stub.source, exercise), "the stub is not that of its module's solution"),
             (
-                f'check("{number}", {exercise.name})' not in said.source.splitlines()[:2],
+                f'check("{number}", {exercise.name})' not in said.source.splitlines(),
                 "the check is another",
             ),
             (printed(said) != judge(exercise, blank).line, "the stored check does not say so of a blank"),
@@ -159,7 +159,7 @@ BREAK = [
     (2, rewrite("01.1", "01.2"), "01.1: the check is another"),
     (2, lambda cell: cell.outputs.clear(), "01.1: the stored check does not say so of a blank"),
     (
-        -1,
+        -2,
         lambda cell: cell.update(cell_type="code", source="my_pictures(1)"),
         "needs the student's my_pictures",
     ),

@@ -127,8 +127,8 @@ def test_there_is_no_answer_key(lab, capsys):
     for name in ("pairs", "hard"):
         with pytest.raises(ValueError, match=rf"no answer key.*open_lab\(\)\.{name}"):
             getattr(lab, name)
-    assert lab.claim("filters are edges", torch.tensor(True)) is True
-    assert lab.claim("the net is right", np.bool_(False)) is False
+    lab.claim("filters are edges", torch.tensor(True))
+    lab.claim("the net is right", np.bool_(False))
     assert capsys.readouterr().out == "holds here: filters are edges\ndoes not hold here: the net is right\n"
 
 

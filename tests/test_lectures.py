@@ -167,6 +167,22 @@ def test_a_lecture_is_short_and_stands_on_its_own(path):
         assert not re.search(r"few_colours|vivid\(", each.read_text(encoding="utf-8"))
 
 
+def unseen(notebook):
+    """The cells that draw a figure or a table which nobody sees, as another value ends the cell."""
+    for number, cell in enumerate(code(notebook.cells), 1):
+        shown = str([sorted(output.get("data", {})) for output in cell.outputs])
+        if re.search(r"^(plots|figures)\.\w+\(", cell.source, re.MULTILINE) and not re.search(
+            "image/|html", shown
+        ):
+            yield f"cell [{number}]: {cell.source.strip().splitlines()[-1]}"
+
+
+@each
+def test_what_is_drawn_is_shown(path):
+    assert [*unseen(read(path)), *unseen(read(EVIDENCE[path.name]))] == []
+    assert list(unseen(new_notebook(cells=[new_code_cell("plots.table([], [], '')\n1")])))
+
+
 @pytest.mark.slow
 @pytest.mark.whole_notebook
 @each
@@ -272,5 +288,7 @@ def test_reading_minutes_are_counted_as_said():
 # --- the page for instructors ---
 
 
-def test_the_guide_says_what_the_speaker_notes_say():
-    assert (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8") == instructors.written()
+def test_the_guide_says_what_the_speaker_notes_say_and_both_pages_the_minutes():
+    """If not: python tools/instructors.py"""
+    for page, text in instructors.written().items():
+        assert page.read_text(encoding="utf-8") == text, f"{page.name}: run python tools/instructors.py"

@@ -87,7 +87,7 @@ def test_guided_backprop_and_an_attack_on_a_photograph(lab):
 def test_every_photograph_says_what_it_is_and_whose(lab):
     known = photographs.table()
     assert known == json.loads(json.dumps(experiments.photographs.table()))
-    assert len(lab.gallery) == len(photographs.PICTURES) == 16 and set(photographs.LIBRARIES) < set(known)
+    assert len(lab.gallery) == len(photographs.PICTURES) == 16
     for name, row in known.items():
         assert min(photographs.open_image(photographs.shipped_file(name)).size) >= 250
         assert row["what"] and row["source"] and row["licence"]

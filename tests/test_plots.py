@@ -58,7 +58,6 @@ add("costs", {"GAN": {"a sample": 2.0, "a step": 9.0}})
 add("curve_panels", {"left": PANEL, "right": PANEL})
 add("curves", [0, 1, 2], ROWS, "x (px)", "y", intervals={"a": ROWS.values()})
 add("curves, logarithmic", [1, 10, 100], ROWS, "x", "y", log="xy", level=(0.3, "c"))
-add("cut_outs", IMAGES, {"w": [MASK] * 3}, [MASK] * 3, {"w": [0.5, 1, 0]})
 add("decision_boundaries", {("x", "y"): np.eye(5, dtype=int)}, CLASSES, 0, 3)
 add("dependence_maps", {"net": HEAT}, (2, 2), "abc")
 add("dot_table", SCORES, {"mass": ("mass", (0, 1), 0.2)}, KINDS)
@@ -79,11 +78,9 @@ add("image_rows", {"first": IMAGES, "second": IMAGES}, list("abc"))
 add("image_table", [IMAGES, IMAGES[:2]], ["dog", "car"], "abc")
 add("latent_plane", HEAT.ravel()[:96].reshape(2, 3, 4, 4), 2.0, [[3, -1], [0, 0]], [0, 1], ["zero", "one"])
 add("layer_panels", "xyz", {"left": ROWS, "right": ROWS}, "skill")
-add("layer_sweep", IMAGES[0], {"conv5": GRID - 0.5}, {"conv5": HEAT[0]})
 add("learning", {"one": ([1, 2], [3.0, 2.0])}, HEAT)
 add("map_and_image", IMAGES[0], GRID - 0.5, HEAT[0])
 add("method_maps", IMAGES[0], {"A": (HEAT[0], False), "B, b": (HEAT[1] - 0.5, True)})
-add("methods_map", numbers={"01"})
 add("neighbour_rows", IMAGES, {"px": IMAGES[:, None]})
 add("noted_rows", {"a": IMAGES}, list("xyz"), {"a": ["1", "2", "3"]})
 add("overlay", SQUARES[0], HEAT[0], cells=GRID, label="evidence")
@@ -110,8 +107,6 @@ add("tiles", HEAT[:, :, :20], 3, labels=["up"])
 add("times", [8, 16, 32], ROWS, "px", "s")
 add("top9_grid", {"a": (SQUARES, SQUARES), "b": (IMAGES, IMAGES)}, ("x", "y"))
 add("two_legends", IMAGES[0], GRID, 0.9, 8, 4)
-BEST = np.arange(25).reshape(5, 5) % 3
-add("zfnet_panels", IMAGES[0], 8, 4, GRID, SQUARES - 0.5, GRID, BEST, CLASSES, "abcd")
 
 
 def pixels(picture):
@@ -143,7 +138,7 @@ def test_every_figure_displays_itself_and_no_text_leaves_it(make):
 def test_every_public_figure_is_above():
     drawn = {re.match(r"\w+", name).group() for name in FIGURES}
     here = {name for name in plots.__all__ if hasattr(getattr(plots, name), "__wrapped__")}
-    assert here | set(figures.__all__) <= drawn | {"table", "thumbnails"}
+    assert here | set(figures.__all__) <= drawn | {"table"}
 
 
 def test_no_pyplot_no_global_state_and_no_argument_changed():
@@ -240,7 +235,6 @@ refuse(r"ylim: expected \(low, high\)", "curves", [1, 2], {"a": [1, 2]}, ylim=(2
 refuse("rows: expected equally many", "image_rows", {"a": IMAGES, "b": IMAGES[:2]})
 refuse(r"cells: expected \(3, 2\), all different", "picture_map", IMAGES, [[0, 0], [1, 1], [0, 0]])
 refuse(r"labels: expected integers \(5,\)", "embeddings", {"one": GRID[:, :2]}, np.zeros(3, int), ["mug"])
-refuse("thumbnails", "methods_map", {"dream": IMAGES[0]})
 refuse("kinds.*floor", "dot_table", SCORES, {"mass": ("mass", (0, 1), None)}, {"edges": "flor"})
 
 

@@ -1,17 +1,11 @@
-"""The big figures of notebook 00: boxes and colours are the answer key's; the map knows which notebooks are there."""
-
-import re
+"""The big figures of notebook 00: boxes and colours are the answer key's."""
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.patches import Rectangle
 
 from experiments import figures
-from experiments.figures import overview as maps
-from lecture_utils import features, models
 from lecture_utils.plots import overview
-from lecture_utils.world import CLASSES, sample_scene
 
 
 def test_boxes_by_hand():
@@ -59,50 +53,6 @@ def test_each_task_is_answered_from_the_key(classes):
     assert apart(part, one & (SCENE["parts"] == 2), one & (SCENE["parts"] == 1)) > 0.3
     outside = np.asarray(semantic.images[0].get_array())[SCENE["objects"] == 0]
     assert np.ptp(outside, axis=1).max() < 1e-9, "grey where there is no object"
-
-
-def test_what_is_not_written_says_coming_and_thumbnails_stand_on_their_cards():
-    numbers = {number for cards in maps.MAP.values() for number, _, _ in cards}
-    assert numbers == {f"{n:02d}" for n in range(1, 16)} and maps.written() <= {*numbers, "00"}
-    image = np.random.default_rng(0).random((3, 20, 40))
-    picture = figures.methods_map({"filters": image}, numbers={"00", "01", "04"})
-    words = [[text.get_text() for text in axes.texts] for axes in picture.figure.axes]
-    cards = [some for some in words if some and re.fullmatch(r"\d\d", some[0])]
-    assert len(cards) == sum(map(len, maps.MAP.values()))
-    assert all(("coming" in some) == (some[0] not in ("01", "04")) for some in cards)
-    assert "Filters of the first layer (notebook 01)" in picture.alt
-    ((drawn,),) = [axes.images for axes in picture.figure.axes if axes.images]
-    left, right, bottom, top = drawn.get_extent()
-    assert (right - left) / (bottom - top) == pytest.approx(2, rel=0.01), "not distorted"
-
-
-class Lab:
-    """As much of a lab as the thumbnails need."""
-
-    def __init__(self):
-        self.net, self.device = models.build("alex"), torch.device("cpu")
-        self.layer = models.layer_names(self.net).__getitem__
-        self.label = list(CLASSES).index
-        images = [sample_scene(name, 3).render(112).image for name in ("mug", "elephant", "car")]
-        self.gallery = type("Gallery", (), {"images": torch.from_numpy(np.stack(images))})
-
-    def score(self, images, target):
-        with torch.no_grad():
-            return self.net(images).softmax(1)[:, target]
-
-
-def test_thumbnails_are_what_they_say():
-    lab, scene = Lab(), sample_scene("elephant", 3)
-    found, picture = figures.thumbnails(lab, scene), scene.render(112).image
-    for key in ("neighbours", "activation", "saliency"):
-        assert np.array_equal(found[key][:, :, :112], picture), key
-    assert np.array_equal(found["neighbours"][:, :, 112:], picture), "its nearest neighbour is itself"
-    tiles = features.first_layer_filters(lab.net).numpy()
-    assert np.allclose(found["filters"][:, :33, :33], tiles[0].repeat(3, 1).repeat(3, 2))
-    hidden = found["occlusion"][:, :, :112]
-    square = hidden != picture
-    assert square.any(0).sum() == pytest.approx(28 * 28, abs=10) and np.allclose(hidden[square], 0.5)
-    assert all(p.grad is None for p in lab.net.parameters())
 
 
 def test_pointers_mark_hits_and_misses():

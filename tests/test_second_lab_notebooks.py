@@ -1,7 +1,7 @@
 """Every notebook runs to its end in the second lab too, where there is no answer key, and says what is absent.
 
-A copy of the notebook, in which the setup cell opens the second lab, is run in a kernel whose TORCH_HOME holds random
-weights. What it then claims is not looked at: it is about a net that knows nothing.
+A copy of the notebook, in which the setup cell opens the second lab, is run in a kernel whose TORCH_HOME holds other
+weights than torchvision's. What it then claims is not looked at.
 """
 
 import re
@@ -9,16 +9,19 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
+from lecture_utils import models
 from tests import imagenet_files
 from tools import run_notebooks
 
 EVERY = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 WITHOUT_A_LAB = ("10_", "11_", "12_")  # of the generative models: they open no net, but sets of pictures
 NOTEBOOKS = [path for path in EVERY if not path.name.startswith(WITHOUT_A_LAB)]
-# One net a notebook, because each run costs half a minute or more. Notebook 01 takes alexnet, the only one of the two
-# that is a plain chain, which its section 10 is about; the others take resnet18, whose last layer is a map.
-NETS = {path: "alexnet" if path.name.startswith("01") else "resnet18" for path in NOTEBOOKS}
+# One net a notebook, because each run costs half a minute or more. A lecture names layers of the photograph net, so it
+# gets the same architecture; the others take resnet18, whose last layer is a map.
+LECTURES = {path.name for path in (EVERY[0].parent / "evidence").glob("[0-9]*.ipynb")}
+NETS = {path: "squeezenet1_1" if path.name in LECTURES else "resnet18" for path in NOTEBOOKS}
 SKIPPED = "## Since then"  # these sections ask the toy world, and nothing needs them: once, in its own run, is enough
 pytestmark = pytest.mark.slow
 SETUP = re.compile(r"^lab = open_lab\((\"photographs\")?\)", re.MULTILINE)
@@ -27,12 +30,21 @@ ASKS_THE_LAB = re.compile(r"\blab\b")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """TORCH_HOME with files of random weights; the kernels find it in their environment."""
+    """TORCH_HOME with files that are not torchvision's; the kernels find it in their environment.
+
+    Random weights for one net; for the other those of the photograph net, which are Caffe's.
+    """
     home = tmp_path_factory.mktemp("torch")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(home))
         patch.setenv("PYTHONPATH", str(NOTEBOOKS[0].parents[1]))  # the copy lies elsewhere
-        imagenet_files.write(home, set(NETS.values()))
+        files = imagenet_files.write(home, set(NETS.values()))
+        state = models.load("squeezenet").state_dict()  # of random weights every score of this net is 0
+        state = {key: value for key, value in state.items() if key.startswith(("features", "classifier"))}
+        state["features.0.weight"] = (
+            255 * 0.225 * state["features.0.weight"]
+        )  # for torchvision's range of inputs
+        torch.save(state, files["squeezenet1_1"])
         yield home
 
 

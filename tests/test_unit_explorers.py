@@ -120,6 +120,6 @@ def test_a_silent_channel_says_so():
     with torch.no_grad():
         net.norm3.weight[7], net.norm3.bias[7] = 0, -1
     explorer = Channels(net, noise(12, 3, 112, 112), "relu3")
-    assert explorer.look(7, 0)[2] is None and "silent" in explorer.describe(channel=7, picture=0)
+    assert explorer.look(7, 0)[2] is None and "inactive" in explorer.describe(channel=7, picture=0)
     assert explorer.render(channel=7, picture=0).dtype == np.uint8
     assert all(values["channel"] != 7 for values in explorer.stops.values())

@@ -15,7 +15,7 @@ if __package__ in (None, ""):  # run as a script
 from tools import reading
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDE = ROOT / "INSTRUCTORS.md"
+GUIDE, README = ROOT / "INSTRUCTORS.md", ROOT / "README.md"
 LABELS = ("Minutes", "Show", "Ask", "Usual wrong answer")
 PLAN = re.compile(r"\s+".join(rf"\*\*{label}:\*\*\s+(.+?)" for label in LABELS) + r"\s*\Z", re.DOTALL)
 EFFORT = re.compile(r"^### Exercise (\S+) · .+\n\n(\S+) · (\d+) minutes · trains: (.+)$", re.MULTILINE)
@@ -59,17 +59,22 @@ def section(path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def written() -> str:
-    """The guide as it should be: the part of every lecture that has evidence behind it anew, all else as it is."""
-    guide = GUIDE.read_text(encoding="utf-8")
+def written() -> dict[Path, str]:
+    """{page: its text as it should be}: of every lecture with evidence behind it the part in the guide, and the minutes
+    in the tables of the guide and of the README; all else as it is.
+    """
+    guide, readme = (page.read_text(encoding="utf-8") for page in (GUIDE, README))
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         if (path.parent / "evidence" / path.name).exists():
             old = re.compile(rf"^## {path.name[:2]} · .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-            if not old.search(guide):
-                guide = guide.rstrip() + f"\n\n## {path.name[:2]} · \n"
             guide = old.sub(lambda found, path=path: section(path) + "\n", guide, count=1)
-    return guide.rstrip() + "\n"
+            read, told = reading.HEADER.search(nbformat.read(path, as_version=4).cells[0].source).groups()
+            row = re.escape(f"](notebooks/{path.name}) | ")
+            guide = re.sub(rf"({row})\d+", rf"\g<1>{told}", guide)
+            readme = re.sub(rf"({row}.*\| )\d+ \|$", rf"\g<1>{read} |", readme, flags=re.MULTILINE)
+    return {GUIDE: guide.rstrip() + "\n", README: readme}
 
 
 if __name__ == "__main__":
-    GUIDE.write_text(written(), encoding="utf-8")
+    for page, text in written().items():
+        page.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """Draw the README's pictures again:  python tools/pictures.py
 
 docs/banner.png shows one scene, what the world knows of it, the same scene changed in one thing, and every class.
-docs/00.png and docs/01.png are figures of the stored notebooks.
+docs/00.png, docs/01.png ... are figures of the stored notebooks.
 """
 
 import base64
@@ -81,7 +81,9 @@ def main():
     docs.mkdir(exist_ok=True)
     banner().quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(docs / "banner.png", optimize=True)
     for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        figure_of(notebook.name, "readme").save(docs / f"{notebook.name[:2]}.png", optimize=True)
+        figure = figure_of(notebook.name, "readme").convert("RGB")
+        figure.thumbnail((640, 640))  # the README shows it 240 px wide
+        figure.quantize(256, dither=Image.Dither.NONE).save(docs / f"{notebook.name[:2]}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ from .charts import (
     single_draws,
     times,
 )
-from .heat import dependence_maps, heat_over_image, layer_sweep, two_legends, zfnet_panels
+from .heat import dependence_maps, heat_columns, heat_over_image, two_legends
 from .images import (
     asked_twice,
-    cut_outs,
     decision_boundaries,
     method_maps,
     point_clouds,
@@ -23,7 +22,7 @@ from .images import (
     sum_of_images,
     sums,
 )
-from .overview import methods_map, taxonomy, thumbnails
+from .overview import taxonomy
 from .scores import class_matrix, dot_table, number_matrix, over_depth, score_table, slopes
 
 __all__ = [
@@ -32,18 +31,16 @@ __all__ = [
     "class_matrix",
     "costs",
     "curve_panels",
-    "cut_outs",
     "decision_boundaries",
     "dependence_maps",
     "dot_table",
     "effect_bars",
     "effort",
+    "heat_columns",
     "heat_over_image",
     "histograms",
     "layer_panels",
-    "layer_sweep",
     "method_maps",
-    "methods_map",
     "number_matrix",
     "over_depth",
     "point_clouds",
@@ -55,8 +52,6 @@ __all__ = [
     "sum_of_images",
     "sums",
     "taxonomy",
-    "thumbnails",
     "times",
     "two_legends",
-    "zfnet_panels",
 ]

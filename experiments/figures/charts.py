@@ -263,7 +263,7 @@ def layer_panels(
         axes.tick_params(labelleft=i == 0)
     spaces = {"columnspacing": 1.4, "handletextpad": 0.5}
     legend(sheet.figure.axes[0], (-0.02, 1.06), size=TEXT, ncols=len(lines), **spaces)
-    return sheet.picture(256)
+    return sheet.picture()
 
 
 @figure

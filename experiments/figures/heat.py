@@ -1,4 +1,4 @@
-"""Heat with what was measured: boxes, all layers, one map under two legends, gradients, and ZFNet's figure 7."""
+"""Heat with what was measured: boxes, one map under two legends, methods side by side, what a pixel depends on."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,22 +8,20 @@ from matplotlib.patches import Patch, Rectangle
 from lecture_utils.plots import given
 from lecture_utils.plots.activations import MAPS
 from lecture_utils.plots.given import Array, Named, Names, figure
-from lecture_utils.plots.heat import heat_over, raw_cells
+from lecture_utils.plots.heat import ABSOLUTE, heat_over
 from lecture_utils.plots.look import (
     COLOURS,
+    INK,
     LUMINANCE,
     MANY,
-    MUTED,
     SMALL,
     TEXT,
     WIDTH,
     beside,
     heads,
     legend,
-    titled,
-    write,
 )
-from lecture_utils.plots.pixels import gradient_pictures
+from lecture_utils.plots.pixels import in_levels
 from lecture_utils.plots.sheet import Picture, Sheet
 
 TRUE, FOUND = COLOURS[6], COLOURS[5]  # sky blue and orange: the true box, and the one made from a heatmap
@@ -60,28 +58,6 @@ def heat_over_image(
     return sheet.picture()
 
 
-@figure
-def layer_sweep(image: Array, maps: Named, heats: Named, title="", caption="") -> Picture:
-    """Below each other, for each layer: the raw map {layer: (rows, cols)}, signed, and the heat {layer: (h, w)} on the
-    image (3, h, w). Each map has its own scale: its size and range stand above it.
-    """
-    image, gap, side = given.image(image), 0.12, 1.0
-    maps, heats = given.sets(maps, "maps", (2,)), given.sets(heats, "heats", (2,))
-    tile = (WIDTH - side - gap * (len(maps) - 1)) / len(maps)
-    high, head = tile * image.shape[0] / image.shape[1], 0.75
-    sheet = Sheet(WIDTH, head + 2 * high + gap, title, caption)
-    for text, y in (("raw map", head + high / 2), ("cut at zero,\nenlarged", head + 1.5 * high + gap)):
-        write(sheet.axes(0, y - 0.2, side, 0.4), 0, 0.5, text, va="center")
-    for n, (layer, raw) in enumerate(maps.items()):
-        x, words = side + n * (tile + gap), "{}\n{} x {}".format(layer, *raw.shape)
-        raw_cells(sheet, (x, head, tile, high), raw)
-        axes = titled(sheet.figure.axes[-1], words, TEXT, 22, linespacing=1.1)
-        ends = f"{raw.min():.2g} to {raw.max():.2g}".replace("-", "\N{MINUS SIGN}")
-        write(axes, 0.5, 1.03, ends, ink=MUTED, ha="center", va="bottom")
-        heat_over(sheet, (x, head + high + gap, tile, high), image, heats[layer])
-    return sheet.picture()
-
-
 def with_square(sheet, place, image, size, words, font):
     """The image with a grey square of `size` px in its corner."""
     sheet.tile(*place, image, words, font).add_patch(Rectangle((0, 0), size, size, color="#808080"))
@@ -102,7 +78,7 @@ def at_middles(sheet, place, image, values, size, stride, cmap, norm, words, alp
 def two_legends(
     image: Array, probabilities: Array, before: float, size: int, stride: int, title="", caption=""
 ) -> Picture:
-    """One occlusion map under the two legends in use: red where little probability remains, dark where it drops.
+    """One occlusion map under two legends: ZFNet's, blue where little probability remains; ours, bright where it drops.
 
     image: (3, h, w). probabilities: (rows, cols), at each place of a square of `size` px that moves by `stride`.
     before: the probability of the whole image.
@@ -115,60 +91,17 @@ def two_legends(
     for x, words, values, cmap, norm, label in (
         (
             side + 0.15,
-            "red = little remains",
+            "ZFNet: blue = little remains",
             remains,
-            "coolwarm_r",
+            "coolwarm",
             Normalize(0, 1),
             "probability that remains",
         ),
-        (2 * side + 0.15 + gap, "dark = it drops", drop, "magma_r", dark, "drop of probability"),
+        (2 * side + 0.15 + gap, "here: bright = it drops", drop, "magma", dark, "drop of probability"),
     ):
         at_middles(sheet, (x, 0.32, side, side), image, values, size, stride, cmap, norm, words)
         sheet.colour_bar(x + side + 0.08, 0.32, side, norm, cmap, label)
-    return sheet.picture(256)
-
-
-@figure
-def zfnet_panels(
-    image: Array,
-    size: int,
-    stride: int,
-    activation: Array,
-    projections: Array,
-    probabilities: Array,
-    best: Array,
-    classes: Names,
-    names: Names,
-    title="",
-    caption="",
-) -> Picture:
-    """The panels of ZFNet's figure 7 for one image.
-
-    image: (3, h, w), panel a, with a square of `size` px in its corner. activation: (rows, cols), panel b: the summed
-    strength of one map, for each place of the square. projections: signed (k, 3, h, w), panel c: that map projected
-    down to pixels, first of this image, then of others; names: k titles. probabilities: (rows, cols), panel d.
-    best: integers (rows, cols), panel e: the index of the most probable class, in `classes`.
-    """
-    image, down = given.image(image), gradient_pictures(projections)
-    activation, probabilities = (
-        given.array(activation, "activation", (2,)),
-        given.array(probabilities, "probabilities", (2,)),
-    )
-    best, names = given.integers(best, "best", activation.shape), given.names(names, "names", len(down))
-    y, tile, gap, bar = 0.32, 1.6, 0.12, 0.62
-    sheet = Sheet(5 * tile + 2 * gap + 2 * bar + 1.05, y + tile, title, caption)
-    lefts = np.cumsum([0, tile + gap, tile + bar, tile + gap, tile + bar])
-    with_square(sheet, (0, y, tile, tile), image, size, "a · image, square", SMALL)
-    for x, values, top, words in (
-        (lefts[1], activation, max(activation.max(), 1e-12), "b · strongest map"),
-        (lefts[3], probabilities, 1, "d · p of its class"),
-    ):
-        norm = Normalize(0, top)
-        at_middles(sheet, (x, y, tile, tile), image, values, size, stride, "viridis", norm, words)
-        sheet.colour_bar(x + tile + 0.06, y, tile, norm, "viridis", "")
-    _four(sheet, lefts[2], y, (tile - gap) / 2, gap, down, names)
-    _likeliest(sheet, (lefts[4], y, tile, tile), image, best, size, stride, classes)
-    return sheet.picture(256)
+    return sheet.picture()
 
 
 def _four(sheet, x, y, side, gap, images, names):
@@ -216,3 +149,48 @@ def dependence_maps(maps: Named, place: tuple, titles: Names, title="", caption=
     label = "log10 of |gradient|,\nrelative to the largest"
     sheet.colour_bar(left + k * (wide + gap) + 0.1, above, high, norm, MAPS, label)
     return sheet.picture()
+
+
+@figure
+def heat_columns(
+    images: Array, maps: Named, masks=None, titles=None, title="", caption="", tile=None
+) -> Picture:
+    """One row for each image: the image, then each method's raw map, dark to bright, without smoothing or overlay.
+
+    images: (n, 3, h, w). maps: {method: (n, rows, cols)}, of which the absolute values are drawn. Methods have
+    different units, and images different strengths, so each map has its own scale; it ends at its 99.5% quantile, as
+    the bar says. masks: bool (n, h, w), whose outline is drawn on the image. titles: a label for each row.
+    """
+    images = given.images(images)
+    columns, titles = given.sets(maps, "maps", (3,), len(images)), given.titles(titles, len(images))
+    masks = None if masks is None else given.masks(masks, "masks", images.shape[:3])
+    left, right, gap, above = 0.95 if any(titles) else 0.0, 1.0, 0.08, 0.32
+    n, across = len(images), 1 + len(columns)
+    tile = tile or min(2.24, (WIDTH - left - right - gap * (across - 1)) / across)
+    sheet = Sheet(left + across * (tile + gap) + right, above + n * (tile + gap), title, caption)
+    for row, image in enumerate(images):
+        y = above + row * (tile + gap)
+        axes = sheet.tile(left, y, tile, tile, image, extent=(0, image.shape[1], image.shape[0], 0))
+        axes.text(-6, image.shape[0] / 2, titles[row], fontsize=SMALL, color=INK, ha="right", va="center")
+        if masks is not None:
+            _outline(axes, masks[row], "white", "black")
+        sizes = [_to_one(np.abs(values[row])) for values in columns.values()]
+        place, look = (left + tile + gap, y, tile, tile), {"cmap": ABSOLUTE, "vmin": 0, "vmax": 1}
+        sheet.row(*place, [in_levels(size) for size in sizes], None if row else columns, **look)
+    height = min(n * (tile + gap) - gap, 3.2)
+    words = "absolute; 1 = the map's 99.5% quantile" if height > 2.4 else "absolute"
+    sheet.colour_bar(left + across * (tile + gap) + 0.05, above, height, Normalize(0, 1), ABSOLUTE, words)
+    return sheet.picture()
+
+
+def _to_one(size):
+    """Values >= 0 divided by their 99.5% quantile, or by their maximum where that is 0; at most 1."""
+    return (size / max(np.quantile(size, 0.995) or size.max(), 1e-12)).clip(0, 1)
+
+
+def _outline(axes, mask, colour, under=None):
+    """The border of a mask as a line, with a wider one under it."""
+    for shade, width in ((under, 2.2), (colour, 1.1)):
+        if shade and mask.any() and not mask.all():
+            where = np.arange(mask.shape[1]) + 0.5, np.arange(mask.shape[0]) + 0.5
+            axes.contour(*where, mask.astype(float), [0.5], colors=[shade], linewidths=width)

@@ -10,11 +10,10 @@ from matplotlib.patches import Circle, Patch
 from lecture_utils.checks import check_index
 from lecture_utils.plots import given
 from lecture_utils.plots.given import Array, Named, Names, figure
-from lecture_utils.plots.heat import heat_over, outline
+from lecture_utils.plots.heat import heat_over
 from lecture_utils.plots.look import (
     COLOURS,
     INK,
-    LUMINANCE,
     MANY,
     MARKERS,
     MUTED,
@@ -121,38 +120,6 @@ def method_maps(image: Array, maps: Named, title="", caption="", columns=5) -> P
 
 
 @figure
-def cut_outs(images: Array, cuts: Named, true=None, scores=None, title="", caption="", tile=1.75) -> Picture:
-    """One row for each image, one column for each way to cut the object out: what was cut out in colour, the rest pale.
-
-    images: (n, 3, h, w). cuts: {way: bool (n, h, w)}. true: bool (n, h, w), drawn as a thin outline. scores: {way:
-    (n,)}, the intersection over union that stands in each picture.
-    """
-    images = given.images(images)
-    cuts = {way: given.masks(mask, way, images.shape[:3]) for way, mask in cuts.items()}
-    true = None if true is None else given.masks(true, "true", images.shape[:3])
-    gap, n, across, above = 0.08, len(images), 1 + len(cuts), heads(cuts, 0.2, 0.15)
-    tile = min(tile, (WIDTH - gap * (across - 1)) / across)
-    sheet = Sheet(across * (tile + gap) - gap, above + n * (tile + gap), title, caption)
-    label = {"bbox": {"fc": "white", "ec": "none", "pad": 1.5, "alpha": 0.85}}
-    for row, image in enumerate(images):
-        extent = (0, image.shape[1], image.shape[0], 0)
-        pale = 0.25 * (image @ LUMINANCE)[..., None] + 0.72
-        y = above + row * (tile + gap)
-        sheet.tile(0, y, tile, tile, image, "" if row else "image", extent=extent)
-        for column, (way, masks) in enumerate(cuts.items(), 1):
-            shown, place = (
-                np.where(masks[row][..., None], image, pale),
-                (column * (tile + gap), y, tile, tile),
-            )
-            axes = sheet.tile(*place, shown, "" if row else way, extent=extent)
-            if true is not None:
-                outline(axes, true[row], COLOURS[1])
-            if scores is not None:
-                write(axes, 0.03, 0.04, f"{float(scores[way][row]):.2f}", **label)
-    return sheet.picture(256)
-
-
-@figure
 def pointers(images: Array, objects: Array, points: Named, title="", caption="") -> Picture:
     """Images with the outline of their object and one marker for each pointer, and whether it hits.
 
@@ -221,7 +188,7 @@ def sums(rows: list, titles: Names, title="", caption="", tile=1.1) -> Picture:
         drawn = sheet.row(*place, row, None if y else titles, gap, interpolation="nearest")
         for axes, sign in zip(drawn, ("", "−", "+", "="), strict=True):
             write(axes, -gap / tile / 2, 0.5, sign, 22, MUTED, ha="center", va="center")
-    return sheet.picture(128, fitted=True)
+    return sheet.picture()
 
 
 @figure

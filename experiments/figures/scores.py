@@ -20,6 +20,7 @@ from .charts import triples
 
 # How a row of scores is told apart: colour and mark.
 KINDS = {"floor": ("#767676", "D"), "method": (COLOURS[1], "o"), "ceiling": (COLOURS[2], "s")}
+WORDS = {"floor": "baseline", "ceiling": "upper bound"}  # of a legend
 LEFT, ROW, HEAD, STEP = 2.95, 0.265, 0.52, 0.12  # inches: names, a row, the columns' names, between columns
 THICK = 0.05  # inches of a bar, apart from the letters
 BAR, BACK = "#3f8fc5", "#e4e4e4"  # few colours, so a small file
@@ -111,7 +112,9 @@ def dot_table(rows: Named, columns: Named, kinds: Named, title="", caption="", m
         place = {"transform": first.get_yaxis_transform(), "ha": "right", "va": "center"}
         first.text(-0.06, y, row, fontsize=SMALL, color=INK, **place)
     drawn = dict.fromkeys(kinds[row] for row in rows)
-    handles = [Line2D([], [], color=KINDS[k][0], marker=KINDS[k][1], lw=2, label=k) for k in drawn]
+    handles = [
+        Line2D([], [], color=KINDS[k][0], marker=KINDS[k][1], lw=2, label=WORDS.get(k, k)) for k in drawn
+    ]
     where = -left / wide * 0.98, -0.13 * 6 / len(rows)
     legend(sheet.figure.axes[0], where, "upper left", handles=handles, ncols=len(handles), borderaxespad=0)
     return sheet.picture()

@@ -34,8 +34,8 @@ class TSNEExplorer(Explorer):
 
     title = "t-SNE: what the data say, and what the settings say"
     caption = (
-        "Colour and shape: the class. Noise is black: it has no groups, so every clump that you see there was made by "
-        "the settings. Gaps between groups and their sizes are no measurements."
+        "Colour and shape: the class. Noise (black) has no groups: the settings made every clump that you see there. "
+        "Gaps between groups and their sizes are no measurements."
     )
 
     def __init__(self, points, labels, names, layer="features"):

@@ -119,16 +119,16 @@ class Occluder(OfImages):
     names: what each image shows, or None. across: places of the heatmap from side to side, so that it costs about
     across x across passes for each image, size of the square and fill. Errors: ValueError.
     The heatmaps are made once, here, for all classes (with a progress bar); a move is one pass of the net. A heatmap's
-    value at a place is the probability that the bars show when the square stands there.
+    value at a place is how far the bar of its class falls when the square stands there.
     """
 
     title = "Hide a square: what does the net still say?"
     caption = (
-        "The picture that the net gets, and beside it the probability that remains for each place "
-        "of the square's middle. Dark is low: there the square hides what the net needs. Look at which dark "
-        "places lie off the object."
+        "The image that the net gets, and beside it how much the probability drops, for each position of the "
+        "square's middle. Bright: there the square hides what the net needs. Does any bright position lie off the "
+        "object?"
     )
-    format, colours, sizes = "jpeg", 256, (16, 32)  # sides of the square, px
+    format, sizes = "jpeg", (16, 32)  # sides of the square, px
 
     def __init__(self, net, images, classes, names=None, across=13):
         super().__init__(net, images, names, 1)
@@ -221,11 +221,11 @@ class Occluder(OfImages):
         image, now = self.look(picture, x, y, size, fill)
         k = self.class_of(picture, asked)
         heat = ui.Tile(self._drawn_map(SQUARE, picture, x, y, size, fill, asked))
-        heat = ui.titled(heat, f"“{self.classes[k]}” that remains")
-        ramp = ui.titled(ui.Ramp("viridis", SQUARE, {0: "100%", 0.5: "50%", 1: "0%"}), "")
+        heat = ui.titled(heat, f"drop of “{self.classes[k]}”")
+        ramp = ui.titled(ui.Ramp("magma", SQUARE, {0: "100%", 0.5: "50%", 1: "0%"}), "")
         bars = ui.titled(ui.Bars(BARS, self._bars(picture, now, k), 64, names=0, size=18), "the net says now")
-        note = ui.Text("probability that remains, by the square's middle", 15, MUTED)
-        line = ui.Text("black line: the whole picture", 15, MUTED)
+        note = ui.Text("drop of the probability, by the square's middle", 15, MUTED)
+        line = ui.Text("black line: the whole image", 15, MUTED)
         image = ui.titled(ui.Tile(image, SQUARE), self.named(picture))
         bars = ui.column(bars, line, gap=heat.high - bars.high + 6)
         return ui.row(image, ui.column(heat, note), ramp, bars)
@@ -239,9 +239,10 @@ class Occluder(OfImages):
             yield ui.Bar(name, share, f"{share:.0%}", ink, before, index == k)
 
     def _drawn_map(self, side, picture, x, y, size, fill, asked):
-        """The heatmap where the middles of its squares lie, grey where no middle can be; a cross at this one."""
+        """The drop where the middles of its squares lie, grey where no middle can be; a cross at this one."""
         image, step, zoom = Image.new("RGB", (side, side), "#f2f2f2"), self.stride(size), side / self.side
-        colours = ui.mapped(self.map(picture, size, fill, asked), "viridis", 0, 1)
+        before = float(self.whole[picture, self.class_of(picture, asked)])
+        colours = ui.mapped(before - self.map(picture, size, fill, asked), "magma", 0, 1)
         corner, reach = round((size - step) / 2 * zoom), round(step * zoom * colours.shape[1])
         image.paste(ui.scaled(colours, reach, smooth=False), (corner, corner))
         return ui.crossed(image, min(x * zoom, side - 1), min(y * zoom, side - 1), reach=max(7, side // 38))
@@ -254,5 +255,5 @@ class Occluder(OfImages):
         return ui.captioned(ui.row(ui.Tile(image, 144), ui.Tile(heat), gap=6), words, align=0)
 
     def film(self):
-        ramp = ui.Ramp("viridis", 144, {0: "1", 0.5: "0.5", 1: "0"}, room=30)
+        ramp = ui.Ramp("magma", 144, {0: "1", 0.5: "0.5", 1: "0"}, room=30)
         return ui.row(super().film(), ui.column(ui.Block(0, 46), ramp, gap=0))

@@ -18,7 +18,7 @@ PANEL, TILE = 420, 190  # px: image and map, the filter and the patch
 YES, NO = "#b40426", "#3b4cc0"  # both ends of coolwarm
 CHOSEN, ASKED = 6, 64  # filters that are stops; images that are asked for the shared scale
 SIGNED, RELU = "its answer", "after the ReLU"
-SIDE, SMALL, STOPS = 372, 156, 6  # px: the panels of a channel, of its filmstrip; number of its stops
+SIDE, SMALL, STOPS = 372, 156, 4  # px: the panels of a channel, of its filmstrip; number of its stops
 FRAME = "#D55E00"  # around the receptive field of the strongest unit
 
 
@@ -33,12 +33,12 @@ class FilterAtWork(OfImages):
     Errors: ValueError for images or names, and for a net that does not look at colour images.
     """
 
-    title = "Filters at work"
+    title = "Red: there the image is like the filter; blue: like its negative"
     caption = (
-        "Beside each filter its answer at every place of the picture. Red: there the picture is like the filter. "
-        "Blue: like its opposite. Look for an edge that is red in one map and missing in another."
+        "Beside each filter its activation at every position. All maps share one scale; stronger activations are cut "
+        "off at its ends. Look for an edge that is red in one map and missing in another."
     )
-    format, colours = "jpeg", 256
+    format = "jpeg"
 
     def __init__(self, net, images, names=None):
         super().__init__(net, images, names, 2)
@@ -51,6 +51,7 @@ class FilterAtWork(OfImages):
         }
         first, *others = unlike(filters, CHOSEN)
         self.limit, loudest = self._scale([first, *others])
+        self.end = f"{float(f'{self.limit:.2g}'):g}"  # of the scale, in two digits: "0.49", "300"
         self.bar = ui.Tile(self._bar())
         self.stops = {f"filter {first}": {"filter": first, "picture": loudest}}
         if self.answers(loudest).relu is not None:
@@ -73,11 +74,11 @@ class FilterAtWork(OfImages):
 
     def _bar(self):
         """The colour bar, which stands still, with what its ends mean: a Pillow image."""
-        words = {0: f"≥ {self.limit:.2g}", 0.5: "0", 1: f"≤ −{self.limit:.2g}"}
+        words = {0: f"≥ {self.end}", 0.5: "0", 1: f"≤ −{self.end}"}
         image = ui.Ramp("coolwarm", PANEL, words, 22, 18, room=88).image()
         pen = ImageDraw.Draw(image)
         pen.text((30, 24), "like the\nfilter", YES, ui.font(16))
-        pen.text((30, PANEL - 64), "like its\nopposite", NO, ui.font(16))
+        pen.text((30, PANEL - 64), "like its\nnegative", NO, ui.font(16))
         return image
 
     def look(self, filter, picture, view=SIGNED):
@@ -91,15 +92,15 @@ class FilterAtWork(OfImages):
 
     def sentence(self, filter, picture, view=SIGNED):
         values, yes, no = self.look(filter, picture, view)
-        found, other = "it says yes nowhere", "nothing is like its opposite"
+        found, other = "it is above zero nowhere", "and below zero nowhere"
         if yes:
-            found = f"its strongest yes is {values.max():+.2f} at row {yes[0]}, column {yes[1]}"
+            found = f"its largest activation is {values.max():+.2f} at row {yes[0]}, column {yes[1]}"
         if no:
-            other = f"its opposite answers {values.min():+.2f} at row {no[0]}, column {no[1]}"
+            other = f"its smallest is {values.min():+.2f} at row {no[0]}, column {no[1]}"
         if view == RELU:
-            other = f"the ReLU leaves {(values > 0).mean():.0%} of the places above zero"
+            other = f"the ReLU leaves {(values > 0).mean():.0%} of the positions above zero"
         rows, columns = values.shape
-        return f"Filter {filter} on {self.named(picture)}, {rows} x {columns} places: {found}; {other}."
+        return f"Filter {filter} on {self.named(picture)}, {rows} x {columns} positions: {found}; {other}."
 
     def board(self, filter, picture, view=SIGNED):
         values, yes, no = self.look(filter, picture, view)
@@ -110,14 +111,14 @@ class FilterAtWork(OfImages):
             if place:
                 _frame(shown, answers.box(place, kernel), zoom, colour)
                 _frame(heat, answers.box(place, answers.step), zoom, colour)
-        patch = ui.titled(ui.Block(TILE), "no yes here", size=19, bold=False)
+        patch = ui.titled(ui.Block(TILE), "inactive", size=19, bold=False)
         if yes:
             box = torch.tensor([answers.box(yes, kernel)]).round().long()
             cut = ui.Tile(crop(self.images[[picture]], box)[0], TILE - 8, smooth=False, frame=YES)
-            patch = ui.titled(cut, "strongest yes", size=19, bold=False, ink=YES, gap=8)
+            patch = ui.titled(cut, "most like it", size=19, bold=False, ink=YES, gap=8)
         kernels = ui.column(ui.Tile(self.filters[filter], TILE, smooth=False), patch, gap=9)
         panels = kernels, ui.Tile(shown), ui.Tile(heat), self.bar
-        shape = "{} x {} places".format(*values.shape)
+        shape = "{} x {} positions".format(*values.shape)
         heads = f"filter {filter}", self.named(picture), f"{view}, {shape}", ""
         return ui.row(*map(ui.titled, panels, heads), gap=24)
 
@@ -138,8 +139,8 @@ class FilterAtWork(OfImages):
     def film(self):
         picture = self.places()[0][2]["picture"]
         image = ui.captioned(ui.Tile(self.images[picture], 166), self.named(picture))
-        words = {0: f"{self.limit:.2g}", 0.5: "0", 1: f"−{self.limit:.2g}"}
-        first = ui.row(image, ui.Ramp("coolwarm", 166, words, room=40), gap=8, align=1.0)
+        words = {0: f"≥ {self.end}", 0.5: "0", 1: f"≤ −{self.end}"}
+        first = ui.row(image, ui.Ramp("coolwarm", 166, words, room=56), gap=8, align=1.0)
         stills = (self.still(title, **values) for _, title, values in self.places())
         return ui.grid([first, *stills], 4, gap=13, below=8)
 
@@ -162,12 +163,12 @@ class Channels(OfImages):
     image; no channel twice. Errors: ValueError, KeyError as for `features.top_patches`.
     """
 
-    title = "What does this channel say yes to?"
+    title = "What does this channel respond to?"
     caption = (
-        "Lit: where the channel answers as strongly as at one place in two hundred. Orange frame: all that its "
-        "strongest unit sees. Right: the nine strongest patches of all pictures. Do they show one thing?"
+        "Lit: above the channel's 99.5th percentile. Orange frame: all that its strongest unit sees. "
+        "Right: its nine top patches. Do they show one thing?"
     )
-    format, across, colours = "jpeg", 2, 256
+    format, across = "jpeg", 2
 
     def __init__(self, net, images, layer, names=None):
         super().__init__(net, images, names, 9, "one for each patch")
@@ -206,11 +207,11 @@ class Channels(OfImages):
     def sentence(self, channel, picture):
         values, lit, box = self.look(channel, picture)
         if box is None:
-            return f"Channel {channel} is silent on {self.named(picture)}."
+            return f"Channel {channel} is inactive on {self.named(picture)}."
         return (
-            f"Channel {channel} on {self.named(picture)}: it answers {values.max():.1f} at most, of "
-            f"{self.limits[channel]:.1f} on any picture, and says yes to {lit.float().mean():.1%} of the pixels. "
-            f"Its best patches are from {self._sources(channel)}."
+            f"Channel {channel} on {self.named(picture)}: it reaches {values.max():.1f}, of "
+            f"{self.limits[channel]:.1f} on any image, and is active at {lit.float().mean():.1%} of the pixels. "
+            f"Its top patches are from {self._sources(channel)}."
         )
 
     def _sources(self, channel):
@@ -242,7 +243,7 @@ class Channels(OfImages):
         rows, columns = self.maps.shape[2:]
         shown, heat, patches = self.panels(channel, picture)
         panels = map(ui.Tile, (shown, heat, self._bar(channel), patches))
-        heads = self.named(picture), f"channel {channel}, {rows} × {columns}", "", "its nine best patches"
+        heads = self.named(picture), f"channel {channel}, {rows} × {columns}", "", "its nine top patches"
         return ui.row(*map(ui.titled, panels, heads))
 
     def _bar(self, channel):
@@ -252,7 +253,7 @@ class Channels(OfImages):
         at = round((SIDE - 1) * (1 - min(max(threshold, 0) / limit, 1)))
         at, pen = min(max(at, 36), SIDE - 30), ImageDraw.Draw(image)
         pen.line((0, at, 22, at), fill=FRAME, width=4)
-        pen.text((26, at), "yes ↑", FRAME, ui.font(17), "lm")
+        pen.text((26, at), "active", FRAME, ui.font(17), "lm")
         return image
 
     def still(self, title, channel, picture):

@@ -13,7 +13,7 @@ _HOMES = {
     "charts": "bars climb curves learning",
     "grids": "filter_grid grey_tiles growing_rows image_grid image_rows image_table neighbour_rows noted_rows painted "
     "picture_map tiles top9_grid",
-    "heat": "heat_columns map_and_image overlay overlays signed_grid",
+    "heat": "map_and_image overlay overlays signed_grid",
     "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
     "pixels": "gradient_pictures",
     "points": "embeddings latent_plane",

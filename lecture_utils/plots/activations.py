@@ -119,7 +119,7 @@ def patch_blocks(groups: Named, title="", caption="") -> Picture:
                     write(row[0], 0, 1 + 0.28 / side, name, TEXT, weight="bold")
             x += count * (side + gap) - gap + space
         y += head + max(across) * (side + gap)
-    return sheet.picture(256)
+    return sheet.picture()
 
 
 @figure

@@ -123,7 +123,7 @@ def climb(scores: Array, stills: dict, level: float, level_name: str, title="", 
     for step in stills:
         at = min(step, len(scores) - 1)
         axes.plot(at, scores[at], "o", color=COLOURS[1], ms=7)
-    return sheet.picture(48, fitted=True)
+    return sheet.picture()
 
 
 def bar_look(k: int, first: int = 1) -> dict:

@@ -108,7 +108,7 @@ def tiles(
         for i, text in enumerate(labels[k * rows : (k + 1) * rows]):
             y = (i + 0.5) * (images.shape[1] * zoom + 2)
             axes.text(-12, y, text, ha="right", va="center", fontsize=TEXT, color=INK)
-    return sheet.picture(128, fitted=True)
+    return sheet.picture()
 
 
 @figure
@@ -130,12 +130,12 @@ def image_rows(rows: Named, titles=None, title="", caption="", left=1.35) -> Pic
 
 @figure
 def noted_rows(
-    rows: Named, columns: Names, notes=None, title="", caption="", tile=None, colours=256
+    rows: Named, columns: Names, notes=None, title="", caption="", tile=None, colours=None
 ) -> Picture:
     """One row of images for each label, under common titles; a short note below each image.
 
     rows: {label: images (n, 3, h, w) in [0, 1]}, all of one size; "" is no label. columns: n titles. notes: {label: n
-    texts}, of some rows. tile: inches of one's width. colours: of the stored file, at most 256. Errors: ValueError.
+    texts}, of some rows. tile: inches of one's width. colours: of the stored file, None for all. Errors: ValueError.
     """
     n, notes = len(columns), notes or {}
     rows = given.image_sets(rows, "rows", n)
@@ -167,7 +167,7 @@ def image_table(
     title="",
     caption="",
     tile=None,
-    colours=128,
+    colours=None,
     smooth=True,
     names=None,
 ) -> Picture:
@@ -175,7 +175,7 @@ def image_table(
 
     images: for each row a list (or tensor) of images (3, h, w) in [0, 1], of any sizes; None leaves a place free.
     rows, columns: their names; a name may have several lines, "" is none. names: instead of columns, the name above
-    each image, row by row. tile, colours: as in `noted_rows`; None for all colours. smooth: enlarged as a photograph
+    each image, row by row. tile, colours: as in `noted_rows`. smooth: enlarged as a photograph
     is, else each pixel a square, which takes a third of the bytes. Errors: ValueError for names that do not fit.
     """
     images = [given.listed(row, "images") for row in images]
@@ -212,7 +212,7 @@ def growing_rows(rows: Named, columns: int, title="", caption="") -> Picture:
         images = np.repeat(images, 3, 1) if images.shape[1] == 1 else images
         row = sheet.row(left, y * step, side, side, images.transpose(0, 2, 3, 1), gap=step - side)
         beside(row[0], label, -0.08, ink=MUTED)
-    return sheet.picture(64, fitted=True)
+    return sheet.picture()
 
 
 @figure
@@ -223,7 +223,7 @@ def painted(style: Array, images: Named, title="", caption="") -> Picture:
     sheet, words = Sheet(WIDTH, 0.35 + large, title, caption), {"size": TEXT, "pad": 5}
     sheet.tile(0, 0.35, side, side, given.image(style, "style"), "the style", **words)
     sheet.row(side + 0.2, 0.35, large, large, list(images.values()), list(images), **words)
-    return sheet.picture(256, fitted=True)
+    return sheet.picture()
 
 
 @figure
@@ -249,7 +249,7 @@ def top9_grid(blocks: Named, rows: Names, title="", caption="") -> Picture:
             _crisp(sheet, left + column * step, above + row * step, block, "" if row else label, SMALL, 4)
     for row, name in enumerate(given.names(rows, "rows")):
         beside(sheet.axes(0, above + row * step, left, tile), name, 0.92)
-    return sheet.picture(256)
+    return sheet.picture()
 
 
 @figure
@@ -278,7 +278,7 @@ def neighbour_rows(queries: Array, groups: Named, right=None, title="", caption=
             for one, same in zip(axes, () if right is None else right[name][row], strict=False):
                 _frame(one, bool(same))
             x += k * (tile + gap) - gap + space
-    return sheet.picture(256)
+    return sheet.picture()
 
 
 def _frame(axes, same):
@@ -300,4 +300,4 @@ def picture_map(images: Array, cells: Array, title="", caption="", width=WIDTH) 
     sheet = Sheet(columns * side, rows * side, title, caption)
     for image, (row, column) in zip(images, cells, strict=True):
         sheet.tile(column * side, row * side, side, side, image)
-    return sheet.picture(256)
+    return sheet.picture()

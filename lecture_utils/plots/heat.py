@@ -6,18 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from . import given
-from .given import Array, Named, figure
-from .look import INK, LUMINANCE, SMALL, TEXT, WIDTH
-from .pixels import in_levels
+from .given import Array, figure
+from .look import LUMINANCE, TEXT
 from .sheet import Picture, Sheet, grid_sheet
 
 SIGNED, ABSOLUTE = "coolwarm", "magma"  # blue below zero and red above; dark to bright
 
 
-def _limit(values, quantile=1.0):
-    """The size of the largest values, or what so many of them do not exceed; never 0."""
-    size = np.abs(values)
-    return max(np.quantile(size, quantile) or size.max(), 1e-12)
+def _limit(values):
+    """The size of the largest value; never 0."""
+    return max(np.abs(values).max(), 1e-12)
 
 
 def heat_over(sheet, place, image, heat, top=None, **words) -> Axes:
@@ -47,46 +45,6 @@ def signed_grid(maps: Array, titles=None, title="", caption="", label="value") -
         sheet.tile(**place, pixels=values, cmap=SIGNED, norm=norm)
     sheet.colour_bar(wide + 0.2, above, high, norm, SIGNED, label)
     return sheet.picture()
-
-
-@figure
-def heat_columns(
-    images: Array, maps: Named, masks=None, titles=None, title="", caption="", tile=None
-) -> Picture:
-    """One row for each image: the image, then each method's raw map, dark to bright, without smoothing or overlay.
-
-    images: (n, 3, h, w). maps: {method: (n, rows, cols)}, of which the absolute values are drawn. Methods have
-    different units, and images different strengths, so each map has its own scale; it ends at its 99.5% quantile, as
-    the bar says. masks: bool (n, h, w), whose outline is drawn on the image. titles: a label for each row.
-    """
-    images = given.images(images)
-    columns, titles = given.sets(maps, "maps", (3,), len(images)), given.titles(titles, len(images))
-    masks = None if masks is None else given.masks(masks, "masks", images.shape[:3])
-    left, right, gap, above = 0.95 if any(titles) else 0.0, 1.0, 0.08, 0.32
-    n, across = len(images), 1 + len(columns)
-    tile = tile or min(2.24, (WIDTH - left - right - gap * (across - 1)) / across)
-    sheet = Sheet(left + across * (tile + gap) + right, above + n * (tile + gap), title, caption)
-    for row, image in enumerate(images):
-        y = above + row * (tile + gap)
-        axes = sheet.tile(left, y, tile, tile, image, extent=(0, image.shape[1], image.shape[0], 0))
-        axes.text(-6, image.shape[0] / 2, titles[row], fontsize=SMALL, color=INK, ha="right", va="center")
-        if masks is not None:
-            outline(axes, masks[row], "white", "black")
-        sizes = [np.abs(values[row]) / _limit(values[row], 0.995) for values in columns.values()]
-        place, look = (left + tile + gap, y, tile, tile), {"cmap": ABSOLUTE, "vmin": 0, "vmax": 1}
-        sheet.row(*place, [in_levels(size.clip(0, 1)) for size in sizes], None if row else columns, **look)
-    height = min(n * (tile + gap) - gap, 3.2)
-    words = "absolute; 1 = the map's 99.5% quantile" if height > 2.4 else "absolute"
-    sheet.colour_bar(left + across * (tile + gap) + 0.05, above, height, Normalize(0, 1), ABSOLUTE, words)
-    return sheet.picture(256)
-
-
-def outline(axes, mask, colour, under=None):
-    """The border of a mask as a line, with a wider one under it."""
-    for shade, width in ((under, 2.2), (colour, 1.1)):
-        if shade and mask.any() and not mask.all():
-            where = np.arange(mask.shape[1]) + 0.5, np.arange(mask.shape[0]) + 0.5
-            axes.contour(*where, mask.astype(float), [0.5], colors=[shade], linewidths=width)
 
 
 @figure

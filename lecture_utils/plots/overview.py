@@ -67,7 +67,7 @@ def tasks(
         _painted(grey, objects, map(_hue, range(len(classes)))),
         _painted(grey, *_part_colours(objects, parts, classes, part_names)),
     ]
-    tile, gap, above, panels = 3.2, 0.2, 0.75, []
+    tile, gap, above, panels = 2.8, 0.4, 0.75, []
     sheet = Sheet(3 * tile + 2 * gap, 2 * (tile + above) + 0.15, title, caption)
     for n, (name, answer) in enumerate(TASKS.items()):
         place = n % 3 * (tile + gap), above + n // 3 * (tile + above + 0.15), tile, tile

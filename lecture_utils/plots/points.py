@@ -46,7 +46,7 @@ def embeddings(arrangements: Named, labels: Array, names: Names, title="", capti
             axes.plot(*points[labels == label].T, "o^sD"[label // len(COLOURS) % 4], **style)
         there = [i for i in range(len(names)) if (labels == i).any()]
         _words(axes, {names[i]: np.median(points[labels == i], 0) for i in there})
-    return sheet.picture(256)
+    return sheet.picture()
 
 
 def _words(axes: Axes, words: dict):
@@ -96,4 +96,4 @@ def latent_plane(
             right.plot(*reach * SQUARE, color=MUTED, lw=1.4, ls="--")
         right.set(xlim=(-max(reach, far), max(reach, far)), ylim=(-max(reach, far), max(reach, far)))
         legend(right, (1.0, 1.02), "upper left", handletextpad=0.1)
-    return sheet.picture(96, fitted=True)
+    return sheet.picture()
