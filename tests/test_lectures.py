@@ -90,6 +90,9 @@ def _faults_of_the_code(notebook):
         bound, used = names(cells)
         if missing := used - bound - known:
             yield f"'{heading}' does not run after the setup cell alone: {', '.join(sorted(missing))}"
+    bound, used = names([cell for cell in notebook.cells if "explorer" in tags(cell)])
+    if missing := used - bound - known:
+        yield f"an explorer needs more than the setup cell: {', '.join(sorted(missing))}"
     for cell in code(notebook.cells):
         for node in ast.walk(ast.parse(cell.source)):
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -207,6 +210,9 @@ def tagged(cell, *names, kind="-"):
     return cell
 
 
+ANCHOR = ("nbval-check-output", "explorer")
+
+
 def good():
     """A small lecture, and the evidence behind it."""
     figure = new_output(
@@ -220,7 +226,7 @@ def good():
         tagged(new_code_cell("one = zero + 1\nassert one == 1"), "method"),
         tagged(new_markdown_cell("**Predict.** What is it?")),
         tagged(new_code_cell("one", outputs=[figure]), "readme", kind="subslide"),
-        *(tagged(new_code_cell(f"print({n})"), "nbval-check-output", kind="subslide") for n in range(3)),
+        *(tagged(new_code_cell(f"print({n})"), *ANCHOR, kind="subslide") for n in range(3)),
         tagged(
             new_markdown_cell(
                 "## What we saw\n\n| a | b | c |\n|---|---|---|\n"
@@ -243,6 +249,7 @@ BREAK = {
     "no line '*Reading": (0, lambda s: s.replace("Reading", "About")),
     "the header promises 30": (0, lambda s: s.replace("Reading 1 ", "Reading 30 ")),
     "does not run after the setup cell alone: two": (6, lambda s: "two"),
+    "an explorer needs more than the setup cell: one": (8, lambda s: "one"),
     "imports sklearn": (6, lambda s: "import sklearn\none"),
     "imports experiments": (6, lambda s: "from experiments import figures\none"),
     "says 'vivid'": (6, lambda s: s + "  # vivid"),
