@@ -277,7 +277,7 @@ def test_reading_minutes_are_counted_as_said():
     counts = reading.measure(notebook)
     assert Counter(counts) == Counter(
         {
-            "words": 38,
+            "words": 55,
             "code": 8,
             "figures": 1,
             "sections": 1,
@@ -287,7 +287,7 @@ def test_reading_minutes_are_counted_as_said():
             "cell": 2,
             "setup": 2,
             "modules": 1,
-            "minutes": round(38 / 150 + 8 / 12 + 1 / 2 + 1),
+            "minutes": round(55 / 150 + 8 / 12 + 1 / 2 + 1),
         }
     )
 

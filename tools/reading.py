@@ -33,10 +33,8 @@ def core(notebook) -> list:
 
 
 def words(markdown: str) -> int:
-    """Words of prose: without formulas, links' addresses, HTML and table rules; a formula counts as one."""
-    text = re.sub(r"\$\$.*?\$\$|\$.*?\$|```.*?```", " formula ", markdown, flags=re.DOTALL)
-    text = re.sub(r"\]\([^)]*\)|<[^>]+>|^[|\s:-]+$", " ", text, flags=re.MULTILINE)
-    return len(re.findall(r"[^\W_][\w'’.-]*", text))
+    """Words of prose, tables and formulas: whatever stands between spaces."""
+    return len(markdown.split())
 
 
 def lines(code: str) -> list[str]:
