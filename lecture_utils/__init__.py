@@ -4,6 +4,11 @@
 `import lecture_utils.world` needs numpy and numba only, and not torch.
 """
 
+import os
+
+# torch's idle threads sleep: spinning ones, the default, stop any neighbour. Heard only before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __all__ = ["open_lab"]
 
 

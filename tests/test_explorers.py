@@ -136,11 +136,12 @@ def test_what_travels_to_the_page_is_the_picture(explorer):
     assert difference.mean() < (2 if explorer.format == "jpeg" else 1e-9)
 
 
-def test_the_filmstrip_is_a_picture_that_tells_every_stop(explorer):
+def test_the_filmstrip_is_a_picture_that_tells_each_stop_on_it(explorer):
     strip = explorer.filmstrip()
     assert isinstance(strip, Picture) and strip.png().startswith(b"\x89PNG")
     assert explorer.film().wide <= 1040
-    assert all(explorer.describe(**values) in strip.alt for _, _, values in explorer.places())
+    assert len(explorer.frames()) >= min(2, len(explorer.stops))
+    assert all(explorer.describe(**values) in strip.alt for _, values in explorer.frames())
 
 
 def test_wrong_values_are_refused(explorer):

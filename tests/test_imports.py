@@ -184,6 +184,15 @@ def test_a_name_that_a_module_has_too_must_be_imported_eagerly(tmp_path, monkeyp
         importlib.import_module("shop")
 
 
+def test_idle_threads_of_torch_sleep_where_nobody_has_said_otherwise(monkeypatch):
+    code = "import os, lecture_utils; print(os.environ['OMP_WAIT_POLICY'])"
+    for said, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        if said:
+            monkeypatch.setenv("OMP_WAIT_POLICY", said)
+        assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == expected
+
+
 def test_open_lab_is_lazy():
     import lecture_utils
 

@@ -57,6 +57,9 @@ if __name__ == "__main__":
     turn_off_news()
     print("JupyterLab is starting; Ctrl-C here stops it.", flush=True)
     args = command(sys.argv[1:])
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # two kernels at once share the cores: see lecture_utils
     os.chdir(ROOT)
     if os.name == "nt":  # there execv does not quote "C:\\Users\\Jane Doe"
         sys.exit(subprocess.call(args))

@@ -99,11 +99,12 @@ class Explorer:
     A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (what one leaves out is as at the
     first), `board(**values)` and `sentence(**values)`. format: how the picture travels to the page, "png", or "jpeg"
     where it is mostly a photograph: a third of the bytes, in a tenth of the time. Of the filmstrip, across: stops in
-    a row; colours: of its file. live: None, or a generator (**values) -> (board, sentence), again and again, each a
-    short while after the last: it gets a button that runs it, and one that stops it.
+    a row; filmed: the numbers of the stops on it, None for all; colours: of its file. live: None, or a generator
+    (**values) -> (board, sentence), again and again, each a short while after the last: it gets a button that runs
+    it, and one that stops it.
     """
 
-    title, caption, format, across, colours = "", "", "png", 3, None
+    title, caption, format, across, filmed, colours = "", "", "png", 3, None, None
     controls: dict = {}
     stops: dict = {}
     live = None
@@ -114,7 +115,7 @@ class Explorer:
 
     def film(self):
         """The whole filmstrip, a `board.Block` of at most 1000 px width."""
-        stills = (self.still(title, **values) for _, title, values in self.places())
+        stills = (self.still(title, **values) for title, values in self.frames())
         return grid(stills, self.across, gap=14, align=1.0)
 
     def render(self, **values):
@@ -145,6 +146,12 @@ class Explorer:
         """(number, title, values) of each stop."""
         return [(n, title, self.stop(title)) for n, title in enumerate(self.stops)]
 
+    def frames(self):
+        """(title, values) of each stop that is on the filmstrip."""
+        return [
+            (title, values) for n, title, values in self.places() if self.filmed is None or n in self.filmed
+        ]
+
     def encoded(self, **values):
         """The picture as the bytes of a file of `format`. Errors: as `check`."""
         self.check(**values)
@@ -163,7 +170,7 @@ class Explorer:
         """A still `Picture` of all stops: what a page, a print or a reader without a kernel sees."""
         film = self.film()
         wide, high = film.wide / plots.DPI, film.high / plots.DPI
-        alt = " ".join([self.title + ".", *(self.describe(**values) for _, _, values in self.places())])
+        alt = " ".join([self.title + ".", *(self.describe(**values) for _, values in self.frames())])
         sheet = plots.Sheet(wide, high, self.title, self.caption, alt)
         sheet.axes(0, 0, wide, high).imshow(film.pixels(), interpolation="none", aspect="auto")
         return sheet.picture(self.colours)

@@ -11,7 +11,7 @@ from ..plots.pixels import heat_colours
 from . import board as ui
 from .base import Choice, OfImages, Slider, probabilities
 
-PANEL, SMALL = 380, 131  # px of the three images, and of those of the filmstrip
+PANEL, SMALL = 380, 188  # px of the three images, and of those of the filmstrip
 METHODS = ("Grad-CAM", "HiResCAM")
 SEES_TWO = 0.05  # a net sees a second class when it gives it at least this probability
 
@@ -30,7 +30,7 @@ class ClassAndLayer(OfImages):
         "The raw map with its range: red speaks for the class, blue against it. Then what is above zero, stretched to "
         "full brightness. Look at the raw map first."
     )
-    format, across = "jpeg", 7
+    format, across, filmed = "jpeg", 4, (0, 1, 2, 5)  # three classes, the first layer
 
     def __init__(self, net, images, classes, layers, names=None):
         super().__init__(net, images, names, 2)
@@ -114,8 +114,7 @@ class ClassAndLayer(OfImages):
 
     def still(self, title, **values):
         _, cells, heat = self.tiles(SMALL, **values)
-        low, high = _range(self.look(**values)[0]).split(" to ")
-        return ui.column(ui.captioned(cells, f"{title}\n{low}\nto {high}"), heat, gap=12)
+        return ui.column(ui.captioned(cells, f"{title}\n{_range(self.look(**values)[0])}"), heat, gap=12)
 
     def film(self):
         first = self.places()[0][2]

@@ -17,6 +17,7 @@ TURNED, NAMES, WIDER, MOST = 386, 116, 218, 20  # px: the bars, a class's name, 
 SEEN = 125  # degrees: training shows -SEEN .. SEEN, never the back
 TRAINED, NEVER = "#cfe3f2", "#d9d9d9"
 SQUARE, BARS, ROWS = 420, 262, 5  # px: the occluder's image and heatmap, its bars; classes that have one
+FRAME = 210  # px: of its filmstrip
 LIKELIEST, SECOND_BEST = "the likeliest class", "the second likeliest"
 FILLS = {"grey": 0.5, "black": 0.0, "mean colour": None}  # None: that of the image
 
@@ -124,11 +125,11 @@ class Occluder(OfImages):
 
     title = "Hide a square: what does the net still say?"
     caption = (
-        "The image that the net gets, and beside it how much the probability drops, for each position of the "
-        "square's middle. Bright: there the square hides what the net needs. Does any bright position lie off the "
-        "object?"
+        "What the net gets, and beside it how far the probability drops, for each position of the square's middle. "
+        "Bright: there the square hides what the net needs."
     )
-    format, sizes = "jpeg", (16, 32)  # sides of the square, px
+    format, across, filmed = "jpeg", 2, (0, 3, 4, 5)  # the worst position, black, the rival, another image
+    sizes = (16, 32)  # sides of the square, px
 
     def __init__(self, net, images, classes, names=None, across=13):
         super().__init__(net, images, names, 1)
@@ -222,7 +223,7 @@ class Occluder(OfImages):
         k = self.class_of(picture, asked)
         heat = ui.Tile(self._drawn_map(SQUARE, picture, x, y, size, fill, asked))
         heat = ui.titled(heat, f"drop of “{self.classes[k]}”")
-        ramp = ui.titled(ui.Ramp("magma", SQUARE, {0: "100%", 0.5: "50%", 1: "0%"}), "")
+        ramp = ui.titled(_ramp(SQUARE), "")
         bars = ui.titled(ui.Bars(BARS, self._bars(picture, now, k), 64, names=0, size=18), "the net says now")
         note = ui.Text("drop of the probability, by the square's middle", 15, MUTED)
         line = ui.Text("black line: the whole image", 15, MUTED)
@@ -251,9 +252,12 @@ class Occluder(OfImages):
         image, now = self.look(picture, x, y, size, fill)
         k = self.class_of(picture, asked)
         words = f"{title}\n{self.classes[k]}: {self.whole[picture, k]:.0%} → {now[k]:.0%}"
-        heat = self._drawn_map(144, picture, x, y, size, fill, asked)
-        return ui.captioned(ui.row(ui.Tile(image, 144), ui.Tile(heat), gap=6), words, align=0)
+        heat = self._drawn_map(FRAME, picture, x, y, size, fill, asked)
+        return ui.captioned(ui.row(ui.Tile(image, FRAME), ui.Tile(heat), gap=6), words, align=0)
 
     def film(self):
-        ramp = ui.Ramp("magma", 144, {0: "1", 0.5: "0.5", 1: "0"}, room=30)
-        return ui.row(super().film(), ui.column(ui.Block(0, 46), ramp, gap=0))
+        return ui.row(super().film(), ui.column(ui.Block(0, 46), _ramp(FRAME), gap=0))
+
+
+def _ramp(high):
+    return ui.Ramp("magma", high, {0: "100%", 0.5: "50%", 1: "0%"}, room=54)
