@@ -63,4 +63,4 @@ def test_what_ships_adds_up():
 
 def test_a_real_picture_is_read_by_every_judge():
     for judge, facts in results.load("class_image_judges")["toy world"]["judges"].items():
-        assert facts["right about real pictures"][0] > 0.8, judge
+        assert facts["right about real pictures"][0] > 0.6, judge

@@ -1,12 +1,12 @@
 """Which weight of the KL makes the studio VAE's best samples?  python -m experiments studio_beta
 
 The shipped VAE's beta was chosen by likeness to the test scenes, on which it is also judged. Here the choice is made
-again on 1,000 scenes that no net learned from and no result is taken from: the same net, trained with five betas, each
-shortly (1,000 steps of 16 pictures, not 20,000 of 64); KID, in the features of `studio-factors`, of 1,000 pictures from the prior against those
-scenes, and the ELBO of the scenes. Beside them the two VAEs that ship, trained in full, and as the floor 1,000 scenes
-that were learned from. Written before the first run: the best beta is the one with the smallest KID; all that lie
-within two standard errors of the difference are as good. Stop it whenever you like: it goes on from the last
-checkpoint. Results: data/results/studio_beta.json.
+again on 1,000 scenes that no net learned from and no result is taken from: the same net with five betas, each trained
+shortly (1,000 steps of 16 pictures, not 20,000 of 64); KID, in the features of `studio-factors`, of 1,000 pictures from
+the prior against those scenes, and the ELBO of the scenes. Beside them the two VAEs that ship, trained in full, and as
+the floor 1,000 scenes that were learned from. Written before the first run: the best beta is the one with the smallest
+KID; all that lie within two standard errors of the difference are as good. Stop it whenever you like: it goes on from
+the last checkpoint. Results: data/results/studio_beta.json.
 """
 
 import math
