@@ -116,7 +116,7 @@ def median(places: list[int], draws: int = 2_000) -> list[float]:
     values = torch.tensor(places, dtype=torch.float64)
     chosen = torch.randint(len(values), (draws, len(values)), generator=torch.Generator().manual_seed(0))
     ends = values[chosen].quantile(0.5, 1).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return [float(values.quantile(0.5)), *ends.tolist()]
+    return [round(v, 1) for v in (float(values.quantile(0.5)), *ends.tolist())]
 
 
 # --- the toy world ---
