@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments.studies import contact_sheets, fast_style, inversions, style_gallery
+from experiments.studies import contact_sheets, fast_style, inversion_one_tv, inversions, style_gallery
 from experiments.train import fast_style_net as painter
 from lecture_utils import features, models, open_lab, results, store, synthesis
 from lecture_utils.models import image_to_image
@@ -99,6 +99,22 @@ def test_inversions_are_shipped_whole():
         for k, row in enumerate(layers.values()):
             seen = inversions.psnr(sheet[:, k].contiguous(), images[: inversions.SHOWN])
             assert seen.tolist() == pytest.approx(row["psnr"][: inversions.SHOWN], abs=2 if k else 12)
+
+
+def test_one_weight_is_shipped_whole_and_one_colour_is_what_it_says():
+    shipped, images = results.load("inversion_one_tv"), open_lab().gallery.images[inversions.IMAGES]
+    net = inversions.net_of("gap, untrained")
+    stated = shipped["rows"]["gap, untrained"]["conv3"]["error of one colour"]
+    assert inversion_one_tv.error_of_one_colour(net, "relu3", images).tolist() == pytest.approx(
+        stated, abs=1e-3
+    )
+    flat = torch.full_like(images, 0.3)
+    assert inversion_one_tv.error_of_one_colour(net, "relu3", flat).max() < 1e-6
+    assert [*shipped["rows"]] == [*inversion_one_tv.NETS]
+    for layers in shipped["rows"].values():
+        assert [*layers] == [*inversions.TV] and all(
+            len(v) == 8 for row in layers.values() for v in row.values()
+        )
 
 
 def test_the_race_is_shipped_and_its_losses_fall():

@@ -11,9 +11,9 @@ from lecture_utils.plots.sheet import Picture, Sheet
 
 BRANCHES = {  # where a leaf hangs: its colour, and the question that its models answer
     "with labels": ("#c9c9c9", "Which class is this?"),
-    "a code": ("#56B4E9", "This picture in few numbers?"),
-    "a density": ("#E69F00", "How probable is this picture?"),
-    "only draws": ("#40b595", "Another such picture?"),
+    "a code": ("#56B4E9", "This image in few numbers?"),
+    "a density": ("#E69F00", "How probable is this image?"),
+    "only samples": ("#40b595", "Another such image?"),
 }
 
 

@@ -44,10 +44,10 @@ class ClassImages(Explorer):
     digits of a gradient decide between many optima.
     """
 
-    title = "One class or channel, nine ways to climb"
+    title = "One class or channel, several ways to climb"
     caption = (
-        "Four: jitter, blur, decay and small norm together; TV: total variation, too. Without any the score is "
-        "highest, and there is hardly a picture. Look at what two nets say that had no part in it."
+        "Four: jitter, blur, decay and small norm together; TV: total variation, too. Without any a class scores "
+        "highest, and there is hardly a picture. Look at what two other nets say: they helped to choose the four."
     )
     format, across, steps = "jpeg", 4, STEPS  # of a live run
 

@@ -83,7 +83,7 @@ def latent_plane(
     axes.imshow(ground, extent=(-reach, reach) * 2, interpolation="nearest")
     axes.set_ylabel("second number", fontsize=TEXT, labelpad=1)
     if codes is not None:
-        place = 0.45 + side + 0.55, 0, WIDTH - side - 2.0, side
+        place = 0.45 + side + 0.55, 0, WIDTH - side - 2.15, side
         right = sheet.chart(*place, "", "first number of the code", grid="")
         codes, labels = given.array(codes, "codes", (2,)), given.integers(labels, "labels", (len(codes),))
         classes = given.names(classes, "classes")
