@@ -270,7 +270,7 @@ def values():
 RAW = ["cam", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam"]
 RAW += ["integrated_gradients", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
 SKIP = {  # not functions of values, or shown elsewhere
-    "plots": {"Live", "Picture", "Sheet", "Table", "few_colours", "rgb", "vivid"},
+    "plots": {"Live", "Picture", "Sheet", "Table", "rgb"},
     "features": {"Field", "Patches", "TopUnits"},
     "generative": {"Autoregressive", "History", "fit"},
     "metrics": {"with_interval"},

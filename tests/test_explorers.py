@@ -14,7 +14,7 @@ from torch import nn
 from experiments.explorers import MethodAgainstMethod
 from lecture_utils import explorers, models, open_lab
 from lecture_utils.explorers import Choice, Explorer, Slider, board as ui
-from lecture_utils.generative import VAE, PixelCNN, dcgan
+from lecture_utils.generative import VAE, PixelCNN
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.studio import FactorNet
 from lecture_utils.plots import Picture
@@ -88,7 +88,6 @@ MAKE = {
     "Completion": lambda: explorers.Completion(models.load("studio-pixelcnn")),
     "FilterAtWork": filters,
     "GanHistory": lambda: explorers.GanHistory(history()),
-    "GanWalk": lambda: explorers.GanWalk(dcgan.nets(latent=8, channels=4)[0], seeded(FactorNet, 0)),
     "LatentAxes": axes,
     "LatentPlane": plane,
     "MethodAgainstMethod": lambda: MethodAgainstMethod(lab(), scenes=2),
@@ -184,7 +183,7 @@ WRONG = [
     (plane, {"latent": 3}, "expected two latent axes"),
     (plane, {"names": "abc"}, "expected one for each class 0 to 3"),
     (axes, {"latent": 1}, "at least two latent axes"),
-    (lambda kept: explorers.GanHistory(history(kept)), {"kept": 2}, "expected at least 3 kept turns, got 2"),
+    (lambda kept: explorers.GanHistory(history(kept)), {"kept": 2}, "expected at least 3 kept steps, got 2"),
     (lambda **it: explorers.Turntable(opinions(), **it), {"object": "elefant"}, "elephant"),
     (lambda **it: explorers.Turntable(opinions(), **it), {"scene": 100}, "0 to 99"),
 ]

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from experiments import figures
-from lecture_utils import photographs, plots
+from lecture_utils import plots
 from lecture_utils.plots import overview
 
 DRAWS = np.random.default_rng(0)
@@ -171,7 +171,6 @@ def test_what_makes_a_heavy_png_is_stored_as_a_jpeg_that_nobody_tells_apart():
     stored = base64.b64decode(data["image/jpeg"])
     there = np.asarray(Image.open(io.BytesIO(stored)), float)
     assert len(stored) < len(picture.png()) and np.abs(there - pixels(picture)).mean() < 3
-    assert "image/png" in plots.few_colours(picture)._repr_mimebundle_()[0]
 
 
 def test_the_palette_is_told_apart_by_colour_blind_readers():
@@ -184,30 +183,6 @@ def test_the_palette_is_told_apart_by_colour_blind_readers():
         seen = (colours @ (np.linalg.inv(to_lms) @ lost @ to_lms).T).clip(0, 1) ** (1 / 2.2)
         apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(len(seen))
         assert apart.min() > 0.1
-
-
-@pytest.mark.parametrize("keep", [plots.few_colours, plots.vivid])
-def test_so_many_colours_are_kept(keep):
-    picture = FIGURES["image_grid of tensors"]()
-    for asked in (256, 12):
-        kept = keep(picture, asked)
-        assert 4 < len(Image.open(io.BytesIO(kept.png())).convert("RGB").getcolors(300)) <= asked
-        assert kept.alt == picture.alt and kept.png() == kept.png()
-    with pytest.raises(ValueError, match="colours: expected a whole number of at least 2"):
-        keep(picture, 1)
-    with pytest.raises(ValueError, match="picture: expected what a function of plots returns"):
-        keep(IMAGES)
-
-
-def test_a_fitted_palette_is_nearer_and_keeps_a_bright_spot():
-    grid = plots.image_grid(photographs.square("china", 200)[None], tile=2.0, title="T")
-    true = pixels(plots.Picture(grid.figure, "")).astype(int)
-    usual, ours = (np.abs(pixels(keep(grid, 64)) - true).mean() for keep in (plots.few_colours, plots.vivid))
-    assert ours < usual
-    browns = np.linspace(0, 1, 112) * np.ones((3, 112, 1)) * np.array([0.8, 0.6, 0.4])[:, None, None]
-    browns[:, 50:53, 50:53] = np.array([1, 0.9, 0])[:, None, None]
-    spot = pixels(plots.vivid(plots.image_grid(browns[None]), 24)).reshape(-1, 3).astype(int)
-    assert (np.abs(spot - [255, 230, 0]).max(1) < 40).sum() > 10
 
 
 def test_table():

@@ -18,11 +18,7 @@ from tools import run_notebooks
 EVERY = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 WITHOUT_A_LAB = ("10_", "11_", "12_")  # of the generative models: they open no net, but sets of pictures
 NOTEBOOKS = [path for path in EVERY if not path.name.startswith(WITHOUT_A_LAB)]
-# One net a notebook, because each run costs half a minute or more. A lecture names layers of the photograph net, so it
-# gets the same architecture; the others take resnet18, whose last layer is a map.
-LECTURES = {path.name for path in (EVERY[0].parent / "evidence").glob("[0-9]*.ipynb")}
-NETS = {path: "squeezenet1_1" if path.name in LECTURES else "resnet18" for path in NOTEBOOKS}
-SKIPPED = "## Since then"  # these sections ask the toy world, and nothing needs them: once, in its own run, is enough
+NET = "squeezenet1_1"  # a lecture names layers of the photograph net, so it gets the same architecture
 pytestmark = pytest.mark.slow
 SETUP = re.compile(r"^lab = open_lab\((\"photographs\")?\)", re.MULTILINE)
 ASKS_THE_LAB = re.compile(r"\blab\b")
@@ -38,7 +34,7 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(home))
         patch.setenv("PYTHONPATH", str(NOTEBOOKS[0].parents[1]))  # the copy lies elsewhere
-        files = imagenet_files.write(home, set(NETS.values()))
+        files = imagenet_files.write(home, {NET, "resnet18"})
         state = models.load("squeezenet").state_dict()  # of random weights every score of this net is 0
         state = {key: value for key, value in state.items() if key.startswith(("features", "classifier"))}
         state["features.0.weight"] = (
@@ -55,20 +51,10 @@ def in_second_lab(path, net):
     assert len(found) == 1, "exactly one line 'lab = open_lab()', so that a reader can change it"
     assert len(SETUP.findall(found[0].source)) == 1
     found[0].source = SETUP.sub(f'lab = open_lab("imagenet", net="{net}")', found[0].source)
-    notebook.cells = list(not_skipped(notebook.cells))
-    return notebook
-
-
-def not_skipped(cells):
-    """The cells, without outputs, and without those of a skipped section that do not ask this lab."""
-    section = ""
-    for cell in cells:
+    for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-        elif cell.source.startswith("## "):
-            section = cell.source
-        if not section.startswith(SKIPPED) or ASKS_THE_LAB.search(cell.source):
-            yield cell
+    return notebook
 
 
 def printed(notebook):
@@ -78,18 +64,16 @@ def printed(notebook):
 
 
 @pytest.mark.whole_notebook
-@pytest.mark.parametrize(("path", "net"), NETS.items(), ids=lambda value: getattr(value, "stem", value))
-def test_it_runs_in_the_second_lab(path, net, home, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_in_the_second_lab(path, home, tmp_path, monkeypatch):
     monkeypatch.setattr(run_notebooks, "CELL_TIMEOUT", 600)
     copy = tmp_path / path.name
-    notebook = in_second_lab(path, net)
+    notebook = in_second_lab(path, NET)
     nbformat.write(notebook, copy)
     done = run_notebooks.execute(copy)  # raises for a cell that fails or writes to stderr
     assert all(cell.execution_count for cell in done.cells if cell.cell_type == "code")
     assert not any(output.output_type == "error" for cell in done.cells for output in cell.get("outputs", []))
-    assert f"{imagenet_files.FILES[net]} is not the file" in printed(done)  # it was the second lab
-    if any("has_key" in cell.source for cell in notebook.cells if cell.cell_type == "code"):
-        assert "answer key" in printed(done)
+    assert f"{imagenet_files.FILES[NET]} is not the file" in printed(done)  # it was the second lab
 
 
 def test_a_cell_that_needs_the_key_without_asking_fails(home, tmp_path):

@@ -289,7 +289,6 @@ def exploring(quick):
             lambda: explorers.LatentAxes(
                 models.load("studio-vae"), studio.test.pixels, studio.test.labels, studio.classes
             ),
-            lambda: explorers.GanWalk(models.load("studio-gan")),
             lambda: explorers.GanHistory(studio_models.gan_history()),
         )
         for make in moved:

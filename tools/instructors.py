@@ -60,18 +60,17 @@ def section(path) -> str:
 
 
 def written() -> dict[Path, str]:
-    """{page: its text as it should be}: of every lecture with evidence behind it the part in the guide, and the minutes
-    in the tables of the guide and of the README; all else as it is.
+    """{page: its text as it should be}: of every lecture the part in the guide, and the minutes in the tables of the
+    guide and of the README; all else as it is.
     """
     guide, readme = (page.read_text(encoding="utf-8") for page in (GUIDE, README))
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        if (path.parent / "evidence" / path.name).exists():
-            old = re.compile(rf"^## {path.name[:2]} · .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-            guide = old.sub(lambda found, path=path: section(path) + "\n", guide, count=1)
-            read, told = reading.HEADER.search(nbformat.read(path, as_version=4).cells[0].source).groups()
-            row = re.escape(f"](notebooks/{path.name}) | ")
-            guide = re.sub(rf"({row})\d+", rf"\g<1>{told}", guide)
-            readme = re.sub(rf"({row}.*\| )\d+ \|$", rf"\g<1>{read} |", readme, flags=re.MULTILINE)
+        old = re.compile(rf"^## {path.name[:2]} · .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+        guide = old.sub(lambda found, path=path: section(path) + "\n", guide, count=1)
+        read, told = reading.HEADER.search(nbformat.read(path, as_version=4).cells[0].source).groups()
+        row = re.escape(f"](notebooks/{path.name}) | ")
+        guide = re.sub(rf"({row})\d+", rf"\g<1>{told}", guide)
+        readme = re.sub(rf"({row}.*\| )\d+ \|$", rf"\g<1>{read} |", readme, flags=re.MULTILINE)
     return {GUIDE: guide.rstrip() + "\n", README: readme}
 
 

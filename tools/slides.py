@@ -90,7 +90,7 @@ def seen(page):
 
 def minutes(notebook):
     """The minutes of a lecture that the first cell promises."""
-    return int(re.search(r"(?:lecture |\*)(\d+) minutes", notebook.cells[0].source).group(1))
+    return int(re.search(r"lecture (\d+) minutes", notebook.cells[0].source).group(1))
 
 
 def notes(slide):

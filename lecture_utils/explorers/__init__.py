@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazily(
         "class_and_layer": ("ClassAndLayer",),
         "class_images": ("ClassImages",),
         "completion": ("Completion",),
-        "gan": ("GanHistory", "GanWalk"),
+        "gan": ("GanHistory",),
         "latent": ("LatentAxes",),
         "planes": ("LatentPlane", "TSNEExplorer"),
         "probing": ("Occluder", "Turntable"),

@@ -99,12 +99,12 @@ class Explorer:
     A subclass gives `controls` {name: Slider or Choice}, `stops` {title: values} (what one leaves out is as at the
     first), `board(**values)` and `sentence(**values)`. format: how the picture travels to the page, "png", or "jpeg"
     where it is mostly a photograph: a third of the bytes, in a tenth of the time. Of the filmstrip, across: stops in
-    a row; filmed: the numbers of the stops on it, None for all; colours: of its file. live: None, or a generator
+    a row; filmed: the numbers of the stops on it, None for all. live: None, or a generator
     (**values) -> (board, sentence), again and again, each a short while after the last: it gets a button that runs
     it, and one that stops it.
     """
 
-    title, caption, format, across, filmed, colours = "", "", "png", 3, None, None
+    title, caption, format, across, filmed = "", "", "png", 3, None
     controls: dict = {}
     stops: dict = {}
     live = None
@@ -173,7 +173,7 @@ class Explorer:
         alt = " ".join([self.title + ".", *(self.describe(**values) for _, values in self.frames())])
         sheet = plots.Sheet(wide, high, self.title, self.caption, alt)
         sheet.axes(0, 0, wide, high).imshow(film.pixels(), interpolation="none", aspect="auto")
-        return sheet.picture(self.colours)
+        return sheet.picture()
 
     def widget(self):
         """A new ipywidgets box: the controls, Prev and Next, the picture, and its sentence."""

@@ -52,7 +52,8 @@ class LatentAxes(Explorer):
     """A test image's latent vector, moved along the axes that carry most, and decoded.
 
     model: a `generative.VAE` of studio images. x: test images as it takes them, (n, 3, 32, 32); labels (n,); names:
-    of the classes; the first image of each class can be chosen. net: as of `GanWalk`.
+    of the classes; the first image of each class can be chosen. net: reads an image's factors,
+    by default the studio's judge.
     Axes are in the order of what they carry: the mean over x of KL(q(z_i|x) || N(0, 1)), in nats. A slider adds to the
     encoder's mean, in standard deviations of the prior. Errors: ValueError for a model with fewer than two axes.
     """

@@ -17,7 +17,7 @@ _HOMES = {
     "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
     "pixels": "gradient_pictures",
     "points": "embeddings latent_plane",
-    "sheet": "Picture Sheet Table few_colours table vivid",
+    "sheet": "Picture Sheet Table table",
     ".progress": "Live",
 }
 __getattr__, __dir__, __all__ = lazily(

@@ -202,5 +202,4 @@ OF_A_NAME = {
     **dict.fromkeys(("intervals", "notes", "right"), mapping),
     "left": check_number,
     "line": number,
-    "colours": functools.partial(check_count, least=2, most=256),
 }

@@ -129,13 +129,11 @@ def image_rows(rows: Named, titles=None, title="", caption="", left=1.35) -> Pic
 
 
 @figure
-def noted_rows(
-    rows: Named, columns: Names, notes=None, title="", caption="", tile=None, colours=None
-) -> Picture:
+def noted_rows(rows: Named, columns: Names, notes=None, title="", caption="", tile=None) -> Picture:
     """One row of images for each label, under common titles; a short note below each image.
 
     rows: {label: images (n, 3, h, w) in [0, 1]}, all of one size; "" is no label. columns: n titles. notes: {label: n
-    texts}, of some rows. tile: inches of one's width. colours: of the stored file, None for all. Errors: ValueError.
+    texts}, of some rows. tile: inches of one's width. Errors: ValueError.
     """
     n, notes = len(columns), notes or {}
     rows = given.image_sets(rows, "rows", n)
@@ -156,7 +154,7 @@ def noted_rows(
         for axes, note in zip(row, notes.get(label, ()), strict=False):
             write(axes, 0.5, -0.03, note, ink=MUTED, ha="center", va="top")
         y, titles = y + high + under[label], None
-    return sheet.picture(colours, fitted=True)
+    return sheet.picture()
 
 
 @figure
@@ -167,7 +165,6 @@ def image_table(
     title="",
     caption="",
     tile=None,
-    colours=None,
     smooth=True,
     names=None,
 ) -> Picture:
@@ -175,7 +172,7 @@ def image_table(
 
     images: for each row a list (or tensor) of images (3, h, w) in [0, 1], of any sizes; None leaves a place free.
     rows, columns: their names; a name may have several lines, "" is none. names: instead of columns, the name above
-    each image, row by row. tile, colours: as in `noted_rows`. smooth: enlarged as a photograph
+    each image, row by row. tile: as in `noted_rows`. smooth: enlarged as a photograph
     is, else each pixel a square, which takes a third of the bytes. Errors: ValueError for names that do not fit.
     """
     images = [given.listed(row, "images") for row in images]
@@ -199,7 +196,7 @@ def image_table(
         shown = [white if one is None else enlarged(one, round(tile * DPI), smooth) for one in row]
         sheet.row(left, top, tile, tile, shown, texts, **look)
         top += tile + GAP
-    return sheet.picture(colours, fitted=True)
+    return sheet.picture()
 
 
 @figure

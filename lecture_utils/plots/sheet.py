@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from ..checks import check_count
 from . import given
 from .given import Names, figure
 from .look import DPI, INK, MUTED, SMALL, TEXT, TITLE, WIDTH, heads, titled
@@ -26,23 +25,18 @@ class Picture:
     """A figure that displays itself, with its alt text for those who cannot see it: as PNG, or, where photographs make
     that heavy, as a JPEG of high quality without chroma subsampling.
 
-    figure: matplotlib.figure.Figure. alt: what it shows, in a sentence. colours: of the stored file, None for all, or
-    at most 256. fitted: their palette is fitted to the picture, so that small bright things, soft skies and faces keep
-    their colours. `.png()` gives the bytes, `.save(path)` writes them.
+    figure: matplotlib.figure.Figure. alt: what it shows, in a sentence. `.png()` gives the bytes, `.save(path)` writes
+    them.
     """
 
-    def __init__(self, figure: Figure, alt: str, colours: int | None = None, fitted: bool = False):
-        self.figure, self.alt, self.colours, self.fitted = figure, alt, colours, fitted
+    def __init__(self, figure: Figure, alt: str):
+        self.figure, self.alt = figure, alt
 
     def png(self) -> bytes:
-        """PNG bytes; the same figure gives the same bytes. With all colours: at most 256 become a palette."""
+        """PNG bytes; the same figure gives the same bytes. Up to 256 colours become a palette, and nothing is lost."""
         image = self._drawn()
-        if self.colours and self.fitted:
-            palette = Image.new("P", (1, 1))
-            palette.putpalette(_palette(image, self.colours).tobytes())
-            image = image.quantize(palette=palette, dither=Image.Dither.NONE)
-        elif self.colours or image.getcolors(256):
-            image = image.quantize(self.colours or 256, dither=Image.Dither.NONE)
+        if image.getcolors(256):
+            image = image.quantize(256, dither=Image.Dither.NONE)
         return _bytes(image, "PNG", optimize=True)
 
     def _drawn(self):
@@ -59,7 +53,7 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         kind, stored = "image/png", self.png()
-        if len(stored) > HEAVY and not self.colours:
+        if len(stored) > HEAVY:
             light = _bytes(self._drawn(), "JPEG", quality=80, subsampling=0, progressive=True)
             kind, stored = min((kind, stored), ("image/jpeg", light), key=lambda each: len(each[1]))
         data = {kind: b64encode(stored).decode(), "text/plain": repr(self)}
@@ -70,36 +64,6 @@ def _bytes(image, kind, **options):
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
-
-
-def few_colours(picture: Picture, colours: int = 256, fitted: bool = False) -> Picture:
-    """The same picture stored in 2 to 256 colours: for images and noise less than half the bytes. ValueError."""
-    if not isinstance(picture, Picture):
-        raise ValueError(f"picture: expected what a function of plots returns, got {type(picture).__name__}")
-    return Picture(picture.figure, picture.alt, check_count(colours, "colours", 2, 256), fitted)
-
-
-def vivid(picture: Picture, colours: int = 256) -> Picture:
-    """The same, with colours that are fitted to the picture: small bright things keep theirs."""
-    return few_colours(picture, colours, fitted=True)
-
-
-def _palette(image, colours):
-    """uint8 (colours, 3): k-means on 6,000 evenly spaced pixels. A quarter of the colours begin far apart from each
-    other, which saves the rare ones; the rest begins where the pixels are.
-    """
-    every = np.asarray(image).reshape(-1, 3)
-    some = every[:: max(1, len(every) // 6000)].astype(np.float32)
-    row, apart = Image.fromarray(some[None].astype(np.uint8)), colours // 4
-    starts = ((Image.Quantize.MAXCOVERAGE, apart), (Image.Quantize.MEDIANCUT, colours - apart))
-    found = [row.quantize(count, way).getpalette()[: 3 * count] for way, count in starts if count]
-    centres = np.array(sum(found, []), np.float32).reshape(-1, 3)
-    for _ in range(6):
-        nearest = ((centres**2).sum(1) - 2 * some @ centres.T).argmin(1)
-        count = np.bincount(nearest, minlength=len(centres))[:, None]
-        sums = np.stack([np.bincount(nearest, some[:, c], len(centres)) for c in range(3)], 1)
-        centres = np.where(count > 0, sums / np.maximum(count, 1), centres).astype(np.float32)
-    return np.round(centres).astype(np.uint8)
 
 
 class Table:
@@ -222,9 +186,9 @@ class Sheet:
         style = {"loc": "upper left", "frameon": False, "fontsize": TEXT, "ncols": len(handles)} | options
         self.figure.legend(handles.values(), handles.keys(), bbox_to_anchor=place, **style)
 
-    def picture(self, colours: int | None = None, fitted: bool = False) -> Picture:
-        """The finished figure; colours, fitted: see `Picture`."""
-        return Picture(self.figure, self.alt, colours, fitted)
+    def picture(self) -> Picture:
+        """The finished figure."""
+        return Picture(self.figure, self.alt)
 
 
 def _wrap(text, width, size, weight):
