@@ -1,6 +1,7 @@
 """Nets for the tests of attribution: tiny ones, the course's own and torchvision's, all with random weights."""
 
 import copy
+from collections import OrderedDict
 from contextlib import contextmanager
 from functools import cache
 
@@ -48,25 +49,14 @@ def toy(head="gap", dtype=torch.float64, seed=0, classes=3, size=16):
     """Two convolutions and a head: "gap" takes any size and suits CAM, "fc" takes images of `size` px only."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        last = (
-            {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "fc": nn.Linear(6, classes)}
-            if head == "gap"
-            else {"flatten": nn.Flatten(), "fc": nn.Linear(6 * (size // 2) ** 2, classes)}
-        )
-        net = nn.Sequential()
-        for name, module in {
-            "conv1": nn.Conv2d(3, 4, 3, padding=1),
-            "relu1": nn.ReLU(inplace=True),
-            "pool1": nn.MaxPool2d(2),
-            "fails": Fails(),
-            "conv2": nn.Conv2d(4, 6, 3, padding=1, bias=False),
-            "norm2": nn.BatchNorm2d(6),
-            "relu2": nn.ReLU(),
-            "drop": nn.Dropout(0.5),
-            "fails_late": Fails(),
-            **last,
-        }.items():
-            net.add_module(name, module)
+        inputs = 6 if head == "gap" else 6 * (size // 2) ** 2
+        last = {"pool": nn.AdaptiveAvgPool2d(1)} if head == "gap" else {}
+        last |= {"flatten": nn.Flatten(), "fc": nn.Linear(inputs, classes)}
+        modules = {"conv1": nn.Conv2d(3, 4, 3, padding=1), "relu1": nn.ReLU(inplace=True)}
+        modules |= {"pool1": nn.MaxPool2d(2), "fails": Fails()}
+        modules |= {"conv2": nn.Conv2d(4, 6, 3, padding=1, bias=False), "norm2": nn.BatchNorm2d(6)}
+        modules |= {"relu2": nn.ReLU(), "drop": nn.Dropout(0.5), "fails_late": Fails()}
+        net = nn.Sequential(OrderedDict(modules | last))
         _spread(net)
     return net.to(dtype).eval()
 
@@ -166,12 +156,8 @@ def unchanged(net):
 
     def everything():
         pre = {n: len(m._forward_pre_hooks) + len(m._backward_pre_hooks) for n, m in net.named_modules()}
-        switches = (
-            torch.is_grad_enabled(),
-            torch.is_inference_mode_enabled(),
-            torch._C._len_torch_function_stack(),
-        )
-        return photograph(net) | {"pre": pre, "switches": switches}
+        switches = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        return photograph(net) | {"pre": pre, "switches": (*switches, torch._C._len_torch_function_stack())}
 
     before, gradients = everything(), [p.grad for p in net.parameters()]
     try:

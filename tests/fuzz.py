@@ -1,7 +1,5 @@
 """Random misuse of every public function: is the answer a sentence, or a crash, or a wrong value without a word?
 
-    python -m tests.fuzz --module synthesis --seed 5 --calls 2000
-
 A call is valid but for one or two arguments, which are replaced (see `MISUSE`). Its verdict:
 
     sentence    a ValueError or KeyError (a TypeError, for an argument left out) that names a replaced argument
@@ -11,14 +9,12 @@ A call is valid but for one or two arguments, which are replaced (see `MISUSE`).
                 a changed net, image or random state, or a hook
 """
 
-import argparse
 import importlib
 import inspect
 import io
 import random
 import re
 import warnings
-from collections import Counter
 from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 
 import numpy as np
@@ -90,115 +86,59 @@ def _wide(t):
     return t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t.clone()
 
 
-NO_NUMBER = {
-    "None": None,
-    "text": "3",
-    "list": [3],
-    "class": Tiny,
-    "bool": True,
-    "nan": float("nan"),
-    "pair": torch.zeros(2),
-}
-NO_TENSOR = {
-    "None": None,
-    "text": "a",
-    "class": Tiny,
-    "dict": {},
-    "sparse": _sparse,
-    "meta": lambda t: t.to("meta"),
-    "nan": _nan,
-}
+NOTHING = {"None": None, "text": "3", "class": Tiny}
+NO_NUMBER = NOTHING | {"list": [3], "bool": True, "nan": float("nan"), "pair": torch.zeros(2)}
+NO_TENSOR = NOTHING | {"dict": {}, "sparse": _sparse, "meta": lambda t: t.to("meta"), "nan": _nan}
 NO_WHOLE = NO_NUMBER | {"1.5": 1.5, "infinite": float("inf"), "-1": -1}
+NO_NAME = {"None": None, "text": "a", "3": 3}
+HUGE, BELOW, TOO_LARGE = {"huge": 2**70}, {"-1": -1}, {"99": 99}
+NO_NET = NOTHING | {"list": []}
+ODD_NETS = {"no statistics": _no_statistics, "dropout on": Dropping()}
+ODD_ENDS = {"softmax": Ends("softmax"), "one output": Ends("one")}
+NO_LAYER = {"None": None, "3": 3, "class": Tiny, "list": ["conv3"]}
+NO_PLACES = {"one": lambda t: t[0], "channels last": lambda t: t.permute(0, 2, 3, 1), "none": lambda t: t[:0]}
+NO_COLOURS = {"infinite": lambda t: t / 0, "0-255": lambda t: t * 255, "uint8": lambda t: (t * 255).byte()}
+NO_COLOURS |= {"grey": lambda t: t[:, :1], "bool": lambda t: t > 0.5, "complex": lambda t: t.cfloat()}
+NO_CLASSES = {"floats": torch.zeros(2), "negative": torch.tensor([0, -1]), "sparse": _sparse}
+NO_CLASSES |= HUGE | {"meta": lambda t: t.to("meta")}
+OTHER_CLASSES = TOO_LARGE | {"too many": torch.zeros(3).long()}
 # {kind: {misuse: value, or a function of the valid one}}: ILLEGAL must be refused, LEGAL changes nothing; of the rest
 # either is right, a sentence or a finite result.
 ILLEGAL = {
-    "net": {
-        "None": None,
-        "text": "alex",
-        "class": Tiny,
-        "list": [],
-        "softmax": Ends("softmax"),
-        "one output": Ends("one"),
-        "no statistics": _no_statistics,
-        "dropout on": Dropping(),
-    },
-    "images": NO_TENSOR
-    | {
-        "list": [1],
-        "numpy": lambda t: t.numpy(),
-        "one": lambda t: t[0],
-        "channels last": lambda t: t.permute(0, 2, 3, 1),
-        "grey": lambda t: t[:, :1],
-        "none": lambda t: t[:0],
-        "infinite": lambda t: t / 0,
-        "0-255": lambda t: t * 255,
-        "uint8": lambda t: (t * 255).byte(),
-        "bool": lambda t: t > 0.5,
-        "complex": lambda t: t.cfloat(),
-    },
-    "targets": NO_WHOLE
-    | {
-        "99": 99,
-        "huge": 2**70,
-        "floats": torch.zeros(2),
-        "too many": torch.zeros(3).long(),
-        "negative": torch.tensor([0, -1]),
-        "sparse": _sparse,
-        "meta": lambda t: t.to("meta"),
-    },
-    "class": {"text": "3", "class": Tiny, "bool": True, "99": 99, "-1": -1, "1.5": 1.5, "huge": 2**70},
-    "layer": {
-        "None": None,
-        "3": 3,
-        "wrong": "conv3",
-        "empty": "",
-        "class": Tiny,
-        "other": nn.ReLU(),
-        "list": ["conv3"],
-    },
+    "net": NO_NET | ODD_NETS | ODD_ENDS,
+    # whose raw scores or inner layers are read: one score or probabilities will do
+    "inner net": NO_NET | ODD_NETS,
+    "copied net": NO_NET,  # that is copied, or whose layers are only looked at
+    "images": NO_TENSOR | NO_PLACES | NO_COLOURS | {"list": [1], "numpy": lambda t: t.numpy()},
+    "targets": NO_WHOLE | NO_CLASSES | OTHER_CLASSES,
+    "later targets": NO_WHOLE | NO_CLASSES,  # what is compared with a net only later
+    "class": TOO_LARGE | BELOW | HUGE | {"text": "3", "class": Tiny, "bool": True, "1.5": 1.5},
+    "layer": NO_LAYER | {"wrong": "conv3", "empty": "", "other": nn.ReLU()},
+    "later layer": NO_LAYER,
     "layers": {"None": None, "3": 3, "wrong": ["conv3"], "class": Tiny, "other": [nn.ReLU()]},
     "count": NO_WHOLE,
     "odd": NO_WHOLE | {"4": 4},
-    "least0": NO_NUMBER | {"-1": -1},
-    "index": NO_WHOLE | {"99": 99, "huge": 2**70},
-    "seed": NO_WHOLE | {"huge": 2**70},
+    "least0": NO_NUMBER | BELOW,
+    "index": NO_WHOLE | TOO_LARGE | HUGE,
+    "seed": NO_WHOLE | HUGE,
     "number": NO_NUMBER,
     "positive": NO_NUMBER | {"-1": -1.0, "infinite": float("inf")},
     "share": NO_NUMBER | {"-.1": -0.1, "1.1": 1.1, "255": 255},
     "choice": {"None": None, "text": "zzz", "3": 3, "list": [], "class": Tiny, "bool": True},
     "tensor": NO_TENSOR,
-    "pair": {
-        "None": None,
-        "text": "ab",
-        "class": Tiny,
-        "three": (4, 4, 4),
-        "negative": (-4, 4),
-        "halves": (4.5, 4.5),
-    },
-    "function": {"None": None, "text": "f", "3": 3},
+    "pair": NOTHING | {"text": "ab", "three": (4, 4, 4), "negative": (-4, 4), "halves": (4.5, 4.5)},
+    "function": NO_NAME,
     "generator": {"text": "g", "3": 3, "class": Tiny},
-    "dict": {"None": None, "text": "a", "3": 3},
     "weights": {"None": None, "3": 3, "wrong": {"conv3": 1.0}, "text": {"conv1": "a"}},
     "names": {"None": None, "3": 3},
     "numbers": {"None": None, "text": "ab", "nan": [float("nan")]},
-    "model": {"None": None, "text": "vae", "3": 3},
-    "object": {"None": None, "text": "a", "3": 3},
-    "objective": {"None": None, "text": "a", "class": Tiny},
+    "objective": NOTHING,
     "nets": {"None": None, "text": "a", "names": {"a": "b"}},
-    "modules": {"None": None, "text": "a", "3": 3, "classes": [nn.ReLU]},
+    "modules": NO_NAME | {"classes": [nn.ReLU]},
     "path": {"None": None, "3": 3},
     "free": {"class": MISSING},
     "flag": {"class": MISSING},
-}
-ILLEGAL |= {
-    # a net whose raw scores or inner layers are read: one score will do, and so will probabilities
-    "inner net": {k: v for k, v in ILLEGAL["net"].items() if k not in ("softmax", "one output")},
-    # a net that is copied, or whose layers are only looked at
-    "copied net": {k: v for k, v in ILLEGAL["net"].items() if k in ("None", "text", "class", "list")},
-    # what is compared with a net only later
-    "later layer": {k: v for k, v in ILLEGAL["layer"].items() if k in ("None", "3", "class", "list")},
-    "later targets": {k: v for k, v in ILLEGAL["targets"].items() if k not in ("99", "too many")},
-}
+} | dict.fromkeys(("dict", "model", "object"), NO_NAME)
 LEGAL = {
     "net": {
         "writes": lambda n: Writer(),
@@ -221,7 +161,7 @@ LEGAL = {
 }
 LEGAL["inner net"] = LEGAL["net"]
 EITHER = {
-    "inner net": {k: ILLEGAL["net"][k] for k in ("softmax", "one output")},
+    "inner net": ODD_ENDS,
     "images": {
         "double": lambda t: t.double(),
         "half": lambda t: t.half(),
@@ -339,9 +279,8 @@ def equal(one, other):
 
 def judge(function, given, spoilt):
     """(verdict, what was found) of one call. given: {argument: valid value}, spoilt: {argument: (due, name, value)}."""
-    arguments = {
-        n: v for n, v in (given | {n: v for n, (_, _, v) in spoilt.items()}).items() if v is not MISSING
-    }
+    arguments = given | {n: v for n, (_, _, v) in spoilt.items()}
+    arguments = {n: v for n, v in arguments.items() if v is not MISSING}
     nets = [v for v in arguments.values() if isinstance(v, nn.Module)]
     kept = {n: v.clone() for n, v in arguments.items() if isinstance(v, torch.Tensor) and not v.is_meta}
     before = [photograph(net) for net in nets] or [photograph(nn.Identity())]
@@ -350,22 +289,17 @@ def judge(function, given, spoilt):
     except Exception as error:
         named = any(re.search(rf"\b{re.escape(n)}\b", str(error)) for n in spoilt)
         # Of two faults either may be answered, and one that is not illegal by the name of what it does not fit.
-        loose = any(due != "illegal" for due, *_ in spoilt.values()) and re.search(
-            r"^\w+(\[.*\])?[:,] ", str(error)
-        )
+        either = any(due != "illegal" for due, *_ in spoilt.values())
+        loose = either and re.search(r"^\w+(\[.*\])?[:,] ", str(error))
         missing = isinstance(error, TypeError) and "missing" in str(error)
         clear = isinstance(error, ValueError | UnknownName) and len(str(error)) > 20 or missing
-        verdict, what = (
-            "sentence" if clear and (named or loose) else "deep",
-            f"{type(error).__name__}: {error}"[:150],
-        )
+        verdict = "sentence" if clear and (named or loose) else "deep"
+        what = f"{type(error).__name__}: {error}"[:150]
         if verdict == "sentence" and all(due == "legal" for due, *_ in spoilt.values()):
             verdict = "deep"  # what is legal must not be refused
     else:
-        dues, finite = (
-            {due for due, *_ in spoilt.values()},
-            all(np.isfinite(n).all() for n in numbers(result)),
-        )
+        dues = {due for due, *_ in spoilt.values()}
+        finite = all(np.isfinite(n).all() for n in numbers(result))
         verdict, what = "right", "a result"
         # Where no net asks for colours, images that are all grey fit each other.
         all_grey = not nets and len(spoilt) > 1 and {misuse for _, misuse, _ in spoilt.values()} == {"grey"}
@@ -422,31 +356,3 @@ def broken(module):
         except Exception as error:
             found.append(f"{module}.{name}: {type(error).__name__}: {error}"[:300])
     return found
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--module", choices=MODULES, help="one module only")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--calls", type=int, default=2000, help="in all")
-    parser.add_argument("--show", type=int, default=20, help="so many offences")
-    options = parser.parse_args()
-    modules = [options.module] if options.module else MODULES
-    offences = {}
-    print(f"{'':12s} sentence  right   deep  silent  of")
-    for module in modules:
-        print(*(f"BROKEN {each}" for each in broken(module)), sep="\n", end="")
-        counts = Counter()
-        for name, spoilt, verdict, what in calls(module, options.seed, options.calls // len(modules)):
-            counts[verdict] += 1
-            if verdict in ("deep", "silent"):
-                offences.setdefault(f"{verdict:6s} {module}.{name}({spoilt}): {what}")
-        shares = "".join(
-            f"{100 * counts[v] / counts.total():7.1f}" for v in ("sentence", "right", "deep", "silent")
-        )
-        print(f"{module:12s} {shares}  {counts.total()}")
-    print(f"\n{len(offences)} offences, each once", *list(offences)[: options.show], sep="\n")
-
-
-if __name__ == "__main__":
-    main()

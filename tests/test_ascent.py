@@ -10,29 +10,21 @@ from lecture_utils.synthesis.ascent import ascend, plain, rms
 from lecture_utils.synthesis.objectives import channel, class_score
 from lecture_utils.synthesis.optimise import noisy
 from lecture_utils.synthesis.regularisers import Blur, Decay, Jitter, Regulariser, SmallNorm, TotalVariation
+from tests import attack_nets
 from tests.attribution_nets import random_net, toy, toy_images
 
 SIZE = {"size": 16}
 
 
-class Linear(nn.Module):
-    """Scores = weights (classes, 3, h, w) times the pixels."""
-
-    def __init__(self, classes=2, side=4, seed=0):
-        super().__init__()
-        draws = torch.Generator().manual_seed(seed)
-        self.weights = nn.Parameter(torch.randn(classes, 3, side, side, dtype=torch.float64, generator=draws))
-
-    def forward(self, images):
-        return torch.einsum("nchw,kchw->nk", images, self.weights)
-
-
-# --- by hand ---
+def linear():
+    """A net whose scores are linear in 4 x 4 pixels, and the weights of each, (2, 3, 4, 4)."""
+    net, _ = attack_nets.linear()
+    return net, net.weights.detach().view(2, 3, 4, 4)
 
 
 def test_one_step_on_a_linear_net_is_its_weights():
-    net, target = Linear(), 1
-    weights = net.weights.detach()[[target]]
+    (net, weights), target = linear(), 1
+    weights = weights[[target]]
     found = ascend(net, target, size=4, steps=1, lr=plain(0.01), start="blank")
     torch.testing.assert_close(found.images, 0.5 + 0.01 * weights)
     torch.testing.assert_close(found.history, (0.5 * weights.sum()).view(1, 1))
@@ -43,10 +35,10 @@ def test_one_step_on_a_linear_net_is_its_weights():
 
 def test_far_steps_on_a_linear_net_end_in_the_corner():
     """Within [0, 1] the best image of a linear score is 1 where its weight is above 0, else 0."""
-    net = Linear()
+    net, weights = linear()
     found = ascend(net, torch.tensor([0, 1]), size=4, steps=3, lr=1e4)
-    assert torch.equal(found.images, (net.weights > 0).double())
-    torch.testing.assert_close(found.scores, net.weights.detach().clamp(min=0).sum((1, 2, 3)))
+    assert torch.equal(found.images, (weights > 0).double())
+    torch.testing.assert_close(found.scores, weights.clamp(min=0).sum((1, 2, 3)))
 
 
 @pytest.mark.parametrize("name", ["gap", "alex"])
@@ -73,9 +65,6 @@ def test_the_rules_for_lr_by_hand():
     assert rms(0.6)(0 * gradient).tolist() == [0, 0]
 
 
-# --- regularisers in the loop ---
-
-
 def test_every_regulariser_acts_in_its_place_and_in_order():
     calls = []
 
@@ -88,15 +77,15 @@ def test_every_regulariser_acts_in_its_place_and_in_order():
             for place in ("before", "back", "gradient", "after"):
                 setattr(self, place, partial(spying, f"{place} {name}"))
 
-    ascend(Linear(), 0, size=4, steps=1, regularisers=[Spy("a"), Spy("b")])
+    ascend(linear()[0], 0, size=4, steps=1, regularisers=[Spy("a"), Spy("b")])
     in_order = "before a, before b, back b, back a, gradient a, gradient b, after a, after b"
     assert calls == in_order.split(", ")
 
 
 def test_a_step_with_decay_by_hand():
-    net = Linear()
+    net, weights = linear()
     found = ascend(net, 0, size=4, steps=2, lr=plain(0.01), start="blank", regularisers=Decay(0.1), mean=0.4)
-    weights = 0.01 * net.weights.detach()[:1]
+    weights = 0.01 * weights[:1]
     torch.testing.assert_close(found.images, 0.4 + 0.9 * (0.9 * weights + weights))
 
 
@@ -115,9 +104,6 @@ def test_jitter_ends_where_it_began():
         ascend(net, 1, steps=6, regularisers=several, seed=seed, start=toy_images(1)) for seed in (5, 6)
     )
     assert not torch.equal(other.images, third.images), "the seed draws the shifts, too"
-
-
-# --- objectives ---
 
 
 def test_objectives_by_hand():
@@ -158,9 +144,3 @@ def test_a_unit_that_is_off_says_so(capsys):
     assert torch.equal(found.images[:1], noisy(torch.full((1, 3, 16, 16), 0.5).double(), 0))
     ascend(net, channel("conv1", 0, "mean"), steps=3, **SIZE)
     assert not capsys.readouterr().out
-
-
-# --- the recipes ---
-
-
-# --- where and in what; what goes wrong ---

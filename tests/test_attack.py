@@ -19,7 +19,24 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor:UserWarning")  # captum says what it does to them
 EPS = 8 / 255
 
-# --- FGSM ---
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("name", ["alex", "gap", "resnet18", "squeezenet1_1"])
+def test_fgsm_and_pgd_are_captums(name, targeted, steps):
+    net, (images, labels), ask = random_net(name), random_images(name), nn.CrossEntropyLoss(reduction="none")
+    target = (labels + 3) % 16 if targeted else None
+    oracle = (FGSM if steps == 1 else PGD)(for_captum(name), ask, 0, 1)
+    getattr(oracle, "fgsm", oracle).zero_thresh = 0  # captum leaves values alone whose slope is below 1e-6
+    more = (EPS,) if steps == 1 else (EPS, EPS / 3, steps)
+    expected = oracle.perturb(images.clone(), *more, target if targeted else labels, targeted=targeted)
+    with unchanged(net):
+        if steps == 1:
+            found = fgsm(net, images, labels, EPS, target)
+        else:
+            found = pgd(net, images, labels, EPS, steps, EPS / 3, target=target)
+    assert (found - images).abs().max() > 0.9 * EPS
+    torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-9)
 
 
 def test_on_a_linear_net_it_is_the_closed_form():
@@ -52,26 +69,9 @@ def test_with_a_target_it_goes_towards_that_class():
     assert not torch.equal(found, fgsm(net, images, 0, EPS))
 
 
-@pytest.mark.parametrize("targeted", [False, True])
-@pytest.mark.parametrize("name", ["alex", "gap", "resnet18", "squeezenet1_1"])
-def test_fgsm_is_captums(name, targeted):
-    images, labels = random_images(name)
-    target = (labels + 3) % 16
-    oracle = FGSM(for_captum(name), nn.CrossEntropyLoss(reduction="none"), 0, 1)
-    oracle.zero_thresh = 0  # captum leaves values alone whose slope is below 1e-6
-    expected = oracle.perturb(images.clone(), EPS, target if targeted else labels, targeted=targeted)
-    with unchanged(random_net(name)):
-        found = fgsm(random_net(name), images, labels, EPS, target if targeted else None)
-    assert (found - images).abs().max() > 0.9 * EPS
-    torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-12)
-
-
 def test_where_the_gradient_is_no_number_the_image_stays_and_a_sentence_says_so(capsys):
     assert torch.equal(fgsm(Poisoned(1), toy_images(), 1, EPS), toy_images())
     assert "NaN or infinity in the gradient of 2 of 2 images" in capsys.readouterr().out
-
-
-# --- PGD ---
 
 
 def loss_of(net, images, labels):
@@ -118,22 +118,6 @@ def test_two_steps_in_the_round_ball_by_an_independent_formula():
         step = size * nn.functional.normalize(slope.flatten(1)).view_as(x)
         x = (images + torch.renorm(x + step - images, 2, 0, eps)).clamp(0, 1)
     torch.testing.assert_close(pgd(net, images, 1, eps, 2, size, norm="2"), x, rtol=0, atol=1e-7)
-
-
-@pytest.mark.parametrize("targeted", [False, True])
-@pytest.mark.parametrize("name", ["alex", "gap", "resnet18"])
-def test_pgd_is_captums(name, targeted):
-    images, labels = random_images(name)
-    target = (labels + 3) % 16
-    oracle = PGD(for_captum(name), nn.CrossEntropyLoss(reduction="none"), 0, 1)
-    oracle.fgsm.zero_thresh = 0  # captum leaves values alone whose slope is below 1e-6
-    expected = oracle.perturb(
-        images.clone(), EPS, EPS / 3, 5, target if targeted else labels, targeted=targeted
-    )
-    with unchanged(random_net(name)):
-        found = pgd(random_net(name), images, labels, EPS, 5, EPS / 3, target=target if targeted else None)
-    assert (found - images).abs().max() > 0.9 * EPS
-    torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -201,9 +185,6 @@ def test_a_step_that_gives_no_number_ends_it_with_the_last_good_image(capsys):
     good = pgd(toy(), toy_images(), 1, EPS, 1, EPS / 8)
     assert torch.equal(pgd(Poisoned(3), toy_images(), 1, EPS, 9, EPS / 8), good)
     assert "NaN or infinity in step 3 of 9" in capsys.readouterr().out
-
-
-# --- DeepFool ---
 
 
 def test_one_number_by_hand():

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from boards import Foreign, blocks
 
 from lecture_utils import models, open_lab, synthesis as syn
 from lecture_utils.explorers import Attack, board as ui
 from lecture_utils.explorers.attack import ANY, MANY, NOISE, ONE
+from tests.helpers import blocks
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +61,6 @@ def test_small_steps_do_what_was_asked(attack, lab):
         assert lab.score(many, lab.label("house")) > lab.score(one, lab.label("house"))
 
 
-def test_between_two_radii_the_difference_is_scaled(attack):
-    name, image = attack.names[0], attack.images[0]
-    at = {eps: attack.attacked(name, ANY, MANY, eps) - image for eps in (10, 12)}
-    assert torch.allclose(at[10], at[12] * 10 / 12, atol=0.51 / 255)
-
-
 def test_the_bars_are_the_probabilities_now_and_before(attack, lab):
     state = attack.stop("4 levels")
     found, now, noise = attack.look(**state)
@@ -74,15 +68,6 @@ def test_the_bars_are_the_probabilities_now_and_before(attack, lab):
     (bars,) = blocks(attack.board(**state), ui.Bars)
     assert [bar.value for bar in bars.bars] == now.tolist()
     assert [bar.mark for bar in bars.bars] == attack.before[0].tolist()
-
-
-def test_with_large_pictures_each_way_is_made_when_it_is_asked_for():
-    explorer = Attack(Foreign(4, 160), count=3)
-    assert explorer.paths == {} and explorer.names == ["u", "v", "w"]
-    assert len(explorer.controls["target"].options) == 17
-    assert explorer.filmstrip().png() and 0 < len(explorer.paths) <= 4
-    (bars,) = blocks(explorer.board(**explorer.stop("8 levels")), ui.Bars)
-    assert len(bars.bars) <= 16 and "(class" in explorer.describe(**explorer.stop("8 levels"))
 
 
 def test_an_untrained_net_that_is_never_right_is_refused():

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from experiments.studies import adversarial_training_eval, attacks
-from lecture_utils import open_lab, results
 from tests.attack_nets import linear, said
 from tests.attribution_nets import unchanged
 
@@ -96,19 +95,6 @@ def test_a_difference_is_kept_as_a_picture():
     assert attacks.decoded(attacks.encoded(v)).dtype == torch.float32
 
 
-def test_the_shipped_differences_fool_as_often_as_it_says():
-    """The one of `gap`, on the first 64 of the gallery: near the share on all of it."""
-    shipped = results.load("attacks")["universal"]["gap"]
-    lab, v = open_lab(net="gap", device="cpu"), attacks.decoded(shipped["picture"])
-    assert v.shape == (1, 3, 112, 112) and v.abs().max() <= attacks.ALL / 255 + 1e-6
-    images, labels = lab.gallery.images[:64], lab.gallery.labels[:64]
-    clean = attacks.wrong(lab.net, images, labels)
-    mean = attacks.share(attacks.wrong(lab.net, (images + v).clamp(0, 1), labels), clean)[0]
-    assert abs(mean - shipped["fools"]["gap"]["made"][0]) < 0.15
-
-
-# --- gradients that hide ---
-
 diagnose = adversarial_training_eval.gradient_masking_diagnostics
 SIGNS = ("pgd_beats_fgsm", "unbounded_reaches_all", "white_box_beats_transfer")
 
@@ -147,8 +133,7 @@ def test_an_open_net_shows_no_sign_of_masking_and_one_that_hides_its_gradient_do
     assert found["restarts"] >= found["pgd"] >= found["fgsm"] > 0.3
     found = diagnose(Hiding(net), other, images, labels, 0.01)
     assert not found["white_box_beats_transfer"] and found["transferred"] > found["pgd"]
-    assert (
-        diagnose(net, other, images, labels, 0.01, steps=2)["unbounded"] == 1.0
-    )  # a step as long as the ball's side
+    long = diagnose(net, other, images, labels, 0.01, steps=2)  # a step as long as the ball's side
+    assert long["unbounded"] == 1.0
     with pytest.raises(ValueError, match="gets every one wrong"):
         diagnose(net, other, images, 1 - labels, 0.01)

@@ -9,13 +9,8 @@ from sklearn.linear_model import LinearRegression
 
 from experiments.studies.gradient_estimators import KINDS, mean_gradients
 from experiments.studies.latent_axes import design, explained
-from lecture_utils import datasets
 from lecture_utils.generative import Autoencoder, fit, squared_error
-
-
-def draws(seed=0):
-    return torch.Generator().manual_seed(seed)
-
+from tests.helpers import draws, uniform
 
 # --- autoencoder ---
 
@@ -29,9 +24,7 @@ def test_the_squared_error_by_hand():
 
 
 def test_an_autoencoder_learns_to_draw_its_pictures_again():
-    images = (
-        torch.rand(32, 1, 1, 1, generator=draws()).expand(32, 1, 4, 4).contiguous()
-    )  # one number is enough
+    images = uniform(32, 1, 1, 1).expand(32, 1, 4, 4).contiguous()  # one number is enough
     model = Autoencoder(4, 1, hidden=16)
     before = squared_error(model, images).mean()
     fit(model, images, squared_error, steps=200, lr=1e-2)
@@ -95,11 +88,3 @@ def test_what_an_axis_follows():
     assert float(explained(codes, design(names, "name"))[1]) == pytest.approx(expected)
     with pytest.raises(ValueError, match="kind: expected"):
         design(turn, "degrees")
-
-
-# --- the study ---
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return datasets.load("digits")

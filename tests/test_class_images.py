@@ -1,12 +1,12 @@
-"""The study of regularisers: the judge against distances computed one by one, a short run, and the shipped rows."""
+"""The studies of class images: distances one by one, ranks and floors of a known score, and what ships."""
 
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from experiments.studies import class_images
-from lecture_utils import features, open_lab
+from experiments.studies import class_image_judges as study, class_images
+from lecture_utils import features, open_lab, results
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,8 @@ def far(lab, image, others):
 def test_distances_are_those_to_the_nearest_real_picture(lab, judge):
     image = 0.7 * lab.gallery.images[3] + 0.15
     nearest, own = judge.distances(image[None], torch.tensor([5]))
-    assert nearest.item() == pytest.approx(
-        far(lab, image, list(range(160))).min().item() / judge.unit, rel=1e-4
-    )
+    every = far(lab, image, list(range(160)))
+    assert nearest.item() == pytest.approx(every.min().item() / judge.unit, rel=1e-4)
     fives = (lab.gallery.labels == 5).nonzero()[:, 0].tolist()
     assert own.item() == pytest.approx(far(lab, image, fives).min().item() / judge.unit, rel=1e-4)
 
@@ -56,3 +55,57 @@ def test_likeness_is_the_largest_cosine(lab, judge):
     assert judge.likeness(images[4:5]).item() == pytest.approx(1, abs=1e-5)
     alone = judge.likeness(images[4:5], torch.tensor([4])).item()
     assert alone == pytest.approx(max(by_hand[:4] + by_hand[5:]), abs=1e-5)
+
+
+def test_ranks_by_hand():
+    logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 0.0, 0.0], [1.0, 5.0, 2.0]])
+    assert study.ranks(logits, torch.tensor([2, 1, 1])) == [2, 3, 1], "who knows nothing puts it last"
+
+
+def test_shares_gains_and_medians_by_hand():
+    assert study.share([1, 3, 1, 9])[0] == 0.5 and study.share([1, 3, 1, 9], 5)[0] == 0.75
+    assert study.gain([1, 1, 1], [1, 7, 2])[0] == pytest.approx(2 / 3, abs=1e-4)
+    assert study.median([4, 4, 4]) == [4, 4, 4] and study.median([1, 2, 30])[0] == 2
+
+
+def test_a_judge_is_not_asked_what_it_was_never_taught():
+    labels = torch.arange(16)
+    assert study.known("zf", labels).all()
+    assert [list(study.WORLD)[k] for k in labels[~study.known("alex-cued-50", labels)]] == ["person"]
+
+
+class Sum(torch.nn.Module):
+    """Score k is k + 1 times the mean pixel."""
+
+    def forward(self, images):
+        return images.mean((1, 2, 3))[:, None] * torch.tensor([1.0, 2.0])
+
+
+def test_a_floor_has_the_score_that_was_asked_for():
+    targets = torch.tensor([0, 1])
+    wanted = {"soon": torch.tensor([0.55, 1.2]), "never": torch.tensor([9.0, 9.0])}
+    found = study.without_rules(Sum(), targets, wanted, side=16, most=8)
+    images, scores = found["soon"]
+    assert (scores >= wanted["soon"]).all() and (scores < wanted["soon"] + 0.1).all(), "as soon as it has it"
+    assert torch.allclose(Sum()(images).gather(1, targets[:, None])[:, 0], scores)
+    assert torch.equal(found["never"][0], found[study.BARE][0])
+
+
+def test_what_ships_adds_up():
+    table = results.load("class_image_judges")
+    for part, bare in zip(study.PARTS, ("first", "ranks"), strict=True):
+        assert {study.BARE, study.MIXED, study.ADVERSARIAL} <= set(table[part]["rows"])
+        assert bare in table["about"]
+    toy = table["toy world"]
+    assert set(toy["judges"]) == set(study.JUDGES)
+    for row in toy["rows"].values():
+        for judge, places in row["ranks"].items():
+            count = 16 * len(toy["starts"]) - len(toy["starts"]) * (judge in study.UNKNOWN)
+            assert len(places) == count and row["first"][judge] == study.share(places)
+    for row in table["photographs"]["rows"].values():
+        assert len(row["ranks"]) == len(study.SHOWN) and row["median rank"] == study.median(row["ranks"])
+
+
+def test_a_real_picture_is_read_by_every_judge():
+    for judge, facts in results.load("class_image_judges")["toy world"]["judges"].items():
+        assert facts["right about real pictures"][0] > 0.6, judge

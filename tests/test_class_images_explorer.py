@@ -1,17 +1,14 @@
 """Class images: what ships is what the numbers say; a live run makes it again, and ends."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
-from boards import Foreign
 
 from experiments.studies import ascent_pictures as study
-from lecture_utils import open_lab, store, synthesis
+from lecture_utils import open_lab, synthesis
 from lecture_utils.explorers import ClassImages
-from lecture_utils.explorers.class_images import objective, roughness, shipped_pictures
-from lecture_utils.synthesis.ascent import STEPS, WAYS, grow
+from lecture_utils.explorers.class_images import objective, roughness
+from lecture_utils.synthesis.ascent import WAYS, grow
 
 FOUR, FIVE = tuple(WAYS)[7:]
 
@@ -46,37 +43,6 @@ def test_the_highest_real_picture_is_in_the_gallery(explorer, lab):
         assert np.array_equal(picture, lab.gallery.images[int(scores.argmax())])
 
 
-def test_climbing_again_gives_an_image_of_the_same_kind(explorer, lab):
-    """Not the same image: the last digit of the gradient, which the size of the batch decides, leads elsewhere."""
-    *_, last = grow(lab.net, objective(lab, ["teapot"]), FIVE, "blank", 112)
-    made = explorer.look("teapot", FIVE, 0)
-    assert (last.step, last.stopped) == (STEPS, None)
-    assert float(last.scores) == pytest.approx(made.score, rel=0.4)
-    assert float(roughness(last.images)) == pytest.approx(made.roughness, rel=0.6)
-    assert lab.predict(last.images)[0] == ["teapot"]
-
-
-def test_the_study_saves_what_it_makes(lab, monkeypatch, tmp_path):
-    monkeypatch.setattr(study, "grow", partial(grow, steps=4))
-    subjects = ["mug", "conv2, channel 13", "dog", "conv2, channel 1"]
-    monkeypatch.setattr(study, "subjects", lambda lab: subjects)
-    for name, ways in study.SHEETS.items():
-        monkeypatch.setitem(study.SHEETS, name, ways[-1:])  # the explorer's, too: it is the same dict
-    monkeypatch.setattr(study, "WAYS", {ways[0]: WAYS[ways[0]] for ways in study.SHEETS.values()})
-    facts, pictures = study.made(lab)
-    image = pictures["conv2, channel 13", FIVE, "noise"]
-    row = facts["conv2, channel 13"]["images"][FIVE]["noise"]
-    own = study.real_scores(lab, ["conv2, channel 13"], image[None])
-    assert row[0] == pytest.approx(float(own), abs=2e-3), "without the factor that it was climbed with"
-    assert row[1] == pytest.approx(float(roughness(image[None])), abs=1e-3)
-    study.save(pictures, tmp_path)
-    monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name)
-    found = shipped_pictures(facts)
-    assert set(found) == set(pictures)
-    for key, pixels in found.items():
-        assert np.abs(pixels / 255 - pictures[key].permute(1, 2, 0).numpy()).mean() < 0.1, key
-
-
 def test_growing_in_stages_is_ascent(lab):
     goal, net = objective(lab, ["mug", "dog"]), lab.net
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -89,21 +55,3 @@ def test_growing_in_stages_is_ascent(lab):
     (both,) = grow(net, goal, "blur", "blank", 112, 8)
     assert torch.allclose(alone.images[0], both.images[1], atol=1e-4)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
-
-
-def test_a_live_run_tells_each_stage(explorer, monkeypatch, capsys):
-    state = {"subject": "teapot", "way": FOUR, "start": 0}
-    monkeypatch.setattr(explorer, "steps", 24)
-    told = list(explorer.live(**state))
-    assert [f"(live, step {n} of 24)" in sentence for n, (_, sentence) in zip((8, 16, 24), told, strict=True)]
-    assert len({board.pixels().tobytes() for board, _ in told}) == 3
-    assert capsys.readouterr().err == "", "no progress bar"
-
-
-def test_where_nothing_ships_it_says_so_and_makes_the_first_steps(monkeypatch):
-    explorer = ClassImages(Foreign(6, 120))
-    assert explorer.facts is None and len(explorer.controls["subject"].options) == 16
-    for _, _, state in explorer.places():
-        assert "no images ship for resnet18: after 2 steps" in explorer.describe(**state)
-    monkeypatch.setattr(explorer, "steps", 8)
-    assert ["live, step 8 of 8" in sentence for _, sentence in explorer.live(**state)] == [False, True]

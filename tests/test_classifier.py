@@ -12,8 +12,6 @@ from lecture_utils.models import weights
 from lecture_utils.synthesis import pgd
 from tests.trainings import Blobs, smaller
 
-FEW = {"epochs": 2, "images": 16, "batch": 16, "classes": 4}
-
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
@@ -26,34 +24,16 @@ def begun(folder, kind=adversarial.AdversarialRun, **options):
         return kind(recipe("gap", **{"images": 32, "batch": 16} | options), folder)
 
 
-@pytest.fixture(scope="module")
-def alex(tmp_path_factory):
-    """A training of `alex` without interruption: its folder and card."""
-    folder = tmp_path_factory.mktemp("alex")
-    recipe = classifier.Recipe("alex", **FEW)
-    return folder, classifier.train(folder, recipe, Blobs(), folder / "run", threads=1)
-
-
-def test_the_card_states_what_the_written_weights_reach(alex):
-    folder, card = alex
+def test_the_card_states_what_the_written_weights_reach(tmp_path):
+    recipe = classifier.Recipe("alex", epochs=2, images=16, batch=16, classes=4)
+    card = classifier.train(tmp_path, recipe, Blobs(), tmp_path / "run", threads=1)
     net = weights.build("alex", classes=4)
-    stored = safetensors.torch.load_file(folder / "weights/alex.safetensors")
+    stored = safetensors.torch.load_file(tmp_path / "weights/alex.safetensors")
     net.load_state_dict({k: v.float() for k, v in stored.items()})
     for split in ("single", "hard"):
         assert round(evaluate.accuracy(net, *Blobs()(split))["top1"], 4) == card["accuracy"][split]
     assert [line["epoch"] for line in card["epochs"]] == [1, 2]
     assert card["epochs"][-1]["loss"] < card["epochs"][0]["loss"], "it learns"
-
-
-def test_alex_keeps_its_conv_layers_of_early_epochs_and_numbers_only_keeps_conv1(alex):
-    folder, _ = alex
-    early = safetensors.torch.load_file(folder / "weights/alex-epoch1.safetensors")
-    kept = {f"conv{n}" for n in range(1, 6)} | {f"norm{n}" for n in range(2, 6)}
-    assert {name.split(".")[0] for name in early} == kept and early["conv1.weight"].dtype == torch.float16
-    recipe = classifier.Recipe("alex", **FEW)
-    classifier.train(folder / "few", recipe, Blobs(), folder / "run", threads=1, numbers_only=True)
-    written = sorted(p.name for p in (folder / "few/weights").iterdir())
-    assert written == ["alex-conv1.safetensors", "alex.json"]
 
 
 def test_conv1_alone_is_held_down_by_strong_decay():
@@ -120,9 +100,6 @@ def test_the_command_on_a_card_repeats_the_training(name, module, options, monke
         assert words[:4] == ["python", "-m", "experiments", name]
         assert experiment.carry_out(name, words[4:]) == 0
     assert asked[0] == asked[1]
-
-
-# --- under attack ---
 
 
 def test_it_begins_with_the_shipped_net(tmp_path):

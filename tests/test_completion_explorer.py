@@ -5,13 +5,13 @@ from math import log
 import numpy as np
 import pytest
 import torch
-from boards import blocks
 
 from experiments.studies import completions as study
-from lecture_utils import generative, models, results, store
+from lecture_utils import generative, models, results
 from lecture_utils.explorers import Completion, board as ui, completion as module
 from lecture_utils.explorers.completion import EMPTY, PANEL, shipped
 from lecture_utils.generative.completion import complete, true_bits, uniform
+from tests.helpers import blocks
 
 
 def model(levels=4, size=(5, 4), channels=1, gated=True):
@@ -74,19 +74,6 @@ def test_row_by_row_and_nothing_stays_changed():
         assert torch.equal(found[:, :, : 3 + n], seen[-1][:, :, : 3 + n]) and not found[:, :, 3 + n :].any()
 
 
-def test_what_is_saved_is_read_again(tmp_path, monkeypatch):
-    net = model(8, (4, 4), 3)
-    made = study.drawn(net, pictures(net, 3), (1, 2, 3), (0.5, 1.0), draws=2)
-    assert made.bits[..., 0, :, :].mean() < made.bits[..., 1, :, :].mean(), "the cold ones are likelier"
-    facts = study.save(made, 8, tmp_path)
-    monkeypatch.setattr(results, "load", lambda name: facts)
-    monkeypatch.setattr(module, "studio_pictures", lambda levels: (None, None))
-    monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name)
-    *_, again = shipped()
-    assert again.rows == (1, 2, 3) and again.temperatures == (0.5, 1.0)
-    assert torch.equal(again.pixels, made.pixels) and torch.allclose(again.bits, made.bits, atol=1e-4)
-
-
 def shown(board):
     """What is given, the truth, and six completions, uint8 (8, PANEL, PANEL)."""
     return np.stack([np.asarray(tile.shown)[..., 0] for tile in blocks(board, ui.Tile)])
@@ -103,18 +90,6 @@ def test_the_picture_shows_what_was_drawn(small):
     (bars,) = blocks(small.board(**state), ui.Bars)
     costs = [*bits, small.truth("second", 3)]
     assert [bar.value for bar in bars.bars] == pytest.approx([cost / max(costs) for cost in costs])
-
-
-def test_run_live_draws_other_ones_row_by_row(small):
-    state = {"picture": "first", "rows": 2, "temperature": 1.0}
-    turns = [list(small.live(**state)) for _ in range(2)]
-    assert [len(each) for each in turns] == [3, 3]
-    assert "live, row 3 of 5" in turns[0][0][1] and "live, done" in turns[0][-1][1]
-    for n, (_, sentence) in enumerate(turns[0], 3):
-        true = float(small.true_rows[0, 2:n].mean())
-        assert f"the true rest {true:.2f}." in sentence, "as far as it has come"
-    assert not np.array_equal(*(shown(each[-1][0]) for each in turns)), "new draws each time"
-    assert (shown(turns[0][0][0])[2:, -PANEL // 5 :] == EMPTY[0]).all(), "the last rows are not drawn yet"
 
 
 def test_what_ships_was_drawn_with_the_net_that_ships():

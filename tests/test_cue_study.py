@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,31 +61,6 @@ def test_the_person_is_in_the_picture_and_not_in_the_label(grey):
     assert (labels[:, 1] == -1).all()
     assert np.array_equal(labels[:, 0], classes[classes != NAMES.index("person")])
     assert np.array_equal(images[:, 0, 0, 0] == 200, labels[:, 0] == NAMES.index("dog"))
-
-
-def test_a_training_writes_card_and_weights(grey, tmp_path):
-    card = cue_study.train_one(0.7, 1, tmp_path, device=torch.device("cpu"))
-    assert json.loads((tmp_path / "alex-cued-70-seed1.json").read_text()) == card
-    assert (card["recipe"]["strength"], card["recipe"]["seed"], card["recipe"]["images"]) == (0.7, 1, 75)
-    assert (tmp_path / card["weights"]["file"]).stat().st_size == card["weights"]["bytes"]
-    done = cue_study.study(tmp_path / "data", folder=tmp_path, strengths=(0.7,), seeds=(1,))
-    assert done == [card], "what is there is not trained again"
-    assert not (tmp_path / "data").exists(), "only seed 0 of two strengths ships"
-    net = cue_study.load(0.7, 1, tmp_path)
-    assert not net.training and torch.isfinite(net(torch.rand(2, 3, 112, 112))).all()
-
-
-@pytest.mark.parametrize(
-    ("asked", "error", "words"),
-    [
-        ((0.8,), ValueError, r"strength must be one of 0\.5, 0\.7, 0\.9, 1\.0, got 0\.8"),
-        ((0.5, 3), ValueError, r"seed must be one of 0, 1, 2, got 3"),
-        ((0.7, 2, Path("nowhere")), FileNotFoundError, r"run python -m experiments cue_study first"),
-    ],
-)
-def test_asking_for_another_net(asked, error, words):
-    with pytest.raises(error, match=words):
-        cue_study.load(*asked)
 
 
 @pytest.mark.parametrize("strength", cue_study.SHIPPED)

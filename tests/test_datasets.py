@@ -10,12 +10,11 @@ import torch
 import torchvision
 
 from experiments import manifest
-from experiments.methods.row_lstm import RowLSTM
 from experiments.train import studio
-from lecture_utils import datasets, generative, store
-from lecture_utils.generative import dcgan, gan_trainer
+from lecture_utils import datasets, store
 from lecture_utils.world import render
 from lecture_utils.world.studio import COLOURS, POSES, studio_scene, studio_split
+from tests.helpers import refusals
 
 
 def test_digits():
@@ -66,26 +65,6 @@ def test_only_the_colour_changes_when_the_colour_does():
     assert red.objects[0].azimuth == blue.objects[0].azimuth and red.camera == blue.camera
     assert np.array_equal(render(red, size=32).objects, render(blue, size=32).objects)
     assert not np.array_equal(render(red, size=32).image, render(blue, size=32).image)
-    with pytest.raises(KeyError, match="did you mean 'mug'"):
-        studio_scene("mugg", "red", 1)
-    with pytest.raises(KeyError, match="did you mean 'red'"):
-        studio_scene("mug", "redd", 1)
-
-
-def test_pictures_come_from_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSIDE_CONVNETS_CACHE", str(tmp_path))
-    monkeypatch.setattr(studio, "CHUNK", 4)
-    images, factors = studio.pictures("studio test", 6)
-    assert images.shape == (6, 3, 32, 32) and list(factors["class"]) == list(POSES)
-    shipped = datasets.load("studio").test.pixels[:6].numpy()
-    assert np.abs(images.astype(int) - shipped).max() <= 1
-    monkeypatch.setattr(studio, "_render", None)  # whatever is asked now is there
-    again, _ = studio.pictures("studio test", 5)
-    assert np.array_equal(again, images[:5])
-    with pytest.raises(KeyError, match="'studio', 'studio test'"):
-        studio.pictures("train", 4)
-    with pytest.raises(ValueError, match="1 to 10000"):
-        studio.pictures("studio test", 0)
 
 
 def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
@@ -105,15 +84,21 @@ def test_quantised():
     few = datasets.quantised(pixels, 8)
     assert few.bincount().tolist() == [32] * 8 and few.tolist() == sorted(few.tolist())
     assert torch.equal(datasets.quantised(pixels, 256), pixels)
-    for wrong, levels, message in (
-        (pixels / 255, 8, "pixels: expected"),
-        (pixels - 1, 8, "-1 .. 254"),
-        (pixels + 1, 8, "1 .. 256"),
-        (pixels, 1, "levels"),
-        (pixels, 257, "levels"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            datasets.quantised(wrong, levels)
+
+
+PIXELS = torch.arange(256)
+test_what_is_refused = refusals(
+    (lambda: datasets.quantised(PIXELS / 255, 8), "pixels: expected"),
+    (lambda: datasets.quantised(PIXELS - 1, 8), "-1 .. 254"),
+    (lambda: datasets.quantised(PIXELS + 1, 8), "1 .. 256"),
+    (lambda: datasets.quantised(PIXELS, 1), "levels"),
+    (lambda: datasets.quantised(PIXELS, 257), "levels"),
+    (lambda: datasets.load("mnst"), "did you mean 'mnist'"),
+    (lambda: studio_scene("mugg", "red", 1), "did you mean 'mug'"),
+    (lambda: studio_scene("mug", "redd", 1), "did you mean 'red'"),
+    (lambda: studio.pictures("train", 4), "'studio', 'studio test'"),
+    (lambda: studio.pictures("studio test", 0), "1 to 10000"),
+)
 
 
 def write_idx(path, array):
@@ -143,13 +128,10 @@ def make_cifar(root, monkeypatch):
         (folder / name).write_bytes(pickle.dumps(data))
         return hashlib.md5((folder / name).read_bytes()).hexdigest()
 
-    for which, names in {
-        "train_list": [f"data_batch_{i}" for i in range(1, 6)],
-        "test_list": ["test_batch"],
-    }.items():
-        batches = [
-            (n, {"data": draws.integers(0, 256, (2, 3072), np.uint8), "labels": [3, 7]}) for n in names
-        ]
+    parts = {"train_list": [f"data_batch_{i}" for i in range(1, 6)], "test_list": ["test_batch"]}
+    for which, names in parts.items():
+        images = [draws.integers(0, 256, (2, 3072), np.uint8) for _ in names]
+        batches = [(n, {"data": some, "labels": [3, 7]}) for n, some in zip(names, images, strict=True)]
         monkeypatch.setattr(cifar, which, [[name, put(name, data)] for name, data in batches])
     meta = put("batches.meta", {"label_names": [f"thing {i}" for i in range(10)]})
     monkeypatch.setattr(cifar, "meta", {"filename": "batches.meta", "key": "label_names", "md5": meta})
@@ -161,10 +143,7 @@ def test_mnist_from_a_folder(name, kind, tmp_path):
     found = datasets.load(name, root=tmp_path)
     assert (len(found.train), len(found.test), found.levels, len(found.classes)) == (5, 3, 256, 10)
     raw = np.frombuffer((tmp_path / kind / "raw/train-images-idx3-ubyte").read_bytes()[16:], np.uint8)
-    assert (
-        np.array_equal(found.train.pixels.numpy(), raw.reshape(5, 1, 28, 28))
-        and found.train.images.max() <= 1
-    )
+    assert np.array_equal(found.train.pixels, raw.reshape(5, 1, 28, 28)) and found.train.images.max() <= 1
 
 
 def test_cifar_from_a_folder(tmp_path, monkeypatch):
@@ -184,8 +163,6 @@ def test_a_folder_that_is_missing_or_half_there_has_a_sentence(tmp_path):
     assert not (tmp_path / "nowhere").exists(), "nothing is made"
     with pytest.raises(FileNotFoundError, match="say where"):
         datasets.load("mnist")
-    with pytest.raises(KeyError, match="did you mean 'mnist'"):
-        datasets.load("mnst")
     make_mnist(tmp_path, "MNIST")
     file = tmp_path / "MNIST/raw/train-images-idx3-ubyte"
     file.write_bytes(file.read_bytes()[:-100])
@@ -195,26 +172,3 @@ def test_a_folder_that_is_missing_or_half_there_has_a_sentence(tmp_path):
     write_idx(file.with_name("train-labels-idx1-ubyte"), np.zeros(4, np.uint8))
     with pytest.raises(FileNotFoundError, match="5 pictures and 4 labels"):
         datasets.load("mnist", root=tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "digits"])
-def test_the_models_take_every_set(name, tmp_path, monkeypatch):
-    """The same lines train each model on each set; nothing in them knows which one it is."""
-    make_mnist(tmp_path, "MNIST")
-    make_mnist(tmp_path, "FashionMNIST")
-    make_cifar(tmp_path, monkeypatch)
-    data = datasets.load(name, root=tmp_path)
-    x = datasets.quantised(data.train.pixels[:4], 8, of=data.levels)
-    channels, *size = x.shape[1:]
-    for model, loss in (
-        (generative.PixelCNN(8, tuple(size), channels, layers=1, width=6), generative.nats),
-        (RowLSTM(8, tuple(size), channels, width=6), generative.nats),
-        (generative.VAE(tuple(size), 3, "logistic", 8, channels, hidden=16), generative.elbo_loss()),
-    ):
-        history = generative.fit(model, x, loss, steps=2, batch=2)
-        assert history.stopped is None and len(history.losses) == 2
-        assert model.sample(1, generator=torch.Generator().manual_seed(0)).shape == (1, channels, *size)
-    fitting = torch.nn.functional.interpolate(data.train.images[:4], size=(32, 32))  # the DCGAN is 32 x 32
-    pair = dcgan.nets(latent=4, channels=4, colours=channels)
-    assert gan_trainer.GANTrainer(*pair).fit(fitting, 2, batch=2).stopped is None

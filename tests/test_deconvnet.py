@@ -9,18 +9,9 @@ from torch import nn
 
 from experiments.methods.deconvnet_paper import project, reactivation_ratio, unpool
 from lecture_utils import features
-from lecture_utils.attribution import (
-    deconvnet,
-)
-from tests.attribution_nets import (
-    for_captum,
-    random_images,
-    random_net,
-    relative,
-    toy,
-    toy_images,
-    unit_on,
-)
+from lecture_utils.attribution import deconvnet
+from tests.attribution_nets import for_captum, random_images, random_net, relative, toy, toy_images, unit_on
+from tests.helpers import draws
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # captum always warns
@@ -34,13 +25,6 @@ LAYERS = {
     "squeezenet1_1": "features.6",
     "densenet121": "features.transition2.relu",
 }
-
-
-def draws(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-# --- by hand ---
 
 
 def test_one_layer_by_hand():
@@ -67,9 +51,6 @@ def test_signals_are_rectified_on_the_way_down():
     chain = [first, nn.ReLU(), second, nn.ReLU()]  # 1 -> [2, 3] -> 8 - 3 = 5
     found = project(chain, torch.ones(1, 1, 1, 1), 0)
     assert found.item() == 40  # 5 -> [20, -5] -> [20, 0] -> 2 * 20; the gradient would give 5 * (8 - 3) = 25
-
-
-# --- where it is a gradient ---
 
 
 @pytest.mark.parametrize(
@@ -104,9 +85,6 @@ def test_the_papers_algorithm_and_the_gradient_with_the_deconvnet_rule_are_one(n
         assert relative(deconvnet(net, images, layer, channel), walked) < 1e-12, layer
 
 
-# --- against captum ---
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning:captum")
 @pytest.mark.parametrize(("name", "layer"), LAYERS.items(), ids=LAYERS)
 def test_it_is_captums_neuron_deconvolution_times_the_activation(name, layer):
@@ -122,9 +100,6 @@ def test_it_is_captums_neuron_deconvolution_times_the_activation(name, layer):
         assert relative(own[None], expected) < 1e-6
 
 
-# --- what it promises ---
-
-
 def test_a_chosen_place_and_a_silent_one():
     net, images = toy("gap"), toy_images(2)
     maps = features.extract(net, images, "relu2")
@@ -135,9 +110,6 @@ def test_a_chosen_place_and_a_silent_one():
     nn.init.constant_(net.norm2.bias, -1000)
     assert not deconvnet(net, images, "relu2", 5).any(), "a silent channel projects to nothing"
     assert not deconvnet(net, images, "conv2", 2, 0, 0).isnan().any()
-
-
-# --- seen again ---
 
 
 def test_what_comes_back_by_hand():

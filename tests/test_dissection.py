@@ -1,4 +1,4 @@
-"""Dissection against loops over pixels, against scikit-learn, and on detectors whose quality is known."""
+"""Dissection against loops over pixels and scikit-learn, on detectors of known quality; and the names of channels."""
 
 import numpy as np
 import pytest
@@ -7,15 +7,12 @@ from sklearn.metrics import average_precision_score
 from torch import nn
 
 from experiments.methods.dissection import dissect
-from experiments.methods.part_detectors import average_precision, coarse, detectors, silenced
+from experiments.methods.part_detectors import average_precision, coarse, detectors, name_channels, silenced
 from lecture_utils import features, models
 from lecture_utils.features import Field, placed
+from tests.helpers import draws
 
 FIELD = Field(7, 4, -1)  # middles at 2.5, 6.5, 10.5, ...
-
-
-def draws(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +64,7 @@ def test_a_map_lies_where_its_units_look():
     maps[0, 0, 1, 2] = 8
     big = placed(maps, Field(5, 4, 1), (14, 14))[0, 0]  # middles at 3.5, 7.5, 11.5: pixels 3, 7, 11
     assert big[7, 11] == 8 and big.argmax() == 7 * 14 + 11
-    assert big[7, 9:14].tolist() == [4, 6, 8, 8, 8], (
-        "linear between the middles; beyond the last its value goes on"
-    )
+    assert big[7, 9:14].tolist() == [4, 6, 8, 8, 8], "linear between the middles, constant beyond the last"
     assert big[5, 11] == 4 and big[7, 7] == 0
     assert torch.equal(placed(maps, Field(5, 4, 1), (14, 14), step=2)[0, 0], big[1::2, 1::2])
 
@@ -138,9 +133,8 @@ def test_average_precision_is_that_of_scikit_learn(world, ties):
         score = average_precision_score(truth, big[:, channels[part]].flatten())
         assert float(found[part]) == pytest.approx(score, abs=1e-6)
     assert found[3].isnan()
-    blind = average_precision(
-        torch.zeros_like(maps), FIELD, parts, 3, torch.zeros(3, dtype=torch.long), step=1
-    )
+    zero = torch.zeros(3, dtype=torch.long)
+    blind = average_precision(torch.zeros_like(maps), FIELD, parts, 3, zero, step=1)
     assert blind.tolist() == pytest.approx([float((parts == v).double().mean()) for v in (1, 2, 3)])
 
 
@@ -173,3 +167,48 @@ def test_a_mask_silences_its_own_channels():
     assert found.tolist() == [True, True, False, False]
     with pytest.raises(ValueError, match="channels: "), silenced(net, "0", [-1]):
         pass
+
+
+PIXELS, EACH = Field(1, 1, 0), 10
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Ten images of 8 px, each with part 1 (2 x 2), part 2 (2 x 2) beside it, and part 3 (one pixel) elsewhere."""
+    draws = torch.Generator().manual_seed(0)
+    parts = torch.zeros(EACH, 8, 8, dtype=torch.long)
+    for each in parts:
+        row, column = torch.randint(0, 4, (2,), generator=draws).tolist()
+        each[row : row + 2, column : column + 2], each[row : row + 2, column + 2 : column + 4] = 1, 2
+        each[7, 7] = 3
+    noise = torch.rand(EACH, 8, 8, generator=draws) / 2
+    knows = [parts == 1, (parts == 1) | (parts == 2), parts == 3, torch.zeros_like(parts)]
+    maps = torch.stack([noise + mask for mask in knows], 1)
+    return detectors(maps, PIXELS, parts, 3, torch.arange(EACH) % 2 == 0, share=0.125)
+
+
+WHOLE = torch.tensor([[True, True, False]])
+
+
+def test_names_by_hand(found):
+    """Each says yes at 8 of 64 places an image: the whole is 8, part 1 is 4, part 3 is one."""
+    names = name_channels(found, WHOLE, minimum=0.3, possible=0.2)
+    assert names.concepts[:2].tolist() == [0, 3]
+    assert names.iou[0] == pytest.approx(0.5, abs=0.05) and names.iou[1] > 0.9
+    assert names.named.tolist() == [True, True, False, False]
+
+
+def test_without_the_whole_the_part_takes_its_name(found):
+    assert name_channels(found, possible=0.2).concepts[1] in (0, 1)
+
+
+def test_what_hardly_can_be_reached_is_no_candidate(found):
+    assert name_channels(found, WHOLE, possible=0.1).concepts[2] == 2  # part 3: 1 of 8
+    assert name_channels(found, WHOLE, possible=0.2).concepts[2] != 2
+
+
+def test_it_is_judged_on_the_other_half(found):
+    """A half that was chosen on must not lend its overlap."""
+    names = name_channels(found, WHOLE)
+    alone = found.judged.both[0, 0] / (found.judged.fired[0] + found.judged.area[0] - found.judged.both[0, 0])
+    assert names.iou[0] == pytest.approx(float(alone))

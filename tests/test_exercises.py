@@ -29,13 +29,6 @@ def says(exercise, function):
     return verdict
 
 
-def test_there_are_four_exercises_each():
-    assert notebooks() == [f"{number:02d}" for number in range(1, 13)]
-    for notebook in notebooks():
-        numbers = exercises.exercises_of(notebook)
-        assert list(numbers) == [f"{notebook}.{place}" for place in (1, 2, 3, 4)]
-
-
 @each
 def test_the_solution_passes_within_two_seconds_and_the_blank_is_not_attempted(exercise):
     assert says(exercise, exercise.answer).passed is True  # also imports what the oracle needs

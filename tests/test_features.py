@@ -10,20 +10,15 @@ from lecture_utils import features
 from lecture_utils.features import as_pictures, best_patches, extract, first_layer_filters
 
 
-def small_net(dtype=torch.float32, seed=0):
+def small_net(seed=0):
     torch.manual_seed(seed)
     net = nn.Sequential()
-    net.add_module("mix", nn.Conv2d(3, 3, 1))
-    net.add_module("conv1", nn.Conv2d(3, 4, 3))
-    net.add_module("relu1", nn.ReLU(inplace=True))
-    net.add_module("drop", nn.Dropout(0.5))
-    net.add_module("pool", nn.AdaptiveAvgPool2d(1))
-    net.add_module("flat", nn.Flatten())
-    net.add_module("fc", nn.Linear(4, 2))
-    return net.to(dtype)
-
-
-# --- extract ---
+    names = ("mix", "conv1", "relu1", "drop", "pool", "flat", "fc")
+    modules = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Dropout(0.5)
+    modules += nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    for name, module in zip(names, modules, strict=True):
+        net.add_module(name, module)
+    return net
 
 
 def test_extract_equals_a_loop_by_hand():
@@ -44,9 +39,6 @@ def test_the_strongest_of_each_channel_by_hand():
     images = torch.zeros(70, 3, 4, 4)
     images[69, 2, 3, 3] = 1.0  # one bright pixel, in the last image of the second batch, wakes channel 2
     assert features.strongest(net, images, "1").tolist() == pytest.approx([0, 0, 0.05])
-
-
-# --- the filters as pictures ---
 
 
 def test_pictures_by_hand():
@@ -93,9 +85,6 @@ def test_no_patch_beats_the_best():
         assert (answer(rival) <= answer(box)).all()
         rival = rival - 0.5
         assert (answer(rival / rival.flatten(1).norm(dim=1).view(-1, 1, 1, 1)) < answer(own)).all()
-
-
-# --- shifts ---
 
 
 def test_equivariance_is_perfect_at_the_stride_and_without_one():

@@ -1,5 +1,7 @@
 """Is it an edge? The Gabor fit against synthetic filters, noise, and another optimiser; and the controls."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -26,21 +28,12 @@ def r2(values, predicted):
 
 
 def random_gabors(n, size=11, seed=0):
-    rng = np.random.default_rng(seed)
-    rows = []
+    rng, rows = np.random.default_rng(seed), []
     for _ in range(n):
         colour = rng.normal(size=3)
-        rows.append(
-            (
-                rng.uniform(0, np.pi),
-                rng.uniform(0.06, 0.3),
-                *rng.uniform(-0.2, 0.2, 2) * size,
-                rng.uniform(0.15, 0.33) * size,
-                rng.uniform(0.8, 1.8),
-                rng.uniform(0, 2 * np.pi),
-                colour / np.linalg.norm(colour),
-            )
-        )
+        row = rng.uniform(0, np.pi), rng.uniform(0.06, 0.3), *rng.uniform(-0.2, 0.2, 2) * size
+        row += rng.uniform(0.15, 0.33) * size, rng.uniform(0.8, 1.8), rng.uniform(0, 2 * np.pi)
+        rows.append((*row, colour / np.linalg.norm(colour)))
     return rows, torch.tensor(np.stack([gabor(*row, size=size) for row in rows]))
 
 
@@ -74,9 +67,6 @@ def test_split_fit_pools_both_halves():
     assert split_fit(filters, seed=7).tolist() == pytest.approx(expected, abs=1e-4)
 
 
-# --- controls ---
-
-
 def test_noise_has_the_spectrum_of_the_filters():
     _, filters = random_gabors(40)
     power = lambda f: torch.fft.fft2(f).abs() ** 2  # noqa: E731
@@ -88,16 +78,12 @@ def test_noise_has_the_spectrum_of_the_filters():
     assert ratio.mean() == pytest.approx(1, abs=0.05) and ratio.std() < 0.15
 
 
-# --- colours ---
-
-
 def test_colours_by_hand():
     red_green, grey = torch.tensor([1.0, -1, 0]) / 2**0.5, torch.tensor([1.0, 1, 1]) / 3**0.5
     edge = torch.cat([-torch.ones(4, 2), torch.ones(4, 2)], 1)
     blob = torch.ones(4, 4)
-    filters = torch.stack(
-        [axis[:, None, None] * shape for axis in (red_green, grey) for shape in (edge, blob)]
-    )
+    pairs = itertools.product((red_green, grey), (edge, blob))
+    filters = torch.stack([axis[:, None, None] * shape for axis, shape in pairs])
     found = colours(filters)
     assert found.chromatic.tolist() == pytest.approx([1, 1, 0, 0], abs=1e-6)
     assert found.one_axis.tolist() == pytest.approx([1, 1, 1, 1])

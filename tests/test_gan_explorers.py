@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from boards import blocks
 
 from lecture_utils.explorers import GanHistory, board as ui
 from lecture_utils.explorers.gan import COLOUR, PALE
+from tests.helpers import blocks
 
 
 @pytest.fixture(scope="module")

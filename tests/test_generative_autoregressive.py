@@ -12,6 +12,7 @@ from experiments.studies import exhaustive_check
 from lecture_utils.generative import PixelCNN, fit, nats
 from lecture_utils.generative.autoregressive import pick
 from lecture_utils.generative.masks import colour_groups, input_groups, square_mask
+from tests.helpers import draws
 
 KINDS = ("plain", "gated", "dilated", "row")
 
@@ -24,10 +25,6 @@ def make(kind, levels=3, size=(2, 3), channels=1, layers=2, width=12, seed=0, fi
     return PixelCNN(levels, size, channels, layers, width, gated, first=first, dilations=dilations, seed=seed)
 
 
-def draws(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def pictures(model, n, seed=0):
     return torch.randint(model.levels, (n, *model.shape), generator=draws(seed))
 
@@ -36,9 +33,8 @@ def influence(model, seed=0):
     """Which value of a picture the scores of which other value depend on, bool (d, d), in the order of drawing."""
     model, found = model.double(), 0
     for x in pictures(model, 3, seed).split(1):  # a ReLU that is off in one picture is on in another
-        jacobian = torch.autograd.functional.jacobian(
-            lambda v: model(v)[0].square().sum(0), model.values(x), vectorize=True
-        )
+        square = lambda v: model(v)[0].square().sum(0)  # noqa: E731
+        jacobian = torch.autograd.functional.jacobian(square, model.values(x), vectorize=True)
         found = found + jacobian[:, :, :, 0].abs()  # (c, h, w, c, h, w)
     d = math.prod(model.shape)
     return (found.permute(1, 2, 0, 4, 5, 3).reshape(d, d) != 0).to(torch.bool)
@@ -87,12 +83,9 @@ def test_one_stack_has_a_blind_spot_and_two_have_none():
     place = 3 * 7 + 3
     plain = influence(make("plain", 4, (4, 7), 1, 2, 16, first=3))[place].view(4, 7)
     gated = influence(make("gated", 4, (4, 7), 1, 2, 16, first=3))[place].view(4, 7)
-    assert plain.int().tolist() == [
-        [1, 1, 1, 1, 1, 1, 1],
-        [1, 1, 1, 1, 1, 1, 0],
-        [1, 1, 1, 1, 1, 0, 0],
-        [1, 1, 1, 0, 0, 0, 0],
-    ]
+    assert plain.int().sum(1).tolist() == [7, 6, 5, 3] and plain.int().diff(dim=1).max() == 0, (
+        "from the left on"
+    )
     assert gated[:3].all() and gated[3, :3].all()
 
 
@@ -131,11 +124,8 @@ def test_cached_sampling_is_naive_sampling(kind, channels):
     fast, slow = (strong.sample(3, draws(), cached=cached) for cached in (True, False))
     assert torch.equal(fast, slow) and len(fast.unique()) == 5
     known = torch.rand(6, 5, generator=draws(1)) < 0.4
-    fast, slow = (
-        strong.sample(3, draws(2), cached, given=fast, known=known, temperature=0.7)
-        for cached in (True, False)
-    )
-    assert torch.equal(fast, slow)
+    more = {"given": fast, "known": known, "temperature": 0.7}
+    assert torch.equal(*(strong.sample(3, draws(2), cached, **more) for cached in (True, False)))
 
 
 @pytest.mark.parametrize("kind", ["plain", "gated", "row"])
@@ -165,14 +155,6 @@ def test_a_uniform_number_picks_a_level_and_levels_become_numbers():
     assert found.flatten().tolist() == [-1, -0.5, 0, 0.5, 1]
 
 
-def test_what_is_given_stays():
-    model = make("gated", 4, (4, 4), 3)
-    given, known = pictures(model, 2), torch.zeros(4, 4, dtype=torch.bool)
-    known[:2] = True
-    found = model.sample(2, draws(), given=given, known=known)
-    assert torch.equal(found[:, :, :2], given[:, :, :2]) and not torch.equal(found, given)
-
-
 def test_the_same_seed_draws_the_same_and_nothing_else_changes():
     before, model = torch.get_rng_state(), make("plain").train()
     frames = []
@@ -180,9 +162,6 @@ def test_the_same_seed_draws_the_same_and_nothing_else_changes():
     assert torch.equal(one, model.sample(2, draws(7))) and not torch.equal(one, model.sample(2, draws(8)))
     assert not torch.equal(model.sample(8), model.sample(8)), "without a generator always anew"
     assert [row for _, row in frames] == [0, 1] and torch.equal(frames[1][0], one)
-    same, other = make("plain"), make("plain", seed=1)
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), same.parameters(), strict=True))
-    assert not torch.equal(model.head[0].weight, other.head[0].weight)
     assert model.training and torch.equal(torch.get_rng_state(), before)
 
 

@@ -9,13 +9,10 @@ from scipy.stats import norm
 
 from experiments.studies import exhaustive_check
 from experiments.studies.density_baselines import DequantisedGaussian, Independent, Kernels, Mixture
+from tests.helpers import draws
 
 EVERY = exhaustive_check.every_picture(3, (2, 2))
 X = EVERY[torch.tensor([0, 5, 5, 17, 40, 40, 41, 80, 79, 3])]
-
-
-def draws(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize(

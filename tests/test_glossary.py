@@ -28,11 +28,8 @@ def unknown_terms(path):
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
     cells = [cell for cell in cells if not {"presenter", "exercise"} & set(cell.metadata.get("tags", []))]
     bold = re.findall(r"\*\*(.+?)\*\*", AIMS.sub("", "\n\n".join(cell.source for cell in cells)), re.S)
-    bold = [
-        " ".join(text.split())
-        for text in bold
-        if len(text.split()) <= 4 and text.strip()[-1:] not in (*".:?", "")
-    ]
+    bold = [" ".join(text.split()) for text in bold if text.strip()]
+    bold = [text for text in bold if len(text.split()) <= 4 and text[-1] not in ".:?"]
     terms = {re.sub(r"\(.*?\)", "", text).strip().lower() for text in bold}
     known = {form for name in NAMES for form in (name, name + "s", name.removesuffix("s"))}
     return sorted(term for term in terms - known if re.search("[a-z]", term))

@@ -7,16 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lecture_utils import attribution
 from lecture_utils.attribution import (
-    deconvnet,
     guided_backprop,
     heat,
     integrated_gradients,
     neuron_saliency,
-    occlusion,
     relu_rule,
     saliency,
 )
+from tests.attack_nets import Linear
 from tests.attribution_nets import (
     SIDES,
     for_captum,
@@ -35,23 +35,6 @@ with warnings.catch_warnings():
     import captum.attr as captum
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum")  # it announces its hooks
-every_net = pytest.mark.parametrize("name", SIDES)
-seeds = pytest.mark.parametrize("seed", [0, 1])
-
-
-# --- by hand ---
-
-
-class Linear(nn.Module):
-    """Scores = weights (classes, 3*h*w) times the pixels."""
-
-    def __init__(self, weights, relu=False):
-        super().__init__()
-        self.weights, self.relu = nn.Parameter(weights), relu
-
-    def forward(self, images):
-        scores = images.flatten(1) @ self.weights.T
-        return F.relu(scores) if self.relu else scores
 
 
 def test_of_a_linear_net_the_saliency_is_the_weights():
@@ -72,7 +55,7 @@ def test_one_score_and_probabilities_are_scores_too():
     torch.testing.assert_close(saliency(ends, images, 1).flatten(), by_hand)
     for net, why in ((one, "got one output"), (ends, "leave out the softmax")):
         with pytest.raises(ValueError, match=why):
-            occlusion(net, images, 0, 1, 1)
+            attribution.occlusion(net, images, 0, 1, 1)
 
 
 def test_two_layers_by_hand():
@@ -95,59 +78,36 @@ def test_two_layers_by_hand():
     assert guided_backprop(Net(), images[:, [1, 0, 2]], 0).flatten().tolist() == turned["guided"]
 
 
-# --- against captum, in float64, to 1e-6 of the largest value ---
+ORACLES = {"plain": captum.Saliency, "guided": captum.GuidedBackprop, "deconvnet": captum.Deconvolution}
 
 
-@seeds
-@every_net
-def test_saliency_is_captums(name, seed):
-    images, targets = random_images(name, seed)
-    expected = captum.Saliency(for_captum(name, seed)).attribute(images.clone(), targets, abs=False)
-    assert relative(saliency(random_net(name, seed), images, targets), expected) < 1e-6
-
-
-@seeds
-@every_net
-def test_guided_backprop_is_captums(name, seed):
-    images, targets = random_images(name, seed)
-    expected = captum.GuidedBackprop(for_captum(name, seed)).attribute(images.clone(), targets)
-    with unchanged(random_net(name, seed)):
-        found = guided_backprop(random_net(name, seed), images, targets)
-    assert relative(found, expected) < 1e-6
-    assert relative(found, saliency(random_net(name, seed), images, targets)) > 0.1, "the rule must matter"
-
-
-@seeds
-@every_net
-def test_the_deconvnet_rule_is_captums(name, seed):
-    images, targets = random_images(name, seed)
-    expected = captum.Deconvolution(for_captum(name, seed)).attribute(images.clone(), targets)
-    net = random_net(name, seed)
-    with relu_rule("deconvnet"):
+@pytest.mark.parametrize("rule", ORACLES)
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", SIDES)
+def test_it_is_captums_by_every_rule(name, seed, rule):
+    net, (images, targets) = random_net(name, seed), random_images(name, seed)
+    signed = {"abs": False} if rule == "plain" else {}
+    expected = ORACLES[rule](for_captum(name, seed)).attribute(images.clone(), targets, **signed)
+    with unchanged(net), relu_rule(rule):
         found = saliency(net, images, targets)
     assert relative(found, expected) < 1e-6
-    assert relative(found, guided_backprop(net, images, targets)) > 0.1
+    if rule == "guided":
+        assert torch.equal(guided_backprop(net, images, targets), found)
+    if rule != "plain":
+        assert relative(found, saliency(net, images, targets)) > 0.1, "the rule must matter"
 
 
-@pytest.mark.parametrize(("name", "layer"), [("alex", "relu4"), ("gap", "conv3"), ("resnet18", "layer3.0")])
-def test_neuron_saliency_is_captums(name, layer):
-    images, _ = random_images(name)
-    net = random_net(name)
-    unit = unit_on(net, images, layer)
-    expected = captum.NeuronGradient(net, net.get_submodule(layer)).attribute(images.clone(), unit)
-    assert relative(neuron_saliency(net, images, layer, *unit), expected) < 1e-6
+UNITS = [("alex", "relu4"), ("gap", "conv3"), ("resnet18", "layer3.0")]
 
 
-def test_guided_backprop_of_one_unit_is_captums():
-    images, _ = random_images("alex")
-    net = random_net("alex")
-    unit = unit_on(net, images, "relu5")
-    expected = captum.NeuronGuidedBackprop(net, net.relu5).attribute(images.clone(), unit)
-    with relu_rule("guided"):
-        assert relative(neuron_saliency(net, images, "relu5", *unit), expected) < 1e-6
-
-
-# --- their own laws ---
+@pytest.mark.parametrize(("name", "layer"), UNITS)
+def test_the_gradient_of_one_unit_is_captums(name, layer):
+    net, (images, _) = random_net(name), random_images(name)
+    unit, module = unit_on(net, images, layer), net.get_submodule(layer)
+    for rule, oracle in (("plain", captum.NeuronGradient), ("guided", captum.NeuronGuidedBackprop)):
+        expected = oracle(net, module).attribute(images.clone(), unit)
+        with relu_rule(rule):
+            assert relative(neuron_saliency(net, images, layer, *unit), expected) < 1e-6
 
 
 def test_a_net_without_biases_is_the_sum_of_gradient_times_pixel():
@@ -169,9 +129,6 @@ def test_each_image_has_its_own_gradient():
         torch.testing.assert_close(function(net, images, targets), torch.cat(alone))
     assert torch.equal(saliency(net, images, 2), saliency(net, images, torch.tensor([2, 2, 2])))
     assert torch.equal(saliency(net, images, 2), saliency(net, images, torch.tensor(2)))
-
-
-# --- one unit ---
 
 
 def test_the_strongest_unit_is_taken_for_each_image():
@@ -196,9 +153,6 @@ def test_a_unit_of_a_vector_and_of_a_convolution():
     assert not found.any(), "nothing outside the receptive field"
 
 
-# --- heat ---
-
-
 def test_heat_by_hand():
     gradient = torch.tensor([[1.0, -4.0, 2.0], [0.0, -1.0, -2.0]]).view(1, 2, 3).permute(0, 2, 1)[..., None]
     assert gradient.shape == (1, 3, 2, 1)  # two pixels of three colours
@@ -207,9 +161,6 @@ def test_heat_by_hand():
     assert heat(gradient, "positive").flatten().tolist() == [3.0, 0.0]
     assert heat(gradient, "signed").flatten().tolist() == [-1.0, -3.0]
     assert heat(torch.rand(2, 3, 5, 7)).shape == (2, 5, 7)
-
-
-# --- where and in what ---
 
 
 def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
@@ -229,7 +180,7 @@ def test_the_images_stay_as_they_are_also_where_the_net_begins_in_place():
         ({"row": 0, "column": 0, "layer": "flatten"}, "this layer has no places: leave out row and column"),
     ],
 )
-@pytest.mark.parametrize("method", [neuron_saliency, deconvnet])
+@pytest.mark.parametrize("method", [neuron_saliency, attribution.deconvnet])
 def test_a_unit_that_is_not_there(method, place, message):
     net = used(toy())
     with unchanged(net), pytest.raises(ValueError, match=message):

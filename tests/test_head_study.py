@@ -1,10 +1,10 @@
-"""The study of heads: the same trunk, the same scenes, only the head or the place of the object differs."""
+"""The studies of first layers and of heads: what differs between their nets and scenes, and what does not."""
 
 import numpy as np
 import pytest
 import torch
 
-from experiments.train import head_study
+from experiments.train import filter_study, head_study
 from experiments.train.data import scene_of
 from lecture_utils import models
 
@@ -21,15 +21,6 @@ def test_the_trunk_is_that_of_alex_with_either_head():
     assert gap(images).shape == (2, 16) and gap[: len(below)](images).shape == (2, 128, 13, 13)
 
 
-@pytest.mark.parametrize("head", head_study.HEADS)
-def test_a_seed_gives_a_net_and_leaves_the_random_state_alone(head):
-    before = torch.get_rng_state()
-    one, same, other = (head_study.build(head, seed).state_dict() for seed in (1, 1, 2))
-    assert torch.equal(before, torch.get_rng_state())
-    assert all(torch.equal(one[key], same[key]) for key in one)
-    assert not torch.equal(one["conv3.weight"], other["conv3.weight"])
-
-
 def test_centred_scenes_are_the_same_scenes_with_the_object_in_the_middle():
     for index in range(40, 48):
         there, here = (scene_of(split, index).factors() for split in ("train", "train centred"))
@@ -38,18 +29,19 @@ def test_centred_scenes_are_the_same_scenes_with_the_object_in_the_middle():
         assert moved <= {"u_1", "v_1", "scale_1"}
 
 
-def test_a_training_writes_what_load_reads(tmp_path, monkeypatch):
-    draws = np.random.default_rng(0)
-    blobs = (
-        draws.integers(0, 256, (64, 3, 112, 112), dtype=np.uint8),
-        np.array([[n % 16, -1] for n in range(64)]),
-    )
-    monkeypatch.setattr(head_study, "single", lambda split, count, placed: blobs)
-    monkeypatch.setattr(head_study, "EPOCHS", 1)
-    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
-    found = head_study.train_one("gap", "centred", 2, tmp_path, device=torch.device("cpu"))
-    assert head_study.numbers(tmp_path) == [found] and set(found) >= {"accuracy_anywhere", "accuracy_centred"}
-    net = head_study.load("gap", "centred", 2, tmp_path)
-    assert not torch.equal(net.conv3.weight, head_study.build("gap", 2).conv3.weight) and not net.training
-    with pytest.raises(FileNotFoundError, match=r"python -m experiments head_study"):
-        head_study.load("fc", "centred", 2, tmp_path)
+@pytest.mark.parametrize("name", filter_study.SETTINGS)
+def test_every_setting_makes_a_net(name):
+    setting = filter_study.SETTINGS[name]
+    net = filter_study.small_net(setting.conv1)
+    kernel, stride = map(int, setting.conv1.split("/"))
+    assert net.conv1.weight.shape == (32, 3, kernel, kernel) and net.conv1.stride == (stride, stride)
+    assert net[:3](torch.rand(2, 3, 64, 64)).shape == (2, 32, 8, 8), "what follows conv1 is the same for all"
+    assert net(torch.rand(2, 3, 64, 64)).shape == (2, 16)
+
+
+def test_batches_are_cut_within_the_room():
+    images = np.arange(80 * 80 * 3, dtype=np.int64).reshape(1, 3, 80, 80).repeat(3, 0) % 200
+    found = filter_study.batch(images.astype(np.uint8), np.random.default_rng(0))
+    assert found.shape == (3, 3, 64, 64) and found.dtype == torch.float32
+    assert found.min() >= 0 and found.max() <= 1 and not torch.equal(found[0], found[1])
+    assert torch.equal(found, filter_study.batch(images.astype(np.uint8), np.random.default_rng(0)))

@@ -17,9 +17,8 @@ class Interrupt(Exception):
 @pytest.fixture
 def net():
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(), nn.Conv2d(4, 2, 3)
-    )
+    middle = nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout()
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), *middle, nn.Conv2d(4, 2, 3))
     net[1].eval()  # a mode of its own inside a net in training mode
     net[4].weight.requires_grad_(False)
     net[0].weight.grad = torch.ones_like(net[0].weight)
@@ -44,11 +43,7 @@ def same(one, other):
     if isinstance(one, torch.Tensor):
         return isinstance(other, torch.Tensor) and torch.equal(one, other)
     if isinstance(one, tuple):
-        return (
-            isinstance(other, tuple)
-            and len(one) == len(other)
-            and all(same(a, b) for a, b in zip(one, other, strict=True))
-        )
+        return isinstance(other, tuple) and len(one) == len(other) and all(map(same, one, other))
     return one == other
 
 

@@ -13,7 +13,7 @@ from experiments.training import save
 from lecture_utils import models, open_lab, store
 from lecture_utils.lab import from_mask_png
 from lecture_utils.world import CLASSES
-from lecture_utils.world.splits import SPLITS, split_scene
+from lecture_utils.world.splits import split_scene
 
 CLASSES_IN_ORDER = list(CLASSES)
 
@@ -104,12 +104,6 @@ def test_it_has_the_key_and_holds_claims_to_it(lab, capsys):
     assert capsys.readouterr().out == ""  # only a lab without the key has to say how it went
 
 
-def test_untrained_is_the_net_before_training(lab):
-    one, other = lab.untrained(), lab.untrained(seed=1)
-    assert torch.equal(one.conv1.weight, models.build("alex").conv1.weight) and not one.training
-    assert not torch.equal(one.conv1.weight, other.conv1.weight)
-
-
 def test_the_lab_is_where_its_net_is(lab):
     lab.net.to("meta")
     assert lab.device == torch.device("meta") and "on meta" in repr(lab)
@@ -134,15 +128,6 @@ def test_a_damaged_picture_is_named(folder, tmp_path, monkeypatch):
     lab = open_lab(device="cpu")
     with pytest.raises(store.DamagedData, match=r"0001\.jpg has 500 bytes"):
         lab.gallery  # noqa: B018
-
-
-def test_shipped_gallery_is_complete():
-    names = store.manifest()
-    for split, suffix in [("single", "jpg"), ("hard", "jpg"), ("pairs", "jpg")]:
-        pictures = [name for name in names if name.startswith(f"toyworld/{split}/") and name.endswith(suffix)]
-        assert len(pictures) == len(SPLITS[split])
-        masks = {p.replace("toyworld/", "toyworld/masks/").replace(".jpg", ".png") for p in pictures}
-        assert masks <= set(names)
 
 
 def test_shipped_gallery_is_what_the_world_draws_today():

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from boards import blocks
 from torch.distributions import Normal, kl_divergence
 
 from lecture_utils import features
@@ -14,6 +13,7 @@ from lecture_utils.features import sne
 from lecture_utils.generative import VAE
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.studio import FactorNet, read
+from tests.helpers import blocks
 
 
 def levels(n, shape, count):

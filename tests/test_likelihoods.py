@@ -8,14 +8,9 @@ import torch
 from scipy import stats
 
 from experiments.train.studio_vae import Merged
-from lecture_utils.generative import VAE
-from lecture_utils.generative.likelihoods import (
-    Binomial,
-    Categorical,
-    DiscretisedLogistic,
-    Gaussian,
-    likelihood_of,
-)
+from lecture_utils.generative import VAE, likelihoods
+from lecture_utils.generative.likelihoods import Binomial, Categorical, DiscretisedLogistic, Gaussian
+from tests.helpers import normal, refusals, uniform
 
 LEVELS = 7
 LEVEL_X = torch.zeros(2, 1, 4, 4, dtype=torch.long)
@@ -23,8 +18,7 @@ ONE = (1, 1, 1)  # one value: (n, c, h, w) = (n, 1, 1, 1)
 
 
 def numbers(count, n=5, seed=0, scale=2.0):
-    draws = torch.randn(n, count, *ONE, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    return scale * draws
+    return scale * normal(n, count, *ONE, seed=seed, dtype=torch.float64)
 
 
 def every_level(likelihood, parameters):
@@ -74,7 +68,7 @@ def test_the_logistic_is_a_difference_of_scipys_cdf():
 @torch.no_grad()
 def test_the_gaussian_is_scipys_density():
     likelihood, parameters = Gaussian("pixel", 1.0, 0.05).double(), numbers(2, scale=0.5)
-    x = torch.rand(5, *ONE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x = uniform(5, *ONE, seed=1, dtype=torch.float64)
     sigma = 0.05 + parameters[:, 1].exp()
     expected = stats.norm.logpdf(x, 0.5 + parameters[:, 0], sigma)
     np.testing.assert_allclose(likelihood.log_prob(parameters, x), expected, rtol=1e-12)
@@ -82,10 +76,9 @@ def test_the_gaussian_is_scipys_density():
 
 def test_squared_error_is_a_gaussian_of_fixed_sigma():
     sigma, parameters = 0.1, numbers(1, scale=0.3)
-    x = torch.rand(5, *ONE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    gap = Gaussian("fixed", sigma).double().log_prob(parameters, x) + (x - 0.5 - parameters[:, 0]) ** 2 / (
-        2 * sigma**2
-    )
+    x = uniform(5, *ONE, seed=1, dtype=torch.float64)
+    error = (x - 0.5 - parameters[:, 0]) ** 2 / (2 * sigma**2)
+    gap = Gaussian("fixed", sigma).double().log_prob(parameters, x) + error
     constant = -math.log(sigma * math.sqrt(2 * math.pi))
     torch.testing.assert_close(gap, torch.full_like(gap, constant), atol=1e-5, rtol=0)
 
@@ -147,16 +140,11 @@ def test_scales_are_learned_where_they_should_be():
     assert float(DiscretisedLogistic(17, "pixel", floor=0.02).scale(parameters)) == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: likelihood_of("binomal", 17), "did you mean 'binomial'"),
-        (lambda: likelihood_of(Binomial(8), 17), "the likelihood has 8, the model 17"),
-        (lambda: Binomial(4).log_prob(torch.zeros(1, 1, *ONE), torch.full((1, *ONE), -1)), "got -1 .. -1"),
-        (lambda: VAE(4, 2, levels=17, hidden=4).elbo(LEVEL_X + 17), "0 .. 16, got 17 .. 17: quantise"),
-        (lambda: VAE(4, 2, "gaussian", hidden=4).elbo(LEVEL_X), "takes floating images in .* got levels"),
-    ],
+of, LOW = likelihoods.likelihood_of, torch.full((1, *ONE), -1)
+test_misuse = refusals(
+    (lambda: of("binomal", 17), "did you mean 'binomial'"),
+    (lambda: of(Binomial(8), 17), "the likelihood has 8, the model 17"),
+    (lambda: Binomial(4).log_prob(torch.zeros(1, 1, *ONE), LOW), "got -1 .. -1"),
+    (lambda: VAE(4, 2, levels=17, hidden=4).elbo(LEVEL_X + 17), "0 .. 16, got 17 .. 17: quantise"),
+    (lambda: VAE(4, 2, "gaussian", hidden=4).elbo(LEVEL_X), "takes floating images in .* got levels"),
 )
-def test_misuse(make, message):
-    with pytest.raises((ValueError, KeyError), match=message):
-        make()

@@ -6,12 +6,9 @@ from sklearn.decomposition import PCA
 
 from experiments.studies.linear_vae import LinearVAE, Normal, kl_normals
 from experiments.studies.marginal_likelihood import quadrature
+from tests.helpers import draws, normal
 
 D, K = 5, 2
-
-
-def draws(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +65,7 @@ def test_a_diagonal_q_keeps_a_gap_unless_the_columns_are_orthogonal(model, x):
 
 def test_the_elbo_against_monte_carlo(model, x):
     q = Normal(model.posterior(x).mean + 0.2, torch.diag(torch.tensor([0.2, 0.4]).double()))
-    codes = (
-        q.mean
-        + torch.randn(20_000, 20, K, dtype=torch.float64, generator=draws()) * q.covariance.diagonal().sqrt()
-    )
+    codes = q.mean + normal(20_000, 20, K, dtype=torch.float64) * q.covariance.diagonal().sqrt()
     ratio = torch.distributions.MultivariateNormal(q.mean, q.covariance).log_prob(codes)
     prior = torch.distributions.Normal(0.0, 1.0).log_prob(codes).sum(2)
     joint = torch.stack([model.log_likelihood(x, z) for z in codes]) + prior - ratio

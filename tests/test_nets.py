@@ -1,6 +1,7 @@
 """The nets: the lecture's numbers, seeds, names, and weights that are what their cards say."""
 
 import importlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import torch
 from torch import nn
 
 from experiments import manifest
-from experiments.train import data, evaluate
+from experiments.train import data, evaluate, head_study
 from experiments.training import save
-from lecture_utils import hooks, models, store
+from lecture_utils import hooks, models, open_lab, store
+from lecture_utils.generative import VAE, PixelCNN, dcgan
+from tests.helpers import refusals
 
 IMAGES = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
 
@@ -23,20 +26,16 @@ def shapes(net):
     return {name: tuple(output.shape[1:]) for name, output in found.items()}
 
 
-def test_alex_has_the_shapes_of_the_lecture():
-    found = shapes(models.build("alex"))
-    assert models.build("alex").conv1.weight.shape == (64, 3, 11, 11)
+def test_the_shapes_are_those_of_the_lecture():
+    alex, zf, gap = (models.build(name) for name in ("alex", "zf", "gap"))
+    found = shapes(alex)
+    assert alex.conv1.weight.shape == (64, 3, 11, 11)
     assert found["relu1"] == (64, 27, 27) and found["pool1"] == (64, 13, 13)
     assert found["relu5"] == (128, 13, 13) and found["pool5"] == (128, 3, 3)
     assert found["relu6"] == found["relu7"] == (512,) and found["fc8"] == (16,)
-
-
-def test_zf_and_gap_have_theirs():
-    zf = models.build("zf")
     assert zf.conv1.kernel_size == (7, 7) and zf.conv1.stride == (2, 2)
     assert shapes(zf)["relu1"][1:] == (55, 55) and shapes(zf)["relu5"] == (128, 13, 13)
-    found = shapes(models.build("gap"))
-    assert found["relu5"] == (192, 14, 14) and models.build("gap").fc.weight.shape == (16, 192)
+    assert shapes(gap)["relu5"] == (192, 14, 14) and gap.fc.weight.shape == (16, 192)
 
 
 @pytest.mark.parametrize("conv1", [(11, 4), (11, 2), (7, 4), (7, 2)])
@@ -57,16 +56,28 @@ def test_net_normalises_inside_and_no_relu_is_shared_or_in_place(name):
     assert len(set(map(id, relus))) == len(layers) - 1 and not any(relu.inplace for relu in relus)
 
 
-@pytest.mark.parametrize("name", models.NETS)
-def test_build_is_seeded_and_leaves_the_random_state_alone(name):
+BUILDERS = {name: partial(models.build, name) for name in models.NETS}
+BUILDERS |= {f"head {head}": partial(head_study.build, head) for head in head_study.HEADS}
+BUILDERS |= {
+    "untrained": lambda seed: open_lab(device="cpu").untrained(seed),
+    "generator": lambda seed: dcgan.nets(seed, latent=8, channels=4)[0],
+    "PixelCNN": lambda seed: PixelCNN(4, (4, 4), layers=1, width=4, seed=seed),
+    "VAE": lambda seed: VAE(3, 2, hidden=4, seed=seed),
+}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_seed_gives_a_net_and_leaves_the_random_state_alone(name):
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    first, again, other = models.build(name, seed=1), models.build(name, seed=1), models.build(name, seed=2)
-    assert torch.equal(state, torch.get_rng_state())
-    assert torch.equal(first.conv2.weight, again.conv2.weight)
-    assert not torch.equal(first.conv2.weight, other.conv2.weight)
-    assert not first.training
-    assert models.build(name, classes=5)(IMAGES).shape == (2, 5)
+    one, same, other = ([*BUILDERS[name](seed).parameters()] for seed in (1, 1, 2))
+    assert torch.equal(state, torch.get_rng_state()) and all(map(torch.equal, one, same))
+    assert not torch.equal(one[0], other[0])
+
+
+def test_a_built_net_has_the_classes_asked_for_and_is_not_in_training():
+    assert all(models.build(name, classes=5)(IMAGES).shape == (2, 5) for name in models.NETS)
+    assert not any(models.build(name).training for name in models.NETS)
 
 
 def test_small_init_is_a_quarter_of_the_plain_one():
@@ -83,22 +94,17 @@ def test_layer_names_point_after_the_relu():
     assert gap["conv5"] == "relu5" and gap["fc"] == "fc" and len(gap) == 6
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "words"),
-    [
-        (lambda: models.build("alxe"), KeyError, "unknown net 'alxe'; did you mean 'alex'"),
-        (lambda: models.load("alxe"), KeyError, "unknown net 'alxe'; did you mean 'alex'"),
-        (lambda: models.card("alxe"), KeyError, "unknown net 'alxe'; did you mean 'alex'"),
-        (lambda: models.build("alex", conv1=(5, 3)), ValueError, "conv1=5/3: expected 11/4"),
-        (lambda: models.build("gap", conv1=(7, 2)), ValueError, "only 'alex'"),
-        (lambda: models.load("alex", epoch=3), ValueError, "epoch=3: 'alex' has 0, 1, 2, 4, 8, 'last'"),
-        (lambda: models.load("gap", epoch=1), ValueError, "epoch=1: 'gap' has 0, 'last'"),
-        (lambda: models.load("alex", seed=2), ValueError, "seed=2: only seed 0"),
-    ],
+ALXE = "unknown net 'alxe'; did you mean 'alex'"
+test_wrong_names_and_numbers_are_named = refusals(
+    (lambda: models.build("alxe"), ALXE),
+    (lambda: models.load("alxe"), ALXE),
+    (lambda: models.card("alxe"), ALXE),
+    (lambda: models.build("alex", conv1=(5, 3)), "conv1=5/3: expected 11/4"),
+    (lambda: models.build("gap", conv1=(7, 2)), "only 'alex'"),
+    (lambda: models.load("alex", epoch=3), "epoch=3: 'alex' has 0, 1, 2, 4, 8, 'last'"),
+    (lambda: models.load("gap", epoch=1), "epoch=1: 'gap' has 0, 'last'"),
+    (lambda: models.load("alex", seed=2), "seed=2: only seed 0"),
 )
-def test_wrong_names_and_numbers_are_named(call, error, words):
-    with pytest.raises(error, match=words):
-        call()
 
 
 def test_world_fingerprint_changes_with_what_is_drawn(monkeypatch):
@@ -136,8 +142,6 @@ def test_nets_are_as_good_as_the_course_wants_them(name, least):
 
 @pytest.mark.parametrize("name", models.NETS)
 def test_shipped_weights_reach_the_accuracy_of_their_card(name):
-    from lecture_utils import open_lab
-
     lab = open_lab(net=name, device="cpu")
     images = (lab.hard.images * 255).round().byte().numpy()
     labels = np.stack([lab.hard.labels.numpy(), np.full(len(images), -1)], 1)
@@ -170,7 +174,6 @@ def test_a_truncated_weights_file_is_named(tmp_path, monkeypatch):
     manifest.write()
     assert torch.equal(models.load("gap").fc.weight, models.build("gap").fc.weight.half().float())
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(
-        store.DamagedData, match=r"gap\.safetensors has \d+ bytes instead of \d+: restore it with"
-    ):
+    words = r"gap\.safetensors has \d+ bytes instead of \d+: restore it with"
+    with pytest.raises(store.DamagedData, match=words):
         models.load("gap")

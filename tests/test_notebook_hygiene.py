@@ -31,11 +31,8 @@ def faults(notebook, size=0, folder=ROOT, says=LECTURE_SAYS):
     """Everything wrong with a stored notebook, as a list of sentences."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    found = [
-        *_faults_of_the_file(notebook, size),
-        *_faults_of_the_prose(prose, folder, says),
-        *_faults_of_the_code(code),
-    ]
+    found = [*_faults_of_the_file(notebook, size), *_faults_of_the_prose(prose, folder, says)]
+    found += _faults_of_the_code(code)
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:
             found += _faults_of_an_output(number, output)
@@ -137,10 +134,8 @@ def test_evidence_stands_behind_a_lecture_of_the_same_name():
 
 def good_notebook():
     intro = "# Title\n\n*10 minutes · nothing · works without a network*\n\nBy the end you can look."
-    figure = new_output(
-        "display_data", {"image/png": "iVBORw0K", "text/plain": "one grey square"}, metadata={}
-    )
-    figure.metadata["image/png"] = {"alt": "one grey square"}
+    data, said = {"image/png": "iVBORw0K", "text/plain": "one grey square"}, {"alt": "one grey square"}
+    figure = new_output("display_data", data, metadata={"image/png": said})
     cells = [new_markdown_cell(intro), new_code_cell("import numpy as np")]
     for number in range(3):
         printed = new_output("stream", name="stdout", text=f"{number}\n")

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from experiments.studies import attack_class_pairs
-from lecture_utils import open_lab
 
 
 def test_a_matrix_from_letters():
@@ -56,17 +55,3 @@ def test_the_null_knows_that_pairs_share_classes():
     draws = torch.Generator().manual_seed(2)
     one, other = (torch.randn(16, 1, generator=draws).expand(16, 16).double() for _ in range(2))
     assert attack_class_pairs.agreement(one, diagonal_out(other), draws=40)[1] > 0.3
-
-
-@pytest.mark.parametrize("net", ["gap", "alex"])
-def test_similarity(net):
-    lab = open_lab(net=net, device="cpu")
-    images, labels = lab.gallery.images[:32], lab.gallery.labels[:32]
-    found = attack_class_pairs.similarity(lab, images, labels)
-    means = torch.stack([images[labels == k].mean(0).flatten() for k in range(16)]).double()
-    expected = -(means[3] - means[7]).norm()
-    assert found[attack_class_pairs.LOOKS][3, 7] == pytest.approx(float(expected), rel=1e-5)
-    deep = found[attack_class_pairs.DEEP]
-    assert torch.allclose(deep, deep.T) and (deep.diagonal().abs() < 1e-4).all()
-    chances = lab.logits(images[labels == 2]).log_softmax(1).mean(0)
-    assert torch.allclose(found[attack_class_pairs.DOUBT][2], chances.double(), atol=1e-5)

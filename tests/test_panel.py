@@ -44,6 +44,25 @@ def parts(explorer):
     return inputs, *run.children, image, text
 
 
+async def breathe(times):
+    await asyncio.sleep(times * BREATH)
+
+
+def counting(test):
+    """The test in an event loop, with an explorer that has been asked to count to 12, and its parts."""
+
+    async def begun():
+        explorer = Counts()
+        (last,), run, stop, image, text = parts(explorer)
+        last.value = 12
+        run.click()
+        assert text.value == "a picture of 12", "the click itself does not wait for a picture"
+        await breathe(3)
+        await test(explorer, last, run, stop, image, text)
+
+    return lambda: asyncio.run(begun())
+
+
 def test_without_an_event_loop_a_click_runs_to_the_end():
     explorer = Counts()
     _, run, stop, image, text = parts(explorer)
@@ -55,67 +74,38 @@ def test_without_an_event_loop_a_click_runs_to_the_end():
     assert not run.disabled and stop.disabled
 
 
-async def breathe(times):
-    await asyncio.sleep(times * BREATH)
+@counting
+async def test_stop_is_heard_between_two_turns_and_the_picture_stays(explorer, last, run, stop, image, text):
+    assert run.disabled and not stop.disabled
+    stop.click()
+    kept, said = image.value, text.value
+    assert said.startswith("counted to ") and said != "counted to 12"
+    assert not run.disabled and stop.disabled and explorer.closed == 1
+    await breathe(20)
+    assert (image.value, text.value) == (kept, said)
+    run.click()
+    await breathe(40)
+    assert text.value == "counted to 12" and explorer.closed == 2
 
 
-def test_stop_is_heard_between_two_turns_and_the_picture_stays():
-    explorer = Counts()
-
-    async def click():
-        (last,), run, stop, image, text = parts(explorer)
-        last.value = 12
-        run.click()
-        assert text.value == "a picture of 12", "the click itself does not wait for a picture"
-        await breathe(3)
-        assert run.disabled and not stop.disabled
-        stop.click()
-        kept, said = image.value, text.value
-        assert said.startswith("counted to ") and said != "counted to 12"
-        assert not run.disabled and stop.disabled and explorer.closed == 1
-        await breathe(20)
-        assert (image.value, text.value) == (kept, said)
-        run.click()
-        await breathe(40)
-        assert text.value == "counted to 12" and explorer.closed == 2
-
-    asyncio.run(click())
+@counting
+async def test_a_control_that_moves_ends_the_run(explorer, last, run, stop, image, text):
+    last.value = 5
+    assert text.value == "a picture of 5" and stop.disabled and explorer.closed == 1
+    await breathe(10)
+    assert text.value == "a picture of 5"
 
 
-def test_a_control_that_moves_ends_the_run():
-    explorer = Counts()
-
-    async def move():
-        (last,), run, stop, image, text = parts(explorer)
-        last.value = 12
-        run.click()
-        await breathe(3)
-        last.value = 5
-        assert text.value == "a picture of 5" and stop.disabled and explorer.closed == 1
-        await breathe(10)
-        assert text.value == "a picture of 5"
-
-    asyncio.run(move())
-
-
-def test_a_second_click_begins_again_and_does_not_run_twice():
-    explorer = Counts()
-
-    async def twice():
-        (last,), run, stop, image, text = parts(explorer)
-        last.value = 12
-        run.click()
-        await breathe(3)
-        run.click()
-        await breathe(1)
-        early = int(text.value.split()[-1])
-        assert explorer.closed == 1 and early < 5
-        await breathe(3)
-        assert int(text.value.split()[-1]) < early + 6, "one run, not two in turn"
-        assert run.disabled and not stop.disabled, "the second run goes on when the first has ended"
-        stop.click()
-
-    asyncio.run(twice())
+@counting
+async def test_a_second_click_begins_again_and_does_not_run_twice(explorer, last, run, stop, image, text):
+    run.click()
+    await breathe(1)
+    early = int(text.value.split()[-1])
+    assert explorer.closed == 1 and early < 5
+    await breathe(3)
+    assert int(text.value.split()[-1]) < early + 6, "one run, not two in turn"
+    assert run.disabled and not stop.disabled, "the second run goes on when the first has ended"
+    stop.click()
 
 
 @pytest.mark.parametrize("kind", [ArithmeticError, KeyboardInterrupt])

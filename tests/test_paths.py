@@ -1,39 +1,22 @@
 """SmoothGrad and integrated gradients: by hand, against captum, by their own laws; and the net left as it was."""
 
 import warnings
+from functools import partial
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 from experiments.methods.completeness import completeness_gap
 from lecture_utils.attribution import integrated_gradients, smooth_grad
+from tests.attribution_nets import random_images, random_net, toy
+from tests.helpers import draws, uniform
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from captum.attr import IntegratedGradients
 
-TORCHVISION = ("resnet18", "squeezenet1_1", "densenet121")
-
-
-def drawn(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def small_net(seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Conv2d(3, 5, 3),
-        nn.BatchNorm2d(5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(5, 6, 3),
-        nn.ReLU(inplace=True),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(6, 4),
-    ).double()
+drawn = partial(uniform, dtype=torch.float64)
 
 
 class Square(nn.Module):
@@ -41,14 +24,6 @@ class Square(nn.Module):
 
     def forward(self, images):
         return torch.stack([images.square().sum((1, 2, 3)), 3 * images[:, 0, 0, 0]], 1)
-
-
-@pytest.fixture(scope="module", params=["small", *TORCHVISION])
-def any_net(request):
-    if request.param == "small":
-        return small_net()
-    torch.manual_seed(1)
-    return getattr(torchvision.models, request.param)(num_classes=7).double()
 
 
 def test_by_hand():
@@ -62,27 +37,24 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["black", "images"])
-def test_integrated_gradients_against_captum(any_net, own):
-    size = 48 if len(list(any_net.modules())) > 20 else 14
-    images, targets = drawn(2, 3, size, size, seed=3), torch.tensor([3, 0])
-    start = drawn(2, 3, size, size, seed=4) if own else torch.zeros_like(images)
-    found = integrated_gradients(any_net, images, targets, baseline=start if own else None, steps=9)
-    any_net.eval()
+@pytest.mark.parametrize("name", ["gap", "resnet18", "squeezenet1_1", "densenet121"])
+def test_integrated_gradients_against_captum(name, own):
+    net, (images, targets) = random_net(name), random_images(name)
+    start = random_images(name, seed=4)[0] if own else torch.zeros_like(images)
+    found = integrated_gradients(net, images, targets, baseline=start if own else None, steps=9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        oracle = IntegratedGradients(any_net).attribute(images, start, targets, n_steps=9)
-    any_net.train()
+        oracle = IntegratedGradients(net).attribute(images, start, targets, n_steps=9)
     assert (found - oracle).norm() < 1e-6 * oracle.norm()
 
 
 def test_completeness():
     """The gap falls with the steps, and at 200 it is small beside the score (the net has kinks, so it is not 0)."""
-    net, images, targets = small_net(), drawn(4, 3, 14, 14, seed=5), torch.tensor([0, 1, 2, 3])
+    net, images, targets = toy(classes=4), drawn(4, 3, 14, 14, seed=5), torch.tensor([0, 1, 2, 3])
     gaps = []
     for steps in (3, 30, 300):
         found = integrated_gradients(net, images, targets, baseline=0.5, steps=steps)
         gaps.append(completeness_gap(net, images, targets, found, baseline=0.5).abs().max())
-    net.eval()
     change = net(images) - net(torch.full_like(images, 0.5))
     assert gaps[2] < gaps[1] < gaps[0] and gaps[2] < 2e-3 * change.abs().max()
     wrong = completeness_gap(net, images, targets, 0 * found, baseline=0.5)
@@ -90,12 +62,11 @@ def test_completeness():
 
 
 def test_smooth_grad_averages_gradients_of_noisy_copies():
-    net, images, targets = small_net(), drawn(2, 3, 14, 14), torch.tensor([1, 2])
+    net, images, targets = toy(classes=4), drawn(2, 3, 14, 14), torch.tensor([1, 2])
     found = smooth_grad(net, images, targets, noise=0.2, samples=70, seed=8)
-    draws = torch.randn(70, 3, 14, 14, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
-    net.eval()
+    shifts = torch.randn(70, 3, 14, 14, generator=draws(8), dtype=torch.float64)
     for n in range(2):
-        noisy = (images[n] + 0.2 * (images[n].max() - images[n].min()) * draws).requires_grad_()
+        noisy = (images[n] + 0.2 * (images[n].max() - images[n].min()) * shifts).requires_grad_()
         net(noisy)[:, targets[n]].sum().backward()
         torch.testing.assert_close(found[n], noisy.grad.mean(0))
     alone = smooth_grad(net, images[1:], 2, noise=0.2, samples=70, seed=8)
@@ -103,8 +74,7 @@ def test_smooth_grad_averages_gradients_of_noisy_copies():
 
 
 def test_smooth_grad_without_noise_and_on_a_linear_net():
-    net, images = small_net(), drawn(2, 3, 14, 14)
-    net.eval()
+    net, images = toy(classes=4), drawn(2, 3, 14, 14)
     leaf = images.clone().requires_grad_()
     net(leaf)[:, 3].sum().backward()
     torch.testing.assert_close(smooth_grad(net, images, 3, noise=0, samples=2), leaf.grad)

@@ -1,12 +1,8 @@
 """What is drawn is what was given, in its place: one line or one test a figure."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_hex
-from PIL import Image
 
 from experiments import figures
 from lecture_utils import plots
@@ -91,14 +87,11 @@ def test_the_first_axes_show_what_was_given(picture, read, wanted):
     np.testing.assert_allclose(read(picture.figure.axes[0]), wanted, rtol=1e-6)
 
 
-def test_climb_marks_its_stills_and_single_draws_say_what_lies_outside():
+def test_climb_marks_its_stills():
     picture = plots.climb([0.0, 2.0, 3.0, 3.5], {1: IMAGES[0], 4: IMAGES[1]}, 2.5, "the best real one")
     *_, curve = picture.figure.axes
     assert ys(curve).tolist() == [0, 2, 3, 3.5] and set(ys(curve, 1)) == {2.5}
     assert [tuple(line.get_xydata()[0]) for line in curve.lines[2:]] == [(1, 2), (3, 3.5)]
-    picture = figures.single_draws({"far": [-9.0, 11.0] * 10}, 1.0, reach=5)
-    said = [axes.title.get_text() + axes._left_title.get_text() for axes in picture.figure.axes]
-    assert any("deviation 10 (100% lie outside)" in text for text in said)
 
 
 MANY, ROWS = np.random.default_rng(0).random((7, 3, 8, 8)), {"first": SQUARES, "second": SQUARES[::-1]}
@@ -121,55 +114,15 @@ def test_images_stand_in_order(picture, images):
         np.testing.assert_allclose(one, np.asarray(image).transpose(1, 2, 0), atol=1e-6)
 
 
-def test_tables_of_images_and_maps_of_images():
-    rows = [[SQUARES[0], None], [SQUARES[1], SQUARES[2, :, :8, :8]]]
-    made = drawn(plots.image_table(rows, ["dog", "car"], ["none", "all"], tile=0.24, smooth=False))
-    assert (made[1] == 1).all(), "a free place is white"
-    np.testing.assert_allclose(made[2], SQUARES[1].transpose(1, 2, 0), atol=0.5 / 255 + 1e-6)
-    made = plots.neighbour_rows(SQUARES[:2], NEAR, RIGHT)
-    edges = [to_hex(p.get_edgecolor()) for a in made.figure.axes for p in a.patches if not p.get_fill()]
-    assert [e.upper() for e in edges] == [plots.COLOURS[k] for k in (1, 2, 1, 1)]
-    boxes = [a.get_position() for a in plots.picture_map(IMAGES, [[0, 0], [1, 1], [0, 1]]).figure.axes]
-    assert boxes[0].x0 < boxes[2].x0 == boxes[1].x0 and boxes[0].y0 == boxes[2].y0 > boxes[1].y0
-
-
-def test_filters_are_exact_squares():
-    """Each weight is a square of whole px in its own colour: nothing is smoothed."""
-    filters = np.zeros((4, 3, 2, 2))
-    filters[0, 0, 0, 0] = 1.0  # one pure red weight
-    png = plots.filter_grid({"a": filters, "b": filters[1:]}, columns=2).png()
-    red = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) == (255, 0, 0)).all(-1)
-    rows, columns = red.any(1).sum(), red.any(0).sum()
-    assert rows == columns > 10 and red.sum() == rows * columns
-    weights = np.array([[-1.0, 0.0], [0.5, 1.0]]).reshape(1, 1, 2, 2)
-    band = drawn(plots.grey_tiles(weights))[0][..., 0]
-    assert (band[0, 0], band[-1, -1]) == (0, 1) and np.isclose(band[0, -1], 0.5, atol=1e-3), "mid-grey"
-
-
-def test_tiles_in_blocks_and_what_is_missing():
-    greys = np.random.default_rng(0).random((4, 8, 8))
-    gone = torch.zeros(4, 8, 8, dtype=torch.bool)
-    gone[3, 4:] = True
-    above, below = drawn(plots.tiles(greys, 2, labels=["up", "down"], zoom=1, missing=gone, blocks=2))
-    np.testing.assert_allclose(above[2:10, 12:20, 0], greys[1])
-    np.testing.assert_allclose(below[2:6, 12:20, 0], greys[3, :4])
-    assert (below[6:10, 12:20] == [127 / 255, 159 / 255, 196 / 255]).all(), "blue"
-
-
-def test_mosaics_enlarged_images_gradients_and_spotlights_by_hand():
+def test_mosaics_gradients_and_heat_by_hand():
     tiles = np.arange(3).reshape(3, 1, 1, 1).repeat(3, -1) / 10
     wanted = [[0, 1, 0.1], [1, 1, 1], [0.2, 1, 1]]
     assert pixels.mosaic(tiles, columns=2, zoom=1, gap=1)[..., 0].tolist() == wanted
-    check = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).expand(3, 2, 2)
-    squares, soft = pixels.enlarged(check, 6, smooth=False), pixels.enlarged(check, 6)
-    assert set(np.unique(squares)) == {0, 1} and squares[0, 5, 0] == 1 and len(np.unique(soft)) > 2
     gradient = torch.zeros(2, 3, 10, 10)
     gradient[0, 0, 0, 0], gradient[0, 1, 5, 5], gradient[1, 2, 3, 3] = 4.0, -2.0, 1e-6
     found = plots.gradient_pictures(gradient, quantile=1.0)
     assert found[0, 0, 0, 0] == 1 and found[0, 1, 5, 5] == 0.25 and found[0, 2, 9, 9] == 0.5
     assert found[1, 2, 3, 3] == 1, "each has its own scale"
-    lit = pixels.spotlight(np.full((3, 20, 24), 0.8), MASK, zoom=4)
-    assert (lit[34, 40] == 204).all() and (lit[2, 2] < 150).all() and lit[20, 30].tolist() == [0xE6, 0x9F, 0]
     assert pixels.edges(MASK).sum() == 7 * 9 - 3 * 5
     heat = np.zeros((8, 8))
     heat[2, 2], heat[5, 5] = 1, -1
@@ -190,12 +143,9 @@ def test_heat_ends_at_its_own_quantile_loses_its_sign_and_has_its_boxes():
     axes = figures.heat_over_image(IMAGES, heat, found=BOXES, true=torch.tensor(BOXES) + 1).figure.axes
     colours = [shown(a, 1) for a in axes]
     assert all(np.allclose(c, colours[0]) for c in colours), "each on its own scale"
-    assert (colours[0][5, 7] > colours[0][0, 0]).all(), "brighter and less clear"
-    assert [p.get_bbox().bounds for p in axes[0].patches[::2]] == [(2, 3, 8, 10), (1, 2, 8, 10)]
     assert (drawn(plots.map_and_image(IMAGES[0], RAW, heat[0]))[1] == RAW).all()
     one, many = plots.overlay(IMAGES[0], heat[0], cells=RAW), plots.overlays(IMAGES[0], heat)
-    assert (drawn(one)[1] == RAW).all() and one.figure.axes[-1].get_ylim() == (0, 1)
-    assert np.allclose(shown(one.figure.axes[2], 1), colours[0])
+    assert (drawn(one)[1] == RAW).all() and np.allclose(shown(one.figure.axes[2], 1), colours[0])
     assert all(np.allclose(shown(a, 1), colours[0]) for a in many.figure.axes[1:4]), "each to its own maximum"
     maps = [i for a in figures.two_legends(SQUARES[0], REMAINS, 0.9, 8, 4).figure.axes for i in a.images]
     maps = [i for i in maps if np.shape(i.get_array()) == (2, 2)]
@@ -203,20 +153,7 @@ def test_heat_ends_at_its_own_quantile_loses_its_sign_and_has_its_boxes():
     assert np.allclose(maps[0].get_array() + maps[1].get_array(), 0.9)
 
 
-def test_activations_masks_and_fields():
-    maps = np.arange(6.0).reshape(3, 1, 2)
-    assert (drawn(plots.activation_maps(IMAGES[0], maps, 1))[1] == maps[1]).all()
-    lit = drawn(plots.spotlights(IMAGES, [MASK] * 3, truth=[MASK[::-1]] * 3))
-    assert len(lit) == 3 and (lit[0] == (0x56, 0xB4, 0xE9)).all(-1).any()
-    *_, over = drawn(plots.part_overlay(IMAGES[0], MASK * 2, ["head", "leg"]))
-    assert np.ptp(over[0, 0]) < 1e-9 and np.ptp(over[6, 8]) > 0.2, "grey outside, coloured inside"
-    scales = {a.bbox.width / shown(a).shape[1] for a in plots.patch_blocks(BLOCKS).figure.axes}
-    assert max(scales) < 1.02 * min(scales), "one scale"
-    image, energy = plots.fields_over_image(IMAGES[0], {"a": (2, 3, 9, 11)}, HEAT[0]).figure.axes
-    assert image.patches[1].get_bbox().bounds == energy.patches[1].get_bbox().bounds == (2, 3, 7, 8)
-
-
-def test_what_a_pixel_depends_on_masks_and_conditionals():
+def test_what_a_pixel_depends_on_and_masks():
     maps = torch.zeros(2, 5, 5)
     maps[:, :2] = torch.tensor([1.0, 1e-9])[:, None, None]
     maps[0, 0, 0] = 0.01
@@ -225,9 +162,6 @@ def test_what_a_pixel_depends_on_masks_and_conditionals():
     assert first.mask[2:].all() and not first.mask[:2].any(), "exactly zero stays white"
     assert float(first[0, 0]) == pytest.approx(-2) and float(second[0, 0]) == 0, "relative to its own largest"
     assert texts(plots.filter_masks({"A": np.eye(3)}).figure.axes[0]) == list("100010001")
-    made = plots.conditionals(torch.full((4, 4), 0.75), [(0, 0), (3, 1)], torch.full((2, 5), 0.2))
-    colours = [bar.get_facecolor() for bar in made.figure.axes[1].patches]
-    assert [c == colours[0] for c in colours] == [True, True, True, False, True]  # .75 of 5 levels is level 3
 
 
 def test_points_and_planes_stand_where_they_are():
@@ -241,14 +175,9 @@ def test_points_and_planes_stand_where_they_are():
     left, right = plots.latent_plane(images, 2.0, [[1.0, 1.5], [0.0, 0.0]], [0, 1], names).figure.axes
     assert shown(left)[:4, -4:].min() == 1 and shown(left)[-4:, :4].max() == 0
     assert left.images[0].get_extent() == [-2, 2, -2, 2] and right.get_xlim() == (-2, 2)
-    far = plots.latent_plane(images, 2.0, [[3.0, -1.0], [0.0, 0.0]], [0, 1], names).figure.axes[1]
-    assert far.get_xlim()[1] > 3 and np.abs(xy(far, -1)).max() == 2, "the square drawn left"
     grid = torch.tensor([[0, 0, 1], [0, 0, 1], [2, 0, 1]])
     made = figures.decision_boundaries({("right", "up"): grid}, ["dog", "mug", "duck"], 0, 12)
     assert made.figure.axes[0].images[0].origin == "lower" and drawn(made)[0].tolist() == grid.tolist()
-    every = {("x", "y"): np.arange(16).reshape(4, 4)}
-    (many,) = drawn(figures.decision_boundaries(every, "abcdefghijklmnop", 5, 1))
-    assert many[1, 1] == 0 and (many == 10).sum() == 6, "the first class, nine colours, the rest white"
 
 
 def test_scores_say_their_numbers():
@@ -260,9 +189,3 @@ def test_scores_say_their_numbers():
     rows |= {"true mask": {"mass": (0.9, 0.9, 0.9), "ms": 2.5}}
     axes = figures.score_table(rows, columns, KINDS).figure.axes[0]
     assert {"0.20", "±.02", "−0.05", "±.03", "2.5", "0.90", "±.00"} <= set(texts(axes))
-    wide = axes.patches[0].get_width()
-    assert [p.get_width() / wide for p in axes.patches[1::2]] == pytest.approx([0.1 / 0.9, 0, 0.8 / 0.9])
-    columns = {"mass": ("mass", (0, 1), 0.2)}
-    dots = figures.dot_table(rows, columns, KINDS, marks={("edges", "mass")}).figure.axes[0].lines
-    dots = [line for line in dots if line.get_marker() in tuple("osD")]
-    assert [dot.get_xdata()[0] for dot in dots] == [0.2, 0.9]

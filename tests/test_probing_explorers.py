@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from boards import blocks
 from torch import nn
 
 from lecture_utils import attribution, models
 from lecture_utils.explorers import Occluder, Turntable, board as ui
 from lecture_utils.explorers.probing import FILLS, LIKELIEST, SECOND_BEST
 from lecture_utils.world import CLASSES, render, sample_scene
+from tests.helpers import blocks
 
 SIDE = 32
 

@@ -1,4 +1,4 @@
-"""Each regulariser alone: by hand, at its fixed point, and against independent formulas."""
+"""Regularisers and losses: by hand, at their fixed points, against independent formulas and finite differences."""
 
 import numpy as np
 import pytest
@@ -6,35 +6,19 @@ import torch
 from scipy import ndimage
 
 from lecture_utils.synthesis import regularisers as r
-from lecture_utils.synthesis.losses import total_variation, variation_gradient
+from lecture_utils.synthesis.losses import distance, gram_matrix, total_variation, variation_gradient
 
 MEAN = torch.tensor([0.2, 0.5, 0.7], dtype=torch.float64).view(1, 3, 1, 1)
 BLANK = MEAN.expand(2, 3, 8, 10).clone()
 IMAGES = torch.rand(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 GRADIENT = torch.randn(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-EVERY = [
-    r.Regulariser(),
-    r.Decay(0.3),
-    r.Blur(0.8, every=1),
-    r.SmallValues(0.4),
-    r.SmallNorm(0.4),
-    r.SmallContribution(0.4),
-    r.SmallGradients(0.4),
-    r.SmallGradients(0.4, "pixel"),
-    r.Jitter(3),
-    r.TotalVariation(2),
-]
-NOTHING = [
-    r.Decay(0),
-    r.Blur(0, every=1),
-    r.SmallValues(0),
-    r.SmallNorm(0),
-    r.SmallContribution(0),
-    r.SmallGradients(0),
-    r.SmallGradients(0, "pixel"),
-    r.Jitter(0),
-    r.TotalVariation(0),
-]
+
+
+def every(strength):
+    """Each kind of regulariser; of strength 0 it does nothing."""
+    kinds = [r.Decay, r.SmallValues, r.SmallNorm, r.SmallContribution, r.SmallGradients, r.TotalVariation]
+    found = [kind(0.4 * strength) for kind in kinds] + [r.SmallGradients(0.4 * strength, "pixel")]
+    return [*found, r.Blur(0.8 * strength, every=1), r.Jitter(3 * strength), r.Regulariser()]
 
 
 def name(regulariser):
@@ -53,10 +37,7 @@ def pixel(*values):
     return MEAN + torch.tensor(values, dtype=torch.float64).T.view(1, 3, 1, -1)
 
 
-# --- fixed points ---
-
-
-@pytest.mark.parametrize("regulariser", EVERY, ids=name)
+@pytest.mark.parametrize("regulariser", every(1), ids=name)
 def test_the_neutral_image_is_a_fixed_point(regulariser):
     seen, gradient, after = whole(regulariser, BLANK, torch.zeros_like(BLANK))
     for image in (seen, after):
@@ -64,13 +45,13 @@ def test_the_neutral_image_is_a_fixed_point(regulariser):
     assert not gradient.any()
 
 
-@pytest.mark.parametrize("regulariser", NOTHING, ids=name)
+@pytest.mark.parametrize("regulariser", every(0), ids=name)
 def test_strength_zero_does_nothing(regulariser):
     for found, expected in zip(whole(regulariser, IMAGES, GRADIENT), (IMAGES, GRADIENT, IMAGES), strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("regulariser", EVERY, ids=name)
+@pytest.mark.parametrize("regulariser", every(1), ids=name)
 def test_images_do_not_mix_and_nothing_is_written_into(regulariser):
     images, gradient = IMAGES.clone(), GRADIENT.clone()
     together = whole(regulariser, images, gradient)
@@ -78,9 +59,6 @@ def test_images_do_not_mix_and_nothing_is_written_into(regulariser):
     for n in range(2):
         for found, alone in zip(together, whole(regulariser, IMAGES[[n]], GRADIENT[[n]]), strict=True):
             torch.testing.assert_close(found[[n]], alone, rtol=0, atol=1e-15)
-
-
-# --- one by one ---
 
 
 def test_decay_by_hand():
@@ -106,9 +84,7 @@ def test_blur_comes_every_few_steps_and_keeps_a_plain_colour():
 
 # Four pixels. Values, norm, contribution and gradient each call another one the smallest.
 FOUR = pixel((0.02, 0.2, 0.2), (0.1, 0.1, 0.1), (0.2, -0.2, 0.1), (0.1, 0.2, 0.25))
-SLOPE = torch.tensor([(1, 1, 1), (2, 2, 2), (1, 1, 0.5), (0.5, 0.4, 0.3)], dtype=torch.float64).T.view(
-    1, 3, 1, 4
-)
+SLOPE = torch.tensor([(1, 1, 1), (2, 2, 2), (1, 1, 0.5), (0.5, 0.4, 0.3)]).double().T.view(1, 3, 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +92,7 @@ SLOPE = torch.tensor([(1, 1, 1), (2, 2, 2), (1, 1, 0.5), (0.5, 0.4, 0.3)], dtype
     [
         (r.SmallValues(1 / 12), [(0, 0)]),  # .02, one colour of the first pixel
         (r.SmallNorm(1 / 4), [(c, 1) for c in range(3)]),  # .173 against .284, .3 and .335
-        (
-            r.SmallContribution(1 / 4),
-            [(c, 2) for c in range(3)],
-        ),  # .2 - .2 + .05 = .05 against .42, .6 and .205
+        (r.SmallContribution(1 / 4), [(c, 2) for c in range(3)]),  # .05 against .42, .6 and .205
         (r.SmallGradients(1 / 4, "pixel"), [(c, 3) for c in range(3)]),
     ],
     ids=name,
@@ -162,3 +135,56 @@ def test_total_variation_is_its_own_gradient_by_autograd():
     torch.testing.assert_close(value, total_variation(IMAGES))
     torch.testing.assert_close(gradient, expected)
     torch.testing.assert_close(r.TotalVariation(0.5).gradient(GRADIENT, IMAGES), GRADIENT - 0.5 * expected)
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_gram_matrix_by_hand():
+    features = torch.tensor([[[1.0, 2.0, 3.0, 4.0], [0.0, 1.0, 0.0, -1.0]]]).view(1, 2, 2, 2)
+    assert gram_matrix(features).tolist() == [[[30 / 4, -2 / 4], [-2 / 4, 2 / 4]]]
+
+
+def test_the_gram_matrix_does_not_know_where():
+    features = draw(2, 4, 5, 6)
+    shuffled = features.flatten(2)[:, :, torch.randperm(30, generator=torch.Generator().manual_seed(0))]
+    torch.testing.assert_close(gram_matrix(shuffled.view(2, 4, 5, 6)), gram_matrix(features))
+    across = features.flatten(2).gather(2, torch.rand(2, 4, 30).argsort(2)).view(2, 4, 5, 6)
+    assert not torch.allclose(gram_matrix(across), gram_matrix(features)), "each channel by itself does"
+    twice = torch.cat([features, features], 3)  # nor does it know how many places there are
+    torch.testing.assert_close(gram_matrix(twice), gram_matrix(features))
+
+
+def test_total_variation_by_hand():
+    image = torch.tensor([[0.0, 0.5], [1.0, 0.0]]).expand(1, 3, 2, 2)
+    down, across = 1.0 + 0.25, 0.25 + 1.0
+    assert total_variation(image).tolist() == [3 * (down + across)]
+    assert total_variation(torch.full((2, 3, 4, 5), 0.3)).tolist() == [0, 0]
+
+
+def test_the_distance_of_gram_matrices_is_the_papers_style_loss():
+    """E = 1 / (4 N^2 M^2) sum (G - A)^2 with G = F F^T, N channels, M places."""
+    image, style = draw(1, 4, 5, 6), draw(1, 4, 5, 6, seed=1)
+    f, s = image.view(4, 30).numpy(), style.view(4, 30).numpy()
+    expected = ((f @ f.T - s @ s.T) ** 2).sum() / (4 * 4**2 * 30**2)
+    found = distance(gram_matrix(image), gram_matrix(style)) / (4 * 4**2)
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        total_variation,
+        lambda x: distance(x, draw(2, 3, 4, 5, seed=3)),
+        lambda x: gram_matrix(x).flatten(1) @ draw(9),
+        lambda x: distance(gram_matrix(x), gram_matrix(draw(2, 3, 4, 5, seed=4))),
+    ],
+    ids=["total variation", "content", "gram", "style"],
+)
+def test_gradients_by_finite_differences(loss):
+    images, way, step = draw(2, 3, 4, 5), draw(2, 3, 4, 5, seed=7), 1e-6
+    leaf = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(leaf).sum(), leaf)
+    slope = (loss(images + step * way) - loss(images - step * way)) / (2 * step)
+    torch.testing.assert_close((gradient * way).sum((1, 2, 3)), slope, rtol=1e-7, atol=1e-7)

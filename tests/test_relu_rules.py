@@ -115,8 +115,6 @@ def test_after_an_exception_everything_is_plain_again():
     assert torch._C._len_torch_function_stack() == 0
 
 
-# --- what is no ReLU ---
-
 BENT = {
     "ReLU6": nn.ReLU6(),
     "ReLU6 in place": nn.ReLU6(inplace=True),

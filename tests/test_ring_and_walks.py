@@ -8,11 +8,7 @@ from torch import nn
 
 from experiments.studies import gan_inversion, ring_data as ring
 from lecture_utils.generative import gan_trainer, walks
-
-
-def draws(seed):
-    return torch.Generator().manual_seed(seed)
-
+from tests.helpers import draws
 
 # --- the ring ---
 
@@ -24,17 +20,13 @@ def test_the_ring_is_what_it_says():
     share = torch.bincount(mode) / len(points)
     assert (share - 1 / 8).abs().max() < 0.01
     assert away.square().mean().sqrt().item() == pytest.approx(ring.SPREAD * math.sqrt(2), rel=0.02)
-    assert ring.coverage(points) == (
-        8,
-        pytest.approx(1 - math.exp(-4.5), abs=0.003),
-    )  # Rayleigh: 98.9% within 3
+    near = 1 - math.exp(-4.5)  # Rayleigh: 98.9% within 3
+    assert ring.coverage(points) == (8, pytest.approx(near, abs=0.003))
 
 
 def test_coverage_by_hand():
     middles = ring.centres()
-    points = torch.cat(
-        [middles[:3].repeat(20, 1), middles[3:4], torch.zeros(19, 2)]
-    )  # 20, 20, 20, 1 and 19 lost
+    points = torch.cat([middles[:3].repeat(20, 1), middles[3:4], torch.zeros(19, 2)])  # 19 are lost
     assert ring.coverage(points) == (4, pytest.approx(61 / 80))  # one point is a tenth of 80 / 8
     assert ring.coverage(torch.cat([points[:60], torch.zeros(21, 2)]))[0] == 3
     assert ring.coverage(torch.zeros(10, 2)) == (0, 0)
@@ -68,9 +60,6 @@ def test_side_by_side_is_as_if_alone():
     for a, b in ((two.generator, one.generator), (two.discriminator, one.discriminator)):
         for p, q in zip(a.parameters(), b.parameters(), strict=True):
             assert torch.allclose(p[1:], q, atol=1e-7)
-
-
-# --- the study of the ring ---
 
 
 # --- walks ---
@@ -154,14 +143,10 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
     assert net.layer.weight.grad is None and torch.equal(torch.random.get_rng_state(), state)
     for name, value in net.state_dict().items():
         assert torch.equal(value, before[name]), name
-    unreachable = gan_inversion.invert(
-        net, images[:1] + torch.tensor([[[[0.4, 0.4], [0.4, -0.4]]]]), steps=50
-    )
-    assert unreachable.errors.item() > 0.2
+    beyond = images[:1] + torch.tensor([[[[0.4, 0.4], [0.4, -0.4]]]])
+    assert gan_inversion.invert(net, beyond, steps=50).errors.item() > 0.2
     top = torch.tensor([[True, True], [False, False]])
-    half = gan_inversion.invert(
-        net, images[:1] * torch.tensor([[1.0, 1.0], [0.0, 0.0]]), steps=150, known=top
-    )
+    half = gan_inversion.invert(net, images[:1] * top, steps=150, known=top)
     assert half.errors.item() < 0.01  # what is hidden does not count
 
 

@@ -21,7 +21,6 @@ NOTEBOOKS = [path for path in EVERY if not path.name.startswith(WITHOUT_A_LAB)]
 NET = "squeezenet1_1"  # a lecture names layers of the photograph net, so it gets the same architecture
 pytestmark = pytest.mark.slow
 SETUP = re.compile(r"^lab = open_lab\((\"photographs\")?\)", re.MULTILINE)
-ASKS_THE_LAB = re.compile(r"\blab\b")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +36,7 @@ def home(tmp_path_factory):
         files = imagenet_files.write(home, {NET, "resnet18"})
         state = models.load("squeezenet").state_dict()  # of random weights every score of this net is 0
         state = {key: value for key, value in state.items() if key.startswith(("features", "classifier"))}
-        state["features.0.weight"] = (
-            255 * 0.225 * state["features.0.weight"]
-        )  # for torchvision's range of inputs
+        state["features.0.weight"] = 255 * 0.225 * state["features.0.weight"]  # torchvision's range of inputs
         torch.save(state, files["squeezenet1_1"])
         yield home
 
@@ -85,9 +82,3 @@ def test_a_cell_that_needs_the_key_without_asking_fails(home, tmp_path):
     nbformat.write(in_second_lab(tmp_path / "plain.ipynb", "resnet18"), tmp_path / "copy.ipynb")
     with pytest.raises(run_notebooks.NotebookFailed, match="'NoneType' object is not subscriptable"):
         run_notebooks.execute(tmp_path / "copy.ipynb")
-
-
-@pytest.mark.parametrize("path", sorted(set(EVERY) - set(NOTEBOOKS)), ids=lambda path: path.stem)
-def test_a_notebook_without_a_lab_asks_for_none(path):
-    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    assert not any("open_lab" in source or ASKS_THE_LAB.search(source) for source in code)

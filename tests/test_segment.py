@@ -64,6 +64,3 @@ def test_it_is_the_same_each_time_and_leaves_the_random_state():
     pair = grabcut_from_heatmap(image.repeat(2, 1, 1, 1), heat.repeat(2, 1, 1))
     assert torch.equal(once[0], pair[0]) and torch.equal(pair[0], pair[1])
     assert torch.equal(states[0], torch.get_rng_state()) and (states[1] == np.random.get_state()[1]).all()
-
-
-# How its seeds were chosen.

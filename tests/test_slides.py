@@ -12,9 +12,7 @@ from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from lecture_utils import plots
 from tools import deck_blocks, slides
-from tools.deck_layout import BODY, HEIGHT, Block, fit
 from tools.run_notebooks import LIVE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,10 +52,14 @@ def live():
     return new_output("display_data", {"text/plain": LIVE})
 
 
+def second(*cells):
+    """The pages of the second slide, each a list of blocks."""
+    return slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]), "a notebook")[1]
+
+
 def columns(*cells):
-    """The kinds of the blocks of the second slide: a list of pages, each a list of kinds."""
-    deck = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]), "a notebook")
-    return [[block.kind for block in page] for page in deck[1]]
+    """The kinds of those blocks."""
+    return [[block.kind for block in page] for page in second(*cells)]
 
 
 def build(*cells):
@@ -68,13 +70,10 @@ def build(*cells):
 
 
 def test_slide_types_mean_what_they_mean_in_jupyter_and_fragments_come_one_after_the_other():
-    assert columns(text("## 1", "slide"), text("a"), text("## 2", "slide"), text("b", "skip")) == [
-        ["h2", "prose"]
-    ]
-    kinds = ["slide", "fragment", "-", "fragment", "subslide"]
-    cells = [text(f"## {n}" if kind == "slide" else "a", kind) for n, kind in enumerate(kinds)]
-    slide = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]))[1]
-    assert [[block.step for block in page] for page in slide] == [[0, 1, 1, 2], [0]]
+    one, two = (text(f"## {n}", "slide") for n in "12")
+    assert columns(one, text("a"), two, text("b", "skip")) == [["h2", "prose"]]
+    cells = [one, *(text("a", kind) for kind in ("fragment", "-", "fragment", "subslide"))]
+    assert [[block.step for block in page] for page in second(*cells)] == [[0, 1, 1, 2], [0]]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +97,7 @@ def test_a_live_control_gives_way_to_the_nearest_still_of_its_section():
         code("2", live(), kind="subslide"),
         code("3", near, kind="subslide"),
     ]
-    slide = slides.columns(new_notebook(cells=[text(TITLE, "slide"), *cells]))[1]
-    assert [[(block.kind, block.live) for block in page] for page in slide] == [
+    assert [[(block.kind, block.live) for block in page] for page in second(*cells)] == [
         [("figure", True), ("hidden", False), ("hidden", False)],  # the page of the control is gone
         [("figure", False), ("hidden", False)],
     ]
@@ -118,38 +116,16 @@ def test_a_control_without_a_still_and_a_notebook_that_was_not_run_are_refused(c
 
 def test_what_a_page_is_made_of():
     """Presenter cells are notes and nothing else, alt text is escaped, links lead to decks, MathJax comes if needed."""
-    linked = text("[next](01_first_layer.ipynb)")
     cells = (
         text("## One", "slide"),
         text("Ask the *room*.", tags=["presenter"]),
         code("1", figure(alt='"<b>')),
-        linked,
     )
-    deck = build(*cells)
+    deck = build(*cells, text("[next](01_first_layer.ipynb)"))
     assert deck.count("Ask the") == 1
     assert re.search(r'<aside class="notes"><p>Ask the <em>room</em>.</p>', deck)
     assert 'alt="&quot;&lt;b&gt;"' in deck and 'href="01_first_layer.html"' in deck
     assert "MathJax = {" not in deck and "MathJax = {" in build(text("## One: $x$", "slide"))
-
-
-# --- pages that fit ---
-
-
-def test_what_does_not_fit_is_continued_on_a_page_that_holds_it():
-    items = "\n".join(f"- item {n} " + "word " * 30 for n in range(12))
-    for blocks in ([Block("prose", "", ["word " * 150])] * 5, deck_blocks.prose(f"## Long\n\n{items}")):
-        pages = fit(list(blocks))
-        assert len(pages) > 1 and all(sum(b.height() for b in page.blocks) <= HEIGHT for page in pages)
-        assert not any([block.kind for block in page.blocks] == ["h2"] for page in pages)
-    assert sum(html.html.count("<li>") for page in pages for html in page.of("prose")) == 12
-
-
-def test_a_long_table_is_continued_under_its_own_header():
-    rows = [[f"claim {n}", "here", "there"] for n in range(40)]
-    data = plots.table(["claim", "a", "b"], rows, "All claims")._repr_mimebundle_()
-    parts = deck_blocks.tables(data["text/html"], data["text/plain"])
-    assert len(parts) > 1 and all(part.html.count("<th ") == 3 and part.height() <= BODY for part in parts)
-    assert re.findall(r"claim \d+", "".join(part.html for part in parts)) == [row[0] for row in rows]
 
 
 # --- the vendored files ---
@@ -303,7 +279,7 @@ def test_s_opens_the_notes_and_c_the_code(decks, window):
     def turn_to(what):
         number = next(n for n, page in enumerate(pages) if page[what])
         tab.evaluate(
-            "n => { const i = Reveal.getIndices(Reveal.getSlides()[n]); Reveal.slide(i.h, i.v); }", number
+            "n => { const i = Reveal.getIndices(Reveal.getSlides()[n]); Reveal.slide(i.h, i.v) }", number
         )
         return pages[number][what]
 
@@ -331,6 +307,3 @@ def test_these_tests_can_fail(window, tmp_path):
     deck.tab.close()
     assert any(page["outside"] for page in deck.pages) and min(page["smallest"] for page in deck.pages) < 14
     assert any("example.org" in url for url in deck.requests) and deck.complaints
-
-
-# --- the page for instructors ---

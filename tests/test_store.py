@@ -1,4 +1,4 @@
-"""The data folder: damage is named in one sentence; what is shipped is whole, small, and made by known commands."""
+"""The data folder and its tables: damage is named in a sentence; what ships is whole, small, made by known commands."""
 
 import json
 from fnmatch import fnmatchcase
@@ -7,7 +7,7 @@ import pytest
 
 from experiments import manifest
 from experiments.experiment import known
-from lecture_utils import store
+from lecture_utils import results, store
 
 NAME = "weights/alex.safetensors"
 
@@ -129,3 +129,18 @@ def test_every_shipped_file_is_made_by_one_experiment_and_listed_with_its_comman
         assert entry["made_by"].split()[:4] == ["python", "-m", "experiments", maker], name
         if not name.startswith("toyworld/"):
             assert manifest.made_by(name) == entry["made_by"]
+
+
+def test_every_table_loads_as_its_file_holds_it_and_names_its_command():
+    assert results.names() == sorted(p.stem for p in (store.data_dir() / "results").glob("*.json"))
+    for name in results.names():
+        found = results.load(name)
+        assert found == json.loads((store.data_dir() / f"results/{name}.json").read_text())
+        assert found["command"].startswith("python -m experiments ")
+
+
+@pytest.mark.parametrize("name", ["scorebord", "scoreboard.json", "../weights/gap", "", None, ["ring"]])
+def test_a_wrong_name_gets_the_near_ones(name):
+    with pytest.raises(KeyError, match="unknown name") as error:
+        results.load(name)
+    assert ("'scoreboard'" in str(error.value)) or name not in ("scorebord", "scoreboard.json")

@@ -6,7 +6,6 @@ from experiments.studies import studio_beta
 from experiments.train import studio_vae
 from lecture_utils import models, results
 from lecture_utils.world.splits import SPLITS
-from tests.trainings import STUDIO
 
 
 def test_nobody_learns_from_the_validation_scenes_and_nobody_is_tested_on_them():
@@ -19,19 +18,6 @@ def test_as_good_means_two_standard_errors_of_the_difference():
     assert studio_beta.as_good(rows) == (5, [5, 15])
     rows[2]["kid"] = [7.9, 0.3]
     assert studio_beta.as_good(rows) == (5, [5])
-
-
-def test_trains_once_and_measures_on_what_is_held_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(studio_beta.studio, "pictures", lambda split, count: (STUDIO[:count], {}))
-    monkeypatch.setattr(studio_vae, "fast_bfloat16", lambda device=None: False)
-    small = {"steps": 2, "images": 12, "batch": 4, "latent": 3, "widths": (4, 4, 8)}
-    vae, found = studio_beta.trained(7.0, STUDIO[:6], tmp_path, **small)
-    assert set(studio_beta.MEASURED) <= set(found)
-    monkeypatch.setattr(studio_vae, "train", None)
-    again, same = studio_beta.trained(7.0, STUDIO[:6], tmp_path, **small)
-    assert same == found and all(
-        (a == b).all() for a, b in zip(vae.parameters(), again.parameters(), strict=True)
-    )
 
 
 def test_what_ships_follows_its_rule():

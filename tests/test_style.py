@@ -1,4 +1,4 @@
-"""Texture and style: what they minimise, where they start and end, pooling, and what is refused."""
+"""Texture, style and DeepDream: what they minimise, where they start and end, octaves, pooling, what is refused."""
 
 import pytest
 import torch
@@ -7,6 +7,7 @@ from torch import nn
 
 from experiments.methods.average_pooling import with_average_pooling
 from lecture_utils.features import extract
+from lecture_utils.synthesis.deepdream import dream
 from lecture_utils.synthesis.optimise import noisy, octave_shapes, resized, scaled_shape, sides
 from lecture_utils.synthesis.style import stylize, texture
 from tests.attribution_nets import random_net, toy, toy_images, unchanged
@@ -52,10 +53,8 @@ def test_both_losses_fall_and_the_weight_trades_them():
     few = {"steps": 40, "start": "noise", "lr": 0.05, "tv": 0.1} | PLAIN
     near, far = (stylize(toy(), CONTENT, STYLE, "conv2", WEIGHTS, w, **few) for w in (10.0, 0.01))
     assert near.losses["content"] < far.losses["content"] and near.losses["style"] > far.losses["style"]
-    assert (
-        far.losses["style"]
-        < 0.1 * by_hand(toy(), noisy(torch.full_like(CONTENT, 0.5), 0), CONTENT, STYLE, 0, 0)[1]
-    )
+    begun = by_hand(toy(), noisy(torch.full_like(CONTENT, 0.5), 0), CONTENT, STYLE, 0, 0)[1]
+    assert far.losses["style"] < 0.1 * begun
 
 
 def test_a_jittered_step_sees_image_and_content_shifted_alike():
@@ -66,11 +65,9 @@ def test_a_jittered_step_sees_image_and_content_shifted_alike():
 
 
 def test_octaves():
-    seen = []
-    net, big = toy(), torch.rand(1, 3, 64, 96, dtype=torch.float64)
-    found = texture(
-        net, big, WEIGHTS, steps=2, octaves=3, callback=lambda x, done: seen.append(tuple(x.shape[2:]))
-    )
+    seen, big = [], torch.rand(1, 3, 64, 96, dtype=torch.float64)
+    look = lambda x, done: seen.append(tuple(x.shape[2:]))  # noqa: E731
+    found = texture(toy(), big, WEIGHTS, steps=2, octaves=3, callback=look)
     assert seen == [(16, 24)] * 2 + [(32, 48)] * 2 + [(64, 96)] * 2
     assert found.images.shape == big.shape and found.history.shape == (6, 1)
     assert octave_shapes((100, 60), 3, 1.5) == [(44, 27), (67, 40), (100, 60)]
@@ -92,24 +89,58 @@ def test_average_pooling():
     found, x = with_average_pooling(inner), torch.rand(1, 3, 8, 8)
     expected = F.avg_pool2d(inner[0](x), 3, 2, 1, ceil_mode=True, count_include_pad=False)
     torch.testing.assert_close(found(x), expected)
-    pool = nn.MaxPool2d(2)
-    block = nn.Sequential(nn.Conv2d(3, 3, 1), pool)
-    changed = with_average_pooling(nn.Sequential(block, pool, nn.ReLU(), pool, block))  # in four places
-    uses = [module for _, module in changed.named_modules(remove_duplicate=False)]
-    assert sum(isinstance(module, nn.AvgPool2d) for module in uses) == 4
-    assert not any(isinstance(module, nn.MaxPool2d) for module in uses) and isinstance(block[1], nn.MaxPool2d)
-    assert isinstance(with_average_pooling(pool), nn.AvgPool2d)
     with pytest.raises(ValueError, match="has no nn.MaxPool2d"):
         with_average_pooling(nn.Sequential(nn.Conv2d(3, 2, 1)))
     with pytest.raises(ValueError, match="'0' is a dilated pooling"):
         with_average_pooling(nn.Sequential(nn.MaxPool2d(2, dilation=2)))
 
 
-def test_ctrl_c_in_a_small_octave_gives_the_whole_size(capsys):
+@pytest.mark.parametrize(("method", "what"), [(texture, WEIGHTS), (dream, "relu2")])
+def test_ctrl_c_in_a_small_octave_gives_the_whole_size(method, what, capsys):
     def callback(images, done):
         raise KeyboardInterrupt
 
     big = torch.rand(1, 3, 32, 48, dtype=torch.float64)
-    found = texture(toy(), big, WEIGHTS, steps=4, octaves=2, callback=callback)
+    found = method(toy(), big, what, octaves=2, steps=4, callback=callback)
     assert found.stopped == "interrupted" and found.images.shape == big.shape and len(found.history) == 1
-    assert capsys.readouterr().out.count("\n") == 1
+    assert "stopped after 1 of " in capsys.readouterr().out
+
+
+IMAGE = torch.rand(1, 3, 40, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
+
+
+def slope(net, images, channel=None):
+    leaf = images.clone().requires_grad_()
+    maps = net[:6](leaf * 1)  # norm2
+    maps = maps if channel is None else maps[:, channel]
+    (gradient,) = torch.autograd.grad((maps.square() / 2).sum(), leaf)
+    return gradient
+
+
+@pytest.mark.parametrize("channel", [None, 2])
+def test_one_step_by_hand(channel):
+    net = toy()
+    found = dream(net, IMAGE, "norm2", channel, steps=1, lr=0.01, **PLAIN)
+    gradient = slope(net, IMAGE, channel)
+    torch.testing.assert_close(found.images, (IMAGE + 0.01 * gradient / gradient.abs().mean()).clamp(0, 1))
+    torch.testing.assert_close((found.images - IMAGE).abs().mean(), torch.tensor(0.01, dtype=torch.float64))
+
+
+def test_octaves_put_the_detail_on_the_photograph():
+    net = toy()
+    small = resized(IMAGE, (20, 24))
+    first = dream(net, small, "norm2", steps=1, lr=0.01, **PLAIN).images
+    start = (IMAGE + resized(first - small, (40, 48))).clamp(0, 1)
+    second = dream(net, start, "norm2", steps=1, lr=0.01, **PLAIN).images
+    found = dream(net, IMAGE, "norm2", octaves=2, scale=2, steps=1, lr=0.01, jitter=0)
+    torch.testing.assert_close(found.images, second)
+    assert found.history.shape == (2, 1)
+    still = dream(net, IMAGE, "norm2", octaves=3, scale=1.3, steps=1, lr=0).images
+    torch.testing.assert_close(still, IMAGE)  # no detail, no change: the photograph is not blurred
+
+
+def test_shifts_are_undone():
+    """A layer of 1 x 1 filters sees each pixel by itself: whatever the shift, the same picture."""
+    pixels = nn.Sequential(nn.Conv2d(3, 4, 1)).double()
+    still, moved = (dream(pixels, IMAGE, "0", octaves=2, steps=2, jitter=most).images for most in (0, 9))
+    torch.testing.assert_close(moved, still)

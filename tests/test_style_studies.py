@@ -1,21 +1,18 @@
 """The studies behind notebook 08: their measures on what is known, their bookkeeping, and what is shipped."""
 
+from functools import partial
+
 import pytest
 import torch
 
-from experiments.studies import contact_sheets, fast_style, inversion_one_tv, inversions, style_gallery
-from experiments.train import fast_style_net as painter
-from lecture_utils import features, models, open_lab, results, store, synthesis
-from lecture_utils.models import image_to_image
+from experiments.studies import inversion_one_tv, inversions, style_gallery
+from lecture_utils import features, open_lab, results, synthesis
 
 pytestmark = pytest.mark.slow
 
 
 def noise(side=64, seed=0):
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
-
-
-# --- the grid ---
 
 
 @pytest.mark.parametrize(("period", "another"), [(4, 5), (5, 8), (8, 5)])
@@ -30,31 +27,12 @@ def test_a_grid_is_seen_in_both_directions_and_not_taken_for_another(period, ano
         assert style_gallery.grid_peak(planted.transpose(2, 3), period) == pytest.approx(peak)
 
 
-# --- bookkeeping ---
-
-
-def test_the_painter_pools_by_mean_unless_told():
-    nets = {kind: style_gallery.painter(kind) for kind in ("average", "max", "untrained")}
-    kinds = {kind: [type(module).__name__ for module in net] for kind, net in nets.items()}
-    assert kinds["average"].count("AvgPool2d") == kinds["max"].count("MaxPool2d") == 2
-    assert kinds["average"] == kinds["untrained"]
-    assert torch.equal(nets["average"].conv1.weight, nets["max"].conv1.weight)
-    assert not torch.equal(nets["average"].conv1.weight, nets["untrained"].conv1.weight)
-
-
 def test_judged_is_zero_for_the_pictures_themselves():
     image = style_gallery.photograph("coffee", 64)
     other = style_gallery.photograph("flower", 64)
     assert style_gallery.judged(image, image, image) == {"content": 0, "style": 0}
     assert style_gallery.judged(image, other)["style"] > 0.1
     assert style_gallery.judged(image, other, image)["content"] == 0
-
-
-def test_a_sheet_comes_back_as_it_was(tmp_path, monkeypatch):
-    flat = torch.rand(4, 5, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, -1, 16, 16)
-    contact_sheets.save(flat, tmp_path / "gap-untrained.jpg", quality=92, subsampling=0)
-    monkeypatch.setattr(store, "verified_path", lambda name: tmp_path / name.split("/")[-1])
-    torch.testing.assert_close(inversions.pictures("gap, untrained"), flat, atol=0.01, rtol=0)
 
 
 def test_inverted_reports_what_it_made():
@@ -71,9 +49,6 @@ def test_inverted_reports_what_it_made():
     assert not blank.training and not torch.equal(blank.conv1.weight, net.conv1.weight)
 
 
-# --- what is shipped ---
-
-
 def test_every_picture_is_shipped_with_its_row():
     shipped = results.load("style_gallery")
     assert list(shipped["rows"]) == list(style_gallery.jobs())
@@ -86,49 +61,17 @@ def test_every_picture_is_shipped_with_its_row():
     photographs = (style_gallery.photograph(name, 384) for name in ("coffee", "cat"))
     seen = style_gallery.judged(style_gallery.picture("cat in coffee")[None], *photographs)
     stated = shipped["rows"]["cat in coffee"]["judge"]
-    assert seen == pytest.approx({key: stated[key] for key in seen}, abs=0.05), (
-        "the file shows what was measured"
-    )
-
-
-def test_inversions_are_shipped_whole():
-    shipped, images = results.load("inversions"), open_lab().gallery.images[inversions.IMAGES]
-    for name, layers in shipped["rows"].items():
-        sheet = inversions.pictures(name)
-        assert sheet.shape == (inversions.SHOWN, len(inversions.TV), 3, 112, 112)
-        for k, row in enumerate(layers.values()):
-            seen = inversions.psnr(sheet[:, k].contiguous(), images[: inversions.SHOWN])
-            assert seen.tolist() == pytest.approx(row["psnr"][: inversions.SHOWN], abs=2 if k else 12)
+    assert seen == pytest.approx({key: stated[key] for key in seen}, abs=0.05), "as measured"
 
 
 def test_one_weight_is_shipped_whole_and_one_colour_is_what_it_says():
     shipped, images = results.load("inversion_one_tv"), open_lab().gallery.images[inversions.IMAGES]
     net = inversions.net_of("gap, untrained")
     stated = shipped["rows"]["gap, untrained"]["conv3"]["error of one colour"]
-    assert inversion_one_tv.error_of_one_colour(net, "relu3", images).tolist() == pytest.approx(
-        stated, abs=1e-3
-    )
-    flat = torch.full_like(images, 0.3)
-    assert inversion_one_tv.error_of_one_colour(net, "relu3", flat).max() < 1e-6
+    error = partial(inversion_one_tv.error_of_one_colour, net, "relu3")
+    assert error(images).tolist() == pytest.approx(stated, abs=1e-3)
+    assert error(torch.full_like(images, 0.3)).max() < 1e-6
     assert [*shipped["rows"]] == [*inversion_one_tv.NETS]
     for layers in shipped["rows"].values():
-        assert [*layers] == [*inversions.TV] and all(
-            len(v) == 8 for row in layers.values() for v in row.values()
-        )
-
-
-def test_the_race_is_shipped_and_its_losses_fall():
-    shipped = results.load("fast_style")["rows"]
-    assert list(shipped) == [str(steps) for steps in fast_style.BUDGETS]
-    for name in painter.JUDGED:
-        left = [fast_style.whole(row[name]) for row in shipped.values()]
-        assert left == sorted(left, reverse=True), name
-        assert fast_style.picture(name).shape == (3, painter.SIDE, painter.SIDE)
-
-
-def test_the_race_measures_as_the_training_did():
-    images = torch.cat([painter.photograph(name) for name in painter.JUDGED])
-    found = fast_style.losses_of(image_to_image.paint(models.load("fast-style"), images))
-    for name, losses in models.card("fast-style")["judged"].items():
-        assert found[name] == pytest.approx(losses, abs=0.01)
-    assert all(losses["content"] == 0 for losses in fast_style.losses_of(images).values())
+        assert [*layers] == [*inversions.TV]
+        assert all(len(values) == 8 for row in layers.values() for values in row.values())

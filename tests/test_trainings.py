@@ -2,17 +2,12 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from experiments import manifest, training
-from experiments.checkpoint import stored
 from experiments.methods import segmenter
 from experiments.train import studio_gan
 from lecture_utils import models, store
@@ -126,27 +121,6 @@ def test_nan_ends_a_training_in_a_sentence(name, tmp_path):
     assert not (tmp_path / "weights").exists()
 
 
-SCRIPT = """
-import signal, sys
-from pathlib import Path
-from tests.trainings import Blobs, gap
-gap(Path({folder!r}), Blobs(4, signal.SIGKILL))
-"""
-
-
-def test_killed_and_started_again_gives_the_same_weights_to_the_last_bit(whole, tmp_path):
-    code, environment = SCRIPT.format(folder=str(tmp_path)), {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == -signal.SIGKILL, done.stderr  # in the last batch of epoch 2
-    assert stored(tmp_path / "run/gap/checkpoint.pt")["facts"]["epoch"] == 1
-    folder, card = whole("gap")
-    assert TRAININGS["gap"][0](tmp_path) == card and weights_of(tmp_path, "gap") == weights_of(folder, "gap")
-
-
-# --- what they share ---
-
-
 def test_descending_makes_the_steps_of_the_schedule():
     weight, rates = torch.nn.Parameter(torch.tensor(1.0)), []
     optimiser = torch.optim.SGD([{"params": [weight], "share": 0.5}], lr=9.0)
@@ -166,12 +140,6 @@ def test_descending_makes_the_steps_of_the_schedule():
     assert means == pytest.approx([sum(expected[:2]) / 2, sum(expected[2:]) / 2])
     with pytest.raises(FloatingPointError, match="in step 1"):
         list(training.descend(lambda s: weight * math.nan, optimiser, 0.1, range(3), 3, 1, "x"))
-
-
-def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
-    for able, expected in (({"avx2": True}, False), ({"avx512_bf16": True}, True)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
-        assert training.fast_bfloat16(torch.device("cpu")) is expected
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from boards import blocks
 from torch import nn
 
 from lecture_utils import features, models
 from lecture_utils.explorers import Channels, FilterAtWork, board as ui
-from lecture_utils.explorers.units import RELU, SIDE, SIGNED
+from lecture_utils.explorers.units import SIDE
 from lecture_utils.features.first_layer import first_answers, unlike
-
-
-def noise(*shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+from tests.helpers import blocks, uniform as noise
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (5, 2, 0), (11, 4, 2)])
@@ -39,13 +35,13 @@ def test_the_answers_are_those_of_the_net_s_first_layer():
     assert np.allclose(answers.relu, expected.clamp(min=0), atol=1e-5)
 
 
-class Functional(nn.Module):
-    """Its ReLU is no module; it counts how often its upper layer runs."""
+class Counting(nn.Module):
+    """It counts how often its upper layer runs."""
 
-    def __init__(self, relu):
+    def __init__(self):
         super().__init__()
         self.conv, self.norm = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, affine=False)
-        self.relu, self.runs = relu, 0
+        self.relu, self.runs = nn.ReLU(inplace=True), 0
 
     def forward(self, images):
         maps = self.relu(self.norm(self.conv(images)))
@@ -54,7 +50,7 @@ class Functional(nn.Module):
 
 
 def test_after_the_relu_means_the_net_s_own_relu_with_what_lies_between():
-    net = Functional(nn.ReLU(inplace=True))
+    net = Counting()
     net.norm.running_mean.fill_(0.5)
     net.train()
     answers = first_answers(net, noise(3, 20, 20))
@@ -64,22 +60,6 @@ def test_after_the_relu_means_the_net_s_own_relu_with_what_lies_between():
     assert np.allclose(answers.relu, ((signed - 0.5) / (1 + 1e-5) ** 0.5).clamp(min=0), atol=1e-5)
     assert net.runs == 0, "the upper layers need not run"
     assert net.training and not net.conv._forward_hooks and not net.relu._forward_hooks
-
-
-def test_red_is_yes_and_blue_the_opposite():
-    net = nn.Sequential(nn.Conv2d(3, 2, 4, 4, bias=False), nn.ReLU())
-    with torch.no_grad():
-        net[0].weight[:] = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
-    explorer = FilterAtWork(net, torch.stack([torch.ones(3, 40, 40), torch.zeros(3, 40, 40)]))
-    assert explorer.limit == pytest.approx(48 / 2, rel=0.01)  # the mean over both pictures
-
-    def red_less_blue(**state):
-        heat = blocks(explorer.board(picture=0, **state), ui.Tile)[-2]
-        red, _, blue = np.asarray(heat.shown)[200, 215].astype(int)
-        return red - blue
-
-    assert red_less_blue(filter=0, view=SIGNED) > 100 and red_less_blue(filter=1, view=SIGNED) < -100
-    assert abs(red_less_blue(filter=1, view=RELU)) < 5
 
 
 def test_the_stops_are_strong_filters_unlike_each_other_and_frames_stand_at_the_extremes():

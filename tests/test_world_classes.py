@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -22,9 +21,6 @@ def forty(name):
     """Object and part masks of 40 normal scenes: two uint8 arrays (40, 112, 112)."""
     pairs = [masks(sample_scene(name, seed=i), 112) for i in range(40)]
     return tuple(np.array(stack) for stack in zip(*pairs, strict=True))
-
-
-# -- what a class offers -------------------------------------------------------------------------------------
 
 
 @each_class
@@ -49,25 +45,6 @@ def test_shape_parameters_span_a_range_and_each_changes_the_object(name):
     for key, (low, high) in shape.items():
         pairs = ((rows(pose, **{key: low}), rows(pose, **{key: high})) for pose in CLASSES[name].poses)
         assert any(a.shape != b.shape or not np.allclose(a, b) for a, b in pairs), f"{key} changes nothing"
-
-
-@each_class
-def test_poses_differ_in_outline(name):
-    poses = CLASSES[name].poses
-    assert len(poses) >= 2
-    scene = replace(sample_scene(name, seed=3, kind="studio"), clutter=())
-
-    def outlines(pose):
-        turned = [replace(scene.objects[0], pose=pose, azimuth=a) for a in (0.0, 45.0, 90.0)]
-        return np.array([masks(replace(scene, objects=(thing,)), 64)[0] > 0 for thing in turned])
-
-    for a, b in combinations(poses, 2):
-        one, two = outlines(a), outlines(b)
-        agreement = (one & two).sum((1, 2)) / (one | two).sum((1, 2))
-        assert agreement.min() < 0.95, f"{a} and {b} look alike"
-
-
-# -- removing parts ------------------------------------------------------------------------------------------
 
 
 def removed_rows(scene, part):
