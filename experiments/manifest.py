@@ -41,6 +41,35 @@ def _table_of(name: str) -> Path | None:
     return max(own, key=lambda table: len(table.stem), default=None)
 
 
+def verify_all() -> list[str]:
+    """One sentence for each thing wrong in the data folder; an empty list when all is well."""
+    listed = store.manifest()
+
+    def problem(name: str) -> str | None:
+        try:
+            store.read_verified(name)
+        except store.DamagedData as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        problems = [sentence for sentence in pool.map(problem, listed) if sentence]
+    extra = sorted(set(files()) - set(listed))
+    return problems + [f"{store.data_dir() / name} is not listed in {store.MANIFEST}" for name in extra]
+
+
+def files(folder: Path | None = None) -> list[str]:
+    """What is in the data folder (or another) but for the manifest and what is being written, with forward slashes."""
+    root = folder or store.data_dir()
+    found = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+    return sorted(
+        name for name in found if name != store.MANIFEST and not any(map(_passing, name.split("/")))
+    )
+
+
+def _passing(part: str) -> bool:
+    return part.endswith(".tmp") or part.startswith((".", "~"))
+
+
 def write(names: list[str] | None = None) -> Path:
     """Write the manifest of what is there; names: only their entries are new or gone, the others stay as they are.
 
@@ -48,7 +77,7 @@ def write(names: list[str] | None = None) -> Path:
     """
     root = store.data_dir()
     listed = {} if names is None else store.manifest()
-    names = store.files() if names is None else names
+    names = files() if names is None else names
     there = [name for name in names if (root / name).exists()]
     with ThreadPoolExecutor() as pool:
         contents = list(pool.map(lambda name: _content(root / name), there))
@@ -91,14 +120,14 @@ def followed(folder: Path):
 
 def _state(folder: Path) -> dict[str, tuple]:
     """{name: what tells a file that was written anew}."""
-    found = {name: (folder / name).stat() for name in store.files(folder)}
+    found = {name: (folder / name).stat() for name in files(folder)}
     return {name: (stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found.items()}
 
 
 def sizes() -> dict[str, int]:
     """Bytes of each file, and of each split of the gallery as a whole, biggest first."""
     totals: dict[str, int] = {}
-    for name in [*store.files(), store.MANIFEST]:
+    for name in [*files(), store.MANIFEST]:
         top, *rest = name.split("/")
         group = name
         if top == "toyworld" and len(rest) > 1:
@@ -119,7 +148,7 @@ def main(argv: list[str]) -> int:
     if parser.parse_args(argv).write:
         print(f"wrote {write()}")
     try:
-        problems, table = store.verify_all(), sizes()
+        problems, table = verify_all(), sizes()
     except store.DamagedData as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,14 +5,14 @@ from importlib import import_module
 from pathlib import Path
 
 
-def lazily(package: str, homes: dict[str, tuple[str, ...]]) -> tuple:
-    """(__getattr__, __dir__, __all__) of a package. homes: {module: the names that it gives}.
+def lazily(package: str, homes: dict[str, str]) -> tuple:
+    """(__getattr__, __dir__, __all__) of a package. homes: {module: the names that it gives, with blanks between}.
 
     A name that a module of the package has, too, must be imported eagerly: once the module is loaded, the name is it.
 
-    >>> __getattr__, __dir__, __all__ = lazily(__name__, {"sne": ("tsne",)})
+    >>> __getattr__, __dir__, __all__ = lazily(__name__, {"sne": "tsne"})
     """
-    home = {name: module for module, names in homes.items() for name in names}
+    home = {name: module for module, names in homes.items() for name in names.split()}
     modules = {path.stem for path in Path(sys.modules[package].__file__).parent.glob("[!_]*.py")}
     if clash := sorted(modules & set(home) - set(vars(sys.modules[package]))):
         raise ImportError(

@@ -131,11 +131,16 @@ def _fits(sides, wanted):
     return enough and all(isinstance(w, str) or w == n for w, n in zip(wanted, sides, strict=False))
 
 
-def check_sides(shape, name, most=None):
+def check_size(size, name="size"):
+    """(h, w) in px, of two whole numbers or of one for both. Errors: ValueError."""
+    return check_sides(size if isinstance(size, tuple | list) else (size, size), name)
+
+
+def check_sides(shape, name):
     """Two sides (h, w) in px, as ints. Errors: ValueError."""
     if not isinstance(shape, tuple | list) or len(shape) != 2:
         raise ValueError(f"{name}: expected two whole numbers (h, w), got {_short(shape)}")
-    return tuple(check_count(side, name, 1, most) for side in shape)
+    return tuple(check_count(side, name) for side in shape)
 
 
 def check_place(channel, row, column, shape):

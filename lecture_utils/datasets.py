@@ -1,9 +1,8 @@
-"""Pictures for the generative models: small digits, the studio, part of Fashion-MNIST, and three downloads.
+"""Pictures for the generative models: small digits, the studio, and part of Fashion-MNIST.
 
     digits = datasets.load("digits")          # 1,797 real digits of 8 x 8 px and 17 grey levels, inside scikit-learn
     studio = datasets.load("studio")          # 2,000 rendered scenes of 32 x 32 px, every factor known, in data/
     fashion = datasets.load("fashion")        # 7,000 grey pieces of clothing of 28 x 28 px, in data/
-    mnist = datasets.load("mnist", root="~/data")      # also "fashion-mnist", "cifar10": torchvision reads them
 
 All have the same form, so that what works on one works on another.
 """
@@ -11,7 +10,6 @@ All have the same form, so that what works on one works on another.
 import csv
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,26 +20,10 @@ from .checks import check_choice, check_count, check_tensor
 DIGITS_TEST = 500  # of 1,797, the same share of each digit
 SIDE = 32  # px, of the studio
 FASHION_SIDE = 28  # px
-FASHION = (
-    "T-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-)
+CLOTHES = "T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot"
+FASHION = tuple(CLOTHES.split(", "))
 TEXTS = ("class", "colour")  # factors that are names; the rest are numbers
-# Downloads: torchvision's class, the file or folder it looks for below root, names of the classes where it knows none.
-DOWNLOADS = {
-    "mnist": ("MNIST", "MNIST/raw/train-images-idx3-ubyte"),
-    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw/train-images-idx3-ubyte"),
-    "cifar10": ("CIFAR10", "cifar-10-batches-py/data_batch_1"),
-}
-NAMES = ("digits", "studio", "fashion", *DOWNLOADS)
+NAMES = ("digits", "studio", "fashion")
 
 
 @dataclass(frozen=True)
@@ -86,21 +68,17 @@ class Dataset:
         return f"{self.name}: {len(self.train)} to learn from, {len(self.test)} to test; {size}"
 
 
-def load(name: str, root=None, download: bool = False) -> Dataset:
+def load(name: str) -> Dataset:
     """A set by name, one of NAMES.
 
-    root: the folder of a download, "~" allowed; the others need none. "fashion" is the first 6,000 training and 1,000
-    test images of "fashion-mnist" (Xiao, Rasul, Vollgraf 2017, MIT licence). download: fetch what is missing there.
-    Errors: KeyError with near misses for another name; FileNotFoundError, saying what to do, for a download that is
-    not there or not whole; store.DamagedData for a damaged file of the course.
+    "fashion" is the first 6,000 training and 1,000 test images of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, MIT
+    licence). Errors: KeyError with near misses for another name; store.DamagedData for a damaged file.
     """
     if check_choice(name, NAMES, "set of pictures") == "digits":
         return _digits()
     if name == "studio":
         return _studio()
-    if name == "fashion":
-        return Dataset(name, FASHION, _fashion("train"), _fashion("test"))
-    return _downloaded(name, root, download)
+    return Dataset(name, FASHION, _fashion("train"), _fashion("test"))
 
 
 def quantised(pixels: torch.Tensor, levels: int, of: int = 256) -> torch.Tensor:
@@ -159,36 +137,3 @@ def _tiles(name: str, side: int) -> torch.Tensor:
         sheet = torch.from_numpy(np.array(image))
     tiles = sheet.view(sheet.shape[0] // side, side, sheet.shape[1] // side, side, -1).permute(0, 2, 4, 1, 3)
     return tiles.flatten(0, 1).long()
-
-
-def _downloaded(name: str, root, download: bool) -> Dataset:
-    from torchvision import datasets
-
-    kind, looked_for = DOWNLOADS[name]
-    if root is None:
-        raise FileNotFoundError(
-            f"{name}: say where it is or shall go, load({name!r}, root=folder); 'digits' needs none"
-        )
-    root = Path(root).expanduser()
-    try:
-        found = {
-            train: getattr(datasets, kind)(root, train=train, download=download) for train in (True, False)
-        }
-        parts = [_part(found[train]) for train in (True, False)]
-    except Exception as error:  # a file that is missing, cut short or changed fails in many ways
-        there = "is not whole" if (root / looked_for).exists() else f"is not there ({looked_for} is missing)"
-        what = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise FileNotFoundError(
-            f"{name} below {root} {there}: {what}. With a network, "
-            f"load({name!r}, root=..., download=True) fetches it; 'digits', 'studio' and 'fashion' need none."
-        ) from error
-    return Dataset(name, tuple(map(str, found[True].classes)), *parts)
-
-
-def _part(found) -> Part:
-    pixels = torch.as_tensor(found.data)
-    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
-    labels = torch.as_tensor(found.targets).long()
-    if len(labels) != len(pixels):
-        raise ValueError(f"{len(pixels)} pictures and {len(labels)} labels")
-    return Part(pixels.long(), labels, 256)

@@ -61,7 +61,7 @@ def shipped(names: tuple[str, ...] = PICTURES, size: int = SIZE, channels: int =
     known, images, rows = table(), [], []
     for name in names:
         image = open_image(shipped_file(name))
-        images.append(_square(image, known[name]["centre"], size, channels))
+        images.append(largest_square(image, known[name]["centre"], size, channels))
         rows.append(_row(name, image) | {key: known[name][key] for key in ("what", "source", "licence")})
     return Photographs(torch.stack(images), rows, list(names))
 
@@ -73,7 +73,7 @@ def square(name: str, size: int = SIZE, channels: int = 3) -> torch.Tensor:
     """
     known = table()
     check_choice(name, known, "photograph")
-    return _square(open_image(shipped_file(name)), known[name]["centre"], size, channels)
+    return largest_square(open_image(shipped_file(name)), known[name]["centre"], size, channels)
 
 
 def shipped_file(name: str) -> Path:
@@ -101,26 +101,23 @@ def given(images: str | Path | torch.Tensor, size: int = SIZE, channels: int = 3
 def from_folder(folder: str | Path, size: int = SIZE, channels: int = 3) -> Photographs:
     """The images of a folder (not of folders inside it), in the order of their names; channels=1: in grey.
 
-    Files that are no images are skipped; one printed sentence and `.skipped` name them. Another names grey images of
-    more than 8 bits that do not use them all (see `open_image`).
+    Files that are no images are skipped; one printed sentence and `.skipped` name them.
     Errors: FileNotFoundError, NotADirectoryError; ValueError when the folder holds no image.
     """
-    folder = _checked(folder)
+    folder = check_folder(folder)
     paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    images, table, skipped, dim = [], [], [], []
+    images, table, skipped = [], [], []
     for path in progress(paths, "reading photographs"):
         try:
             image = open_image(path)
         except UNREADABLE:
             skipped.append(path.name)
         else:
-            images.append(_square(image, size=size, channels=channels))
+            images.append(largest_square(image, size=size, channels=channels))
             table.append(_row(path.name, image))
-            if image.info.get("white", FULL) not in (1, FULL):
-                dim.append(f"{path.name} ({image.info['white']:g})")
     if not images:
         inside = (
-            f"none of its {len(paths)} files is one ({_some(skipped)}){_heic(skipped)}"
+            f"none of its {len(paths)} files is one ({_some(skipped)}){heic_hint(skipped)}"
             if paths
             else "it is empty"
         )
@@ -128,61 +125,18 @@ def from_folder(folder: str | Path, size: int = SIZE, channels: int = 3) -> Phot
         raise ValueError(f"images: expected a folder with images, got {str(folder)!r}: {inside}{deeper}")
     if skipped:
         print(
-            f"Skipped {len(skipped)} of {len(paths)} files that are no images: {_some(skipped)}{_heic(skipped)}."
+            f"Skipped {len(skipped)} of {len(paths)} files that are no images: {_some(skipped)}{heic_hint(skipped)}."
         )
-    if dim:
-        print(f"Grey images of more than 8 bits, with the value that is taken as white: {_some(dim)}.")
     if len(images) < FEW:
         print(f"Only {len(images)} here: what compares photographs needs {FEW} or more, of several classes.")
     return Photographs(torch.stack(images), table, [row["file"] for row in table], skipped)
-
-
-class Files:
-    """The image files of a folder and of all folders in it, in the order of their names, read when asked for.
-
-    `files[n]` is image n, float32 (3, size, size) in [0, 1]: its largest square, from the middle. Only the list of
-    names is held in memory, so a folder may be as large as the disk. Files that are no images are left out; `.skipped`
-    names them. What is hidden (its name, or that of a folder above it, begins with a dot) is not looked at.
-    Errors: FileNotFoundError, NotADirectoryError; ValueError when there is no image, and when a file turns out to be
-    damaged as it is read.
-    """
-
-    def __init__(self, folder: str | Path, size: int = SIZE) -> None:
-        self.size, self.paths, self.skipped = size, [], []
-        folder = _checked(folder)
-        found = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)))
-        for path in progress(found, "looking for images"):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    Image.open(path).close()  # reads no more than the first few bytes
-            except UNREADABLE:
-                self.skipped.append(str(path.relative_to(folder)))
-            else:
-                self.paths.append(path)
-        if not self.paths:
-            raise ValueError(
-                f"folder: expected one with images in it, got {str(folder)!r}: none is there{_heic(self.skipped)}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        try:
-            return _square(open_image(self.paths[index]), size=self.size)
-        except UNREADABLE as error:
-            raise ValueError(f"{self.paths[index].name}: this image cannot be read ({error})") from error
-
-    def __repr__(self) -> str:
-        return f"Files: {len(self)} images, each read when asked for as a square of {self.size} px"
 
 
 def open_image(path: str | Path) -> Image.Image:
     """Any image file as RGB of 8 bits: upright, the first frame, what is transparent on white.
 
     Grey of more than 8 bits is scaled: black is 0, and white the smallest of 255, 4095 and 65535 (of 8, 12 and 16 bits)
-    that no value exceeds, of floating values also 1; which one it was is in `.info["white"]`.
+    that no value exceeds, of floating values also 1.
     Errors: OSError or ValueError for what is no image, or only half of one.
     """
     with warnings.catch_warnings():
@@ -205,22 +159,16 @@ def _from_grey(values: np.ndarray, mode: str) -> Image.Image:
         raise ValueError("values that are no brightness")
     ranges = {"1": (1,), "F": (1, 255, 4095, FULL)}.get(mode, (255, 4095, FULL))
     white = next((top for top in ranges if values.max() <= top), values.max())
-    image = Image.fromarray((values / white * 255).round().astype(np.uint8)).convert("RGB")
-    image.info["white"] = white
-    return image
+    return Image.fromarray((values / white * 255).round().astype(np.uint8)).convert("RGB")
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _heic(names: list[str]) -> str:
+def heic_hint(names: list[str]) -> str:
     """A phone's format, which Pillow does not read, deserves a word."""
     phone = any(name.lower().endswith((".heic", ".heif")) for name in names)
     return "; HEIC, in which phones save photographs, is not read: save them as JPEG" if phone else ""
 
 
-def _checked(folder: str | Path) -> Path:
+def check_folder(folder: str | Path) -> Path:
     """The folder, which is there."""
     folder = Path(folder).expanduser()
     if not folder.exists():
@@ -232,7 +180,9 @@ def _checked(folder: str | Path) -> Path:
     return folder
 
 
-def _square(image: Image.Image, centre=(0.5, 0.5), size: int = SIZE, channels: int = 3) -> torch.Tensor:
+def largest_square(
+    image: Image.Image, centre=(0.5, 0.5), size: int = SIZE, channels: int = 3
+) -> torch.Tensor:
     """The largest square of an image, float32 (channels, size, size) in [0, 1]; Pillow averages where it shrinks."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC, centering=centre)
     pixels = np.array(square if channels == 3 else square.convert("L")).reshape(size, size, channels)

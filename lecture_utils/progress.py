@@ -1,4 +1,4 @@
-"""How far work has come: the one progress bar, a figure that improves, and how long something takes.
+"""How far work has come: the one progress bar, and a figure that improves.
 
 The bar is a widget in a notebook, plain tqdm in a terminal.
 
@@ -9,10 +9,9 @@ a stored notebook must not change from run to run because one run took longer.
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
-from statistics import median
-from time import monotonic, perf_counter
+from time import monotonic
 
-__all__ = ["Live", "milliseconds", "progress", "silenced"]
+__all__ = ["Live", "progress", "silenced"]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SILENT = ContextVar("SILENT", default=False)
@@ -156,13 +155,3 @@ class Live:
             else:
                 self._handle.update(picture)
         return picture
-
-
-def milliseconds(work, times=5):
-    """Median time of `work()`, ms: for figures, since it differs from machine to machine."""
-    found = []
-    for _ in range(times):
-        began = perf_counter()
-        work()
-        found.append(perf_counter() - began)
-    return 1e3 * median(found)

@@ -7,7 +7,6 @@ checked against it when they are read. Whoever makes files lists them there: see
 import hashlib
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -78,30 +77,3 @@ def verified_path(name: str) -> Path:
     """The path of `name`, checked as in `read_verified`."""
     read_verified(name)
     return data_dir() / name
-
-
-def verify_all() -> list[str]:
-    """One sentence for each thing wrong in the data folder; an empty list when all is well."""
-    listed = manifest()
-
-    def problem(name: str) -> str | None:
-        try:
-            read_verified(name)
-        except DamagedData as error:
-            return str(error)
-
-    with ThreadPoolExecutor() as pool:
-        problems = [sentence for sentence in pool.map(problem, listed) if sentence]
-    extra = sorted(set(files()) - set(listed))
-    return problems + [f"{data_dir() / name} is not listed in {MANIFEST}" for name in extra]
-
-
-def files(folder: Path | None = None) -> list[str]:
-    """What is in the data folder (or another) but for the manifest and what is being written, with forward slashes."""
-    root = folder or data_dir()
-    found = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-    return sorted(name for name in found if name != MANIFEST and not any(map(_passing, name.split("/"))))
-
-
-def _passing(part: str) -> bool:
-    return part.endswith(".tmp") or part.startswith((".", "~"))

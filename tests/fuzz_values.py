@@ -46,7 +46,7 @@ PLAIN = {
     ("layer", "conv2"): "layer content_layer",
     ("seed", 0): "seed",
     ("count", 2): "steps samples batch_size iterations every most k dimensions latent generative.layers n",
-    ("flag", False): "raw per_filter insert",
+    ("flag", False): "raw per_filter insert random_start",
     ("flag", True): "relu box gated cached",
     ("free", None): "baseline reshape callback mean render rendering dilations encoder decoder given known",
     ("index", 3): "row column",
@@ -135,7 +135,7 @@ def values():
         "style_weights": ("weights", {"conv1": 1.0}),
         "synthesis.features": ("tensor", maps),
         **{f"features.{n}.net": ("inner net", net) for n in ("extract", "extract_layers", "strongest")},
-        **{f"features.{n}.net": ("inner net", net) for n in ("kept_units", "top_patches", "top_units")},
+        **{f"features.{n}.net": ("inner net", net) for n in ("top_patches", "top_units")},
         **{f"features.{n}.net": ("copied net", net) for n in ("cut_patches", "first_conv")},
         **{f"features.{n}.net": ("copied net", net) for n in ("first_layer_filters", "raw_filters")},
         "features.receptive_field.net": ("copied net", net),
@@ -166,6 +166,9 @@ def values():
         "kept": ("names", ["body"]),
         "logits": ("tensor", torch.randn(2, 4, generator=draws())),
         "metrics.values": ("tensor", points[:, 0]),
+        "metrics.real": ("tensor", points),
+        "metrics.made": ("tensor", points + 1),
+        "metrics.kid.blocks": ("count", 2),
         "metrics.effects.values": ("dict", subsets),
         "metrics.effects.parts": ("dict", {"a": ("a",), "b": ("b",)}),
         "a": ("tensor", points[:, 0]),
@@ -190,7 +193,7 @@ def values():
 
 
 # They ask for a raw score, or for a unit inside the net; the others put the scores into a softmax.
-RAW = ["cam", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam", "hires_cam"]
+RAW = ["cam", "deconvnet", "grad_cam", "guided_backprop", "guided_grad_cam"]
 RAW += ["integrated_gradients", "layer_gradient", "neuron_saliency", "saliency", "smooth_grad"]
 SKIP = {  # not functions of values, or shown elsewhere
     "plots": {"Live", "Picture", "Sheet", "Table", "rgb"},

@@ -142,6 +142,15 @@ def test_random_points_fill_the_ball_and_differ_from_image_to_image(norm):
     assert moved.mean(0).abs().max() < 0.02
 
 
+def test_with_a_random_start_already_the_first_run_begins_at_a_random_point_of_the_ball():
+    net, images = toy(), toy_images(3)
+    start = random_point(images, EPS, "inf", torch.Generator().manual_seed(5))
+    none = pgd(net, images, 1, EPS, 1, 0.0, seed=5, random_start=True)  # a step of no size
+    assert torch.equal(none, start) and not torch.equal(none, images)
+    one = pgd(net, images, 1, EPS, 1, EPS / 4, seed=5, random_start=True)
+    assert torch.equal(one, project(fgsm(net, start, 1, EPS / 4), images, EPS))
+
+
 @pytest.mark.parametrize("target", [None, 2])
 def test_of_the_restarts_the_best_is_kept_image_by_image(target):
     net, images = toy(), toy_images(6)

@@ -55,3 +55,8 @@ def test_growing_in_stages_is_ascent(lab):
     (both,) = grow(net, goal, "blur", "blank", 112, 8)
     assert torch.allclose(alone.images[0], both.images[1], atol=1e-4)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+def test_a_lab_with_another_net_is_refused():
+    with pytest.raises(ValueError, match="lab: the images were made with the net 'alex', got 'gap'"):
+        ClassImages(open_lab(net="gap", device="cpu"))

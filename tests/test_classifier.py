@@ -138,7 +138,7 @@ def test_robust_accuracy_is_that_of_pgd_with_restarts():
 
 
 def test_the_shipped_net_is_what_its_card_says():
-    card = models.card("gap", variant="adversarial-4")
+    card = models.card("gap-adversarial-4")
     assert adversarial.AdversarialRecipe(**card["recipe"]).tag == "gap-adversarial-4"
     assert card["right under attack"]["after"] > card["right under attack"]["before"] + 0.3
     assert f"weights/{card['weights']['file']}" in store.manifest()

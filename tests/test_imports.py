@@ -164,7 +164,7 @@ def test_a_lazy_package_gives_every_name_and_refuses_others():
 def test_a_name_that_a_module_has_too_must_be_imported_eagerly(tmp_path, monkeypatch):
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/cheese.py").write_text("def cheese(): ...")
-    lines = "from lecture_utils._lazy import lazily\nlazily(__name__, {'cheese': ('cheese',)})"
+    lines = "from lecture_utils._lazy import lazily\nlazily(__name__, {'cheese': 'cheese'})"
     (tmp_path / "shop/__init__.py").write_text(lines)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ImportError, match="cheese must be imported eagerly"):

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.methods import unit_cache
+from experiments.methods.unit_cache import kept_units
 from lecture_utils import features
-from lecture_utils.features import kept_units, patches, top_units
+from lecture_utils.features import top_units
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def searches(monkeypatch):
         calls.append(args)
         return top_units(*args, **kwargs)
 
-    monkeypatch.setattr(patches, "top_units", counted)
+    monkeypatch.setattr(unit_cache, "top_units", counted)
     return calls
 
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from experiments.explorers import LatentAxes
+from experiments.explorers.latent_axes import AXES, SHIFTS, Reading
 from lecture_utils import features
-from lecture_utils.explorers import LatentAxes, LatentPlane, TSNEExplorer, board as ui
-from lecture_utils.explorers.latent import AXES, SHIFTS, Reading
+from lecture_utils.explorers import LatentPlane, TSNEExplorer, board as ui
 from lecture_utils.explorers.planes import DRAWN, MAP, MEAN, TILES
 from lecture_utils.features import sne
 from lecture_utils.generative import VAE

@@ -9,7 +9,7 @@ from scipy import stats
 
 from experiments.train.studio_vae import Merged
 from lecture_utils.generative import VAE, likelihoods
-from lecture_utils.generative.likelihoods import Binomial, Categorical, DiscretisedLogistic, Gaussian
+from lecture_utils.generative.likelihoods import Binomial, DiscretisedLogistic, Gaussian
 from tests.helpers import normal, refusals, uniform
 
 LEVELS = 7
@@ -29,7 +29,6 @@ def every_level(likelihood, parameters):
 
 
 PMFS = {
-    "categorical": lambda: Categorical(LEVELS),
     "binomial": lambda: Binomial(LEVELS),
     "logistic": lambda: DiscretisedLogistic(LEVELS),
     "logistic, fixed": lambda: DiscretisedLogistic(LEVELS, "fixed", 0.3),
@@ -47,13 +46,10 @@ def test_a_pmf_sums_to_one(name, scale):
     torch.testing.assert_close(found.logsumexp(1), torch.zeros(5, dtype=torch.float64), atol=1e-10, rtol=0)
 
 
-def test_the_binomial_is_scipys_and_the_categorical_torchs():
+def test_the_binomial_is_scipys():
     parameters = numbers(1)
     expected = stats.binom.logpmf(np.arange(LEVELS), LEVELS - 1, parameters.sigmoid().numpy().reshape(-1, 1))
     np.testing.assert_allclose(every_level(Binomial(LEVELS), parameters), expected, rtol=1e-12)
-    parameters = numbers(LEVELS)
-    expected = torch.distributions.Categorical(logits=parameters.view(5, LEVELS)).logits
-    torch.testing.assert_close(every_level(Categorical(LEVELS), parameters), expected)
 
 
 @torch.no_grad()
@@ -83,7 +79,7 @@ def test_squared_error_is_a_gaussian_of_fixed_sigma():
     torch.testing.assert_close(gap, torch.full_like(gap, constant), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["categorical", "binomial", "logistic", "logistic, pixel"])
+@pytest.mark.parametrize("name", ["binomial", "logistic", "logistic, pixel"])
 def test_far_out_nothing_is_infinite(name):
     likelihood = PMFS[name]()
     for far in (-100.0, 100.0):
@@ -123,9 +119,8 @@ def test_samples_follow_the_pmf(name):
     assert stats.chi2.sf(float(chi), int(likely.sum()) - 1) > 1e-3, (seen, expected)
 
 
-@pytest.mark.parametrize("name", ["categorical", "binomial"])
-def test_the_mean_is_the_expected_level(name):
-    likelihood, parameters = PMFS[name]().double(), numbers(PMFS[name]().numbers)
+def test_the_mean_is_the_expected_level():
+    likelihood, parameters = Binomial(LEVELS).double(), numbers(1)
     expected = (every_level(likelihood, parameters).exp() * torch.arange(LEVELS)).sum(1) / (LEVELS - 1)
     torch.testing.assert_close(likelihood.mean(parameters).flatten(), expected)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
+from experiments.methods.measures import log_odds, rank_accuracy
 from experiments.studies.grabcut_seeds import best_iou
 from experiments.studies.part_ablation import part_sums
 from lecture_utils import metrics as key
@@ -54,7 +55,7 @@ KNOWN = {  # map -> what pointing_game, mass_in_mask, rank_accuracy, best_iou mu
 def test_scores_of_known_maps(masks, name):
     make, *expected = KNOWN[name]
     heat = make(masks)
-    scores = (key.pointing_game, key.mass_in_mask, key.rank_accuracy, best_iou)
+    scores = (key.pointing_game, key.mass_in_mask, rank_accuracy, best_iou)
     for score, value in zip(scores, expected, strict=True):
         found = score(heat, masks)
         assert found.shape == (3,)
@@ -75,7 +76,7 @@ def test_rank_accuracy_against_sorting_and_best_iou_against_every_threshold(mask
     for n in range(3):
         hottest = np.argsort(-heat[n].numpy().ravel())[:INSIDE]
         expected = masks[n].numpy().ravel()[hottest].mean()
-        assert key.rank_accuracy(heat, masks)[n].item() == pytest.approx(expected)
+        assert rank_accuracy(heat, masks)[n].item() == pytest.approx(expected)
         expected = max(float(key.iou((ties[n] >= t)[None], masks[n : n + 1])[0]) for t in ties[n].unique())
         assert best_iou(ties, masks)[n].item() == pytest.approx(expected)
 
@@ -156,7 +157,7 @@ def test_log_odds():
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for targets in (torch.tensor([0, 6, 3, 3, 1]), 2):
         p = logits.softmax(1)[torch.arange(5), targets]
-        torch.testing.assert_close(key.log_odds(logits, targets), p.logit())
+        torch.testing.assert_close(log_odds(logits, targets), p.logit())
 
 
 # --- parts: a scene of paper, whose image says which parts are there ---

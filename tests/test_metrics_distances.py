@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
+from experiments.methods.measures import nearest
 from experiments.studies.studio_seeds import total_variation_distance
 from lecture_utils.metrics import distances
 
@@ -25,7 +26,7 @@ def test_frechet_closed_form():
     a = x * torch.tensor([1.0, 2.0, 3.0]) + torch.tensor([0.0, 1.0, 0.0])
     b = standardised(300, 3, 1) * torch.tensor([2.0, 2.0, 1.0]) + torch.tensor([1.0, 1.0, -2.0])
     by_hand = (1 + 0 + 4) + (1 + 0 + 4)  # ‖m₁ - m₂‖² + Σ (s₁ - s₂)²
-    assert distances.frechet_distance(a, b) == pytest.approx(by_hand, abs=1e-9)
+    assert distances.fid(a, b) == pytest.approx(by_hand, abs=1e-9)
 
 
 def test_frechet_against_scipy_where_the_covariances_do_not_commute():
@@ -34,13 +35,13 @@ def test_frechet_against_scipy_where_the_covariances_do_not_commute():
     c1, c2 = np.cov(a.T.double()), np.cov(b.T.double())
     gap = (a.double().mean(0) - b.double().mean(0)).square().sum()
     expected = float(gap) + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
-    assert distances.frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
-    assert distances.frechet_distance(b, a) == pytest.approx(expected, rel=1e-9)
-    assert distances.frechet_distance(a, a.flip(0)) < 1e-6
-    assert 0 <= distances.frechet_distance(a[:5], a[:5]) < 1e-5, "of fewer images than features"
+    assert distances.fid(a, b) == pytest.approx(expected, rel=1e-9)
+    assert distances.fid(b, a) == pytest.approx(expected, rel=1e-9)
+    assert distances.fid(a, a.flip(0)) < 1e-6
+    assert 0 <= distances.fid(a[:5], a[:5]) < 1e-5, "of fewer images than features"
 
 
-def test_kernel_distance_by_hand():
+def test_kid_by_hand():
     """In one dimension the kernel is (x y + 1)³; and without each of two blocks, for the error."""
     x, y = torch.tensor([1.0, 2.0, 0.5, -1.0]).double(), torch.tensor([0.0, -1.0, 1.5, 3.0]).double()
     k = lambda a, b: (float(a) * float(b) + 1) ** 3  # noqa: E731
@@ -49,7 +50,7 @@ def test_kernel_distance_by_hand():
         own = lambda z: np.mean([k(a, b) for i, a in enumerate(z) for j, b in enumerate(z) if i != j])  # noqa: E731
         return own(x) + own(y) - 2 * np.mean([k(a, b) for a in x for b in y])
 
-    found = distances.kernel_distance(x[:, None], y[:, None], blocks=2, seed=4)
+    found = distances.kid(x[:, None], y[:, None], blocks=2, seed=4)
     assert found.value == pytest.approx(value(x, y))
     draws = torch.Generator().manual_seed(4)
     in_x, in_y = (torch.randperm(4, generator=draws) % 2 for _ in "xy")
@@ -57,24 +58,24 @@ def test_kernel_distance_by_hand():
     assert found.error == pytest.approx(abs(halves[0] - halves[1]) / 2)
 
 
-def test_kernel_distance_is_unbiased_and_its_error_right():
+def test_kid_is_unbiased_and_its_error_right():
     """Over many pairs from one source the mean is 0 within its error; a biased one would stand far above."""
     same, shifted = [], []
     for seed in range(150):
         a, b = gaussian(60, torch.zeros(4), 1.0, 2 * seed), gaussian(60, torch.zeros(4), 1.0, 2 * seed + 1)
-        same.append(distances.kernel_distance(a, b))
-        shifted.append(distances.kernel_distance(a, b + 0.5))
+        same.append(distances.kid(a, b))
+        shifted.append(distances.kid(a, b + 0.5))
     (values, errors), (far, far_errors) = np.transpose(same), np.transpose(shifted)
     assert abs(values.mean()) < 3 * values.std() / np.sqrt(150)
     ratio, far_ratio = (np.sqrt(np.mean(e**2)) / v.std() for v, e in ((values, errors), (far, far_errors)))
     assert 0.8 < far_ratio < 1.25  # where there is something to see the error is right,
     assert 0.8 < ratio < 2  # and never too small where there is nothing
-    assert distances.kernel_distance(a, b) == same[-1]
+    assert distances.kid(a, b) == same[-1]
 
 
 def test_nearest():
     bank = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
-    away, which = distances.nearest(torch.tensor([[0.0, 0.0], [6.0, 9.0]]), bank)
+    away, which = nearest(torch.tensor([[0.0, 0.0], [6.0, 9.0]]), bank)
     assert away.tolist() == [0, 1] and which.tolist() == [0, 2]
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
+from experiments.methods.probes import precision_at_k
 from lecture_utils import features
-from lecture_utils.features import kept_neighbours, nearest, neighbours, precision_at_k
+from lecture_utils.features import kept_neighbours, nearest, neighbours
 from tests.helpers import normal
 from tests.test_features import small_net
 from tests.test_hooks import photograph, same

@@ -9,7 +9,7 @@ from torch import nn
 from lecture_utils import models
 from lecture_utils.attribution import mask_squares, occlusion, occlusion_heat
 from lecture_utils.attribution.occlusion import occluded
-from lecture_utils.attribution.window import first_layers, first_layers_on_a_window
+from lecture_utils.attribution.window import first_layers_on_a_window
 from tests.test_cam import noise
 
 with warnings.catch_warnings():
@@ -158,20 +158,32 @@ class Odd(nn.Module):
     def forward(self, images):
         images = nn.functional.avg_pool2d(images, 3, 1, 1) if self.what == "blurs first" else images - 0.5
         maps = self.conv(images)
-        maps = torch.relu_(maps) if self.what == "a ReLU that no hook sees" else self.relu(maps)
+        maps = maps.tanh() if self.what == "leaves the ReLU out" else self.relu(maps)
+        maps = maps[..., ::2, ::2] if self.what == "thins the map" else maps
         found = self.pool(maps).mean((2, 3))
         if self.what == "uses a map twice":
             found = found + maps.mean((2, 3))
+        if self.what == "convolves twice":
+            found = found + self.conv(images.flip(3)).mean((2, 3))
+        if self.what == "pools twice":
+            found = found + self.pool(-maps).mean((2, 3))
         return self.fc(found.view(images.size(0), -1) if self.what == "asks for the batch's size" else found)
 
 
-@pytest.mark.parametrize(
-    "what", ["", "blurs first", "a ReLU that no hook sees", "uses a map twice", "asks for the batch's size"]
-)
+TRAPS = [
+    "blurs first",
+    "leaves the ReLU out",
+    "thins the map",
+    "uses a map twice",
+    "convolves twice",
+    "pools twice",
+]
+
+
+@pytest.mark.parametrize("what", ["", *TRAPS, "asks for the batch's size"])
 def test_where_the_shortcut_would_be_wrong_it_is_not_taken(what):
     torch.manual_seed(0)
     net, images = Odd(what).double().eval(), noise(2, 3, 40, 40, seed=4)
-    assert first_layers(net, images[:1]) is not None, "it looks as if it could be taken"
     assert (shortcut(net, images, 6, 5) is None) == bool(what)
     found = occlusion(net, images, torch.tensor([0, 2]), 6, 5)
     expected = whole_passes(net, images, [0, 2], 6, 5, 0.5)
@@ -183,6 +195,8 @@ NOT_SO = {
     "pooling with padding": small(nn.MaxPool2d(3, 2, padding=1)),
     "pooling up to the ceiling": small(nn.MaxPool2d(3, 2, ceil_mode=True)),
     "reflecting border": small(nn.MaxPool2d(2), nn.Conv2d(3, 6, 3, padding=1, padding_mode="reflect")),
+    "border by name": small(nn.MaxPool2d(2), nn.Conv2d(3, 6, 3, padding="same")),
+    "dilated pooling": small(nn.MaxPool2d(2, dilation=2)),
     "no pooling": nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), *END),
     "two convolutions": nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 6, 3), nn.MaxPool2d(2), *END),
     "no module": Brightness(),
@@ -191,14 +205,14 @@ NOT_SO = {
 
 @pytest.mark.parametrize("why", NOT_SO)
 def test_nets_that_begin_otherwise_go_the_long_way(why):
-    net, images = NOT_SO[why].double().eval(), noise(2, 3, 24, 24, seed=5)
-    with torch.no_grad():
-        assert first_layers(net, images[:1]) is None
-    expected = whole_passes(net, images, [1, 0], 8, 7, 0.5)
-    torch.testing.assert_close(occlusion(net, images, torch.tensor([1, 0]), 8, 7).flatten(), expected)
+    net, images = NOT_SO[why].double().eval(), noise(2, 3, 40, 40, seed=5)
+    assert shortcut(net, images, 6, 5) is None
+    expected = whole_passes(net, images, [1, 0], 6, 5, 0.5)
+    torch.testing.assert_close(occlusion(net, images, torch.tensor([1, 0]), 6, 5).flatten(), expected)
 
 
 def test_a_square_that_touches_most_cells_is_not_worth_a_window(net):
+    assert shortcut(net, noise(1, 3, 40, 40), 6, 5) is not None
     assert shortcut(net, noise(1, 3, 32, 32), 24, 8) is None
 
 

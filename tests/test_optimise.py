@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.synthesis.feature_extractor import OUTPUT, reading
+from lecture_utils.hooks import OUTPUT, reading
 from lecture_utils.synthesis.optimise import adam, iterate, neutral_colour, value_and_gradient
 from tests.attribution_nets import toy, toy_images, unchanged
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lecture_utils import features, models
-from lecture_utils.features import patches, top_patches, top_units
+from lecture_utils.features import top_patches, top_units
 
 
 @pytest.fixture(scope="module")
@@ -66,36 +66,6 @@ def test_equally_strong_ones_come_by_index(tiny):
     assert found.images.tolist() == [0, 1, 2, 3, 4] and found.units.tolist() == [[1, 1]] * 5
 
 
-class Folder:
-    """Like torchvision's ImageFolder: pairs (image, label), read when asked for; counts what is held at once."""
-
-    def __init__(self, images):
-        self.images, self.read = images, []
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, index):
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        self.read.append(index)
-        return self.images[index].clone(), 0
-
-
-def test_a_folder_that_is_read_piece_by_piece(net, images, monkeypatch):
-    folder, largest = Folder(images), []
-    batch_of = patches._batch
-
-    def watched(*args):
-        largest.append(len(batch_of(*args)))
-        return batch_of(*args)
-
-    monkeypatch.setattr(patches, "_batch", watched)
-    found, expected = (top_patches(net, these, "relu4", 3, 5, batch_size=6) for these in (folder, images))
-    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
-    assert max(largest) == 6 and folder.read[-5:] == found.images.tolist()
-
-
 def test_the_net_runs_only_as_far_as_the_layer(net, images):
     calls = []
     handle = net.fc8.register_forward_hook(lambda *_: calls.append(1))
@@ -124,17 +94,3 @@ def test_a_module_that_runs_twice_counts_with_its_last_time(images):
     maps = features.extract(net, images, "relu")[:, 1].flatten(1).amax(1)
     torch.testing.assert_close(found.scores, maps.sort(descending=True).values[:3])
     assert found.patches.shape[-1] == 5
-
-
-@pytest.mark.parametrize(
-    ("pictures", "message"),
-    [
-        ([torch.zeros(3, 112, 112), torch.zeros(3, 100, 100)], "of one size"),
-        ([torch.zeros(3, 112, 112, dtype=torch.uint8)] * 2, "float"),
-        (["a.jpg", "b.jpg"], "str"),
-        ((image for image in torch.zeros(2, 3, 112, 112)), "generator"),
-    ],
-)
-def test_sequences_of_something_else(net, pictures, message):
-    with pytest.raises(ValueError, match=f"images: .*{message}"):
-        top_patches(net, pictures, "relu5", 0, 2)

@@ -7,7 +7,7 @@ import torch
 from experiments import figures
 from lecture_utils import plots
 from lecture_utils.plots import pixels
-from tests.test_plots import HEAT, IMAGES, KINDS, MASK, SQUARES
+from tests.test_plots import IMAGES, KINDS, MASK, SQUARES
 
 X, RUNS = np.arange(5), np.random.default_rng(0).random((3, 5))
 LINES, SPREAD = {"a": [1, 2, 3], "b": [3, 2, 1]}, {"a": ([0, 1, 2], [2, 3, 4])}
@@ -66,7 +66,6 @@ DRAWN = [  # a figure, what is read from its axes, what must stand there
     (figures.against_epsilon([0.5, 1], {"alex": ROW}), band, 0.6),
     (figures.times([8, 16], {"naive": [1.0, 16.0]}), xy, [[8, 1], [16, 16]]),
     (figures.effort({30: 3.0, 10: 1.0}, {30: 0.5, 10: 2.0}, (0.01, 0.7)), xy, [[1, 2], [3, 0.5]]),
-    (plots.learning({"one": ([1, 2], [3.0, 2.0])}, HEAT), xy, [[1, 3], [2, 2]]),
     (plots.bars({"a": 0.5, "b": [0.2, 0.4]}), ends, [0.5, 0.3]),
     (plots.bars({"a": 0.5}, intervals={"a": (0.4, 0.6)}), lambda a: a.lines[0].get_xdata(), [0.4, 0.6]),
     (plots.bars({"a": {"s": 1, "t": 2}, "b": {"t": 3}}), ends, [1, 2, 3]),
@@ -101,7 +100,7 @@ IN_ORDER = [  # a figure, and its images in their order
     (plots.image_rows(ROWS, list("abcd")), [*SQUARES, *SQUARES[::-1]]),
     (plots.noted_rows(ROWS, list("abcd"), {"second": list("wxyz")}), [*SQUARES, *SQUARES[::-1]]),
     (plots.growing_rows({"in": SQUARES}, 2), SQUARES[:2]),
-    (plots.painted(IMAGES[0], {"a": SQUARES[0]}), [IMAGES[0], SQUARES[0]]),
+    (figures.painted(IMAGES[0], {"a": SQUARES[0]}), [IMAGES[0], SQUARES[0]]),
     (figures.sum_of_images(IMAGES, "abc", "xyz"), IMAGES),
     (figures.sums([SQUARES] * 4, "abcd"), [*SQUARES] * 4),
     (plots.neighbour_rows(SQUARES[:2], NEAR), [SQUARES[0], *SQUARES[:2], SQUARES[1], *SQUARES[2:]]),
@@ -169,6 +168,11 @@ def test_points_and_planes_stand_where_they_are():
     made = plots.embeddings({"one": at}, torch.tensor([0, 0, 0, 1]), ["mug", "car", "never there"])
     words = {t.get_text(): tuple(t.xy) for t in made.figure.axes[0].texts}  # written just above that point
     assert words == {"mug": (1, 1), "car": (8, 9)}
+    two = {"small": at / 10, "large": at}
+    for shared, scales in ((False, 2), (True, 1)):
+        panels = plots.embeddings(two, torch.tensor([0, 0, 0, 1]), ["", ""], shared=shared).figure.axes
+        assert len({(p.get_xlim(), p.get_ylim()) for p in panels}) == scales
+    assert panels[0].get_xlim() == panels[0].get_ylim() and panels[0].get_xlim()[1] > 9
     images = np.zeros((2, 3, 4, 4))
     images[0, 2] = 1  # the top right one is white
     names = ["zero", "one"]

@@ -3,7 +3,8 @@
 import nbformat
 import pytest
 
-from lecture_utils.progress import milliseconds, progress, silenced
+from experiments.methods.measures import milliseconds
+from lecture_utils.progress import progress, silenced
 from tools.run_notebooks import execute
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from experiments.methods.contribution import SmallContribution
 from lecture_utils.synthesis import regularisers as r
 from lecture_utils.synthesis.losses import distance, gram_matrix, total_variation, variation_gradient
 
@@ -16,13 +17,13 @@ GRADIENT = torch.randn(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generat
 
 def every(strength):
     """Each kind of regulariser; of strength 0 it does nothing."""
-    kinds = [r.Decay, r.SmallValues, r.SmallNorm, r.SmallContribution, r.SmallGradients, r.TotalVariation]
-    found = [kind(0.4 * strength) for kind in kinds] + [r.SmallGradients(0.4 * strength, "pixel")]
+    kinds = [r.Decay, r.SmallValues, r.SmallNorm, SmallContribution, r.SmallGradients, r.TotalVariation]
+    found = [kind(0.4 * strength) for kind in kinds]
     return [*found, r.Blur(0.8 * strength, every=1), r.Jitter(3 * strength), r.Regulariser()]
 
 
 def name(regulariser):
-    return f"{type(regulariser).__name__}{getattr(regulariser, 'what', '')}"
+    return type(regulariser).__name__
 
 
 def whole(regulariser, images, gradient, number=0):
@@ -92,8 +93,7 @@ SLOPE = torch.tensor([(1, 1, 1), (2, 2, 2), (1, 1, 0.5), (0.5, 0.4, 0.3)]).doubl
     [
         (r.SmallValues(1 / 12), [(0, 0)]),  # .02, one colour of the first pixel
         (r.SmallNorm(1 / 4), [(c, 1) for c in range(3)]),  # .173 against .284, .3 and .335
-        (r.SmallContribution(1 / 4), [(c, 2) for c in range(3)]),  # .05 against .42, .6 and .205
-        (r.SmallGradients(1 / 4, "pixel"), [(c, 3) for c in range(3)]),
+        (SmallContribution(1 / 4), [(c, 2) for c in range(3)]),  # .05 against .42, .6 and .205
     ],
     ids=name,
 )

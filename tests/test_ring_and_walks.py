@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.studies import gan_inversion, ring_data as ring
+from experiments.methods import latents
+from experiments.studies import gan_inversion, ring as ring_study, ring_data as ring
+from lecture_utils import results
 from lecture_utils.generative import gan_trainer, walks
 from tests.helpers import draws
 
@@ -62,6 +64,20 @@ def test_side_by_side_is_as_if_alone():
             assert torch.allclose(p[1:], q, atol=1e-7)
 
 
+# --- the study of the ring ---
+
+
+def test_all_points_on_one_mode_are_counted_there():
+    net = ring_study.Linear((0, 1))
+    with torch.no_grad():
+        net.layers.weights[0].zero_()
+        net.layers.biases[0][:, 0] = ring.centres()[[2, 5]]
+    assert ring_study.most_frequent(net, 50) == {"share": [1.0, 1.0], "mode": [2, 5]}
+    shipped = results.load("ring")
+    assert [row["turn"] for row in shipped["linear"]] == list(range(500, 4_001, 500))
+    assert len(shipped["linear"][0]["share"]) == 8 and len(shipped["from one mode"]["then"]) == 4
+
+
 # --- walks ---
 
 
@@ -75,7 +91,7 @@ def test_arc_and_line_by_hand():
 
 
 def test_the_arc_stays_on_the_shell_and_turns_evenly():
-    a, b = walks.to_shell(torch.randn(2, 64, generator=draws(0)).double())
+    a, b = latents.to_shell(torch.randn(2, 64, generator=draws(0)).double())
     arc = walks.walk(a, b, 10)
     assert torch.allclose(arc.norm(dim=1), torch.full((11,), 8.0).double())
     turns = torch.nn.functional.cosine_similarity(arc[1:], arc[:-1])
@@ -86,17 +102,17 @@ def test_the_arc_stays_on_the_shell_and_turns_evenly():
 
 
 def test_the_largest_step_by_hand():
-    assert walks.jump(torch.tensor([0.0, 1.0, 4.0, 5.0])[:, None]) == pytest.approx(3 * 3 / 5)
-    assert walks.jump(torch.tensor([0.0, 2.0, 1.0])[:, None]) == pytest.approx(2 * 2 / 1), "there and back"
+    assert latents.jump(torch.tensor([0.0, 1.0, 4.0, 5.0])[:, None]) == pytest.approx(3 * 3 / 5)
+    assert latents.jump(torch.tensor([0.0, 2.0, 1.0])[:, None]) == pytest.approx(2 * 2 / 1), "there and back"
 
 
 def test_a_cross_fade_is_the_smoothest_and_a_constant_is_refused():
     first, last = torch.rand(2, 3, 4, 4, generator=draws(0))
     fade = walks.cross_fade(first, last, 8)
     assert fade.shape == (9, 3, 4, 4) and torch.allclose(fade[4], (first + last) / 2)
-    assert walks.jump(fade) == pytest.approx(1, abs=1e-5)
+    assert latents.jump(fade) == pytest.approx(1, abs=1e-5)
     with pytest.raises(ValueError, match="the first and the last are the same"):
-        walks.jump(first.expand(5, -1, -1, -1))
+        latents.jump(first.expand(5, -1, -1, -1))
 
 
 def test_arithmetic_by_hand():
@@ -105,7 +121,7 @@ def test_arithmetic_by_hand():
     blue_car = torch.tensor([[-1.0, 0.0, 1.0, 0.0]] * 3)
     expected = torch.tensor([1.0, 0.0, 1.0, 0.0])  # red car
     assert torch.allclose(
-        walks.arithmetic(red_mug, blue_mug, blue_car), 2 / math.sqrt(2) * expected, atol=1e-6
+        latents.arithmetic(red_mug, blue_mug, blue_car), 2 / math.sqrt(2) * expected, atol=1e-6
     )
 
 
@@ -129,7 +145,7 @@ class Linear(nn.Module):
 def test_inversion_finds_what_can_be_made_and_leaves_the_net():
     net = Linear().train()
     net.layer.bias.requires_grad_(False)
-    wanted = walks.to_shell(torch.randn(5, 3, generator=draws(1)))
+    wanted = latents.to_shell(torch.randn(5, 3, generator=draws(1)))
     with torch.no_grad():
         images = net.eval()(wanted)
     net.train()
@@ -157,7 +173,7 @@ def test_inversion_finds_what_can_be_made_and_leaves_the_net():
         (lambda z: walks.walk(z, z, 0), "steps: expected"),
         (lambda z: walks.walk(z, z, 3, "curve"), "unknown how 'curve'"),
         (lambda z: walks.walk(0 * z, z, 2), "start: expected a latent vector"),
-        (lambda z: walks.jump(z[:2]), "frames: expected at least 3"),
+        (lambda z: latents.jump(z[:2]), "frames: expected at least 3"),
         (lambda z: gan_inversion.invert(Linear(), z), "images: expected shape"),
         (
             lambda z: gan_inversion.invert(Linear(), z.view(1, 1, 2, 2), known=z.view(2, 2)),

@@ -17,12 +17,11 @@ from experiments.train import (
 )
 from experiments.train.fast_style_net import CONTENT_LAYER, STYLE_LAYERS, Losses
 from lecture_utils import datasets, models, open_lab, store
-from lecture_utils.hooks import frozen
+from lecture_utils.hooks import frozen, reading
 from lecture_utils.models import studio
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.image_to_image import paint
 from lecture_utils.synthesis import stylize
-from lecture_utils.synthesis.feature_extractor import reading
 from tests.helpers import draws
 from tests.trainings import SCENES, STUDIO, boxes, masks
 

@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_whole_folder_has_no_problems_and_the_manifest_states_how_each_file_was_made(folder):
-    assert store.verify_all() == []
+    assert manifest.verify_all() == []
     assert store.verified_path(NAME) == folder / NAME
     assert store.read_verified("toyworld/scenes.csv") == b"file,split\n"
     made = {name: entry["made_by"] for name, entry in store.manifest().items()}
@@ -73,12 +73,12 @@ def test_a_damaged_file_is_named_with_its_remedy(folder, damage, what):
     sentence = str(caught.value)
     assert str(folder / NAME) in sentence and what in sentence and "\n" not in sentence
     assert f"git checkout -- data/{NAME}" in sentence and "python -m train alex --seed 0" in sentence
-    assert store.verify_all() == [sentence]
+    assert manifest.verify_all() == [sentence]
 
 
 def test_a_file_that_is_not_listed_is_a_problem(folder):
     (folder / "weights/stray.safetensors").write_bytes(b"?")
-    assert len(store.verify_all()) == 1 and "stray" in store.verify_all()[0]
+    assert len(manifest.verify_all()) == 1 and "stray" in manifest.verify_all()[0]
     with pytest.raises(store.DamagedData, match="stray.safetensors is not listed"):
         store.verified_path("weights/stray.safetensors")
 
@@ -110,13 +110,13 @@ def test_what_changes_is_listed_and_damage_elsewhere_is_not_hidden(folder):
         (folder / "toyworld/scenes.csv").unlink()
         raise KeyboardInterrupt
     assert changed == ["results/new.json", "results/ring.json", "toyworld/scenes.csv"]
-    (problem,) = store.verify_all()
+    (problem,) = manifest.verify_all()
     assert NAME in problem and "is damaged" in problem
     assert store.manifest()["results/new.json"]["made_by"] == "python -m experiments new"
 
 
 def test_shipped_data_is_whole_and_small():
-    assert store.verify_all() == []
+    assert manifest.verify_all() == []
     sizes = manifest.sizes()
     assert sum(sizes.values()) <= 58e6
     assert sum(size for name, size in sizes.items() if name.startswith("toyworld")) <= 15e6

@@ -8,9 +8,9 @@ import torch
 from scipy import stats
 from torchvision.transforms.functional import gaussian_blur
 
+from experiments.methods.heatmaps import METHODS, Question, blurred, usable
 from experiments.studies import heatmap_scores, part_ablation, sanity
 from lecture_utils import metrics as key, open_lab
-from lecture_utils.attribution.methods import METHODS, Question, blurred, usable
 from tests.helpers import uniform
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def test_pictures_of_a_game(lab, some):
     assert torch.equal(game.background, torch.from_numpy(scene.background().render().image))
     name, parts = next(iter(game.players.items()))
     kept = game.images[game.sets.index(frozenset(parts))]
-    assert torch.equal(kept, torch.from_numpy(scene.only(name).render().image))
+    assert torch.equal(kept, torch.from_numpy(key.keeping(scene, parts).render().image))
     gone = game.images[game.sets.index(max(game.sets, key=len) - set(parts))]
     assert torch.equal(game.pasted[0], torch.where(game.masks[0], gone, game.image))
     shares = game.shadow

@@ -255,7 +255,7 @@ def exploring(quick):
     """The kernel's work for one move of each explorer, on two cores where the system can hold it there."""
     import torch
 
-    from experiments.explorers import MethodAgainstMethod
+    from experiments.explorers import LatentAxes, MethodAgainstMethod
     from lecture_utils import datasets, explorers, features, models, open_lab
     from lecture_utils.generative import VAE
     from lecture_utils.models import studio as studio_models
@@ -286,7 +286,7 @@ def exploring(quick):
             lambda: explorers.Attack(lab),
             lambda: explorers.Completion(models.load("studio-pixelcnn")),
             lambda: explorers.LatentPlane(VAE(8, 2), digits.test.pixels, digits.test.labels),
-            lambda: explorers.LatentAxes(
+            lambda: LatentAxes(
                 models.load("studio-vae"), studio.test.pixels, studio.test.labels, studio.classes
             ),
             lambda: explorers.GanHistory(studio_models.gan_history()),

@@ -199,8 +199,7 @@ def check_cache() -> None:
 
 def check_data() -> None:
     """Every file of data/ is there, and is the one that was made."""
-    store = importlib.import_module("lecture_utils.store")
-    if problems := store.verify_all():
+    if problems := importlib.import_module("experiments.manifest").verify_all():
         more = (
             f" And {len(problems) - 1} more: `python -m experiments manifest` lists them."
             if problems[1:]

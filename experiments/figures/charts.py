@@ -136,7 +136,7 @@ def shares(factors: Named, title="", caption="", columns=4, height=1.55) -> Pict
         tilted = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
         axes.set_xticks(range(len(names)), labels=names, fontsize=SMALL, **tilted)
         axes.tick_params(axis="x", length=0)
-    sheet.legend(handles)
+    _legend(sheet, handles)
     return sheet.picture()
 
 
@@ -292,7 +292,7 @@ def curve_panels(panels: Named, title="", caption="", height=2.9) -> Picture:
             y, name = panel["level"]
             axes.axhline(y, color=INK, lw=1.4, ls=":")
             axes.text(axes.get_xlim()[1], y, name, fontsize=SMALL, color=INK, ha="right", va="bottom")
-    sheet.legend(handles, handlelength=2.6)
+    _legend(sheet, handles, handlelength=2.6)
     return sheet.picture()
 
 
@@ -306,3 +306,10 @@ def _runs(axes: Axes, x, values, label, k):
         axes.plot(x, runs.T, lw=0.8, alpha=0.45, **style)
     marks = {"marker": MARKERS[k % len(MARKERS)], "ms": 6} if len(x) <= 16 else {}
     return axes.plot(x, runs.mean(0), lw=2.6, **style, **marks)[0]
+
+
+def _legend(sheet, handles, **options):
+    """One legend for all axes, above them: {label: what was drawn}."""
+    place = 0.25 / sheet.size[0], 1 - sheet.above / sheet.size[1] + 0.012
+    style = {"loc": "upper left", "frameon": False, "fontsize": TEXT, "ncols": len(handles)} | options
+    sheet.figure.legend(handles.values(), handles.keys(), bbox_to_anchor=place, **style)

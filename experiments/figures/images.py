@@ -1,4 +1,4 @@
-"""Images with what the studies measured: cut-outs, decision boundaries, maps of many methods, pointers, sums."""
+"""Images with what the studies measured: decision boundaries, maps of many methods, pointers, sums, a style."""
 
 from math import ceil
 
@@ -25,7 +25,7 @@ from lecture_utils.plots.look import (
 )
 from lecture_utils.plots.pixels import heat_colours
 from lecture_utils.plots.points import framed
-from lecture_utils.plots.sheet import Picture, Sheet, grid_sheet
+from lecture_utils.plots.sheet import GAP, Picture, Sheet, grid_sheet
 
 FIRST = "#cfcfcf"  # the class that the net saw at first, wherever classes have colours
 
@@ -208,4 +208,15 @@ def point_clouds(points: Named, middles=None, title="", caption="") -> Picture:
             axes.add_patch(Circle(middle, 0.15, fill=False, ec=COLOURS[2], lw=1.4, zorder=3))
         axes.plot(*some.T, ".", ms=2.5, color=COLOURS[1], alpha=0.6)
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    return sheet.picture()
+
+
+@figure
+def painted(style: Array, images: Named, title="", caption="") -> Picture:
+    """A style (3, h, w), small, and beside it two to four large squares that were painted in it, {name: (3, h, w)}."""
+    images, side = {name: given.image(image, name) for name, image in images.items()}, 1.5
+    large = (WIDTH - side - 0.2 - GAP * (len(images) - 1)) / len(images)
+    sheet, words = Sheet(WIDTH, 0.35 + large, title, caption), {"size": TEXT, "pad": 5}
+    sheet.tile(0, 0.35, side, side, given.image(style, "style"), "the style", **words)
+    sheet.row(side + 0.2, 0.35, large, large, list(images.values()), list(images), **words)
     return sheet.picture()

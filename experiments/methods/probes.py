@@ -110,3 +110,17 @@ def random_projection(points: Tensor, dimensions: int = 2, seed: int = 0) -> Ten
     draws = torch.Generator().manual_seed(check_seed(seed))
     directions = torch.randn(points.shape[1], dimensions, generator=draws, dtype=points.dtype)
     return points @ directions.to(points.device) / dimensions**0.5
+
+
+def precision_at_k(found: Tensor, bank_labels: Tensor, query_labels: Tensor) -> Tensor:
+    """Share (q,) of each query's neighbours found (q, k) that carry the query's own label.
+
+    bank_labels (n,), query_labels (q,): integers. Of all labels equally often, chance is 1 / labels.
+    Errors: ValueError.
+    """
+    check_tensor(bank_labels, "bank_labels", ("n",), "integer")
+    check_tensor(query_labels, "query_labels", ("q",), "integer")
+    check_tensor(found, "found", (len(query_labels), "k"), "integer")
+    if found.min() < 0 or found.max() >= len(bank_labels):
+        raise ValueError(f"found: expected indices 0 .. {len(bank_labels) - 1}, as there are bank_labels")
+    return (bank_labels[found.long()] == query_labels[:, None]).double().mean(1)

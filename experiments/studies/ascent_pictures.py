@@ -13,7 +13,6 @@ import torch
 from lecture_utils import features, models
 from lecture_utils.explorers.class_images import (
     CHANNEL,
-    LOOKED_AT,
     SHEETS,
     STARTS,
     before_relu,
@@ -33,6 +32,7 @@ from . import contact_sheets
 FOLDER = "synthesis/ascent_pictures"
 NET, JUDGES, SIDE = "alex", ("zf", "gap"), 112  # px
 SAVED = {"rough": {"quality": 24, "subsampling": 2}, "smooth": {"quality": 68, "subsampling": 0}}
+LOOKED_AT = 160  # images of the gallery that are asked for the strongest channels
 CHANNELS = {"conv2": 1, "conv3": 1, "conv4": 1, "conv5": 2}  # how many of each layer
 
 

@@ -13,7 +13,8 @@ from lecture_utils.generative.completion import complete
 from lecture_utils.models import studio
 from lecture_utils.progress import progress
 from lecture_utils.world import render
-from lecture_utils.world.studio import studio_split
+
+from ..studio_scenes import studio_split
 
 ROWS = (0, 1, 2, 3, 4, 6, 8)  # of the thing
 EACH = 40  # scenes of each class

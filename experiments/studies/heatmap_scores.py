@@ -8,9 +8,9 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from lecture_utils import metrics as key
-from lecture_utils.attribution.methods import METHODS, STRIDE, blurred, usable
-from lecture_utils.metrics.statistics import spearman
 
+from ..methods.heatmaps import METHODS, STRIDE, blurred, usable
+from ..methods.measures import rank_accuracy, spearman
 from . import part_ablation
 
 PLACE = ("pointing", "mass", "rank")
@@ -42,7 +42,7 @@ def scene_records(lab, some, flips=False):
         place = (
             key.pointing_game(heat, ask.masks),
             key.mass_in_mask(heat, ask.masks),
-            key.rank_accuracy(heat, ask.masks),
+            rank_accuracy(heat, ask.masks),
         )
         like = likeness(heat, heats["occlusion"])
         areas = flip_areas(lab, ask, heat) if flips else {}

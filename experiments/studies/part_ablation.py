@@ -9,9 +9,11 @@ import numpy as np
 import torch
 
 from lecture_utils import metrics as key
-from lecture_utils.attribution.methods import Question
 from lecture_utils.checks import check_choice, check_tensor
 from lecture_utils.world import CLASSES, render, render_many
+
+from ..methods.heatmaps import Question
+from ..methods.measures import log_odds
 
 SIZE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
 QUESTIONS = ("remove", "keep", "shapley")
@@ -165,7 +167,7 @@ def effects(lab, game):
     "pasted" and "old shadow", two other ways to remove."""
     pictures = torch.cat([game.images, game.pasted, game.old_shadow])
     logits = lab.logits(pictures).double()
-    scores = {"logit": logits[:, game.label], "log-odds": key.log_odds(logits, game.label)}
+    scores = {"logit": logits[:, game.label], "log-odds": log_odds(logits, game.label)}
     exact = len(game.sets) == 2 ** len(game.players)
     asked = QUESTIONS[: 3 if exact else 2]
     others = ("pasted", "old shadow")[: 2 if len(game.old_shadow) else 1]
@@ -184,5 +186,5 @@ def effects(lab, game):
 def whole(lab, game):
     """{unit: what the object as a whole adds to the score}: the picture's score minus its background's."""
     logits = lab.logits(torch.stack([game.image, game.background])).double()
-    scores = {"logit": logits[:, game.label], "log-odds": key.log_odds(logits, game.label)}
+    scores = {"logit": logits[:, game.label], "log-odds": log_odds(logits, game.label)}
     return {unit: float(score[0] - score[1]) for unit, score in scores.items()}

@@ -2,7 +2,7 @@
 
 The null of network dissection: the channels of conv5 mixed by random rotations of all their axes, before the ReLU
 (which is then applied again) and after. Each rotation is judged as notebook 03 judges the channels themselves.
-Results: data/results/rotations.json, one row a rotation; the notebook makes the first LIVE of them again.
+Results: data/results/rotations.json, one row a rotation; the evidence of 03 makes the first few again.
 """
 
 import torch
@@ -17,7 +17,7 @@ from ..methods.part_detectors import detectors, rotated
 from ..train.data import world_fingerprint
 
 NET, LAYER, BEFORE = "alex", "conv5", "norm5"
-COUNT, LIVE = 100, 10  # rotations: shipped, and made again in the notebook
+COUNT = 100  # rotations
 LIFT = 1.5  # how much denser a detector's yes is on its part than on the whole object
 
 

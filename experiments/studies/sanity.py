@@ -13,14 +13,14 @@ import torch
 
 from experiments.randomise import cascade, check_alive, independent
 from lecture_utils import attribution as at, metrics as key, models
-from lecture_utils.attribution.methods import STEPS, Question
 from lecture_utils.lab import open_lab
-from lecture_utils.metrics.statistics import spearman
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
+from ..methods.heatmaps import STEPS, Question
+from ..methods.measures import spearman
 
 NET, IMAGES, SEEDS = (
     "alex",

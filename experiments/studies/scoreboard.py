@@ -15,13 +15,13 @@ import json
 from pathlib import Path
 
 from lecture_utils import models
-from lecture_utils.attribution.methods import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
 from lecture_utils.lab import open_lab
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
 from ..experiment import Experiment, write_results
 from ..files import read_json, write_json
+from ..methods.heatmaps import BLUR, METHODS, SAMPLES, SQUARE, STEPS, STRIDE
 from ..train.data import world_fingerprint
 from . import heatmap_scores, part_ablation
 

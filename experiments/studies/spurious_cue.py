@@ -24,6 +24,7 @@ from lecture_utils.world.render import render_many
 
 from ..experiment import Experiment, command, write_results
 from ..files import read_json
+from ..methods.measures import log_odds
 from ..train import cue_study
 from ..train.data import scene_of, world_fingerprint
 from . import contact_sheets
@@ -62,7 +63,7 @@ def causal(net, pictures):
     odds, found = {}, {}
     for kind, images in pictures.items():
         logits = scores(net, images)
-        odds[kind] = key.log_odds(logits, DOG)
+        odds[kind] = log_odds(logits, DOG)
         found[f"{kind}: called dog"] = round(float((logits.argmax(1) == DOG).double().mean()), 4)
     for name, one, other in (
         ("person removed", "dog", "dog and person"),
@@ -82,7 +83,7 @@ def dream_of(net, target, starts=STARTS, steps=STEPS):
 
 def evidence(images):
     """Log-odds of "person" (n,), the mean of the judges."""
-    return torch.stack([key.log_odds(scores(models.load(name), images), PERSON) for name in JUDGES]).mean(0)
+    return torch.stack([log_odds(scores(models.load(name), images), PERSON) for name in JUDGES]).mean(0)
 
 
 def beside_a_person(images, pictures):

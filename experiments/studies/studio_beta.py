@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from lecture_utils import models
-from lecture_utils.metrics.distances import kernel_distance
+from lecture_utils.metrics import distances
 from lecture_utils.models.studio import features
 from lecture_utils.store import cache_dir
 
@@ -67,7 +67,7 @@ def trained(beta: float, held_out: np.ndarray, folder: Path | None = None, **cha
 
 def kid(judge, pictures: torch.Tensor, real: torch.Tensor) -> list[float]:
     """[KID, standard error] of pictures (n, 3, 32, 32) in [0, 1] against the features of real ones."""
-    return [round(value, 4) for value in kernel_distance(real, features(judge, pictures))]
+    return [round(value, 4) for value in distances.kid(real, features(judge, pictures))]
 
 
 def as_good(rows: list[dict]) -> tuple[float, list[float]]:

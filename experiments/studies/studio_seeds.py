@@ -93,8 +93,8 @@ def described(judge, pictures: torch.Tensor, reference: torch.Tensor) -> dict:
             name: [round(share, 4) for share in often.tolist()]
             for name, (_, often) in histograms(said).items()
         },
-        "fid": round(distances.frechet_distance(real, found), 3),
-        "kid": [round(value, 4) for value in distances.kernel_distance(real, found)],
+        "fid": round(distances.fid(real, found), 3),
+        "kid": [round(value, 4) for value in distances.kid(real, found)],
     }
 
 

@@ -14,7 +14,9 @@ Ours, flag by flag:
 
 from typing import NamedTuple
 
-from lecture_utils.synthesis import Blur, Decay, SmallContribution, SmallNorm
+from lecture_utils.synthesis import Blur, Decay, SmallNorm
+
+from ..methods.contribution import SmallContribution
 
 
 class Recipe(NamedTuple):

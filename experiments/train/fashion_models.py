@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from lecture_utils.hooks import frozen
-from lecture_utils.metrics import distances
 
 from ..experiment import RESTART, Experiment, some_of
 from ..fashion import FILES, read_idx
+from ..methods.measures import nearest
 from . import studio_gan, studio_pixelcnn, studio_vae
 
 SHAPE = (1, 28)  # colours, side
@@ -63,7 +63,7 @@ def memorised(generator, known: torch.Tensor, tested: torch.Tensor) -> dict:
         samples = torch.cat([generator(some) for some in codes.split(100)])
     known = known.flatten(1).float() / 255
     sets = {"samples": samples, "tested": tested / 255}
-    found = {name: distances.nearest(some.flatten(1), known)[0] for name, some in sets.items()}
+    found = {name: nearest(some.flatten(1), known)[0] for name, some in sets.items()}
     return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
 
 

@@ -14,11 +14,10 @@ import torch
 from torch.nn.functional import interpolate
 
 from lecture_utils import photographs
-from lecture_utils.hooks import frozen
+from lecture_utils.hooks import frozen, reading
 from lecture_utils.models import weights
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.image_to_image import FastStyle, paint
-from lecture_utils.synthesis.feature_extractor import reading
 from lecture_utils.synthesis.losses import distance, gram, total_variation
 
 from ..checkpoint import Checkpoint, place

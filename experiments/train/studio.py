@@ -63,7 +63,8 @@ def fingerprint() -> str:
 
 def _render(split, indices, bar):
     from lecture_utils.world import render_many
-    from lecture_utils.world.studio import SIDE, studio_factors, studio_split
+
+    from ..studio_scenes import SIDE, studio_factors, studio_split
 
     scenes = [studio_split(split, i) for i in indices]
     images = []

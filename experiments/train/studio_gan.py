@@ -18,7 +18,6 @@ from PIL import Image
 
 from lecture_utils.generative import dcgan, gan_trainer
 from lecture_utils.hooks import frozen
-from lecture_utils.metrics import distances
 from lecture_utils.models import weights
 from lecture_utils.models.studio import EVERY, SHOWN, SIDE, features, shown_codes
 from lecture_utils.progress import progress
@@ -26,6 +25,7 @@ from lecture_utils.progress import progress
 from ..checkpoint import Checkpoint, place
 from ..experiment import RESTART, Experiment
 from ..files import tiled
+from ..methods.measures import nearest
 from ..training import fast_bfloat16, ship, threads_set
 from . import studio
 
@@ -144,7 +144,7 @@ def measure(generator: dcgan.Generator, images: torch.Tensor, tested: torch.Tens
         samples = torch.cat([generator(some) for some in codes.split(100)])
     known = features(judge, images.float() / 255)
     sets = {"samples": samples, "tested": tested.float() / 255}
-    found = {name: distances.nearest(features(judge, some), known)[0] for name, some in sets.items()}
+    found = {name: nearest(features(judge, some), known)[0] for name, some in sets.items()}
     return {"nearest": {name: round(far.median().item(), 3) for name, far in found.items()}}
 
 

@@ -71,25 +71,6 @@ def grad_cam(
     return _finish(heat, images, raw, relu)
 
 
-def hires_cam(
-    net: nn.Module,
-    images: Tensor,
-    targets: Targets,
-    layer: Layer,
-    raw: bool = False,
-    relu: bool = True,
-    reshape: Callable | None = None,
-) -> Tensor:
-    """Grad-CAM without averaging the gradient: heat[r, s] = relu(sum_c d logit_k / d A[c, r, s] * A[c, r, s]).
-
-    Arguments and errors as in `grad_cam`. Where all after the layer is linear, the raw map without ReLU sums to
-    logit - bias.
-    Source: Draelos, Carin (2020), equation 8.
-    """
-    maps, gradient = layer_gradient(net, images, targets, layer, reshape)
-    return _finish((gradient * maps).sum(1), images, raw, relu)
-
-
 def guided_grad_cam(
     net: nn.Module, images: Tensor, targets: Targets, layer: Layer, reshape: Callable | None = None
 ) -> Tensor:

@@ -11,8 +11,6 @@ Source: Nakandala, Kumar, Papakonstantinou (2019), who go on in this way through
 Differs: only up to the first pooling; what a square touches grows from layer to layer, and the gain shrinks.
 """
 
-from contextlib import ExitStack
-
 import torch
 from torch import nn
 
@@ -27,63 +25,34 @@ def first_layers_on_a_window(net, images, colour, squares):
     squares: all that will be asked for, (top, left, bottom, right) in px.
     The result is tried on three squares first: where it differs from a whole pass, the answer is None, too.
     """
-    layers = first_layers(net, images[:1])
+    layers = first_layers(net)
     if layers is None:
         return None
     tried = [(0, squares[0]), (0, squares[len(squares) // 2]), (len(images) - 1, squares[-1])]
     whole = images[[n for n, _ in tried]]
     for copy, (_, (top, left, bottom, right)) in zip(whole, tried, strict=True):
         copy[:, top:bottom, left:right] = colour
+    expected = net(whole)
     try:
         shortcut = Shortcut(net, layers, images, colour, squares)
         got = shortcut(tried)
-    except RuntimeError:  # what is above the pooling asks for the size of the batch, or for what lies below
+    except Exception:  # say, what is above the pooling asks for the size of the batch: whole passes can do it
         return None
-    expected = net(whole)
     same = got.shape == expected.shape and torch.allclose(got, expected, rtol=1e-4, atol=1e-4)
     return shortcut if same and shortcut.pays else None
 
 
-def first_layers(net, image):
-    """[convolution, ..., pooling], the modules with which a net begins, or None where it begins otherwise.
+def first_layers(net):
+    """[convolution, ..., pooling], the modules that a net lists first, or None where it lists others.
 
-    Each runs once, takes what the one before gave, and a pooling without padding ends them.
+    Whether they run in this order, once, and with nothing in between, the trial says.
     """
-    ran = []
-
-    def keep(module, inputs, output):
-        ran.append((module, inputs[0] if inputs else None, output))
-
-    with ExitStack() as stack:
-        for module in net.modules():
-            if not list(module.children()):
-                stack.callback(module.register_forward_hook(keep).remove)
-        net(image.clone())  # a net may write into its input
-    chain = []
-    for module, taken, given in ran:
-        if chain and taken is not chain[-1][1]:
-            return None
-        chain.append((module, given))
-        if isinstance(module, POOLINGS) or not isinstance(module, (nn.Conv2d, *PIXEL_BY_PIXEL)):
-            break
-    layers = [module for module, _ in chain]
-    once = all(sum(module is other for other, *_ in ran) == 1 for module in layers)
-    return layers if once and _plain(layers) else None
-
-
-def _plain(layers):
-    """One convolution with zeros around, layers that look at single pixels, one pooling without padding."""
-    conv, *between, pool = layers if len(layers) > 1 else [None, None]
-    return (
-        isinstance(conv, nn.Conv2d)
-        and conv.padding_mode == "zeros"
-        and not isinstance(conv.padding, str)
-        and all(isinstance(module, PIXEL_BY_PIXEL) for module in between)
-        and isinstance(pool, POOLINGS)
-        and not pool.ceil_mode
-        and _pair(pool.padding) == (0, 0)
-        and _pair(getattr(pool, "dilation", 1)) == (1, 1)
-    )
+    leaves = [module for module in net.modules() if not list(module.children())]
+    end = next((n for n, module in enumerate(leaves) if isinstance(module, POOLINGS)), 0)
+    conv, *between, pool = leaves[: end + 1] if end else (None, None)
+    plain = isinstance(conv, nn.Conv2d) and all(isinstance(module, PIXEL_BY_PIXEL) for module in between)
+    whole_cells = plain and _pair(pool.padding) == (0, 0) and not pool.ceil_mode
+    return [conv, *between, pool] if whole_cells else None
 
 
 def _pair(value):

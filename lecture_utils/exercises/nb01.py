@@ -142,10 +142,6 @@ wrong: the image is padded at the top and on the left only; padding goes on all 
     w + 2 * padding -> w + padding
 wrong: the map has the right size, but its windows move by 1 px, not by the stride
     row * stride, column * stride -> row, column
-wrong: the size is rounded up, so the last window hangs over the edge; round down
-    h + 2 * padding, w + 2 * padding -> h + 2 * padding + stride, w + 2 * padding + stride
-    (h + 2 * padding - height) // stride -> -(-(h + 2 * padding - height) // stride)
-    (w + 2 * padding - width) // stride -> -(-(w + 2 * padding - width) // stride)
 wrong: the bias is added inside the sum, once for each weight; it belongs to the unit, once
     (weights * patch).sum(dim=(1, 2, 3)) + bias -> (weights * patch + bias.view(-1, 1, 1, 1)).sum(dim=(1, 2, 3))
 """)

@@ -26,9 +26,6 @@ wrong: the patch is black whatever `fill` says, as if its pixels were left out o
     = fill -> = 0
 wrong: the answer stops at the last whole patch, so the right and lower border is never covered: round up
     -(-(length - size) // stride) -> (length - size) // stride
-wrong: everything but the patch is covered: this asks what the patch alone would score
-    image.clone() -> torch.full_like(image, fill)
-    = fill -> = image[:, top : top + size, left : left + size]
 """)
 def my_occlusion(image, weights, size, stride, fill):
     """The score that remains, (rows, cols), while a square patch of colour `fill` covers one place after another."""
@@ -80,8 +77,6 @@ wrong: the mean over the batch is differentiated, so each map is too small by th
     targets].sum() -> targets].mean()
 wrong: all classes are added up; only the score of the target is asked for
     scores[torch.arange(len(images)), targets].sum() -> scores.sum()
-wrong: this is gradient times pixel, another method: it says how much a pixel adds, not what a change does
-    gradient.abs() -> (gradient * images).abs()
 """)
 def my_saliency(images, w1, w2, targets):
     """A saliency map (n, h, w): for each pixel the largest absolute gradient of its three colours."""
@@ -125,8 +120,6 @@ wrong: what arrives at x is rectified as well, but no ReLU stands there: pixels 
     w1.T @ gradient -> (w1.T @ gradient).clamp(min=0)
 wrong: the rule stands at the upper ReLU only; the lower one lets negative gradients pass
     (w2.T @ gradient).clamp(min=0) -> (w2.T @ gradient)
-wrong: the weights lose their negative part, not the gradients: sum first, then rectify
-    (w2.T @ gradient).clamp(min=0) -> (w2.clamp(min=0).T @ gradient)
 wrong: the gradient is multiplied by the activation; the ReLU only asks whether it was on, a > 0
     (a2 > 0) -> a2
     (a1 > 0) -> a1
@@ -178,10 +171,6 @@ wrong: where filters overlap, the last one wins; gradients of all paths to a pix
     += paint -> = paint
 wrong: neighbouring units paint 1 px apart, whatever the stride: they had looked `stride` px apart
     r * stride, c * stride -> r, c
-wrong: each pixel is divided by how many filters saw it; a gradient is a sum, not a mean
-    picture = torch -> visits, picture = torch.zeros(size), torch
-    += paint -> += paint; visits[top : top + f, left : left + f] += 1
-    return picture -> return picture / visits.clamp(min=1)
 """)
 def my_conv_backward(signal, weights, stride, size):
     """The gradient (c, h, w) at the image, when `signal` (k, rows, cols) arrives at the output of a convolution."""

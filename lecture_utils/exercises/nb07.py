@@ -25,13 +25,6 @@ wrong: the step is lr times the gradient as it is, so how far it goes depends on
     / size.clamp(min=1e-12) ->
 wrong: one length is taken for the whole batch; each image has its own: dim=(1, 2, 3)
     .mean(dim=(1, 2, 3), keepdim=True) -> .mean()
-wrong: the whole step has length lr, so larger images move less; its root *mean* square is lr
-    .mean(dim=(1, 2, 3), keepdim=True) -> .sum(dim=(1, 2, 3), keepdim=True)
-wrong: the image decays before the step, which then stays whole; decay comes after it
-    stepped = images -> stepped = mean + (1 - rate) * (images - mean)
-    (mean + (1 - rate) * (stepped - mean)) -> stepped
-wrong: this is the sign of the gradient: each value moves equally far; here they keep their sizes
-    gradient / size.clamp(min=1e-12) -> gradient.sign()
 """)
 def my_step(images, gradient, lr, rate, mean):
     """The images (n, 3, h, w) after one step of gradient ascent with decay, in [0, 1]."""
@@ -76,13 +69,6 @@ wrong: without abs the pixels that lower the score count as small; a large loss 
     .sum(dim=1).abs() -> .sum(dim=1)
 wrong: image times gradient asks what becomes of a *black* pixel; use images - mean
     (images - mean) * gradient -> images * gradient
-wrong: these are the pixels of small norm, another regulariser; the gradient has a say here
-    ((images - mean) * gradient).sum(dim=1).abs() -> (images - mean).norm(dim=1)
-wrong: these are the pixels of small gradient; what the pixel shows has a say, too
-    ((images - mean) * gradient).sum(dim=1).abs() -> gradient.norm(dim=1)
-wrong: the share is taken over the whole batch, so a flat image loses everything: image by image
-    contribution.flatten(1) -> contribution.flatten()[None]
-    int(share * flat.shape[1]) -> int(share * contribution[0].numel()) * len(images)
 wrong: each colour is judged by itself; a pixel stays or goes with all its colours
     ((images - mean) * gradient).sum(dim=1).abs() -> ((images - mean) * gradient).abs()
     small.view_as(contribution)[:, None] -> small.view_as(contribution)
@@ -126,13 +112,8 @@ wrong: it is blurred after the first step, then after `every` more: count from 1
     (number + 1) % every -> number % every
 wrong: it is blurred after each step, whatever `every` says, and washed out before it has climbed
     (number + 1) % every == 0 -> True
-wrong: the gradient is blurred, not the image: what earlier steps drew stays as sharp as it was
-    pad(image, -> pad(weights,
-    image = (p -> image = image - lr * weights + lr * (p
 wrong: beyond the border lie zeros, so it darkens with each blur: mirror the image there
     "reflect" -> "constant"
-wrong: the last px is repeated beyond the border; mirrored means that the last but one lies there
-    "reflect" -> "replicate"
 wrong: it is blurred across only, so horizontal stripes stay: down as well
     p = (p[:, :-2] + 2 * p[:, 1:-1] + p[:, 2:]) / 4 -> p = p[:, 1:-1]
 """)
@@ -181,19 +162,10 @@ wrong: the gradient is that of the shifted image, and never shifted back to the 
     .roll((-down, -across), (1, 2)) ->
 wrong: the gradient is shifted the same way once more; back is minus down and minus across
     (-down, -across) -> (down, across)
-wrong: the image itself has moved: what is drawn wanders about; only what the net sees is shifted
-    .roll((-down, -across), (1, 2)) ->
-    (image + lr * (gradient - tv * rough)) -> (seen + lr * (gradient - tv * rough.roll((down, across), (1, 2))))
 wrong: the net is shown the image where it stands; the shift decides which units are on
     weights * seen -> weights * image
 wrong: roughness is rewarded: the total variation is taken off the score, so its gradient has a minus
     gradient - tv -> gradient + tv
-wrong: opposite borders count as neighbours in the total variation: it must not wrap round
-    tv * rough -> 2 * tv * (4 * image - sides)
-    image = (image -> sides = sum(image.roll(by, axis) for by in (-1, 1) for axis in (1, 2)); image = (image
-wrong: the total variation is that of the shifted image, whose seam counts as an edge: take the image's own
-    image.diff -> seen.diff
-    tv * rough -> tv * rough.roll((-down, -across), (1, 2))
 """)
 def my_jittered_ascent(image, weights, lr, tv, shifts):
     """The image (c, h, w) after one step of ascent for each of the shifts, in [0, 1]."""

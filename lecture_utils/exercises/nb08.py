@@ -22,14 +22,8 @@ wrong: you divide by the number of all values, c * h * w; a mean over places div
     flat.shape[2] -> features[0].numel()
 wrong: each channel's mean is taken off first: this is the covariance, which forgets how strongly channels fire
     features.flatten(2) -> features.flatten(2) - features.flatten(2).mean(dim=2, keepdim=True)
-wrong: channels are brought to length 1: cosines, which forget how strongly a channel fires
-    features.flatten(2) -> torch.nn.functional.normalize(features.flatten(2), dim=2)
-    / flat.shape[2] ->
 wrong: this compares places, (h * w, h * w), not channels: the arrangement, which texture is to forget
     flat @ flat.transpose(1, 2) / flat.shape[2] -> flat.transpose(1, 2) @ flat / flat.shape[1]
-wrong: images and channels are put into one row, so channels of different images are compared: keep n apart
-    features.flatten(2) -> features.flatten(2).flatten(0, 1)
-    flat.transpose(1, 2) / flat.shape[2] -> flat.T / flat.shape[1]
 """)
 def my_gram(features):
     """The Gram matrices (n, c, c): the mean over all places of the outer product of the place's vector with itself."""
@@ -64,20 +58,12 @@ hint: PSNR = 10 * log10(peak^2 / mean squared difference), and between black and
 hint: torch.stack([error, psnr], dim=1) puts them side by side.
 wrong: your relative error divides lengths, with a root; sums of squares were asked for
     .square().sum(dim=1) -> .norm(dim=1)
-wrong: the error is measured by the features that were found; features of 0 would then be infinitely wrong, not by 1
-    / wanted.square() -> / features.square()
 wrong: the feature error is not relative: divide by ||wanted||^2, or layers cannot be compared
     .sum(dim=1) / wanted.square().sum(dim=1) -> .mean(dim=1)
 wrong: the factor is 20 only for a root: of the mean *squared* difference it is 10, so your dB are twice too many
     -10 -> -20
 wrong: the logarithm is the natural one; decibels take log10
     .log10() -> .log()
-wrong: the peak is the brightest value of each picture; it is 1, white, so that pictures can be compared
-    .log10() -> .log10() + 20 * originals.amax(dim=(1, 2, 3)).log10()
-wrong: all images share one number; each pair has its own: sum and average image by image
-    .sum(dim=1) -> .sum()
-    .mean(dim=(1, 2, 3)) -> .mean()
-    torch.stack([error, psnr], dim=1) -> torch.stack([error, psnr]).expand(len(images), 2)
 """)
 def my_inversion_report(images, originals, features, wanted):
     """How near each inversion came, (n, 2): the relative feature error, and the PSNR of the image in dB."""
@@ -118,16 +104,10 @@ wrong: the Gram matrices are sums, so a picture of another size than the style n
     / flat.shape[1] ->
 wrong: no shares are taken, so the layer that fires most decides alone: divide by sum A^2
     / A.square().sum() ->
-wrong: one share is taken of all layers together; each layer has its own, or the strongest decides alone
-    loss = 0 -> loss = below = 0
-    / A.square().sum() -> ; below = below + A.square().sum()
-    return loss -> return loss / below
 wrong: the share is of sum G^2, the picture's own, which the optimiser could make large: of sum A^2
     / A.square() -> / G.square()
 wrong: your shares are of lengths, with a root; sums of squares were asked for
     .square().sum() -> .norm()
-wrong: this is a weighted mean; the weights are not divided by their sum: a layer can be added
-    return loss -> return loss / weights.sum()
 """)
 def my_style_loss(features, style, weights):
     """The style loss, a number: the sum over layers of weight * sum (G - A)^2 / sum A^2."""
@@ -177,11 +157,6 @@ wrong: the whole picture is enlarged, so the photograph's own fine detail is los
     detail = x - photo -> detail = x
 wrong: each octave begins with the photograph alone, so what the smaller ones drew is lost: add the detail
     (photo + detail) -> photo
-wrong: the detail is what the last octave alone drew: take the difference to the photograph, not to where it began
-    x = (photo + detail) -> first = x = (photo + detail)
-    detail = x - photo -> detail = x - first
-wrong: the detail is cut to [0, 1], and all that became darker is lost: a difference has a sign
-    detail = x - photo -> detail = (x - photo).clamp(0, 1)
 wrong: the gradient is taken as it is, so a flat picture hardly dreams: divide by its mean size, |g|
     / g.abs().mean() ->
 wrong: it walks downhill, so edges fade: the layer shall see more of what it sees

@@ -25,8 +25,6 @@ wrong: the sign is missing: a value moves as far as its gradient says, and most 
     gradient.sign() -> gradient
 wrong: the gradient is brought to length 1: that is a step of length eps, not of eps for every value
     gradient.sign() -> gradient / gradient.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
-wrong: the label's score falls, but no other class has to gain: use the cross-entropy, which knows them
-    gradient.sign() -> -weights[labels].view_as(images).sign()
 wrong: the result leaves [0, 1], so it is no image any more: clamp(0, 1)
     .clamp(0, 1) ->
 wrong: eps is divided by 255 once more; it is in pixel units already, 8 / 255 for eight levels
@@ -68,10 +66,6 @@ wrong: what the net got wrong before any attack counts as a success: look only a
     ~after[before] -> ~after
 wrong: you divide by all images, though those got wrong before could never count: by the right ones
     ~after[before] -> before & ~after
-wrong: you count answers that change, also from one wrong class to another: compare with the label
-    images.flatten(1) @ weights.T).argmax(dim=1) == labels -> images.flatten(1) @ weights.T).argmax(dim=1)
-    == labels -> == before
-    ~after[before] -> ~after
 wrong: nothing is saved: some differences are finer than a level and would not survive in a file
     (255 * attacked).round() / 255 -> attacked
 wrong: the levels are cut off, as .to(torch.uint8) does, which darkens the image: round()
@@ -134,9 +128,6 @@ wrong: for norm "2" the whole batch has one length; each image has its own ball
     difference.square().sum(dim=(1, 2, 3), keepdim=True).sqrt() -> difference.norm()
 wrong: the result is not cut to [0, 1]: it is in the ball, but it is no image
     (images + difference).clamp(0, 1) -> images + difference
-wrong: it is cut to [0, 1] before it goes into the ball; for norm "2" that changes the direction: the cut comes last
-    perturbed - images -> perturbed.clamp(0, 1) - images
-    (images + difference).clamp(0, 1) -> images + difference
 """)
 def my_projection(perturbed, images, eps, norm):
     """The perturbed images, brought back into the ball of radius `eps` around the images, then cut to [0, 1]."""
@@ -193,11 +184,6 @@ wrong: you follow the slope of k alone; c falls as well: the border's slope is w
     weights[k] - weights[c] -> weights[k]
 wrong: this is the place on the border, x + r; the way to it was asked for
     return best -> return x + best
-wrong: every value moves equally far, by the sign: the shortest way in the other norm, not Euclidean
-    -f / (w @ w) * w -> -f / w.abs().sum() * w.sign()
-    r.norm() < best.norm() -> r.abs().max() < best.abs().max()
-wrong: the border of c with nothing is taken, where its score is 0; a border has another class behind it
-    weights[k] - weights[c], scores[k] - scores[c] -> weights[c], scores[c]
 """)
 def my_way_to_the_border(x, weights, bias):
     """The shortest way r (d,) after which the net's class is no longer ahead: x + r lies on the nearest border."""

@@ -22,18 +22,12 @@ wrong: the first column is a mean over the values; the image is all of them at o
     [nats, bits] -> [nats / dimensions, bits]
 wrong: the second column is in nats; a bit is log(2) nats, so divide by 0.6931
     / torch.log(torch.tensor(2.0)) ->
-wrong: you multiply by log(2); more bits are needed than nats, since a bit is the smaller unit
-    / torch.log -> * torch.log
 wrong: your bits are for a place, h * w of them; each colour is a dimension: c * h * w
     pixels[0].numel() -> pixels[0, 0].numel()
 wrong: the sign of the nats is turned: a log-probability is at most 0; what a coder needs is minus that
     [nats, bits] -> [-nats, bits]
 wrong: the logits are added up as they are; a level is probable only beside the other levels: log_softmax(dim=1)
     .log_softmax(dim=1).gather -> .gather
-wrong: the whole batch has one number; each image has its own: sum over its own values
-    logs.flatten(1).sum(dim=1) -> logs.flatten(1).sum(dim=1).mean().expand(len(logs))
-wrong: a floor under the probability, such as + 1e-8, hides how wrong the net is where it is sure: log_softmax
-    logits.log_softmax(dim=1).gather(1, pixels[:, None]) -> (logits.softmax(1).gather(1, pixels[:, None]) + 1e-8).log()
 """)
 def my_likelihood(logits, pixels):
     """The log-likelihood of each image in nats, and its bits per dimension: (n, 2)."""
@@ -82,13 +76,6 @@ wrong: this is the most probable level, whatever u is; that is no draw: every im
     return logits.argmax(dim=1)
 wrong: this is the last level whose piece ends before u; u falls on the one after it
     .sum(dim=1) -> .sum(dim=1).sub(1).clamp(min=0)
-wrong: the pieces are laid from 1 downwards, with 1 - u; level 0 comes first: p.cumsum(dim=1) against u
-    <= u[:, None] -> <= 1 - u[:, None]
-wrong: the levels are taken in the order of their probability; they keep their own order, level 0 first
-    p, order = (logits / temperature).softmax(dim=1).sort(dim=1, descending=True)
-    return order.gather(1, (p.cumsum(dim=1) <= u[:, None]).sum(dim=1, keepdim=True))[:, 0]
-wrong: u is stretched to the number of levels, so all are drawn equally often: the net has no say
-    return (u * logits.shape[1]).long()
 """)
 def my_draw(logits, u, temperature):
     """The level that is drawn for each pixel, LongTensor (n,), by inverting the cumulative distribution."""
@@ -140,16 +127,10 @@ wrong: at the centre the colours have no order: A hides them all, B shows all; e
 wrong: input and output are mixed up at the centre: weights are (out, in), and the input must be earlier
     of_input < of_output -> of_input > of_output
     of_input <= of_output -> of_input >= of_output
-wrong: the colours take turns, channel by channel; here each colour has a block of channels
-    // (outputs // colours) -> % colours
-    // (inputs // colours) -> % colours
 wrong: the rows below are closed, but in its own row the value hears of what comes to the right of it: that is later
     mask[:, :, row, column + 1 :] = 0 ->
 wrong: everything to the right is closed, in the rows above too; what stands there is already known
     mask[:, :, row, column + 1 :] = 0 -> mask[:, :, :, column + 1 :] = 0
-wrong: the kernel is turned round, as a true convolution has it; torch does not flip: its first row lies above
-    mask[:, :, row + 1 :] = 0 -> mask[:, :, :row] = 0
-    mask[:, :, row, column + 1 :] = 0 -> mask[:, :, row, :column] = 0
 """)
 def my_masked_weights(weights, kind, colours):
     """The weights of a convolution with 0 wherever a value would hear of itself or of a later one."""
@@ -208,16 +189,6 @@ wrong: this is what the unit reaches, below and to the right; asked is what reac
     r + i - mask.shape[0] // 2, c + j - mask.shape[1] // 2 -> r - i + mask.shape[0] // 2, c - j + mask.shape[1] // 2
 wrong: what was marked stays marked, though no weight carries it on: the unit sees itself, which type A forbids
     below = torch.zeros_like(seen) -> below = seen
-wrong: paths wrap round the border, to the other side of the picture; beyond the border are zeros
-    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
-    below[y, x] -> below[y % size[0], x % size[1]]
-wrong: only one layer is asked, the last; what it looks at has looked at something itself: go on to the image
-    reversed(masks) -> masks[-1:]
-wrong: paths lead through places outside of the picture and back; in every layer there are only zeros out there
-    torch.zeros(size, -> torch.zeros(size[0] + 40, size[1] + 40,
-    seen[row, column] -> seen[row + 20, column + 20]
-    if 0 <= y < size[0] and 0 <= x < size[1] -> if True
-    return seen -> return seen[20 : size[0] + 20, 20 : size[1] + 20]
 wrong: the first layer is asked first, as if it were the top; going backwards, the last one comes first
     reversed(masks) -> masks
 """)

@@ -28,12 +28,8 @@ wrong: this is a mean over the latent numbers; each of them costs, so add them u
     .sum(dim=1) -> .mean(dim=1)
 wrong: the sign is turned: this is what the bound gains, -KL; a KL divergence is never below 0
     0.5 -> -0.5
-wrong: this is KL(p || q), the other way round: the mean over the *code* is asked, q log(q / p)
-    return 0.5 * ((1 + mean.square()) / log_variance.exp() - 1 + log_variance).sum(dim=1)
 wrong: only the means cost something here; a code that is surer than the prior costs as well
     return 0.5 * mean.square().sum(dim=1)
-wrong: the whole batch has one number, its mean; each image has its own cost
-    .sum(dim=1) -> .sum(dim=1).mean().expand(len(mean))
 """)
 def my_kl(mean, log_variance):
     """The KL divergence from each image's code to the prior, KL(q || p), in nats: (n,)."""
@@ -70,18 +66,10 @@ wrong: the variance takes the place of the standard deviation: z = mean + (log_v
 wrong: the second row is to the standard deviation; log_variance moves it by half of itself: times 0.5 * deviation
     z = mean + (0.5 * log_variance).exp() -> deviation = (0.5 * log_variance).exp(); z = mean + deviation
     score.sum(), (mean, log_variance) -> score.sum(), (mean, deviation)
-wrong: no gradient reaches log_variance: the stretched noise was drawn as one number; keep deviation * noise apart
-    (0.5 * log_variance).exp() * noise -> ((0.5 * log_variance).exp() * noise).detach() + 0 * log_variance
 wrong: this is the gradient at the mean of the code, without noise: a plain autoencoder's
     * noise -> * 0 * noise
-wrong: the draws are added up; the score is their mean, whatever their number
-    .mean(dim=0) -> .sum(dim=0)
 wrong: this is the gradient of the loss, downhill; the score itself was asked, which has the other sign
     -0.5 -> 0.5
-wrong: this is the score times the gradient of log q, the estimate that needs no decoder's gradient; its noise is larger
-    deviation = (0.5 * log_variance).exp()
-    score = -0.5 * (x - (mean + deviation * noise) @ weights.T).square().sum(dim=-1, keepdim=True)
-    return torch.stack([score * noise / deviation, score * 0.5 * (noise.square() - 1)], dim=2).mean(dim=0)
 """)
 def my_gradient(mean, log_variance, noise, weights, x):
     """How each image's score changes with the encoder's two outputs: (n, 2, latent), first mean, then log_variance."""
@@ -138,21 +126,10 @@ wrong: this is the density at the level, which may exceed 1; a probability gathe
 wrong: a level gathers from itself to the next one; rounding gathers half a step on either side
     pixels + 0.5 -> pixels + 1
     pixels - 0.5 -> pixels
-wrong: softplus makes log_scale positive as well, but it is another scale; a logarithm is undone by exp
-    log_scale.exp() -> torch.nn.functional.softplus(log_scale)
 wrong: far from the mean the sigmoids' difference is 0, and your floor stands in for it: work in logs from the start
     below = torch.sigmoid((pixels + 0.5 - mean) / log_scale.exp()).masked_fill(pixels == levels - 1, 1.0)
     under = torch.sigmoid((pixels - 0.5 - mean) / log_scale.exp()).masked_fill(pixels == 0, 0.0)
     return (below - under).clamp(min=1e-12).log()
-wrong: what falls beyond the ends is thrown away and the rest divided by its sum; it belongs to the two end levels
-    logsigmoid, scale = torch.nn.functional.logsigmoid, log_scale.exp()
-    own = logsigmoid((pixels + 0.5 - mean) / scale) + logsigmoid(-(pixels - 0.5 - mean) / scale)
-    total = logsigmoid((levels - 0.5 - mean) / scale) + logsigmoid((0.5 + mean) / scale)
-    return own - total + torch.log1p(-torch.exp(-1 / scale)) - torch.log1p(-torch.exp(-levels / scale))
-wrong: the bell is a Gaussian one, with thinner tails; here the distribution function is a sigmoid
-    bell = torch.distributions.Normal(mean, log_scale.exp())
-    below = bell.cdf(pixels + 0.5).masked_fill(pixels == levels - 1, 1.0)
-    return (below - bell.cdf(pixels - 0.5).masked_fill(pixels == 0, 0.0)).clamp(min=1e-12).log()
 """)
 def my_log_levels(pixels, mean, log_scale, levels):
     """The log-probability of each pixel's level in nats, in the shape of `pixels`; finite for every level."""
@@ -205,19 +182,8 @@ wrong: the weights of a group are added up; their mean is asked, log(k) less, or
     - torch.log(torch.tensor(float(k))) ->
 wrong: all draws make one group here; each k of them give one bound, whose mean comes last, outside the log
     w = -> k = log_joint.shape[1]; w =
-wrong: the best draw of a group stands for its mean; it is at most log(k) too high, but it is no bound
-    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.amax(dim=2)
 wrong: log q is left out: z was drawn from q, not evenly, so each draw counts 1 / q(z)
     log_joint - log_code -> log_joint
-wrong: p and q are averaged apart and then divided; a weight is the ratio at *one* z
-    p, q = (each.view(len(each), -1, k).logsumexp(dim=2) for each in (log_joint, log_code))
-    return (p - q).mean(dim=1)
-wrong: a group is every so-manieth draw; the first k draws are the first group: view(n, -1, k)
-    -1, k) -> k, -1)
-    dim=2 -> dim=1
-wrong: exp of the log-weights is 0 or infinite in a float, and your limit stands in for it: take the largest out first
-    (log_joint - log_code) -> (log_joint - log_code).exp().clamp(1e-30, 1e30)
-    (w.logsumexp(dim=2) - torch.log(torch.tensor(float(k)))) -> w.mean(dim=2).log()
 """)
 def my_bound(log_joint, log_code, k):
     """The importance-weighted bound L_k of each image, in nats: (n,), an estimate of a number at most log p(x)."""

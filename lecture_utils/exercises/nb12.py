@@ -22,8 +22,6 @@ hint: The generator has only the made ones. Non-saturating: it minimises -log D,
     minimises +log(1 - D), which is -softplus(fake), below 0.
 wrong: the discriminator's loss is halved, a mean of two; it is the sum of both means
     [discriminator -> [discriminator / 2
-wrong: one mean is taken over real and made ones together; each kind has its own, however many there are
-    softplus(-real).mean() + softplus(fake).mean() -> 2 * softplus(torch.cat([-real, fake])).mean()
 wrong: real and made are mixed up for the discriminator: it wants D near 1 on real images
     softplus(-real).mean() + softplus(fake).mean() -> softplus(real).mean() + softplus(-fake).mean()
 wrong: minimising your third loss makes D(fake) fall: the minimax one is +log(1 - D), below 0
@@ -34,12 +32,6 @@ wrong: a floor such as + 1e-8 inside the log cuts the loss where it should be la
     real, fake = torch.sigmoid(real), torch.sigmoid(fake)
     sees_fake = (1 - fake + 1e-8).log().mean()
     return torch.stack([-(real + 1e-8).log().mean() - sees_fake, -(fake + 1e-8).log().mean(), sees_fake])
-wrong: binary_cross_entropy of probabilities ends at 100, for a sigmoid that has become 0 or 1: give it the logits
-    entropy, real, fake = torch.nn.functional.binary_cross_entropy, torch.sigmoid(real), torch.sigmoid(fake)
-    sees_fake, discriminator = entropy(fake, torch.zeros_like(fake)), entropy(real, torch.ones_like(real))
-    return torch.stack([discriminator + sees_fake, entropy(fake, torch.ones_like(fake)), -sees_fake])
-wrong: these are differences of logits, a critic's loss (Wasserstein); here log-probabilities are asked
-    return torch.stack([fake.mean() - real.mean(), -fake.mean(), -fake.mean()])
 """)
 def my_losses(real, fake):
     """Three losses, each to be minimised by its player, in nats: (3,)."""
@@ -83,14 +75,6 @@ wrong: a line that is put on the shell afterwards goes fast in the middle; equal
     directions * len -> torch.nn.functional.normalize(torch.lerp(a, b, t), dim=1) * len
 wrong: the shell has the radius sqrt(latent), as long as a draw from the prior is; yours is the unit sphere
     directions * len(start) ** 0.5 -> directions
-wrong: the ends keep the lengths of their means, and a mean of codes is shorter than any code: rescale them
-    * a + torch -> * start + torch
-    * b) -> * end)
-    directions * len(start) ** 0.5 -> directions
-wrong: each mean is put on the shell before the arithmetic; add and subtract first, then rescale the result
-    red_mugs.mean(dim=0) -> torch.nn.functional.normalize(red_mugs.mean(dim=0), dim=0)
-    blue_mugs.mean(dim=0) -> torch.nn.functional.normalize(blue_mugs.mean(dim=0), dim=0)
-    + start -> + start / start.norm()
 wrong: the mugs have changed places: what makes it red is red - blue; this car gets bluer still
     red_mugs.mean(dim=0) - blue_mugs.mean(dim=0) -> blue_mugs.mean(dim=0) - red_mugs.mean(dim=0)
 wrong: one code is missing: so many *steps* lead from the start to the end over steps + 1 codes
@@ -152,17 +136,6 @@ zero_grad before each backward
     (z + shift).detach() -> (z + shift)
     weights = (weights -> left = torch.autograd.grad(loss, shift, retain_graph=True)[0]; weights = (weights
     torch.autograd.grad(loss, shift)[0] -> (left + torch.autograd.grad(loss, shift)[0])
-wrong: the generator begins, against a discriminator that has not yet looked: the discriminator goes first
-    softplus = torch.nn.functional.softplus
-    for x, z in zip(real, noise, strict=True):
-        s = shift.clone().requires_grad_()
-        shift = shift - lr * torch.autograd.grad(softplus(-(z + s) @ weights).mean(), s)[0]
-        w = weights.clone().requires_grad_()
-        loss = softplus(-x @ w).mean() + softplus((z + shift) @ w).mean()
-        weights = weights - lr * torch.autograd.grad(loss, w)[0]
-    return torch.stack([shift, weights])
-wrong: the generator's loss is the minimax one, mean log(1 - D): less steep where the discriminator is sure
-    softplus(-(z + shift) @ weights) -> -softplus((z + shift) @ weights)
 wrong: the generator goes the wrong way: with softplus(+logit) it makes its images easier to tell
     softplus(-(z + shift) @ weights) -> softplus((z + shift) @ weights)
 """)
@@ -211,20 +184,10 @@ wrong: each picture is compared with itself, too: then even two samples of one k
     (own.sum() - own.diagonal().sum()) / (len(x) * (len(x) - 1)) -> own.mean()
 wrong: the pairs of a picture with itself are gone from the sum, but not from the count: n * (n - 1) remain
     (len(x) * (len(x) - 1)) -> len(x) ** 2
-wrong: across the sets nothing is left out: the first of a and the first of b are two different pictures
-    kernel(a, b).mean() -> kernel(a, b)[~torch.eye(len(a), len(b), dtype=torch.bool)].mean()
 wrong: the dot product is not divided by d, so a longer feature vector alone makes the distance larger
     / x.shape[1] ->
-wrong: what lies below 0 is cut to 0, and with it goes unbiasedness: the mean of many would be too large
-    return among_others(a) -> return (among_others(a)
-    kernel(a, b).mean() -> kernel(a, b).mean()).clamp(min=0)
-wrong: this is MMD, with a root; MMD^2 was asked: only that has an unbiased estimate
-    return among_others(a) -> return (among_others(a)
-    kernel(a, b).mean() -> kernel(a, b).mean()).clamp(min=0).sqrt()
 wrong: what goes across counts once; it counts twice, as in (x - y)^2, or equal sets are not 0 apart
     2 * kernel -> kernel
-wrong: the kernel is a plain dot product: it sees the two means and nothing else, neither spread nor skew
-    (x @ y.T / x.shape[1] + 1) ** 3 -> x @ y.T / x.shape[1]
 """)
 def my_kid(a, b):
     """The kernel inception distance of two sets of features, a number: the unbiased estimate of MMD^2."""

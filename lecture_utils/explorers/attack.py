@@ -11,20 +11,19 @@ from ..synthesis.attack import pgd_step
 from . import board as ui
 from .base import Choice, Explorer, Slider
 
-PANEL, BARS, NAMES, ROWS = 316, 280, 114, 16  # px: a panel, the bars, their names; bars at most
+PANEL, BARS, NAMES = 316, 280, 114  # px: a panel, the bars, their names
 LEVEL = 1 / 255
 ANY = "any other class"
 ONE, MANY, NOISE = "one step (FGSM)", "small steps (PGD)", "random noise"
 RADII = (1, 2, 3, 4, 6, 8, 12, 16)  # levels at which the small steps stop on their way
 STEPS = (1, 2, 2, 2, 2, 3, 2, 2)  # so many to each
-QUICK = 128  # px: up to this side all runs are made at the beginning; above it each when asked for, one step a radius
 
 
 class Attack(Explorer):
     """The smallest perturbation that the net falls for, by hand: image, target, epsilon, and the kind of attack.
 
-    lab: as `open_lab` gives it. count: how many images: the first of the gallery that the net gets right; in a lab
-    without a key the first of all, and "right" is what the net says. Errors: ValueError where it is never right.
+    lab: one with an answer key. count: how many images, each the first of its class that the net gets right.
+    Errors: ValueError for a lab without a key, and where the net is never right.
     "Small steps" is PGD whose ball grows from 1 to 16 levels of 255, so that one run serves every epsilon; between the
     radii of RADII the perturbation is scaled. Attacked images are rounded to 8 bits, as a file would hold them.
     A black line: the probability before.
@@ -38,11 +37,10 @@ class Attack(Explorer):
     format, across = "jpeg", 6
 
     def __init__(self, lab, count=5):
-        self.lab, self.names, self.images, self.labels = lab, *_pictures(lab, count)
-        self.classes = [lab.classes[label] for label in self.labels.tolist()]  # the right one of each image
+        self.lab, self.images, self.labels = lab, *_pictures(lab, count)
+        self.names = lab.names(self.labels)
         self.before = lab.logits(self.images).softmax(1).numpy()
-        many = len(lab.classes) > ROWS
-        targets = list(dict.fromkeys([*self.classes, *lab.classes]))[:ROWS] if many else list(lab.classes)
+        targets = list(lab.classes)
         self.controls = {
             "picture": Choice(tuple(self.names), "picture"),
             "target": Choice((ANY, *targets), "target"),
@@ -50,7 +48,7 @@ class Attack(Explorer):
             "eps": Slider(0, 16, 1, "epsilon (of 255 levels)"),
         }
         self.look = lru_cache(maxsize=64)(self._look)
-        other = next((t for t in targets[len(targets) // 2 :] if t not in self.classes[:2]), targets[-1])
+        other = next((t for t in targets[len(targets) // 2 :] if t not in self.names[:2]), targets[-1])
         asked = {"target": other, "eps": 12}
         self.stops = {
             "4 levels": {"picture": self.names[0], "target": ANY, "kind": MANY, "eps": 4},
@@ -60,11 +58,9 @@ class Attack(Explorer):
             "random noise": {"kind": NOISE, "eps": 8},
             "another picture": asked | {"picture": self.names[:2][-1]},
         }
-        self.paths, self.quick = {}, self.images.shape[-1] <= QUICK
-        for name, own in zip(
-            progress(self.names, "finding the ways to every class"), self.classes, strict=True
-        ):
-            for some in ([ANY], [target for target in targets if target != own]) if self.quick else ():
+        self.paths = {}
+        for name in progress(self.names, "finding the ways to every class"):
+            for some in ([ANY], [target for target in targets if target != name]):
                 self._run(name, some)
 
     def _run(self, name, targets):
@@ -77,7 +73,7 @@ class Attack(Explorer):
             images = origin = copy_to(net, self.images[[index]]).expand(len(targets), -1, -1, -1)
             for radius, steps in zip(RADII, STEPS, strict=True):
                 ball, size = radius * LEVEL, max(1.0, radius / 3) * LEVEL
-                for _ in range(steps if self.quick else 1):
+                for _ in range(steps):
                     images, _ = pgd_step(net, images, origin, label, ball, size, target=asked)
                 stages.append((255 * images).round().byte().cpu())
         for target, path in zip(targets, torch.stack(stages, 1), strict=True):
@@ -87,7 +83,7 @@ class Attack(Explorer):
         """The attacked image, (3, h, w) in [0, 1] with 8 bits; the image itself where there is nothing to do."""
         index = self.names.index(picture)
         image, label = self.images[[index]], int(self.labels[index])
-        if eps == 0 or (target == self.classes[index] and kind != NOISE):
+        if eps == 0 or (target == picture and kind != NOISE):
             return image[0]
         if kind == NOISE:
             as_large = image + eps * LEVEL * (1 - 2 * image.round())
@@ -96,8 +92,6 @@ class Attack(Explorer):
             asked = None if target == ANY else self.lab.label(target)
             found = syn.fgsm(self.lab.net, image, label, eps * LEVEL, asked)
         else:
-            if (picture, target) not in self.paths:
-                self._run(picture, [target])
             end = next(n for n, radius in enumerate(RADII) if radius >= eps)
             far = self.paths[picture, target][end][None].to(image) * LEVEL
             found = image + (far - image) * eps / RADII[end]
@@ -114,15 +108,14 @@ class Attack(Explorer):
         """The two lines above each panel, and those below all of them."""
         index = self.names.index(picture)
         found, now, noise = self.look(picture, target, kind, eps)
-        image, own = self.images[[index]], self.classes[index]
+        image = self.images[[index]]
         size, (_, times) = syn.norms(image, found[None]), syn.magnified(image, found[None])
-        name = picture if picture == own else f"{picture} ({own})"
         heads = [
-            (name, f"the net says {self._said(self.before[index])}"),
+            (picture, f"the net says {self._said(self.before[index])}"),
             ("the difference", f"magnified {times:.0f} times" if eps else "there is none"),
             (f"{kind}, {eps}/255", f"the net says {self._said(now)}"),
         ]
-        asked = f"Asked for: {target}" + (", which it is already: nothing to do" if target == own else "")
+        asked = f"Asked for: {target}" + (", which it is already: nothing to do" if target == picture else "")
         return heads, [
             f"{asked}. Random noise of the same size: the net says {self._said(noise)}.",
             f"Largest change {float(size.largest):.0f} levels of 255, root mean square {float(size.rms):.1f}; "
@@ -144,22 +137,17 @@ class Attack(Explorer):
         above = (ui.titled(ui.Tile(panel, PANEL), *head) for panel, head in zip(panels, heads, strict=True))
         above = ui.row(*above)
         left = ui.column(above, *(ui.Text(line, 19, wide=above.wide) for line in foot), gap=11)
-        bars = ui.Bars(BARS, self._bars(index, now, target), left.high / ROWS, NAMES, room=64)
+        bars = ui.Bars(BARS, self._bars(index, now, target), left.high / len(now), NAMES, room=64)
         return ui.row(left, bars)
 
     def _difference(self, picture, found):
         return syn.magnified(self.images[[self.names.index(picture)]], found[None])[0][0]
 
     def _bars(self, index, now, target):
-        """Bars of all classes, always in the same order; of many the likeliest before and now."""
-        label, before, shown = int(self.labels[index]), self.before[index], range(len(now))
-        if len(now) > ROWS:
-            asked = [] if target == ANY else [self.lab.label(target)]
-            likely = [*now.argsort()[::-1][:6].tolist(), *before.argsort()[::-1][:6].tolist()]
-            shown = list(dict.fromkeys([label, *asked, *likely]))[:ROWS]
-        for k in shown:
-            name, share, ink = self.lab.classes[k], float(now[k]), ui.BLUE if k == label else ui.ORANGE
-            yield ui.Bar(name, share, ui.percent(share), ink, float(before[k]), name == target)
+        """Bars of all classes, always in the same order."""
+        for k, name in enumerate(self.lab.classes):
+            share, ink = float(now[k]), ui.BLUE if k == int(self.labels[index]) else ui.ORANGE
+            yield ui.Bar(name, share, ui.percent(share), ink, float(self.before[index, k]), name == target)
 
     def still(self, title, **values):
         found, now, _ = self.look(**values)
@@ -168,11 +156,11 @@ class Attack(Explorer):
 
 
 def _pictures(lab, count):
-    """Names, images (n, 3, h, w) and labels (n,) of the images to attack."""
+    """Images (n, 3, h, w) and labels (n,) of the images to attack."""
+    if not lab.has_key:
+        raise ValueError(f"lab: expected one with an answer key, got {lab!r}")
     gallery, images = lab.gallery, lab.gallery.images[: 8 * count]
     said = lab.logits(images).argmax(1)
-    if not lab.has_key:
-        return [str(name) for name in gallery.files[:count]], images[:count], said[:count]
     first = {}  # of each class the first image that the net gets right
     for index in (said == gallery.labels[: len(said)]).nonzero()[:, 0].tolist():
         first.setdefault(int(gallery.labels[index]), index)
@@ -180,5 +168,5 @@ def _pictures(lab, count):
         raise ValueError(
             f"lab: its net gets none of its first {len(images)} pictures right: nothing to attack"
         )
-    labels, chosen = list(first)[:count], list(first.values())[:count]
-    return [lab.classes[label] for label in labels], images[chosen], gallery.labels[chosen]
+    chosen = list(first.values())[:count]
+    return images[chosen], gallery.labels[chosen]

@@ -10,7 +10,7 @@ from .. import results, synthesis as syn
 from ..lab import open_lab
 from ..models import card
 from ..plots import MUTED
-from ..synthesis.ascent import EVERY, STEPS, WAYS, grow
+from ..synthesis.ascent import STEPS, WAYS, grow
 from . import board as ui
 from .base import Choice, Explorer, Slider
 
@@ -19,10 +19,9 @@ PANEL, THUMB, MIDDLE, REAL, WIDTH = 448, 112, 416, 200, 1120
 STARTS, FROM = ("blank", "noise"), ("a blank image", "noise")
 SHEETS = {"rough": tuple(WAYS)[:5], "smooth": tuple(WAYS)[5:]}  # the ways in each file of images
 SHORT = "none", "decay", "small norm", "small grad.", "jitter", "blur", "total var.", "four", "four + TV"
-FIRST = "elephant"  # the class of the stops, where the lab has it
+FIRST = "elephant"  # the class of the stops
 CHANNEL = ", channel "
 FACTOR = 16  # the mean of a channel's map is small: so many times it is climbed, or total variation would outweigh it
-LOOKED_AT = 160  # images of the gallery that are asked for the highest score
 
 
 class Made(NamedTuple):
@@ -38,32 +37,25 @@ class Made(NamedTuple):
 class ClassImages(Explorer):
     """The image that a class or a channel likes best, for each regulariser alone, four together, and five.
 
-    lab: as `open_lab` gives it. For `alex` of the toy world all images ship (python -m experiments ascent_pictures),
-    with what two other nets call them; for another net an image of a class is made when it is asked for, of the first
-    steps only. "Run live" climbs again before your eyes, 200 steps: to another image of the same kind, as the last
-    digits of a gradient decide between many optima.
+    lab: `open_lab()`, whose `alex` made the images that ship (python -m experiments ascent_pictures), with what two
+    other nets call them. "Run live" climbs again before your eyes, 200 steps: to another image of the same kind, as the
+    last digits of a gradient decide between many optima. Errors: ValueError for a lab with another net.
     """
 
     title = "One class or channel, several ways to climb"
     caption = (
-        "Four: jitter, blur, decay and small norm together; TV: total variation, too. Without any a class scores "
-        "highest, and there is hardly a picture. Look at what two other nets say: they helped to choose the four."
+        "Four rules: jitter, blur, decay, small norm; with none the score is highest, and hardly anything is to be "
+        "seen. Above it what two other nets say: they helped to choose the four, so this is no independent test."
     )
-    format, across, steps = "jpeg", 4, STEPS  # of a live run
+    format, across, filmed, steps = "jpeg", 4, (0, 1, 2, 6), STEPS  # of a live run
 
     def __init__(self, lab):
         facts = results.load("ascent_pictures")
-        ours = lab.has_key and lab.name == facts["net"]
-        ships = ours and card(lab.name)["weights"]["sha256"] == facts["weights"]
-        self.lab, self.facts, images = lab, facts if ships else None, lab.gallery.images
-        names = list(facts["subjects"]) if ships else _classes(lab)
-        self.pictures = shipped_pictures(names) if ships else {}
-        self.usual = facts["real roughness"] if ships else float(roughness(images[:LOOKED_AT]).median())
-        self.judges, self.side = {}, images.shape[-1]
-        self.every = EVERY if self.side <= 112 else 4  # steps between two looks of a live run
-        self.first = EVERY if self.side <= 112 else 2  # steps of an image that does not ship
-        self.look, self.real = (lru_cache(maxsize=64)(method) for method in (self._look, self._real))
-        self.ways = lru_cache(maxsize=64)(self._ways)
+        if lab.name != facts["net"] or card(lab.name)["weights"]["sha256"] != facts["weights"]:
+            raise ValueError(f"lab: the images were made with the net {facts['net']!r}, got {lab.name!r}")
+        names = list(facts["subjects"])
+        self.lab, self.facts, self.pictures, self.judges = lab, facts, shipped_pictures(names), {}
+        self.look, self.ways = (lru_cache(maxsize=64)(method) for method in (self._look, self._ways))
         self.controls = {
             "subject": Choice(tuple(names), "class or channel"),
             "way": Choice(tuple(WAYS), "regulariser"),
@@ -73,20 +65,13 @@ class ClassImages(Explorer):
 
     def _look(self, subject, way, start):
         """What is known of an image: `Made`."""
-        if self.facts is None:
-            *_, last = self._grown(subject, way, start, self.first)
-            return self._made(last, subject, f"no images ship for {self.lab.name}: after {self.first} steps")
         score, rough, *said = self.facts["subjects"][subject]["images"][way][STARTS[start]]
         image = self.pictures[subject, way, STARTS[start]].transpose(2, 0, 1) / 255
         return Made(image, score, rough, list(zip(self.facts["judges"], said[::2], said[1::2], strict=True)))
 
-    def _grown(self, subject, way, start, steps):
-        goal, start = objective(self.lab, [subject]), STARTS[start]
-        return grow(self.lab.net, goal, way, start, self.side, steps, self.every)
-
     def _made(self, growth, subject, where):
         """The same of an image that has just been made, judged by the other nets of the toy world."""
-        if self.facts and not self.judges:
+        if not self.judges:
             device = str(self.lab.device)
             self.judges = {name: open_lab(net=name, device=device) for name in self.facts["judges"]}
         said = [(name, *judge.predict(growth.images)) for name, judge in self.judges.items()]
@@ -94,18 +79,15 @@ class ClassImages(Explorer):
         score = float(unscaled(growth.scores, subject))
         return Made(growth.images[0].cpu().numpy(), score, float(roughness(growth.images)), said, where)
 
-    def _real(self, subject):
+    def real(self, subject):
         """The real image that scores highest, (3, h, w), and its score."""
-        if self.facts:
-            number, score = self.facts["subjects"][subject]["real"]
-            return self.lab.gallery.images[number].numpy(), score
-        images = self.lab.gallery.images[:LOOKED_AT]
-        scores = self.lab.logits(images)[:, self.lab.label(subject)]
-        return images[int(scores.argmax())].numpy(), float(scores.max())
+        number, score = self.facts["subjects"][subject]["real"]
+        return self.lab.gallery.images[number].numpy(), score
 
     def live(self, subject, way, start):
         self.check(subject=subject, way=way, start=start)
-        for growth in self._grown(subject, way, start, self.steps):
+        goal, net = objective(self.lab, [subject]), self.lab.net
+        for growth in grow(net, goal, way, STARTS[start], self.lab.size, self.steps):
             where = f"live, step {growth.step} of {self.steps}"
             where = f"{growth.stopped} after {growth.step} steps" if growth.stopped else where
             made = self._made(growth, subject, where)
@@ -117,7 +99,8 @@ class ClassImages(Explorer):
         said = "".join(f"; {net} calls it {word} ({share:.0%})" for net, word, share in made.said)
         return (
             f"{subject}, {way}, from {FROM[start]}{made.where and f' ({made.where})'}: score {score}, of the best "
-            f"real picture {best}; total variation {made.roughness:.3f}, of a usual one {self.usual:.3f}{said}."
+            f"real picture {best}; total variation {made.roughness:.3f}, of a usual one "
+            f"{self.facts['real roughness']:.3f}{said}."
         )
 
     def board(self, subject, way, start, made=None):
@@ -133,12 +116,13 @@ class ClassImages(Explorer):
 
     def _numbers(self, made, subject):
         """Score and roughness as bars, beside those of real images."""
-        best, others = self.real(subject)[1], self.facts["subjects"][subject]["images"] if self.facts else {}
+        best, others = self.real(subject)[1], self.facts["subjects"][subject]["images"]
+        usual = self.facts["real roughness"]
         longest = max(best, made.score, *(start[0] for way in others.values() for start in way.values()))
         digits = 2 if CHANNEL in subject else 1
         rows = [
             ("score", longest, made.score, best, digits, "the real picture"),
-            ("total variation (roughness)", 1.0, made.roughness, self.usual, 3, "a usual real one"),
+            ("total variation (roughness)", 1.0, made.roughness, usual, 3, "a usual real one"),
         ]
         for title, most, ours, theirs, digits, other in rows:
             bars = []
@@ -148,11 +132,6 @@ class ClassImages(Explorer):
 
     def _opinions(self, said, subject):
         """What the other nets call it: blue where it is the class that was asked for."""
-        if not said:
-            words = (
-                "No images ship for this net:\nwhat you see are the first steps.\nRun live makes the rest."
-            )
-            return ui.Text(words, 20, MUTED)
         is_class, bars = subject in self.lab.classes, []
         for net, word, share in said:
             ink = ui.BLUE if word == subject else ui.ORANGE if is_class else ui.GREY
@@ -162,9 +141,7 @@ class ClassImages(Explorer):
         return ui.titled(bars, "what other nets call it", size=19)
 
     def _ways(self, subject, start):
-        """[(way, its image from one start with its score, a Pillow image)]; where none ship, their room is empty."""
-        if not self.facts:
-            return [(None, ui.Block(WIDTH, THUMB + 46).image())]
+        """[(way, its image from one start with its score, a Pillow image)]."""
         images = []
         for way, short in zip(WAYS, SHORT, strict=True):
             made = self._look(subject, way, start)
@@ -175,33 +152,26 @@ class ClassImages(Explorer):
 
     def still(self, title, subject, way, start):
         made = self.look(subject, way, start)
-        words = {word: [net for net, said, _ in made.said if said == word] for _, word, _ in made.said}
-        said = ", ".join(f"{' and '.join(nets)}: {word}" for word, nets in words.items())
-        words = title, f"score {_score(made.score, subject)}", said or f"{self.first} steps"
-        return ui.captioned(ui.Tile(made.image, 239), "\n".join(words))
-
-
-def _classes(lab):
-    """The names of a lab's classes; of many those that the net names for its gallery, then others."""
-    named = lab.predict(lab.gallery.images[:LOOKED_AT])[0] if len(lab.classes) > 16 else ()
-    return list(dict.fromkeys([*named, *lab.classes]))[:16]
+        said = ", ".join(f"{net} says {word}" for net, word, _ in made.said)
+        words = title, f"score {_score(made.score, subject)}", said
+        return ui.captioned(ui.Tile(made.image, 235), "\n".join(words))
 
 
 def _stops(names):
     """Ways of one class, another start, another class, two channels: all by their place in the list, not by looks."""
-    subject, channels = FIRST if FIRST in names else names[0], [name for name in names if CHANNEL in name]
-    other = next((name for name in names if name != subject), subject)
+    subject, channels = FIRST, [name for name in names if CHANNEL in name]
+    other = next(name for name in names if name != subject)
     none, *_, four, five = WAYS
     found = {
-        f"{subject}, none": {"subject": subject, "way": none, "start": 1},
-        f"{subject}, blur": {"way": "blur"},
-        f"{subject}, four": {"way": four},
-        f"{subject}, four + TV": {"way": five},
-        f"{subject}, blank start": {"way": four, "start": 0},
-        f"{other}, four": {"subject": other, "way": four},
+        f"{subject}, no rule": {"subject": subject, "way": none, "start": 1},
+        f"{subject}, blur alone": {"way": "blur"},
+        f"{subject}, four rules": {"way": four},
+        f"{subject}, four rules and total variation": {"way": five},
+        "four rules, another start: blank": {"way": four, "start": 0},
+        f"four rules, another class: {other}": {"subject": other, "way": four},
     }
-    for name in [*channels[:1], *channels[-1:]]:
-        found[f"{name.replace(',', '')}, four"] = {"subject": name, "way": four}
+    for name in (channels[0], channels[-1]):
+        found[f"four rules, no class: {name}"] = {"subject": name, "way": four}
     return found
 
 

@@ -119,10 +119,10 @@ class LatentPlane(Explorer):
     Errors: ValueError for a model without exactly two axes.
     """
 
-    title = "Every point of the plane is a picture"
+    title = "Every z becomes an image, also where no test image was encoded"
     caption = (
-        "Of each point the decoded picture, and below it the test picture whose code lies nearest. Look at the way "
-        "from one class into another, and at a place where no test picture was encoded."
+        "Of each z the decoded image, and below it the test image that is encoded nearest. Look between two classes, "
+        "and where no test image was encoded."
     )
 
     def __init__(self, model, x, labels, names=None):

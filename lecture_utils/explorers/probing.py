@@ -13,7 +13,7 @@ from . import board as ui
 from .base import Choice, Explorer, OfImages, Slider, probabilities
 
 SIDE, WIDE, RULER = 112, 448, 74  # px: what the net sees, how it is shown, and what stands below it
-TURNED, NAMES, WIDER, MOST = 386, 116, 218, 20  # px: the bars, a class's name, a long one; bars at most
+TURNED, NAMES = 386, 116  # px: the bars, a class's name
 SEEN = 125  # degrees: training shows -SEEN .. SEEN, never the back
 TRAINED, NEVER = "#cfe3f2", "#d9d9d9"
 SQUARE, BARS, ROWS = 420, 262, 5  # px: the occluder's image and heatmap, its bars; classes that have one
@@ -25,20 +25,20 @@ FILLS = {"grey": 0.5, "black": 0.0, "mean colour": None}  # None: that of the im
 class Turntable(Explorer):
     """An object on a turntable: the 112 px that the net sees, enlarged, and its probabilities of all classes.
 
-    lab: anything with `logits(images) -> (n, classes)`, `classes` and `name`, such as `open_lab()`.
-    object: the class that it starts with. scene: the seed; the same seed gives the same place whatever the object.
-    The ruler is grey where training never was. A net of 20 classes or more shows its 20 likeliest, and one that was
-    not trained on this world (`lab.has_key` False) has no grey. Errors: KeyError, ValueError for object or scene.
+    lab: anything with `logits(images) -> (n, classes)`, `classes` and `name`, trained in this world, such as
+    `open_lab()`. object: the class that it starts with. scene: the seed; the same seed gives the same place whatever
+    the object. The ruler is grey where training never was. Errors: KeyError, ValueError for object or scene.
     """
 
     title = "An object turns; the net says what it is"
+    caption = (
+        "Blue: the net's probability of the right class. Orange: of others. Look at the views from behind, which "
+        "training never showed."
+    )
     format, across = "jpeg", 6
 
     def __init__(self, lab, object="elephant", scene=26):
-        self.lab, self.trained_here = lab, getattr(lab, "has_key", True)
-        self.caption = "Blue: the net's probability of the right class. Orange: of others. "
-        behind = "Look at the views from behind, which training never showed."
-        self.caption += behind if self.trained_here else "This net was never shown this world."
+        self.lab = lab
         self.controls = {
             "object": Choice(tuple(CLASSES), "object"),
             "azimuth": Slider(-180, 180, 5, "azimuth (degrees; 0 faces us)"),
@@ -70,11 +70,9 @@ class Turntable(Explorer):
 
     def board(self, object, azimuth, scene):
         image, probabilities = self.look(object, azimuth, scene)
-        few = len(self.lab.classes) < MOST
-        classes = range(len(self.lab.classes)) if few else probabilities.argsort()[::-1][:MOST]
-        bars = list(self._bars(probabilities, classes, object))
-        left = ui.column(ui.Tile(image, WIDE), ui.Tile(_ruler(azimuth, self.trained_here)), gap=0)
-        return ui.row(left, ui.Bars(TURNED, bars, left.high / len(bars), NAMES if few else WIDER))
+        bars = list(self._bars(probabilities, range(len(self.lab.classes)), object))
+        left = ui.column(ui.Tile(image, WIDE), ui.Tile(_ruler(azimuth)), gap=0)
+        return ui.row(left, ui.Bars(TURNED, bars, left.high / len(bars), NAMES))
 
     def still(self, title, object, azimuth, scene):
         image, probabilities = self.look(object, azimuth, scene)
@@ -95,15 +93,14 @@ def _x(degrees):
 
 
 @lru_cache(maxsize=160)
-def _ruler(azimuth, trained_here):
+def _ruler(azimuth):
     """The ruler from -180 to 180 degrees with a pointer at an azimuth, a Pillow image."""
     image = Image.new("RGB", (WIDE, RULER), "white")
     pen = ImageDraw.Draw(image)
-    pen.rectangle((_x(-180), 12, _x(180), 32), fill=NEVER if trained_here else TRAINED)
-    if trained_here:
-        pen.rectangle((_x(-SEEN), 12, _x(SEEN), 32), fill=TRAINED)
-        for middle in (-(180 + SEEN) / 2, (180 + SEEN) / 2):
-            pen.text((_x(middle), 22), "unseen", INK, ui.font(14), "mm")
+    pen.rectangle((_x(-180), 12, _x(180), 32), fill=NEVER)
+    pen.rectangle((_x(-SEEN), 12, _x(SEEN), 32), fill=TRAINED)
+    for middle in (-(180 + SEEN) / 2, (180 + SEEN) / 2):
+        pen.text((_x(middle), 22), "unseen", INK, ui.font(14), "mm")
     for degrees, word in ((-180, "back"), (-90, "left"), (0, "front"), (90, "right"), (180, "back")):
         pen.line((_x(degrees), 12, _x(degrees), 37), fill=MUTED)
         pen.text((_x(degrees), 39), word, INK, ui.font(17), "ma")

@@ -10,19 +10,12 @@ from .receptive_field import receptive_field as receptive_field
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "embeddings": ("pca", "to_grid"),
-        "extract": ("extract", "extract_layers", "strongest", "top_thresholds"),
-        "first_layer": (
-            "as_pictures",
-            "best_patches",
-            "faded",
-            "first_conv",
-            "first_layer_filters",
-            "raw_filters",
-        ),
-        "neighbours": ("kept_neighbours", "nearest", "neighbours", "precision_at_k"),
-        "patches": ("Patches", "TopUnits", "cut_patches", "kept_units", "top_patches", "top_units"),
-        "receptive_field": ("Field", "placed", "receptive_field"),
-        "sne": ("tsne",),
+        "embeddings": "pca to_grid",
+        "extract": "extract extract_layers strongest top_thresholds",
+        "first_layer": "as_pictures best_patches faded first_conv first_layer_filters raw_filters",
+        "neighbours": "kept_neighbours nearest neighbours",
+        "patches": "Patches TopUnits cut_patches top_patches top_units",
+        "receptive_field": "Field placed receptive_field",
+        "sne": "tsne",
     },
 )

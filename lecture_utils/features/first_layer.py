@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_choice, check_count, check_net, check_share, check_tensor
-from ..hooks import Enough, frozen
+from ..hooks import Enough, activations, frozen
 
 
 def first_conv(net: nn.Module) -> tuple[str, nn.Conv2d]:
@@ -30,19 +30,10 @@ def first_conv(net: nn.Module) -> tuple[str, nn.Conv2d]:
 
 
 def _first_to_run(net, convs):
-    order = []
-    weight = next(iter(convs.values())).weight
-    with ExitStack() as stack:
-        for name, conv in convs.items():
-            hook = conv.register_forward_pre_hook(lambda m, args, name=name: order.append(name))
-            stack.callback(hook.remove)
-        net = stack.enter_context(frozen(net))
-        stack.enter_context(torch.no_grad())
-        with suppress(
-            RuntimeError
-        ):  # too small an image for the upper layers: the first conv has run by then
-            net(torch.full((1, 3, 64, 64), 0.5, dtype=weight.dtype, device=weight.device))
-    return (order or list(convs))[0]
+    image = torch.full((1, 3, 64, 64), 0.5).to(next(iter(convs.values())).weight)
+    with frozen(net) as net, torch.no_grad(), activations(net, convs) as found, suppress(RuntimeError):
+        net(image)  # too small for the upper layers, perhaps: the first convolution has run by then
+    return next(iter(found or convs))
 
 
 def raw_filters(net: nn.Module) -> Tensor:

@@ -65,20 +65,6 @@ def neighbours(bank: Tensor, k: int) -> Tensor:
     return found[other].view(len(bank), k)
 
 
-def precision_at_k(found: Tensor, bank_labels: Tensor, query_labels: Tensor) -> Tensor:
-    """Share (q,) of each query's neighbours found (q, k) that carry the query's own label.
-
-    bank_labels (n,), query_labels (q,): integers. Of all labels equally often, chance is 1 / labels.
-    Errors: ValueError.
-    """
-    check_tensor(bank_labels, "bank_labels", ("n",), "integer")
-    check_tensor(query_labels, "query_labels", ("q",), "integer")
-    check_tensor(found, "found", (len(query_labels), "k"), "integer")
-    if found.min() < 0 or found.max() >= len(bank_labels):
-        raise ValueError(f"found: expected indices 0 .. {len(bank_labels) - 1}, as there are bank_labels")
-    return (bank_labels[found.long()] == query_labels[:, None]).double().mean(1)
-
-
 def kept_neighbours(before: Tensor, after: Tensor, k: int = 10) -> Tensor:
     """Share (n,) of each point's k nearest others in `before` (n, ...) that are still among them in `after` (n, ...).
 

@@ -11,11 +11,11 @@ from .fit import fit as fit
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "autoregressive": ("Autoregressive", "nats"),
-        "fit": ("History", "fit", "warm_cosine"),
-        "gan_trainer": ("discriminator_loss", "generator_loss", "generator_slope"),
-        "likelihoods": ("Binomial", "Categorical", "DiscretisedLogistic", "Gaussian"),
-        "pixelcnn": ("PixelCNN",),
-        "vae": ("Autoencoder", "VAE", "elbo_loss", "kl_to_standard", "squared_error"),
+        "autoregressive": "Autoregressive nats",
+        "fit": "History fit warm_cosine",
+        "gan_trainer": "discriminator_loss generator_loss generator_slope",
+        "likelihoods": "Binomial DiscretisedLogistic Gaussian",
+        "pixelcnn": "PixelCNN",
+        "vae": "Autoencoder VAE elbo_loss kl_to_standard squared_error",
     },
 )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from ..checks import check_seed, check_sides
+from ..checks import check_seed
 
 Size = int | tuple[int, int]  # px: one for both, or (h, w)
 Draws = torch.Generator | None
@@ -48,11 +48,6 @@ def check_model(model: nn.Module, name: str = "model") -> nn.Module:
     if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
         raise ValueError(f"{name}: expected a torch.nn.Module with parameters, got {type(model).__name__}")
     return model
-
-
-def check_size(size: Size) -> tuple[int, int]:
-    """(h, w) in px, of a number or two. Errors: ValueError."""
-    return check_sides(size if isinstance(size, tuple | list) else (size, size), "size")
 
 
 def check_callback(callback: Callable | None) -> None:

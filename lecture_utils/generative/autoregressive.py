@@ -8,15 +8,14 @@ Source: van den Oord, Kalchbrenner, Kavukcuoglu (2016), "Pixel recurrent neural 
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ..checks import check_count, check_number, check_tensor
+from ..checks import check_count, check_number, check_size, check_tensor
 from ..hooks import frozen
 from ..progress import progress
-from ._shared import Draws, Placed, Size, check_callback, check_model, check_size, source
+from ._shared import Draws, Placed, Size, check_model, source
 
 CHUNK = 64  # pictures in one pass where no gradient is asked for
 MAPS = 3  # what a model may see beside the colours: ones (0 outside the picture: where the border is), row, column
@@ -82,7 +81,6 @@ class Autoregressive(Placed):
         temperature: float = 1.0,
         given: Tensor | None = None,
         known: Tensor | None = None,
-        callback: Callable[[Tensor, int], None] | None = None,
     ) -> Tensor:
         """Draw n pictures, LongTensor (n, c, h, w), on the model's device; in evaluation mode, without gradients.
 
@@ -92,11 +90,9 @@ class Autoregressive(Placed):
         much later. temperature: the logits are divided by it; below 1 the likely becomes likelier.
         given (n, c, h, w), known bool (h, w): these pixels are given, the others completed, in the usual order. A
         pixel that comes after the missing ones does not help them.
-        callback: None, or a function (pictures so far, row) called after each row; what is not drawn yet is 0.
         Ctrl-C ends it: what is drawn so far comes back, with a sentence.
         """
         check_number(temperature, "temperature", above=True)
-        check_callback(callback)
         x, known = self._begun(check_count(n, "n"), given, known)
         draws = torch.rand((n, *self.shape), generator=source(generator), dtype=torch.float64).to(self.device)
         with frozen(self), torch.no_grad():
@@ -110,8 +106,6 @@ class Autoregressive(Placed):
                             draw = draws[:, channel, row, column]
                             x[:, channel, row, column] = pick(logits / temperature, draw)
                         conditional.done(row, column)
-                    if callback is not None:
-                        callback(x.clone(), row)
             except KeyboardInterrupt:
                 print(f"sampling stopped in row {row + 1} of {self.size[0]}: the rest is empty.")
         return x

@@ -1,4 +1,4 @@
-"""What a decoder's numbers mean: three pmfs over the levels of a pixel value, and one density.
+"""What a decoder's numbers mean: two pmfs over the levels of a pixel value, and one density.
 
 A decoder puts out `numbers` values for each pixel and colour, and a likelihood turns them into log-probabilities, a
 picture, and samples. x of a pmf: LongTensor of levels 0 .. levels - 1, (n, c, h, w); of the Gaussian: floating images
@@ -44,25 +44,6 @@ class Likelihood(nn.Module):
         """(n, c, h, w) of the pictures."""
         check_tensor(parameters, "parameters", ("n", self.numbers, "c", "h", "w"))
         return parameters.shape[:1] + parameters.shape[2:]
-
-
-class Categorical(Likelihood):
-    """A logit for each level: any pmf at all. It does not know that level 3 lies beside level 4."""
-
-    def __init__(self, levels: int):
-        super().__init__()
-        self.levels = self.numbers = check_count(levels, "levels", 2)
-
-    def log_p(self, parameters, x):
-        return parameters.log_softmax(1).gather(1, x[:, None])[:, 0]
-
-    def middle(self, parameters):
-        level = torch.arange(self.levels, device=parameters.device).view(1, -1, 1, 1, 1)
-        return (parameters.softmax(1) * level).sum(1) / (self.levels - 1)
-
-    def draw(self, parameters, generator):
-        below = parameters.softmax(1).cumsum(1)[:, :-1]  # P(level <= l), without the last, which is 1
-        return (_uniform(below[:, 0], generator)[:, None] > below).sum(1)
 
 
 class Binomial(Likelihood):
@@ -140,7 +121,8 @@ class DiscretisedLogistic(_Bell):
 
     def draw(self, parameters, generator):
         middle = self.middle(parameters)
-        value = middle + self.scale(parameters) * _uniform(middle, generator).logit(eps=1e-7)
+        uniform = torch.rand(middle.shape, generator=generator, dtype=middle.dtype, device=middle.device)
+        value = middle + self.scale(parameters) * uniform.logit(eps=1e-7)
         return (value * (self.levels - 1) + 0.5).floor().clamp(0, self.levels - 1).long()
 
     def bins(self, x):
@@ -172,11 +154,11 @@ class Gaussian(_Bell):
         return mean + self.scale(parameters) * noise
 
 
-LIKELIHOODS = {"categorical": Categorical, "binomial": Binomial, "logistic": DiscretisedLogistic}
+LIKELIHOODS = {"binomial": Binomial, "logistic": DiscretisedLogistic}
 
 
 def likelihood_of(which: str | Likelihood, levels: int) -> Likelihood:
-    """A likelihood from its name, "categorical", "binomial", "logistic" or "gaussian", or the one that is given.
+    """A likelihood from its name, "binomial", "logistic" or "gaussian", or the one that is given.
 
     Errors: KeyError with near misses; ValueError for a likelihood of other levels.
     """
@@ -197,7 +179,3 @@ def check_pixels(x: Tensor, model: nn.Module) -> Tensor:
         raise ValueError(f"x: a density takes floating images in [0, 1], got levels: {hint}")
     x = check_images(x, dtype=model.dtype, range01=True, channels=model.shape[0], name="x")
     return check_tensor(x, "x", ("n", *model.shape))
-
-
-def _uniform(like, generator):
-    return torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)

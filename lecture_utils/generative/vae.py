@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_number, check_tensor
-from ._shared import Draws, Placed, Size, check_model, check_size, seeded, source
+from ..checks import check_count, check_images, check_number, check_size, check_tensor
+from ._shared import Draws, Placed, Size, check_model, seeded, source
 from .likelihoods import Likelihood, check_pixels, likelihood_of
 
 
@@ -66,8 +66,8 @@ class VAE(Placed):
 
         log p(x) = E_q log p(x|z) - KL(q(z|x) || p(z)) + KL(q(z|x) || p(z|x)) >= E_q log p(x|z) - KL(q(z|x) || p(z))
 
-    size: of the images, px: a number or (h, w). latent: numbers in a code. likelihood: "categorical", "binomial",
-    "logistic" or "gaussian", or one of `generative.likelihoods` (its x are levels, or images for the Gaussian).
+    size: of the images, px: a number or (h, w). latent: numbers in a code. likelihood: "binomial", "logistic" or
+    "gaussian", or one of `generative.likelihoods` (its x are levels, or images for the Gaussian).
     hidden: width of the two hidden layers. encoder, decoder: other nets, images (n, c, h, w) in [-1, 1] ->
     (n, 2 latent), and codes (n, latent) -> (n, likelihood.numbers * c, h, w). seed: of the weights.
     All methods: x (n, c, h, w), z (n, latent); errors: ValueError, KeyError. What draws takes a `generator`; without

@@ -1,7 +1,7 @@
 """Scores against the truth: where a heatmap lies, and whether it says what the net uses.
 
 Needs torch, and a scene handed to it; knows neither the world nor the lab. Heatmaps are (n, h, w), masks (n, h, w).
-Each score has a floor and a ceiling to stand beside it: `centre_map`, `sobel_map`, a constant map; `coarse_mask`.
+Beside each score stand baselines (`centre_map`, `sobel_map`, a constant map) and an upper bound (`coarse_mask`).
 """
 
 from .._lazy import lazily
@@ -9,18 +9,11 @@ from .._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "boxes": ("box_iou", "box_of", "boxes_of_masks"),
-        "localise": (
-            "centre_map",
-            "coarse_mask",
-            "iou",
-            "mass_in_mask",
-            "pointing_game",
-            "rank_accuracy",
-            "sobel_map",
-        ),
-        "parts": ("effects", "keeping", "part_effects", "players", "subsets"),
-        "pixels": ("flip_pixels",),
-        "statistics": ("bootstrap", "log_odds", "rank_agreement", "with_interval"),
+        "boxes": "box_iou box_of boxes_of_masks",
+        "distances": "fid kid",
+        "localise": "centre_map coarse_mask iou mass_in_mask pointing_game sobel_map",
+        "parts": "effects keeping part_effects players subsets",
+        "pixels": "flip_pixels",
+        "statistics": "bootstrap rank_agreement with_interval",
     },
 )

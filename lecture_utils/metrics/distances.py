@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     error: float
 
 
-def frechet_distance(real: Tensor, made: Tensor) -> float:
+def fid(real: Tensor, made: Tensor) -> float:
     """FID: the squared Fréchet distance between two Gaussians that have the sets' means and covariances.
 
     ‖m₁ - m₂‖² + Tr(C₁ + C₂ - 2 (C₁ C₂)^½). real, made: features (n, d) and (m, d), finite, n and m >= 2.
@@ -30,7 +30,7 @@ def frechet_distance(real: Tensor, made: Tensor) -> float:
     Source: Heusel et al. (2017), equation 6; Dowson, Landau (1982).
     Differs: the features are ours, of any net; the original's are Inception's.
     """
-    (m1, c1), (m2, c2) = (_moments(x) for x in _pair(real, made))
+    (m1, c1), (m2, c2) = ((x.mean(0), torch.cov(x.T).reshape(x.shape[1], -1)) for x in _pair(real, made))
     values, vectors = torch.linalg.eigh(c1)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     overlap = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
@@ -38,7 +38,7 @@ def frechet_distance(real: Tensor, made: Tensor) -> float:
     return max(0.0, found.item())  # rounding may end just below 0
 
 
-def kernel_distance(real: Tensor, made: Tensor, blocks: int = 20, seed: int = 0) -> Estimate:
+def kid(real: Tensor, made: Tensor, blocks: int = 20, seed: int = 0) -> Estimate:
     """KID: the squared maximum mean discrepancy with kernel (x·y / d + 1)³, unbiased, with its standard error.
 
     real, made: features (n, d) and (m, d). The value is the mean kernel within `real`, plus that within `made`, minus
@@ -70,24 +70,12 @@ def kernel_distance(real: Tensor, made: Tensor, blocks: int = 20, seed: int = 0)
     return Estimate(value(None).item(), error.item())
 
 
-def nearest(features: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest row of `bank` (m, d) for each of (n, d): Euclidean distance (n,) and index (n,)."""
-    check_tensor(features, "features", ("n", "d"))
-    check_tensor(bank, "bank", ("m", features.shape[1]))
-    found = torch.cdist(features.detach().cpu().double(), bank.detach().cpu().double()).min(1)
-    return found.values, found.indices
-
-
 def _kernel_sums(x, y, in_x, in_y, own=True):
     """Sums of the kernel between the blocks of x and y, (blocks, blocks). own=False: not of one with itself."""
     kernel = (x @ y.T / x.shape[1] + 1) ** 3
     if not own:
         kernel.fill_diagonal_(0)
     return in_x.T @ kernel @ in_y
-
-
-def _moments(x):
-    return x.mean(0), torch.cov(x.T).reshape(x.shape[1], x.shape[1])
 
 
 def _pair(real, made):

@@ -39,23 +39,6 @@ def mass_in_mask(heatmaps: Tensor, masks: Tensor) -> Tensor:
     return torch.where(whole > 0, inside / whole.clamp(min=tiny), 0)
 
 
-def rank_accuracy(heatmaps: Tensor, masks: Tensor) -> Tensor:
-    """Share (n,) of the K hottest pixels that lie in the mask, K = the mask's pixels; in [0, 1].
-
-    It looks at order alone, so no single pixel decides. Pixels that tie for the last places share them: a constant map
-    scores the mask's share of the image. Source: Arras, Osman, Samek (2022): relevance rank accuracy.
-    """
-    heatmaps, masks = checked(heatmaps, masks)
-    heat, mask = heatmaps.flatten(1), masks.flatten(1)  # (n, h w)
-    count = mask.sum(1)  # K
-    order = heat.sort(1, descending=True).values
-    last = order.gather(1, (count - 1).clamp(min=0)[:, None])  # the K-th largest value
-    above, tied = heat > last, heat == last
-    places = count - above.sum(1)  # left for the tied pixels
-    hits = (above & mask).sum(1) + places * (tied & mask).sum(1) / tied.sum(1)
-    return torch.where(count > 0, hits / count.clamp(min=1), 0).to(heatmaps.dtype)
-
-
 def iou(masks_a: Tensor, masks_b: Tensor) -> Tensor:
     """Intersection over union (n,) of two masks each. Two empty masks score 0."""
     a, b = check_masks(masks_a, "masks_a"), check_masks(masks_b, "masks_b")

@@ -1,4 +1,4 @@
-"""Rank correlation, intervals, odds."""
+"""Rank correlation and intervals."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ..checks import check_count, check_number, check_seed, check_targets, check_tensor
+from ..checks import check_count, check_number, check_seed, check_tensor
 
 Numbers = Tensor | Sequence[float]
 
@@ -28,16 +28,6 @@ def rank_agreement(a: Numbers | dict, b: Numbers | dict) -> float:
     if (a == a[0]).all() or (b == b[0]).all():
         return 0.0
     return float(spearmanr(a.numpy(), b.numpy()).statistic)
-
-
-def spearman(a: Tensor, b: Tensor) -> list[float]:
-    """`rank_agreement` of each row of (n, k) with the same row of the other.
-
-    Errors: ValueError, also for NaN or infinity: a dead net must not pass as a changed map.
-    """
-    check_tensor(a, "a", ("n", "k"), "any")
-    check_tensor(b, "b", a.shape, "any")
-    return [rank_agreement(one, other) for one, other in zip(a, b, strict=True)]
 
 
 def _numbers(values, name, least=1):
@@ -77,16 +67,3 @@ def with_interval(found: tuple[float, float, float], form: str = ".2f") -> str:
     """
     mean, low, high = found[:3]
     return f"{mean:{form}} [{low:{form}}, {high:{form}}]"
-
-
-def log_odds(logits: Tensor, targets: int | Tensor) -> Tensor:
-    """ln(p / (1 - p)) (n,) of each target class, from logits (n, classes): unlike a logit it sees the other classes.
-
-    Errors: ValueError.
-    """
-    check_tensor(logits, "logits", ("n", "classes"))
-    if logits.shape[1] < 2:
-        raise ValueError(f"logits: expected at least two classes, got shape {tuple(logits.shape)}")
-    targets = check_targets(targets, *logits.shape).to(logits.device)[:, None]
-    others = logits.scatter(1, targets, -torch.inf).logsumexp(1)
-    return logits.gather(1, targets)[:, 0] - others

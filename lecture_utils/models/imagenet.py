@@ -5,21 +5,15 @@ The weights are torchvision's own files in its own place, `$TORCH_HOME/hub/check
 asked for: it takes seconds.
 """
 
-import hashlib
 import http.client
-import os
 import re
-import urllib.request
-from contextlib import suppress
-from functools import lru_cache
+import socket
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ..checks import check_choice
-from ..progress import progress
 from .architectures import normalising, seeded
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
@@ -42,7 +36,6 @@ LAYERS = {  # short name=module name, in order; conv names point after the ReLU
     "fire6=features.9 fire7=features.10 fire8=features.11 fire9=features.12 conv10=classifier.2",
 }
 PATIENCE = 15  # s without a byte, then a download has failed
-PIECE = 1 << 20  # bytes read at a time
 OLD_NAMES = re.compile(
     r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
 )  # densenet121's file has "norm.1"
@@ -55,27 +48,6 @@ class MissingWeights(OSError):
 
 class DamagedWeights(OSError):
     """A file of weights is there, but it is half a download or belongs to another net."""
-
-
-class Normalised:
-    """In front of a torchvision net: it takes images (n, 3, h, w) in [0, 1]."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return super().forward((images - self.mean) / self.std)
-
-    def __reduce__(self):  # its class is made when the net is; pickle is told how to make it again
-        return _blank, (type(self).__bases__,), self.__dict__
-
-
-class NormalisedDenseNet(Normalised):
-    """DenseNet with its last ReLU as a module, `relu5`, so that it can be asked for.
-
-    Differs: torchvision calls F.relu in place there, which also changes the output of `features`. Same numbers.
-    """
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        maps = self.relu5(self.features((images - self.mean) / self.std))  # (n, 1024, h / 32, w / 32)
-        return self.classifier(F.adaptive_avg_pool2d(maps, 1).flatten(1))
 
 
 def build(name: str, seed: int = 0) -> nn.Module:
@@ -92,21 +64,18 @@ def load(name: str) -> nn.Module:
     Its modules carry torchvision's names ("features.0", "layer1.0.conv1"); `mean` and `std` are buffers.
     Errors: KeyError for an unknown name; MissingWeights, DamagedWeights (both OSError) for its file.
     """
-    models, file = _torchvision(name), weights_file(name)
+    file = weights_file(name)
     if not file.exists():
         _download(name, file)
-    state = _read(name, file)
-    with torch.device("meta"):  # without drawing initial weights that the file then replaces
-        net = models.get_model(name, weights=None)
-    net = net.to_empty(device="cpu")
-    for key, buffer in net.named_buffers():
-        if key.endswith("num_batches_tracked"):  # old files have none
-            buffer.zero_()
+    state, net = _read(name, file), build(name)
     try:
         net.load_state_dict(state)
-    except RuntimeError:
-        raise DamagedWeights(_other_net(name, file, state, net.state_dict())) from None
-    return _normalised(name, net)
+    except RuntimeError as error:
+        why = " ".join(str(error).split())[:200]
+        raise DamagedWeights(
+            f"{file} does not hold weights of {name}: {why}. Delete it and open the lab again; {WITHOUT}"
+        ) from None
+    return net
 
 
 def photograph_net() -> nn.Module:
@@ -169,35 +138,26 @@ def _weights(name: str):
 
 
 def _normalised(name: str, net: nn.Module, mean=MEAN, std=STD) -> nn.Module:
-    """The same net, of a class that first normalises; its modules keep their names, its state_dict its keys."""
-    front = NormalisedDenseNet if name == "densenet121" else Normalised
-    if front is NormalisedDenseNet:
-        net.relu5 = nn.ReLU()
+    """The same net, which now first normalises; its modules keep their names, its state_dict its keys."""
+    if name == "densenet121":
+        from .densenet import DenseNet  # with torchvision, which takes seconds
+
+        net.relu5, net.__class__ = nn.ReLU(), DenseNet
     normalising(net, mean, std, persistent=False)
-    net.__class__ = _class_of((front, type(net)))
+    net.register_forward_pre_hook(_normalise)
     return net.eval()
 
 
-@lru_cache
-def _class_of(bases: tuple[type, type]) -> type:
-    """The class of a net that first normalises."""
-    return type(bases[1].__name__, bases, {})
-
-
-def _blank(bases: tuple[type, type]) -> nn.Module:
-    """A net of that class, still without its parts, which pickle puts in."""
-    return object.__new__(_class_of(bases))
+def _normalise(net: nn.Module, inputs: tuple) -> torch.Tensor:
+    """Before a net's forward pass: its images (n, 3, h, w) are in [0, 1]."""
+    return (inputs[0] - net.mean) / net.std
 
 
 # --- the file ---
 
 
 def _read(name: str, file: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file of weights, under the names that the net has today.
-
-    A file whose sha256 does not begin as its name says is read all the same when it fits: some people have weights
-    of their own. A printed sentence says so.
-    """
+    """The tensors of a file of weights, under the names that the net has today."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # half a file raises whatever its first missing byte leads to
@@ -205,62 +165,27 @@ def _read(name: str, file: Path) -> dict[str, torch.Tensor]:
             f"{file} cannot be read ({type(error).__name__}): it has {file.stat().st_size / 1e6:.1f} MB of "
             f"{_megabytes(name):.1f}, so it is probably half a download. Delete it and open the lab again; {WITHOUT}"
         ) from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise DamagedWeights(_other_net(name, file, state if isinstance(state, dict) else {}, {}))
-    if not _whole(file, _digits(file)):
-        print(
-            f"{file.name} is not the file that torchvision offers (its sha256 does not begin with {_digits(file)}). "
-            "Its weights fit, so they are used. Delete it to download torchvision's."
-        )
+    state = state if isinstance(state, dict) else {}
     return {OLD_NAMES.sub(r"\1\2", key): value for key, value in state.items()}
-
-
-def _other_net(name: str, file: Path, state: dict, wanted: dict) -> str:
-    strange = [key for key, value in state.items() if key not in wanted or wanted[key].shape != value.shape]
-    missing = [key for key in wanted if key not in state]
-    if strange:
-        why = f"has {strange[0]!r}, which {name} has not in this shape"
-    else:
-        why = f"lacks {missing[0]!r}" if missing else "is no table of weights"
-    return f"{file} does not hold weights of {name}: it {why}. Delete it and open the lab again; {WITHOUT}"
 
 
 def _download(name: str, file: Path) -> None:
     """Bring a file of weights to its place, whole and checked, or not at all."""
-    url, partial = _weights(name).url, file.with_name(f"{file.name}.{os.getpid()}.partial")
+    url, before = _weights(name).url, socket.getdefaulttimeout()
     try:
+        socket.setdefaulttimeout(PATIENCE)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer, partial.open("wb") as target:
-            pieces = -(-int(answer.headers.get("Content-Length") or 0) // PIECE)
-            with progress(label=f"{file.name} (MB)", total=pieces or None) as bar:
-                while piece := answer.read(PIECE):
-                    target.write(piece)
-                    bar.update()
-        if not _whole(partial, _digits(file)):
-            raise ConnectionError("what arrived is not the whole file")
-        partial.replace(file)
-    except (OSError, http.client.HTTPException) as error:
-        why = getattr(error, "reason", None) or error
+        sha256 = file.stem.rsplit("-", 1)[1]  # its first digits: resnet18-f37072fd.pth
+        torch.hub.download_url_to_file(url, str(file), sha256)
+    except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: the hash is another
         raise MissingWeights(
-            f"The weights of {name} are missing, and could not be downloaded ({why}). Expected: {file}. "
-            f"On a machine with a network download {url} ({_megabytes(name):.0f} MB) and put it there under that name; "
-            f"{WITHOUT}"
+            f"The weights of {name} are missing, and could not be downloaded ({getattr(error, 'reason', error)}). "
+            f"Expected: {file}. On a machine with a network download {url} ({_megabytes(name):.0f} MB) and put it "
+            f"there under that name; {WITHOUT}"
         ) from None
     finally:
-        with suppress(OSError):  # its folder may not even be there
-            partial.unlink()
+        socket.setdefaulttimeout(before)
 
 
 def _megabytes(name: str) -> float:
     return _weights(name).meta["_file_size"] * 2**20 / 1e6
-
-
-def _digits(file: Path) -> str:
-    """resnet18-f37072fd.pth -> f37072fd, the first digits of the file's sha256."""
-    return file.stem.rsplit("-", 1)[1]
-
-
-def _whole(file: Path, digits: str) -> bool:
-    """Does the sha256 of the file begin with these digits?"""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest().startswith(digits)

@@ -83,16 +83,14 @@ def names() -> list[str]:
     return [*NETS, *sorted(otherwise), *SPECIALISTS]
 
 
-def load(
-    name: str, epoch: int | str | None = None, seed: int | None = None, folder: Path | None = None
-) -> nn.Module:
+def load(name: str, epoch: int | str | None = None, folder: Path | None = None) -> nn.Module:
     """A trained net in eval mode, with the shipped weights.
 
     name: one of `names()`. epoch: of a net in `NETS` 0 (untrained) or "last"; of "alex" also 1, 2, 4 and 8, as conv
     layers only: the fully connected ones are then as untrained, and the logits mean nothing.
-    seed: the training seed; weights are shipped for 0 (seeds 1 and 2 of "alex" as `card` and `first_layer`).
-    folder: where weights and card of another training lie.
-    Errors: KeyError for an unknown name; ValueError for an epoch or a seed that is not shipped;
+    folder: where weights and card of another training lie. All are of training seed 0; of seeds 1 and 2 of "alex"
+    there are `card` and `first_layer`.
+    Errors: KeyError for an unknown name; ValueError for an epoch that is not shipped;
     store.DamagedData (an OSError) for a file that is missing or damaged; FileNotFoundError in a folder.
 
     >>> models.load("studio-gan")(torch.randn(8, 64)).shape
@@ -100,11 +98,6 @@ def load(
     """
     if name not in NETS and folder is None:
         check_choice(name, names(), "net")
-    if seed not in (None, 0):
-        raise ValueError(
-            f"seed={seed}: only seed 0 of {name!r} is shipped as weights; "
-            f"models.card({name!r}, seed={seed}) has its numbers, models.first_layer its filters"
-        )
     offered = (None, *((0,) if name in NETS else ()), *(EPOCHS if name == "alex" else ()), "last")
     if epoch not in offered or isinstance(epoch, bool):
         raise ValueError(f"epoch={epoch!r}: {name!r} has {', '.join(map(repr, offered[1:]))}")
@@ -129,36 +122,25 @@ def _specialist(name: str, folder: Path | None) -> nn.Module:
     return net
 
 
-def card(name: str, seed: int = 0, variant: str = "", folder: Path | None = None) -> dict:
+def card(name: str, seed: int = 0, folder: Path | None = None) -> dict:
     """What is known about a training: command, recipe, results on every split, sha256 of the weights.
 
-    name: one of `names()`, or "filter_study". variant: "" or such as "plain-init" or
-    "conv1-7-4". folder: as in `load`. Errors: KeyError with near misses; store.DamagedData.
+    name: one of `names()`, or "filter_study". folder: as in `load`. Errors: KeyError with near misses;
+    store.DamagedData.
     """
-    stem = SPECIALISTS[name].file or name if name in SPECIALISTS else tag(name, seed, variant)
+    stem = SPECIALISTS[name].file or name if name in SPECIALISTS else tag(name, seed)
     if folder is not None:
         return json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
     check_choice(name, [*names(), "filter_study"], "net")
-    if variant:
-        check_choice(variant, _variants(name), f"variant of {name}")
     return json.loads(store.read_verified(f"weights/{stem}.json"))
 
 
-def _variants(name: str) -> set[str]:
-    """The trainings of `name` with another recipe, as shipped."""
-    cards = [
-        file for file in store.manifest() if file.startswith(f"weights/{name}-") and file.endswith(".json")
-    ]
-    parts = [file.removeprefix(f"weights/{name}-").removesuffix(".json").split("-") for file in cards]
-    return {"-".join(part for part in some if not part.startswith("seed")) for some in parts} - {""}
-
-
-def first_layer(name: str, seed: int = 0, variant: str = "") -> torch.Tensor:
-    """Weights of conv1 of any shipped training, float32 (filters, 3, k, k); of "numbers only" ones too."""
-    if seed == 0 and not variant:
+def first_layer(name: str, seed: int = 0) -> torch.Tensor:
+    """Weights of conv1 of any shipped training, float32 (filters, 3, k, k); of seeds 1 and 2 of "alex" too."""
+    if seed == 0:
         return load(name).conv1.weight.detach()
-    card(name, seed, variant)  # raises for what does not exist
-    return tensors(f"{tag(name, seed, variant)}-conv1")["conv1.weight"]
+    card(name, seed)  # raises for what does not exist
+    return tensors(f"{tag(name, seed)}-conv1")["conv1.weight"]
 
 
 def tag(name: str, seed: int = 0, variant: str = "") -> str:

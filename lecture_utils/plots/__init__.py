@@ -7,19 +7,19 @@ over many seeds, are in `experiments.figures`.
 
 from .._lazy import lazily
 
-_HOMES = {
-    "activations": "activation_maps conditionals fields_over_image filter_masks part_overlay "
-    "patch_blocks spotlights",
-    "charts": "bars climb curves learning",
-    "grids": "filter_grid grey_tiles growing_rows image_grid image_rows image_table neighbour_rows noted_rows painted "
-    "picture_map tiles top9_grid",
-    "heat": "map_and_image overlay overlays signed_grid",
-    "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
-    "pixels": "gradient_pictures",
-    "points": "embeddings latent_plane",
-    "sheet": "Picture Sheet Table table",
-    ".progress": "Live",
-}
 __getattr__, __dir__, __all__ = lazily(
-    __name__, {home: tuple(names.split()) for home, names in _HOMES.items()}
+    __name__,
+    {
+        "activations": "activation_maps conditionals fields_over_image filter_masks part_overlay "
+        "patch_blocks spotlights",
+        "charts": "bars climb curves",
+        "grids": "filter_grid grey_tiles growing_rows image_grid image_rows image_table neighbour_rows noted_rows "
+        "picture_map tiles top9_grid",
+        "heat": "map_and_image overlay overlays signed_grid",
+        "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
+        "pixels": "gradient_pictures",
+        "points": "embeddings latent_plane",
+        "sheet": "Picture Sheet Table table",
+        ".progress": "Live",
+    },
 )

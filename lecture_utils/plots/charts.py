@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from . import given
 from .given import Array, Named, Names, figure
 from .look import COLOURS, DASHES, INK, MARKERS, MUTED, SMALL, TEXT, WIDTH, legend
-from .pixels import enlarged, mosaic
+from .pixels import enlarged
 from .sheet import Picture, Sheet
 
 HATCHES = ("", "///", "...")
@@ -83,21 +83,6 @@ def curves(
     if ylim:
         axes.set_ylim(*ylim)
     legend(axes, (-0.02, 1), ncols=columns)
-    return sheet.picture()
-
-
-@figure
-def learning(lines: Named, images: Array, title="", caption="") -> Picture:
-    """A live figure: test likelihood so far {label: (steps, nats)}, and samples (k, h, w) or (k, 3, h, w) beside it."""
-    high = 3.0
-    sheet = Sheet(WIDTH, high + 0.6, title, caption)
-    axes = sheet.chart(0.8, 0.1, 4.6, high, "", "steps", "nats to store a test picture")
-    for k, (label, (steps, nats)) in enumerate(lines.items()):
-        line(axes, steps, nats, k, first=1, ms=6, label=label)
-    axes.legend(fontsize=SMALL, frameon=False)
-    tiles = mosaic(given.small_images(images, "images"), 6, 6)
-    tall = 3.9 * tiles.shape[0] / tiles.shape[1]
-    sheet.tile(WIDTH - 3.9, 0.1 + max(0, (high - tall) / 2), 3.9, tall, tiles, interpolation="nearest")
     return sheet.picture()
 
 

@@ -166,29 +166,25 @@ def image_table(
     caption="",
     tile=None,
     smooth=True,
-    names=None,
 ) -> Picture:
     """Images in rows and columns, names above and on the left.
 
     images: for each row a list (or tensor) of images (3, h, w) in [0, 1], of any sizes; None leaves a place free.
-    rows, columns: their names; a name may have several lines, "" is none. names: instead of columns, the name above
-    each image, row by row. tile: as in `noted_rows`. smooth: enlarged as a photograph
-    is, else each pixel a square, which takes a third of the bytes. Errors: ValueError for names that do not fit.
+    rows, columns: their names; a name may have several lines, "" is none. tile: as in `noted_rows`. smooth: enlarged
+    as a photograph is, else each pixel a square, which takes a third of the bytes. Errors: ValueError for names that
+    do not fit.
     """
     images = [given.listed(row, "images") for row in images]
     rows = given.names(rows, "rows", len(images))
     across = max(map(len, images))
     above_each = [given.names(columns, "columns", across)] + [[""] * across] * (len(rows) - 1)
-    if names is not None:
-        flat = iter(given.names(names, "names", sum(map(len, images))))
-        above_each = [[next(flat) for _ in row] for row in images]
     longest = max(len(line) for name in rows for line in name.split("\n"))
     left = 0.2 + 0.095 * longest if any(rows) else 0.0
     above = [heads(row, 0.21, 0.08) for row in above_each]
     tile = tile or min(2.4, (WIDTH - left + GAP) / across - GAP)
     high = sum(above) + len(rows) * (tile + GAP) - GAP
     sheet, top = Sheet(left + across * (tile + GAP) - GAP, high, title, caption), 0.0
-    look, white = {"size": TEXT if names else SMALL, "interpolation": "nearest"}, np.ones((1, 1, 3))
+    look, white = {"size": SMALL, "interpolation": "nearest"}, np.ones((1, 1, 3))
     for name, row, head, texts in zip(rows, images, above, above_each, strict=True):
         top += head
         if name:
@@ -209,17 +205,6 @@ def growing_rows(rows: Named, columns: int, title="", caption="") -> Picture:
         images = np.repeat(images, 3, 1) if images.shape[1] == 1 else images
         row = sheet.row(left, y * step, side, side, images.transpose(0, 2, 3, 1), gap=step - side)
         beside(row[0], label, -0.08, ink=MUTED)
-    return sheet.picture()
-
-
-@figure
-def painted(style: Array, images: Named, title="", caption="") -> Picture:
-    """A style (3, h, w), small, and beside it two to four large squares that were painted in it, {name: (3, h, w)}."""
-    images, side = {name: given.image(image, name) for name, image in images.items()}, 1.5
-    large = (WIDTH - side - 0.2 - GAP * (len(images) - 1)) / len(images)
-    sheet, words = Sheet(WIDTH, 0.35 + large, title, caption), {"size": TEXT, "pad": 5}
-    sheet.tile(0, 0.35, side, side, given.image(style, "style"), "the style", **words)
-    sheet.row(side + 0.2, 0.35, large, large, list(images.values()), list(images), **words)
     return sheet.picture()
 
 

@@ -28,13 +28,6 @@ def heat_over(sheet, place, image, heat, top=None, **words) -> Axes:
     return axes
 
 
-def raw_cells(sheet, place, values, **words) -> Normalize:
-    """A signed map as its own cells, blue below zero, red above; returns its scale."""
-    norm = Normalize(-_limit(values), _limit(values))
-    sheet.tile(*place, values, **words, cmap=SIGNED, norm=norm, interpolation="nearest")
-    return norm
-
-
 @figure
 def signed_grid(maps: Array, titles=None, title="", caption="", label="value") -> Picture:
     """Signed maps (n, h, w): blue below zero, red above; one shared symmetric range, with a colour bar."""
@@ -59,8 +52,9 @@ def map_and_image(image: Array, raw: Array, heat: Array, title="", caption="") -
     sheet = Sheet(3 * tile + 2 * bar + gap, high + top, title, caption)
     middle, right = tile + gap, 2 * tile + bar + gap
     sheet.tile(0, top, tile, high, image, "image", TEXT)
-    words = {"title": "raw map: {} x {}".format(*raw.shape), "size": TEXT}
-    signed = raw_cells(sheet, (middle, top, tile, high), raw, **words)
+    signed, title = Normalize(-_limit(raw), _limit(raw)), "raw map: {} x {}".format(*raw.shape)
+    look = {"cmap": SIGNED, "norm": signed, "interpolation": "nearest"}
+    sheet.tile(middle, top, tile, high, raw, title, TEXT, **look)
     heat_over(sheet, (right, top, tile, high), image, heat, title="enlarged, below zero cut", size=TEXT)
     absolute = Normalize(0, max(heat.max(), 1e-12))
     bars = (middle, signed, SIGNED, "evidence, signed"), (right, absolute, ABSOLUTE, "evidence for, absolute")

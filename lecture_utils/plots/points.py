@@ -24,10 +24,13 @@ def framed(sheet, x, y, side, title, pad, loc) -> Axes:
 
 
 @figure
-def embeddings(arrangements: Named, labels: Array, names: Names, title="", caption="") -> Picture:
+def embeddings(
+    arrangements: Named, labels: Array, names: Names, title="", caption="", shared=False
+) -> Picture:
     """Arrangements {name: positions (n, 2)} as clouds of points, coloured and shaped by class, the class named in it.
 
-    labels: (n,) integers; names: of the classes, written where the median point of each lies. Errors: ValueError.
+    labels: (n,) integers; names: of the classes, written where the median point of each lies. shared: one scale for
+    all arrangements, the same in both directions, instead of one that fits each. Errors: ValueError.
     """
     arrangements = given.sets(arrangements, "arrangements", (2,))
     first = next(iter(arrangements.values()))
@@ -35,12 +38,16 @@ def embeddings(arrangements: Named, labels: Array, names: Names, title="", capti
     columns = min(3, len(arrangements))
     side = min(4.6, (WIDTH - gap * (columns - 1)) / columns)
     rows = -(-len(arrangements) // columns)
+    low, high = (end([end(points) for points in arrangements.values()]) for end in (np.min, np.max))
+    ends = low - 0.05 * (high - low), high + 0.05 * (high - low)
     sheet = Sheet(columns * (side + gap) - gap, rows * (side + 0.32), title, caption)
     for number, (name, points) in enumerate(arrangements.items()):
         if points.shape != (len(labels), 2):
             raise ValueError(f"{name}: expected positions ({len(labels)}, 2), got {points.shape}")
         row, column = divmod(number, columns)
         axes = framed(sheet, column * (side + gap), row * (side + 0.32) + 0.3, side, name, 5, "left")
+        if shared:
+            axes.set(xlim=ends, ylim=ends)
         for label in range(len(names)):
             style = {"color": COLOURS[label % len(COLOURS)], "ms": 3.6, "mew": 0, "alpha": 0.75}
             axes.plot(*points[labels == label].T, "o^sD"[label // len(COLOURS) % 4], **style)

@@ -180,12 +180,6 @@ class Sheet:
         axes.set_ylabel(label, fontsize=SMALL, color=INK)
         return axes
 
-    def legend(self, handles: dict, **options):
-        """One legend for all axes, above them: {label: what was drawn}."""
-        place = 0.25 / self.size[0], 1 - self.above / self.size[1] + 0.012
-        style = {"loc": "upper left", "frameon": False, "fontsize": TEXT, "ncols": len(handles)} | options
-        self.figure.legend(handles.values(), handles.keys(), bbox_to_anchor=place, **style)
-
     def picture(self) -> Picture:
         """The finished figure."""
         return Picture(self.figure, self.alt)

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_number
-from ..hooks import frozen
+from ..checks import check_number, check_size
+from ..hooks import frozen, reading
 from ..progress import silenced
-from .feature_extractor import reading
 from .objectives import Objective, class_score
-from .optimise import generator, given_start, iterate, neutral_colour, noisy, sides, value_and_gradient
+from .optimise import generator, given_start, iterate, neutral_colour, noisy, value_and_gradient
 from .regularisers import WAYS, Regulariser, check_regularisers
 
 LABEL = "gradient ascent"
@@ -76,7 +75,10 @@ def ascend(
         images, history, stopped = iterate(step, first, steps, LABEL, callback)
         with torch.no_grad():
             scores = objective.value(read(images))
-    _say_who_stayed(moved, history)
+    if len(history) and not moved.all():
+        count = f"{int((~moved).sum())} of {len(moved)} images never moved, their gradient was 0"
+        why = "a unit behind a ReLU that is off? Name the layer before its ReLU, or start elsewhere."
+        print(f"{LABEL}: {count}: {why}")
     where = start.device if isinstance(start, Tensor) else "cpu"
     return Ascent(*(found.to(where) for found in (images, scores, history)), stopped)
 
@@ -115,18 +117,11 @@ def _start(net, start, count, size, mean, seed):
     """The images to begin with."""
     images = given_start(net, start, ("noise", "blank"))
     if images is None:
-        blank = mean.expand(count or 1, -1, *sides(size))
+        blank = mean.expand(count or 1, -1, *check_size(size))
         return blank if start == "blank" else noisy(blank, seed)
     if count not in (None, len(images)) and len(images) != 1:
         raise ValueError(f"start: expected 1 or {count} images, as the objective, got {len(images)}")
     return images if count in (None, len(images)) else images.expand(count, -1, -1, -1)
-
-
-def _say_who_stayed(moved, history):
-    if len(history) and not moved.all():
-        count = f"{int((~moved).sum())} of {len(moved)} images never moved, their gradient was 0"
-        why = "a unit behind a ReLU that is off? Name the layer before its ReLU, or start elsewhere."
-        print(f"{LABEL}: {count}: {why}")
 
 
 # --- the same in stages, so that it can be shown and stopped ---

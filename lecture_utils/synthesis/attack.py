@@ -53,6 +53,7 @@ def pgd(
     norm: str = "inf",
     target: int | Tensor | None = None,
     seed: int = 0,
+    random_start: bool = False,
 ) -> Tensor:
     """Where small steps uphill in the loss end, inside a ball around each image, (n, 3, h, w); the best of `restarts`.
 
@@ -63,9 +64,10 @@ def pgd(
     most that a value may move, from 0 to 1; norm "2": the largest norm of the whole perturbation.
     steps: int. step_size: in the same unit as eps. restarts: how often to begin; per image the best end is kept: one
     that fools the net (or reaches the target) comes before one that does not, then the larger loss counts. The first
-    run begins at the image, so that one step of size eps is `fgsm`, the later ones at random points. seed: of these.
-    Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: where the first run begins; x stays in
-    [0, 1].
+    run begins at the image, so that one step of size eps is `fgsm` and ten are BIM, the later ones at random points.
+    random_start: the first one, too, as in the paper. seed: of the random points.
+    Source: Madry, Makelov, Schmidt, Tsipras, Vladu (2018), section 2.1. Differs: where the first run begins, unless
+    random_start; x stays in [0, 1].
     """
     images = check_attack(net, images, eps, norm, step_size)
     check_count(steps, "steps"), check_count(restarts, "restarts")
@@ -77,7 +79,7 @@ def pgd(
             return pgd_step(net, x, origin, labels, eps, step_size, norm, target)
 
         for number in range(restarts):
-            first = random_point(origin, eps, norm, draws) if number else origin
+            first = random_point(origin, eps, norm, draws) if number or random_start else origin
             run = iterate(step, first, steps, f"pgd {number + 1}/{restarts}" if restarts > 1 else "pgd")
             ends.append(run.images)
             if run.stopped == "interrupted":

@@ -5,10 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_index, check_number, layer_name
-from ..hooks import copy_to, frozen
-from .feature_extractor import reading
-from .objectives import channel as of_channel
+from ..checks import check_count, check_images, check_number, layer_name
+from ..hooks import copy_to, frozen, reading
 from .optimise import Run, generator, iterate, octave_shapes, resized, value_and_gradient
 from .regularisers import Jitter
 
@@ -17,7 +15,6 @@ def dream(
     net: nn.Module,
     image: Tensor,
     layer: str | nn.Module,
-    channel: int | None = None,
     octaves: int = 4,
     scale: float = 1.4,
     steps: int = 10,
@@ -33,9 +30,9 @@ def dream(
 
     from the smallest octave to the whole size. After each octave only the *detail* that was drawn, the difference to
     the photograph at that size, is enlarged and put on the photograph of the next size: nothing gets blurred.
-    image: (n, 3, h, w). layer: from dict(net.named_modules()); convolutions take any size. channel: int, or None for
-    the whole layer. octaves: how many sizes, each `scale` times the one before; those below 16 px are left out. steps:
-    in each. lr: mean |step| of a pixel, in pixel units. jitter: px, see `Jitter`. seed: of the shifts.
+    image: (n, 3, h, w). layer: from dict(net.named_modules()); convolutions take any size. octaves: how many sizes,
+    each `scale` times the one before; those below 16 px are left out. steps: in each. lr: mean |step| of a pixel, in
+    pixel units. jitter: px, see `Jitter`. seed: of the shifts.
     Source: Mordvintsev, Olah, Tyka (2015), and their notebook (4 octaves of 1.4, 10 steps, jitter of 32 px).
     """
     image = check_images(image, net=net, range01=True, name="image")
@@ -47,10 +44,13 @@ def dream(
         photograph = copy_to(net, image)
 
         def step(images, number):
-            if number % steps == 0:
-                images = _next_octave(images, photograph, shapes[number // steps])
+            if number % steps == 0:  # the photograph at the next size, with the detail drawn so far
+                shape, before = shapes[number // steps], resized(photograph, images.shape[2:])
+                images = (resized(photograph, shape) + resized(images - before, shape)).clamp(0, 1)
             seen = shake.before(images, draws)
-            value, gradient = value_and_gradient(lambda x: _half_square(read(x), layer, channel), seen)
+            value, gradient = value_and_gradient(
+                lambda x: read(x)[layer].square().flatten(1).sum(1) / 2, seen
+            )
             gradient = shake.back(gradient)
             size = gradient.abs().mean((1, 2, 3), keepdim=True)
             return (images + torch.where(size > 0, lr / size, 0) * gradient).clamp(0, 1), value
@@ -59,17 +59,3 @@ def dream(
         images, history, stopped = iterate(step, start, len(shapes) * steps, label, callback)
         images = resized(images, photograph.shape[2:]).clamp(0, 1)  # it may have stopped in a smaller octave
     return Run(images.to(image.device), history.to(image.device), stopped)
-
-
-def _half_square(found, layer, channel):
-    """What is maximised, (n,)."""
-    if channel is None:
-        return found[layer].square().flatten(1).sum(1) / 2
-    check_index(channel, found[layer].shape[1], "channel")
-    return of_channel(layer, channel, "all").value(found)
-
-
-def _next_octave(images, photograph, shape):
-    """The photograph at the next size, with the detail drawn so far."""
-    here, before = resized(photograph, shape), resized(photograph, images.shape[2:])
-    return (here + resized(images - before, shape)).clamp(0, 1)

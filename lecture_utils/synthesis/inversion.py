@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, layer_name
-from ..hooks import copy_to, frozen
-from .feature_extractor import reading
+from ..hooks import copy_to, frozen, reading
 from .losses import distance, energy, variation_gradient
 from .optimise import adam, iterate, neutral_colour, noisy, value_and_gradient
 

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_choice, check_targets
-from ..hooks import check_logits, maps_of, score_of
-from .feature_extractor import OUTPUT
+from ..hooks import OUTPUT, check_logits, maps_of, score_of
 
-PLACES = ("centre", "mean", "all")
+PLACES = ("centre", "mean")
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ def channel(
 
     layer: from dict(net.named_modules()). A unit behind a ReLU that is off has gradient 0 and climbs nowhere:
     name the layer before the ReLU, or start elsewhere. channels: an int, or a LongTensor (n,): then n images.
-    where: "centre", the unit in the middle of the map (row rows // 2, column columns // 2); "mean", over the map;
-    "all", half the sum of squares, whose gradient is the activation itself. A vector (n, channels) has one position.
+    where: "centre", the unit in the middle of the map (row rows // 2, column columns // 2); "mean", over the map. A
+    vector (n, channels) has one position.
     reshape: see `hooks.maps_of`, for a layer whose channels come last.
     Source: Erhan, Bengio, Courville, Vincent (2009); Yosinski et al. (2015), section 3.
     """
@@ -83,8 +82,6 @@ def channel(
         maps = found[layer][:, :, None, None] if vectors else maps_of(found[layer], layer, reshape)
         wanted = check_targets(channels, *maps.shape[:2], name="channels").to(maps.device)
         own = maps[torch.arange(len(maps), device=maps.device), wanted]  # (n, rows, columns)
-        if where == "all":
-            return own.square().sum((1, 2)) / 2
         return own.mean((1, 2)) if where == "mean" else own[:, own.shape[1] // 2, own.shape[2] // 2]
 
     return Objective((layer,), value, _count(channels, "channels"))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_seed, check_sides, image_channels, net_dtype
+from ..checks import check_count, check_images, check_seed, image_channels, net_dtype
 from ..hooks import copy_to, device_of, gradient_of
 from ..progress import progress
 
@@ -153,11 +153,6 @@ def given_start(net: nn.Module, start: Tensor | str, names: tuple[str, ...]) -> 
 
 
 # --- sizes, and the octaves from small to large in which an image may be made ---
-
-
-def sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    """A size, px or (h, w), as (h, w). Errors: ValueError."""
-    return check_sides(size if isinstance(size, tuple | list) else (size, size), "size")
 
 
 def octave_shapes(shape: tuple[int, int], octaves: int, scale: float) -> list[tuple[int, int]]:

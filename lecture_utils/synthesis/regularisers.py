@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..checks import check_choice, check_count, check_number, check_share
+from ..checks import check_count, check_number, check_share
 from .losses import variation_gradient
 
 
@@ -67,7 +67,7 @@ class Blur(Regulariser):
         return images if (number + 1) % self.every else gaussian_blur(images, self.sigma)
 
 
-class _Small(Regulariser):
+class Small(Regulariser):
     """What is among the smallest `share` of its image, as `size` measures it, becomes m. share: from 0 to below 1."""
 
     def __init__(self, share: float):
@@ -79,7 +79,7 @@ class _Small(Regulariser):
         return torch.where(smallest(self.size(images - mean, gradient), self.share), mean, images)
 
 
-class SmallValues(_Small):
+class SmallValues(Small):
     """Each value (one colour of one pixel) whose |x - m| is among the smallest `share` of its image becomes m.
 
     Source: the lecture's "clip pixels with small values to 0".
@@ -89,7 +89,7 @@ class SmallValues(_Small):
         return offset.abs()
 
 
-class SmallNorm(_Small):
+class SmallNorm(Small):
     """Each pixel whose ||x - m|| over its three colours is among the smallest `share` becomes m.
 
     Source: Yosinski et al. (2015), section 3, "clipping pixels with small norm".
@@ -99,38 +99,17 @@ class SmallNorm(_Small):
         return offset.square().sum(1, keepdim=True)  # (n, 1, h, w); squared: the order is the same
 
 
-class SmallContribution(_Small):
-    """Each pixel whose contribution |sum over colours of (x - m) g| is among the smallest `share` becomes m.
+class SmallGradients(Small):
+    """Where the gradient is small: the smallest `share` of its values in each image become 0 in this step.
 
-    To first order the contribution is by how much the score would change if the pixel became m. g is the gradient
-    before the step. Source: Yosinski et al. (2015), section 3, "clipping pixels with small contribution".
+    Source: the lecture's "clip pixels with small gradients to 0".
     """
-
-    def size(self, offset, gradient):
-        return (offset * gradient).sum(1, keepdim=True).abs()  # (n, 1, h, w)
-
-
-class SmallGradients(_Small):
-    """Where the gradient is small: the smallest `share` of its values in each image.
-
-    The lecture's "clip pixels with small gradients to 0" can be read in two ways. what="gradient": those values of
-    the gradient become 0 in this step. what="pixel": each pixel whose gradient has a norm among the smallest becomes m.
-    """
-
-    def __init__(self, share: float, what: str = "gradient"):
-        super().__init__(share)
-        self.what = check_choice(what, ("gradient", "pixel"), "what")
 
     def gradient(self, gradient, images):
-        if self.what == "pixel":
-            return gradient
         return gradient.masked_fill(smallest(gradient.abs(), self.share), 0)
 
-    def size(self, offset, gradient):
-        return gradient.square().sum(1, keepdim=True)
-
     def after(self, images, gradient, number, mean):
-        return images if self.what == "gradient" else super().after(images, gradient, number, mean)
+        return images
 
 
 class Jitter(Regulariser):

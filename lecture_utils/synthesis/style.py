@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_layer, check_number
-from ..hooks import copy_to, frozen
+from ..checks import check_count, check_images, check_layer, check_number, check_size
+from ..hooks import copy_to, frozen, reading
 from . import optimise
-from .feature_extractor import reading
 from .losses import distance, energy, gram, gram_matrix, variation_gradient
 
 SHIFTS = 16  # so many shifts take turns: the content's features are computed once for each
@@ -77,7 +76,7 @@ def texture(
     Source: Gatys, Ecker, Bethge (2015), equations 1 to 4. Differs: as `stylize`.
     """
     style = _checked_style(net, style, style_weights)
-    shape = tuple(style.shape[2:]) if size is None else optimise.sides(size)
+    shape = tuple(style.shape[2:]) if size is None else check_size(size)
     goal = _Goal(style, style_weights)
     return _optimised(net, goal, shape, steps, **{"start": "noise", "octaves": 3} | options)
 

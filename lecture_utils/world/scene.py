@@ -143,8 +143,7 @@ class Scene:
 
     def only(self, part, object=0):
         """The scene with only one part (or group) of an object kept."""
-        thing = self._object(object)
-        spec = CLASSES[thing.cls]
+        spec = CLASSES[self._object(object).cls]
         return self._with(object, missing=frozenset(spec.parts) - frozenset(spec.members(part)))
 
     def background(self):

@@ -6,13 +6,13 @@ from math import cos, radians, sin
 import torch
 from PIL import Image, ImageDraw
 
-from .. import models
-from ..hooks import frozen
-from ..models import studio
-from ..plots import INK, MUTED
-from ..world.studio import COLOURS
-from . import board as ui
-from .base import Choice, Explorer, Slider
+from lecture_utils import models
+from lecture_utils.explorers import Choice, Explorer, Slider, board as ui
+from lecture_utils.hooks import frozen
+from lecture_utils.models import studio
+from lecture_utils.plots import INK, MUTED
+
+from ..studio_scenes import COLOURS
 
 AXES, SHIFTS = 6, (-3.0, -1.5, 0.0, 1.5, 3.0)  # axes that have a slider; columns of the grid
 BIG, SMALL, TILE = 320, 152, 64  # px: the image, the two below, those of the grid

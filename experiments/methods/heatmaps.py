@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import attribution as at, metrics as key
-from ..hooks import activations, frozen
-from .integrated_gradients import integrated_gradients
-from .smooth_grad import smooth_grad
+from lecture_utils import attribution as at, metrics as key
+from lecture_utils.attribution.gradients import Layer, Targets
+from lecture_utils.hooks import activations, frozen
 
 STEPS, SAMPLES = 16, 16  # of integrated gradients, of SmoothGrad
 SQUARE, STRIDE = 16, 8  # px, of occlusion
@@ -60,6 +60,21 @@ class Method:
     needs: str = ""
 
 
+def hires_cam(
+    net: nn.Module, images: Tensor, targets: Targets, layer: Layer, raw: bool = False, relu: bool = True
+) -> Tensor:
+    """Grad-CAM without averaging the gradient: heat[r, s] = relu(sum_c d logit_k / d A[c, r, s] * A[c, r, s]).
+
+    Arguments and errors as in `grad_cam`. Where all after the layer is linear, the raw map without ReLU sums to
+    logit - bias.
+    Source: Draelos, Carin (2020), equation 8.
+    """
+    maps, gradient = at.layer_gradient(net, images, targets, layer)
+    heat = (gradient * maps).sum(1)  # (n, rows, cols)
+    heat = heat.relu() if relu else heat
+    return heat if raw else at.upsample(heat, images.shape[-2:])
+
+
 def blurred(images, sigma=BLUR):
     """Images (n, 3, h, w) through a Gaussian of sigma px, cut at 3 sigma; beyond the border they are mirrored."""
     half = min(round(3 * sigma), min(images.shape[2:]) // 2 - 1)  # it fits
@@ -77,7 +92,7 @@ def _heat(method, how="absolute", **options):
 
 def _integrated(baseline):
     """Integrated gradients from a baseline that a Question gives, the colours summed with their signs."""
-    return lambda q: _heat(integrated_gradients, "signed", baseline=baseline(q), steps=STEPS)(q)
+    return lambda q: _heat(at.integrated_gradients, "signed", baseline=baseline(q), steps=STEPS)(q)
 
 
 def _on_last_map(method):
@@ -127,7 +142,7 @@ METHODS = {
         Method("untrained Grad-CAM", "floor", "positive", _untrained_grad_cam),
         Method("saliency", "method", "absolute", _heat(at.saliency)),
         Method("saliency, squared", "method", "squared", _heat(at.saliency, "squared")),
-        Method("SmoothGrad", "method", "absolute", _heat(smooth_grad, samples=SAMPLES)),
+        Method("SmoothGrad", "method", "absolute", _heat(at.smooth_grad, samples=SAMPLES)),
         Method("integrated gradients, black", "method", "signed", _integrated(lambda q: None)),
         Method("integrated gradients, blurred", "method", "signed", _integrated(lambda q: blurred(q.images))),
         Method("integrated gradients, background", "method", "signed", _on_background, "background"),
@@ -136,7 +151,7 @@ METHODS = {
         Method("occlusion", "method", "signed", _occlusion),
         Method("CAM", "method", "positive", lambda q: at.cam(q.lab.net, q.images, q.targets), "gap"),
         Method("Grad-CAM", "method", "positive", _on_last_map(at.grad_cam)),
-        Method("HiResCAM", "method", "positive", _on_last_map(at.hires_cam)),
+        Method("HiResCAM", "method", "positive", _on_last_map(hires_cam)),
         Method(
             "Guided Grad-CAM", "method", "absolute", lambda q: at.heat(_on_last_map(at.guided_grad_cam)(q))
         ),

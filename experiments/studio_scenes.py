@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .model import CLASSES, misspelled, rgb
-from .sample import sample_scene
-from .splits import SPLITS
+from lecture_utils.world import CLASSES, sample_scene
+from lecture_utils.world.model import misspelled, rgb
+from lecture_utils.world.splits import SPLITS
 
 COLOURS = {
     "red": "#c8352e",

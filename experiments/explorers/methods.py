@@ -1,4 +1,4 @@
-"""Explorers of what was measured: method against method, with what each part of the object does to the score."""
+"""Method against method: two heatmaps of one image, and what each part of the object does to the score."""
 
 from functools import lru_cache
 from itertools import islice
@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from lecture_utils import metrics
-from lecture_utils.attribution.methods import Question, usable
 from lecture_utils.explorers import Choice, Explorer, Slider, board as ui
 from lecture_utils.plots import COLOURS
 from lecture_utils.plots.pixels import heat_colours
 from lecture_utils.progress import progress
 from lecture_utils.world import CLASSES, render_many
+
+from ..methods.heatmaps import Question, usable
 
 PANEL, NAMES, SMALL = 330, 150, 155  # px: an image, a part's name, an image of the filmstrip
 SIDE, LEAST, PARTS = 112, 12, 4  # px of a side; px that a part must show; parts that a scene must show
