@@ -2,3 +2,5 @@
 
 `python -m experiments` lists them, `python -m experiments NAME` runs one. Imports `lecture_utils`, never the other way.
 """
+
+import lecture_utils  # noqa: F401  before torch: its idle threads shall sleep

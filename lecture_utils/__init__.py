@@ -5,9 +5,14 @@
 """
 
 import os
+import sys
 
-# torch's idle threads sleep: spinning ones, the default, stop any neighbour. Heard only before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# torch's idle threads shall sleep: spinning ones, the default, stop any neighbour. torch hears this only before it is
+# imported; afterwards half of its threads are let go, so that two notebooks together have one for each core.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    if (torch := sys.modules.get("torch")) and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, torch.get_num_threads() // 2))
 
 __all__ = ["open_lab"]
 

@@ -11,6 +11,7 @@ for variable in ("no_proxy", "NO_PROXY"):
     os.environ[variable] = "localhost,127.0.0.1"
 
 os.environ["MPLBACKEND"] = "agg"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the kernels of `make lab`
 
 # One worker a core, one thread a worker: two torch processes with two threads each on two cores nearly stop each other.
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -171,10 +172,24 @@ def test_a_name_that_a_module_has_too_must_be_imported_eagerly(tmp_path, monkeyp
         importlib.import_module("shop")
 
 
-def test_idle_threads_of_torch_sleep_where_nobody_has_said_otherwise(monkeypatch):
-    code = "import os, lecture_utils; print(os.environ['OMP_WAIT_POLICY'])"
-    for said, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
-        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-        if said:
-            monkeypatch.setenv("OMP_WAIT_POLICY", said)
-        assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == expected
+@pytest.mark.parametrize(
+    "imports, said, policy, halves",
+    [
+        ("lecture_utils, torch", {}, "PASSIVE", 0),
+        ("torch, lecture_utils", {}, "PASSIVE", 1),  # too late for sleep
+        ("torch, lecture_utils", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE", 0),
+        ("torch, lecture_utils", {"OMP_NUM_THREADS": "4"}, "PASSIVE", 0),
+    ],
+)
+def test_idle_threads_of_torch_sleep_or_half_are_let_go_where_nobody_has_said_otherwise(
+    imports, said, policy, halves
+):
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")} | said
+    code = "import os, {}; print(torch.get_num_threads(), os.environ.get('OMP_WAIT_POLICY'))"
+    before, after = (
+        subprocess.check_output(
+            [sys.executable, "-c", code.format(names)], cwd=ROOT, env=plain, text=True
+        ).split()
+        for names in ("torch", imports)
+    )
+    assert after == [str(max(1, int(before[0]) // 2**halves)), policy]

@@ -42,6 +42,7 @@ def execute(path):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the kernels of `make lab`
     client = NotebookClient(
         notebook,
         kernel_name="python3",
