@@ -56,11 +56,10 @@ def quiet(home):
 
     drop = ("JUPYTER", "XDG_", "IPYTHON")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
-    lab.turn_off_news(home)  # as `make lab` does, but for this home alone
     return environment | {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_CONFIG_PATH": str(home / "etc/jupyter"),
+        "JUPYTER_CONFIG_PATH": str(lab.ROOT / "tools/jupyter"),  # as `make lab` does
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),

@@ -48,6 +48,8 @@ def healthy(made, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(doctor, "cores", lambda: 4)
     monkeypatch.setattr(doctor, "memory", lambda: 16 * 10**9)
+    monkeypatch.setattr(doctor, "free_memory", lambda: None)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**10))
     return folder
 
 
@@ -96,6 +98,10 @@ def two_damaged_pictures(patch, folder):
     for pattern in ("toyworld/masks/single/*/*.png", "toyworld/pairs/*.jpg"):
         for path in folder.glob(pattern):
             path.write_bytes(bytes(len(path.read_bytes())))
+
+
+def full_disk(patch, folder):
+    patch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**8))
 
 
 def other_nets_weights(patch, folder):
@@ -158,6 +164,8 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (lost_photograph, [8], ["not open_lab('imagenet'): no cat", INSTALL]),
     (attribute("cores", lambda: 1), [9], ["1 core"]),
     (attribute("memory", lambda: 2 * 10**9), [9], ["2.0 GB", "close other"]),
+    (attribute("free_memory", lambda: 10**9), [10], ["1.0 GB of memory are free", "shut down the kernels"]),
+    (full_disk, [10], ["0.1 GB are free on the disk", "make room"]),
 ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools import lab
+from tools import install, lab
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -114,42 +114,127 @@ def test_the_pages_name_commands_and_files_that_exist(page):
         assert (ROOT / path).exists(), f"{page} links to {path}"
 
 
-def make_with(python, folder):
-    """`make install` in an empty folder, with a shell script in place of Python: (status, output)."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        (folder / name).write_text((ROOT / name).read_text())
-    fake = folder / "python3"
-    fake.write_text(f"#!/bin/sh\n{python}\n")
-    fake.chmod(0o755)
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A folder in which nothing is installed yet. Command lines are kept, not run: a list of them."""
+    lines = []
+    monkeypatch.setattr(install, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(install, "PYTHON", tmp_path / ".venv/bin/python")
+    monkeypatch.setattr(install, "STAMP", tmp_path / ".venv/.installed")
+    monkeypatch.setattr("venv.create", lambda folder, with_pip: (folder / "bin").mkdir(parents=True))
+    monkeypatch.setattr("subprocess.call", lambda line, **rest: lines.append(line))
+    return lines
+
+
+def make_python():
+    """The environment's Python is there now, as after `venv`."""
+    install.PYTHON.touch()
+
+
+def test_a_python_that_will_not_do_gets_one_sentence(bare, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match="ensurepip is missing.*apt install"):
+        patch.setitem(sys.modules, "ensurepip", None)
+        install.install()
+    monkeypatch.setattr(install, "OLDEST", (99,))
+    with pytest.raises(SystemExit, match="needs Python 3.11 or newer; .* is older"):
+        install.install()
+    assert not bare and not install.VENV.exists()
+
+
+def test_a_machine_without_python_gets_one_sentence():
     outside = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}  # `make test` runs this test
-    line = ["make", "install", f"PYTHON={fake}"]
-    done = subprocess.run(line, cwd=folder, env=outside, capture_output=True, text=True)
-    assert not (folder / ".venv").exists()
-    return done.returncode, done.stdout
+    done = subprocess.run(
+        ["make", "install", "PYTHON="], cwd=ROOT, env=outside, capture_output=True, text=True
+    )
+    assert done.returncode and done.stdout.count("\n") == 1 and "needs Python 3.11 or newer" in done.stdout
 
 
-OLD = f'[ "$1" = -c ] || exit 9; exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9); $2"'
-BARE = f'case "$2" in *ensurepip*) exit 1;; esac; [ "$1" = -c ] || exit 9; exec {sys.executable} "$@"'
-NEEDS = "needs Python 3.11 or newer"
+def test_the_course_is_installed_without_the_tools_and_only_once(bare, capsys):
+    install.install()
+    make_python()
+    uv, packages, itself = (" ".join(line) for line in bare)
+    assert re.search(r"-m pip install .*uv==[\d.]+$", uv)
+    assert f"--constraints {ROOT / 'requirements.lock'}" in packages and "--extra" not in packages
+    assert "--torch-backend" not in packages and itself.endswith(
+        f"--no-deps --no-build-isolation --editable {ROOT}"
+    )
+    assert "6 GB" in capsys.readouterr().out
+    install.install()
+    assert len(bare) == 3 and not capsys.readouterr().out
+    install.install(tools=True)
+    assert "--extra test --extra dev" in " ".join(bare[4])
+    install.install()  # what is there stays
+    assert len(bare) == 6
 
 
-@pytest.mark.parametrize(
-    ("python", "words"), [(OLD, NEEDS), ("exit 127", NEEDS), (BARE, "ensurepip is missing")]
-)
-def test_a_python_that_will_not_do_gets_one_sentence(tmp_path, python, words):
-    status, shown = make_with(python, tmp_path)
-    assert status != 0 and shown.count(words) == 1 and shown.count("\n") == 1
+def test_a_torch_without_cuda_is_asked_for_by_name(bare, capsys):
+    install.install(torch="cpu")
+    make_python()
+    assert "--torch-backend cpu" in " ".join(bare[1]) and "2 GB" in capsys.readouterr().out
+    install.install(tools=True)
+    assert "--torch-backend cpu" in " ".join(bare[4])  # the choice is remembered
 
 
-def test_the_lab_asks_no_questions(tmp_path):
-    config = tmp_path / "etc/jupyter/labconfig/page_config.json"
-    config.parent.mkdir(parents=True)
-    config.write_text('{"disabledExtensions": {"other": true}, "theme": "kept"}')
-    lab.turn_off_news(tmp_path)
-    extensions = {"other": True, lab.ANNOUNCEMENTS: True}
-    assert json.loads(config.read_text()) == {"disabledExtensions": extensions, "theme": "kept"}
-    (tmp_path / "file").write_text("in the way")
-    lab.turn_off_news(tmp_path / "file")  # where nothing can be written it starts all the same
+def test_an_installation_that_stopped_goes_on_and_a_moved_folder_is_put_right(bare, monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match="The same command goes on"):
+        patch.setattr("subprocess.call", lambda line, **rest: 1)
+        install.install()
+    make_python()
+    install.install()
+    assert len(bare) == 3
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("subprocess.call", lambda line, **rest: 1)
+        install.install(tools=True)
+    assert not install.STAMP.exists()  # half of an update may be there
+    install.install()
+    del bare[3:]
+    stamp = json.loads(install.STAMP.read_text())
+    install.STAMP.write_text(json.dumps(stamp | {"folder": "/elsewhere"}))
+    capsys.readouterr()
+    install.install()
+    assert len(bare) == 4 and "--editable" in bare[3] and "was /elsewhere once" in capsys.readouterr().out
+    install.STAMP.write_text("not json")
+    install.install()
+    assert len(bare) == 7
+
+
+def test_a_clone_on_windows_is_whole(tmp_path):
+    """Git there turns line ends into \\r\\n where nobody forbids it."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    files = [
+        ".gitattributes",
+        "data/weights/alex.json",
+        "data/results",
+        "Makefile",
+        ".ci/run",
+        "notebooks/00_start_here.ipynb",
+    ]
+    line = ["git", "-c", "core.autocrlf=true", f"--work-tree={tmp_path}", "checkout", "HEAD", "--", *files]
+    subprocess.run(line, cwd=ROOT, check=True, env=os.environ | {"GIT_INDEX_FILE": str(tmp_path / "index")})
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "index"]
+    assert len(found) > 20
+    for path in found:
+        stored = ["git", "show", f"HEAD:{path.relative_to(tmp_path).as_posix()}"]
+        assert path.read_bytes() == subprocess.check_output(stored, cwd=ROOT), path
+
+
+def test_the_lab_asks_no_questions():
+    path = lab.environment({"JUPYTER_CONFIG_PATH": "/mine"})["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert path == [str(ROOT / "tools/jupyter"), "/mine"]
+    settings = json.loads((ROOT / "tools/jupyter/labconfig/page_config.json").read_text())
+    assert settings == {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+
+
+def test_the_lab_opens_where_the_home_folder_cannot_be_written(tmp_path, capsys):
+    assert set(lab.environment({"HOME": str(tmp_path)})) == {"JUPYTER_CONFIG_PATH", "OMP_WAIT_POLICY"}
+    given = {"HOME": str(tmp_path / "nowhere"), "IPYTHONDIR": "/mine", "OMP_WAIT_POLICY": "ACTIVE"}
+    found = lab.environment(given)
+    assert found["OMP_WAIT_POLICY"] == "ACTIVE" and "IPYTHONDIR" not in found
+    folder = Path(found["JUPYTER_CONFIG_DIR"]).parent
+    assert all(Path(found[name]).is_relative_to(folder) for name in lab.HOMES if name != "IPYTHONDIR")
+    assert f"go to {folder}" in capsys.readouterr().out
+    folder.rmdir()
 
 
 def test_the_lab_stays_at_home_and_passes_options_on(monkeypatch):

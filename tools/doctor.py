@@ -9,6 +9,7 @@ from __future__ import annotations  # so that an older Python gets as far as the
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
 ENOUGH_MEMORY, ENOUGH_CORES = 3.5e9, 2  # bytes (a machine sold as 4 GB passes); cores
+KERNEL, ROOM = (
+    1.5e9,
+    0.5e9,
+)  # bytes: of memory, what a notebook's kernel takes; of the disk, for its copy and caches
 
 
 class Trouble(Exception):
@@ -265,6 +270,26 @@ def check_machine() -> None:
         raise Trouble(f"{found / 1e9:.1f} GB of memory: close other programs, and other notebooks' kernels.")
 
 
+def check_room() -> None:
+    """One more notebook fits into the memory, and what it makes onto the disk."""
+    if (free := free_memory()) is not None and free < KERNEL:
+        raise Trouble(
+            f"{free / 1e9:.1f} GB of memory are free and a notebook takes up to 1.5: shut down the kernels of other "
+            "notebooks (in JupyterLab the square with a circle, on the left)."
+        )
+    if (free := shutil.disk_usage(ROOT).free) < ROOM:
+        raise Trouble(f"{free / 1e9:.1f} GB are free on the disk of {ROOT}: make room before you work on.")
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that a new process may take; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -279,7 +304,8 @@ def memory() -> int | None:
 
 
 HOW_TO_INSTALL = (
-    "Run `make install` in the repository's folder (with conda: `conda env update -f environment.yml`)."
+    "Run `make install` or `python tools/install.py` in the repository's folder "
+    "(with conda: `conda env update -f environment.yml`)."
 )
 CHECKS = (
     ("Python 3.11 or newer", check_python, True),
@@ -292,6 +318,7 @@ CHECKS = (
     ("JupyterLab and its sliders", check_jupyter, True),
     ("the photographs", check_photographs, False),
     ("two cores and 4 GB of memory", check_machine, False),
+    ("room for one more notebook", check_room, False),
 )
 
 if __name__ == "__main__":
