@@ -42,10 +42,10 @@ class ClassImages(Explorer):
     last digits of a gradient decide between many optima. Errors: ValueError for a lab with another net.
     """
 
-    title = "One class or channel, several ways to climb"
+    title = "The elephant: the noisier the image, the higher the score"
     caption = (
-        "Four rules: jitter, blur, decay, small norm; with none the score is highest, and hardly anything is to be "
-        "seen. Above it what two other nets say: they helped to choose the four, so this is no independent test."
+        "Four rules: jitter, blur, decay, small norm (small pixels). Above each image, what two other nets call it: "
+        "they helped to choose the four rules, so this is no independent test. A channel's score has another scale."
     )
     format, across, filmed, steps = "jpeg", 4, (0, 1, 2, 6), STEPS  # of a live run
 

@@ -121,8 +121,8 @@ class LatentPlane(Explorer):
 
     title = "Every z becomes an image, also where no test image was encoded"
     caption = (
-        "Of each z the decoded image, and below it the test image that is encoded nearest. Look between two classes, "
-        "and where no test image was encoded."
+        "Left: the encoded test images; circles: one and two standard deviations of the prior. "
+        "Right: each numbered z decoded; below it the test image encoded nearest."
     )
 
     def __init__(self, model, x, labels, names=None):
@@ -144,7 +144,7 @@ class LatentPlane(Explorer):
         self.stops = self._stops()
 
     def _stops(self):
-        """The mean; the medians of five classes, spread over the plane by rule; between two; where nobody is."""
+        """The prior's mean; the medians of five classes, spread by rule; between two; the largest hole within 2 σ."""
         labels = torch.tensor(self.labels)
         middles = {n: self.codes[labels == n].median(0).values for n in sorted(set(self.labels))}
         far = [
@@ -153,14 +153,14 @@ class LatentPlane(Explorer):
         while len(far) < min(5, len(middles)):
             nearest = {n: min(float((middles[n] - middles[m]).norm()) for m in far) for n in middles}
             far.append(max(nearest, key=nearest.get))
-        stops = {"the middle": torch.zeros(2)}
+        stops = {"the prior's mean": torch.zeros(2)}
         stops |= {f"among the {self.names[n]}s": middles[n] for n in far}
         if len(far) > 1:
             between = f"between {self.names[far[0]]} and {self.names[far[1]]}"
             stops[between] = (middles[far[0]] + middles[far[1]]) / 2
         places = torch.cartesian_prod(*2 * [torch.linspace(-2, 2, 33)])
         places = places[places.norm(dim=1) <= 2]  # standard deviations of the prior
-        stops["where nobody is"] = places[torch.cdist(places, self.codes).min(1).values.argmax()]
+        stops["largest hole within 2 σ"] = places[torch.cdist(places, self.codes).min(1).values.argmax()]
         for title, z in stops.items():  # the nearest values of the sliders
             x, y = (((8 * z).round() / 8).clamp(-self.reach, self.reach) + 0.0).tolist()  # no -0.0
             stops[title] = {"across": x, "up": y, "shown": MEAN}
@@ -248,14 +248,14 @@ class LatentPlane(Explorer):
         return ui.column(image, ui.Tile(self.images[near[0]], SMALL, smooth=False), gap=4)
 
     def film(self):
-        plane, stills = self.maps()[0].copy(), []
+        plane, stills = self.maps()[1].copy(), []
         pen = ImageDraw.Draw(plane)
         for n, title, values in self.places():
             x, y = self.place(values["across"], values["up"])
             pen.ellipse((x + EDGE - 14, y - 14, x + EDGE + 14, y + 14), fill=ui.BLUE)
             pen.text((x + EDGE, y), f"{n + 1}", "white", ui.font(18, True), "mm")
             stills.append(self.still(f"{n + 1}\n{title}", **values))
-        plane = ui.titled(ui.Tile(plane), "the decoded plane", size=ui.FILM)
+        plane = ui.titled(ui.Tile(plane), "the encoded test images", size=ui.FILM)
         return ui.row(plane, ui.grid(stills, 4, gap=20, below=12, align=1.0), gap=24)
 
 

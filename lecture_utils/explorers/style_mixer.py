@@ -110,7 +110,7 @@ class StyleMixer(Explorer):
         rows = []
         for pair, (name, style) in self.pairs.items():
             stills = [self.still(title, **at) for _, title, at in self.places() if at["pair"] == pair]
-            source = ui.captioned(ui.Tile(self.photographs[style], 188), f"{name}\nas {style}")
+            source = ui.captioned(ui.Tile(self.photographs[style], 188), f"style: {style}\nfor: {name}")
             rows.append(ui.row(source, *stills))
         return ui.column(*rows, gap=12)
 

@@ -85,13 +85,13 @@ def latent_plane(
     tiles = images.reshape(-1, *images.shape[2:])
     tiles = as_rgb(tiles) if tiles.ndim == 3 else tiles.transpose(0, 2, 3, 1)
     sheet = Sheet(WIDTH if codes is not None else side + 0.5, side + 0.45, title, caption)
-    axes = sheet.chart(0.45, 0, side, side, "", "first number of the code", grid="")
+    axes = sheet.chart(0.45, 0, side, side, "", "first latent axis", grid="")
     ground = mosaic(tiles, images.shape[1], 4, gap=4, ground=0.45)
     axes.imshow(ground, extent=(-reach, reach) * 2, interpolation="nearest")
-    axes.set_ylabel("second number", fontsize=TEXT, labelpad=1)
+    axes.set_ylabel("second latent axis", fontsize=TEXT, labelpad=1)
     if codes is not None:
         place = 0.45 + side + 0.55, 0, WIDTH - side - 2.15, side
-        right = sheet.chart(*place, "", "first number of the code", grid="")
+        right = sheet.chart(*place, "", "first latent axis", grid="")
         codes, labels = given.array(codes, "codes", (2,)), given.integers(labels, "labels", (len(codes),))
         classes = given.names(classes, "classes")
         for k, name in enumerate(classes):
@@ -101,6 +101,7 @@ def latent_plane(
         far = 1.05 * float(np.abs(codes).max())
         if far > reach:
             right.plot(*reach * SQUARE, color=MUTED, lw=1.4, ls="--")
-        right.set(xlim=(-max(reach, far), max(reach, far)), ylim=(-max(reach, far), max(reach, far)))
+        ends = (-max(reach, far), max(reach, far))
+        right.set(xlim=ends, ylim=ends, aspect="equal", anchor="NW")
         legend(right, (1.0, 1.02), "upper left", handletextpad=0.1)
     return sheet.picture()
