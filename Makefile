@@ -1,4 +1,4 @@
-# make lab · make test · make test-all · make notebooks · make slides · make bench      (needs Python 3.11 or newer, nothing else)
+# make lab · make test · make test-all · make notebooks · make slides · make site · make bench      (needs Python 3.11 or newer, nothing else)
 #   make lab ARGS="--no-browser --port 8899"   passes options on to JupyterLab
 #   make lab TORCH=cpu                         installs a torch without CUDA: 2 GB in place of 6
 #   make notebooks NB=01                       executes one notebook only
@@ -9,7 +9,7 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=180 $(BIN)/python -m uv
 INSTALL = $(PYTHON) tools/install.py $(if $(TORCH),--torch $(TORCH))
 
-.PHONY: help python install tools lab update test test-all lint format notebooks slides bench lock clean
+.PHONY: help python install tools lab update test test-all lint format notebooks slides site bench lock clean
 
 help:
 	@echo "make lab         install once, then open JupyterLab on your copy of notebook 00, in work/"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-all    that, and evidence notebooks, other labs, every explorer and deck in a browser, the gate"
 	@echo "make notebooks   execute the notebooks and store them (NB=01 for one)"
 	@echo "make slides      decks for a lecture from the stored notebooks, in slides/ (NB=01 for one)"
+	@echo "make site        the notebooks as web pages, in site/ (REPO=owner/name adds buttons for Colab and Binder)"
 	@echo "make bench       measure rendering and training; prints a table, writes bench.json"
 	@echo "make lint, make format, make lock, make clean"
 
@@ -63,6 +64,9 @@ notebooks: tools
 slides: tools
 	@$(BIN)/python tools/slides.py $(NB)
 
+site: tools
+	@$(BIN)/python tools/site.py $(REPO)
+
 bench: tools
 	$(BIN)/python tools/bench.py $(ARGS)
 
@@ -72,5 +76,5 @@ lock: tools
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf build dist slides *.egg-info .pytest_cache .ruff_cache bench.json
+	rm -rf build dist slides site *.egg-info .pytest_cache .ruff_cache bench.json
 	find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print0 | xargs -0 rm -rf

@@ -280,10 +280,32 @@ def test_reading_minutes_are_counted_as_said():
     assert counts == expected | {"setup": 2, "modules": 1, "minutes": round(55 / 150 + 8 / 12 + 1 / 2 + 1)}
 
 
-# --- the page for instructors ---
+# --- the pages for instructors ---
 
 
 def test_the_guide_says_what_the_speaker_notes_say_and_both_pages_the_minutes():
     """If not: python tools/instructors.py"""
     for page, text in instructors.written().items():
         assert page.read_text(encoding="utf-8") == text, f"{page.name}: run python tools/instructors.py"
+
+
+def test_a_plan_adds_up_its_minutes_and_says_what_leaving_out_gives_back(tmp_path):
+    cells = [new_markdown_cell(f"# 01 · A title\n\n{HEADER}")]
+    for heading, minutes in (("1 · One | two", 50), ("2 · Two", 15), ("What we saw", 3)):
+        note = tagged(new_markdown_cell(PLAN.replace("10", str(minutes))), "presenter")
+        cells += [new_markdown_cell(f"## {heading}"), note]
+    path = tmp_path / "01_title.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    page = instructors.teaching(path, "| [01](notebooks/01_title.ipynb) | 68 | one | sections 1 and 2 | x |")
+    assert "68 minutes. If time runs out, leave out sections 1 and 2 (65 minutes)." in page
+    rows = re.findall(r"^\| (.+?) \| (\d+) \| (\d:\d\d) \|", page, re.MULTILINE)
+    expected = [(r"1 · One \| two", "50", "0:50"), ("2 · Two", "15", "1:05"), ("What we saw", "3", "1:08")]
+    assert rows == expected
+
+
+def test_every_link_of_a_plan_leads_somewhere():
+    pages = sorted((ROOT / "docs/teaching").glob("*.md"))
+    assert [page.stem for page in pages] == [path.name[:2] for path in LECTURES]
+    for page in pages:
+        links = re.findall(r"\]\((.+?)\)", page.read_text(encoding="utf-8"))
+        assert len(links) >= 3 and [link for link in links if not (page.parent / link).exists()] == []

@@ -34,7 +34,7 @@ def paragraph(part):
     """A paragraph, list or heading as a block; a list that is longer than a page as several."""
     markdown = MarkdownWithMath(IPythonRenderer(escape=False, exclude_anchor_links=True))
     html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", markdown.render(part))
-    html = re.sub(r'<a href="evidence/[^"]*">(.*?)</a>', r"\1", html)  # a deck has no evidence beside it
+    html = re.sub(r'(?s)<a href="evidence/[^"]*">(.*?)</a>', r"\1", html)  # a deck has no evidence beside it
     level = re.match(r"(#+) ", part)
     items = re.split(ITEM, part)
     plain = [" ".join(re.sub(r"\[(.*?)\]\(.*?\)|[*`$]", r"\1", item).split()) for item in items]

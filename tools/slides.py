@@ -9,7 +9,8 @@ without a kernel and without a network. Nothing is run here; a deck shows what i
 The slide types mean what they mean in Jupyter. What a cell becomes:
 - prose, figures with their alt text, tables and printed text are shown;
 - code is shown where it is short and the point itself, or tagged `method`; all code of a page waits behind the key C;
-- a cell tagged `presenter` is a speaker note (key S), the first of a section on each of its pages that has none;
+- a cell tagged `presenter` is a speaker note (key S), the first of a section on each of its pages that has none; each
+  page says when its section should end, and the first has the plan of the whole lecture;
 - a live control gives way to a still picture of its section;
 - the stubs and checks of exercises are left out.
 A page that would be too full is continued on a next one (see deck_layout), so that text stays readable. Each page says
@@ -19,6 +20,7 @@ which section it belongs to.
 import re
 import sys
 from base64 import b64encode
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -26,6 +28,7 @@ from jinja2 import Environment, FileSystemLoader
 
 if __package__ in (None, ""):  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools import instructors
 from tools.deck_blocks import DeckFailed, blocks_of, slide_type
 from tools.deck_layout import fit
 
@@ -98,6 +101,12 @@ def notes(slide):
     return [note for page in slide for note in page.of("note")][:1]
 
 
+def slug(heading):
+    """The id of a heading, from its Markdown or its HTML: by it a deck and the page of the site find each other."""
+    plain = unescape(re.sub(r"<.*?>|[*`$]", "", heading)).lower()
+    return re.sub(r"[^\w+]+", "-", plain).strip("-")  # PixelCNN++ is not PixelCNN
+
+
 def vendored(name):
     """The text of a vendored script or style sheet, fit to stand inside an HTML page."""
     text = (VENDOR / name).read_text(encoding="utf-8")
@@ -118,8 +127,11 @@ def fonts():
         )
 
 
-def build(notebook, name):
-    """The deck of a notebook as the text of one HTML file. name: of the notebook, without its ending."""
+def build(notebook, name, page=""):
+    """The deck of a notebook as the text of one HTML file. name: of the notebook, without its ending.
+
+    page: address of the notebook's page on the site; each slide then leads there, and the speaker notes stay out.
+    """
     slides = [[part for page in slide for part in fit(page)] for slide in columns(notebook, name)]
     pages = Environment(loader=FileSystemLoader(DECK), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return pages.get_template("deck.html.j2").render(
@@ -128,6 +140,9 @@ def build(notebook, name):
         number=name[:2],
         seconds=60 * minutes(notebook),
         notes=notes,
+        clock=instructors.clock(notebook),
+        slug=slug,
+        page_of_site=page,
         css="\n".join([vendored("reveal.js/reset.css"), vendored("reveal.js/reveal.css"), *fonts(), style()]),
         scripts=[vendored(f"reveal.js/{file}.js") for file in ("reveal", "notes")],
         start=(DECK / "deck.js").read_text(encoding="utf-8"),
