@@ -33,12 +33,13 @@ def cache_dir() -> Path:
 def manifest() -> dict[str, dict]:
     """{file: {"sha256", "bytes", "made_by"}}, files relative to the data folder, with forward slashes."""
     path = data_dir() / MANIFEST
-    restore = f"restore it with `git checkout -- data/{MANIFEST}`"
+    checkout = (ROOT / "pyproject.toml").exists()  # a wheel has no data
+    restore = f"restore it with `git checkout -- data/{MANIFEST}`" if checkout else "clone the course"
     try:
         return _parsed(path, path.stat().st_mtime_ns)
     except FileNotFoundError:
         other = "set INSIDE_CONVNETS_DATA to the folder that has it"
-        raise DamagedData(f"{path} is missing: {restore}, or {other}") from None
+        raise DamagedData(f"{path} is missing: {restore}, {'or' if checkout else 'and'} {other}") from None
     except ValueError:
         raise DamagedData(f"{path} is damaged: {restore}") from None
 

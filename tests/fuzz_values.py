@@ -57,6 +57,7 @@ PLAIN = {
     ),
     ("number", 0.5): "fill",
     ("positive", 0.1): "noise generative.scale highest",
+    ("number", 3.0): "features.transformed.up features.transformed.degrees",
     ("positive", 0.03): "lr rate",
     ("positive", 0.05): "eps",
     ("share", 0.3): "share background",
@@ -85,7 +86,7 @@ PLAIN = {
     ("least0", 1): "generative.warm_cosine.step",
 }
 CHOICES = """
-among=norm how=absolute rule=guided norm=inf start=noise synthesis.noise_like.norm=2
+among=norm border=grey how=absolute rule=guided norm=inf start=noise synthesis.noise_like.norm=2
 synthesis.stylize.start=content where=centre what=gradient question=keep likelihood=binomial
 spread=one generative.Gaussian.spread=fixed kind=non_saturating
 """
@@ -140,6 +141,9 @@ def values():
         **{f"features.{n}.net": ("copied net", net) for n in ("first_layer_filters", "raw_filters")},
         "features.receptive_field.net": ("copied net", net),
         "features.points": ("tensor", points),
+        "features.transformed.images": ("tensor", images),
+        "features.cka.x": ("tensor", points),
+        "features.cka.y": ("tensor", points.square()),
         "bank": ("tensor", points),
         "queries": ("tensor", points[:3]),
         "features.before": ("tensor", points),
@@ -166,6 +170,7 @@ def values():
         "kept": ("names", ["body"]),
         "logits": ("tensor", torch.randn(2, 4, generator=draws())),
         "metrics.values": ("tensor", points[:, 0]),
+        "metrics.differences": ("tensor", points),
         "metrics.real": ("tensor", points),
         "metrics.made": ("tensor", points + 1),
         "metrics.kid.blocks": ("count", 2),

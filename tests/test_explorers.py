@@ -78,6 +78,7 @@ def any_class(**change):
 
 
 MAKE = {
+    "Atlas": explorers.Atlas,
     "Attack": lambda: explorers.Attack(lab(), count=2),
     "Channels": channels,
     "ClassAndLayer": any_class,
@@ -85,6 +86,7 @@ MAKE = {
     "Completion": lambda: explorers.Completion(models.load("studio-pixelcnn")),
     "FilterAtWork": filters,
     "GanHistory": lambda: explorers.GanHistory(history()),
+    "Invariance": lambda: explorers.Invariance(lab(), [lab().gallery.scenes[1]]),
     "LatentAxes": axes,
     "LatentPlane": plane,
     "MethodAgainstMethod": lambda: MethodAgainstMethod(lab(), scenes=2),

@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazily(
         "probing": "Occluder Turntable",
         "style_mixer": "StyleMixer",
         "units": "Channels FilterAtWork",
+        "zfnet": "Atlas Invariance",
     },
 )

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazily(
         "first_layer": "as_pictures best_patches faded first_conv first_layer_filters raw_filters",
         "neighbours": "kept_neighbours nearest neighbours",
         "patches": "Patches TopUnits cut_patches top_patches top_units",
+        "invariance": "cka transformed",
         "receptive_field": "Field placed receptive_field",
         "sne": "tsne",
     },

@@ -14,6 +14,6 @@ __getattr__, __dir__, __all__ = lazily(
         "localise": "centre_map coarse_mask iou mass_in_mask pointing_game sobel_map",
         "parts": "effects keeping part_effects players subsets",
         "pixels": "flip_pixels",
-        "statistics": "bootstrap rank_agreement with_interval",
+        "statistics": "bootstrap hamming_consistency rank_agreement with_interval",
     },
 )

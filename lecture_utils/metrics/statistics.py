@@ -1,4 +1,4 @@
-"""Rank correlation and intervals."""
+"""Agreement of ranks and of signs, and intervals."""
 
 from collections.abc import Sequence
 
@@ -25,9 +25,21 @@ def rank_agreement(a: Numbers | dict, b: Numbers | dict) -> float:
     a, b = _numbers(a, "a", 2), _numbers(b, "b", 2)
     if len(a) != len(b):
         raise ValueError(f"b: expected {len(a)} numbers as in a, got {len(b)}")
-    if (a == a[0]).all() or (b == b[0]).all():
-        return 0.0
-    return float(spearmanr(a.numpy(), b.numpy()).statistic)
+    constant = (a == a[0]).all() or (b == b[0]).all()
+    return 0.0 if constant else float(spearmanr(a.numpy(), b.numpy()).statistic)
+
+
+def hamming_consistency(differences: Tensor) -> float:
+    """Does a change do the same to many images? The share of units, over all pairs of images, whose signs disagree.
+
+    differences: (n, ...), n >= 2, features before minus after, a row each. Signs are -1, 0 or 1, so two zeros agree:
+    the more zeros, the lower. 0: all alike; signs at random give 0.5 without zeros. Errors: ValueError.
+    Source: Zeiler, Fergus (2014), section 4.3. Differs: a mean where the formula has a sum (table 1 prints a mean).
+    """
+    signs = check_tensor(differences, "differences", ("n", "units", ...)).sign().flatten(1)
+    n = check_count(len(signs), "images in differences", 2)
+    alike = sum((signs == sign).sum(0).double().square() for sign in (-1, 0, 1))
+    return float((n * n - alike).mean() / (n * (n - 1)))  # of ordered pairs
 
 
 def _numbers(values, name, least=1):
@@ -65,5 +77,4 @@ def with_interval(found: tuple[float, float, float], form: str = ".2f") -> str:
     >>> with_interval((0.5, 0.25, 0.75), "+.0%")
     '+50% [+25%, +75%]'
     """
-    mean, low, high = found[:3]
-    return f"{mean:{form}} [{low:{form}}, {high:{form}}]"
+    return "{:{form}} [{:{form}}, {:{form}}]".format(*found[:3], form=form)

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazily(
         "picture_map tiles top9_grid",
         "heat": "map_and_image overlay overlays signed_grid",
         "look": "COLOURS DASHES DPI INK LUMINANCE MARKERS MUTED SMALL TEXT TITLE WIDTH rgb",
+        "overview": "layer_sizes",
         "pixels": "gradient_pictures",
         "points": "embeddings latent_plane",
         "sheet": "Picture Sheet Table table",

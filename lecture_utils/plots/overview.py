@@ -1,4 +1,4 @@
-"""The tasks of vision on one scene, answered from its answer key."""
+"""The tasks of vision on one scene, answered from its answer key; and the layers of nets, drawn to scale."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,7 +7,7 @@ from scipy.ndimage import find_objects
 
 from . import given
 from .given import Array, Named, Names, figure
-from .look import COLOURS, LUMINANCE, TEXT, rgb, titled, write
+from .look import COLOURS, INK, LUMINANCE, MUTED, SMALL, TEXT, WIDTH, rgb, titled, write
 from .pixels import as_rgb
 from .sheet import Picture, Sheet
 
@@ -108,3 +108,36 @@ def _part_colours(objects, parts, classes, part_names):
             mask[(objects == number) & (parts == part)] = len(colours) + 1
             colours.append(_hue(part - 1 + 3 * (number - 1)))
     return mask, colours
+
+
+@figure
+def layer_sizes(nets: Named, title="", caption="") -> Picture:
+    """Nets beside each other, to scale: a box for each layer, as high as its map's side and as wide as its channels.
+
+    nets: {name: [(layer, text, channels, side)]}, from the image on; vectors have side 1. text: below the box, such as
+    its kernel and stride; above it stand channels and side. Errors: ValueError.
+    """
+    nets = {name: given.listed(layers, name) for name, layers in nets.items()}
+    high = 1.5  # inches of the largest side
+    largest = max(side for layers in nets.values() for *_, side in layers)
+    row, step = high + 1.2, (WIDTH - 0.6) / max(map(len, nets.values()))
+    sheet = Sheet(WIDTH, len(nets) * row - 0.1, title, caption)
+    for n, (name, layers) in enumerate(nets.items()):
+        axes = sheet.axes(0, n * row, WIDTH, row)
+        axes.set(xlim=(0, WIDTH), ylim=(0.1 - row / 2, row / 2 + 0.1))
+        axes.text(0, row / 2 + 0.1, name, fontsize=TEXT, weight="bold", color=INK, va="top")
+        for k, (layer, text, channels, side) in enumerate(layers):
+            x, tall, wide = (
+                0.6 + (k + 0.5) * step - 0.3,
+                max(0.03, high * side / largest),
+                max(0.04, channels / 700),
+            )
+            look = {"fc": COLOURS[6] if side > 1 else COLOURS[5], "ec": INK, "lw": 1}
+            axes.add_patch(Rectangle((x - wide / 2, -tall / 2), wide, tall, **look))
+            shape = f"{channels}\n{side} × {side}" if side > 1 else str(channels)
+            axes.text(
+                x, max(tall / 2, 0.25) + 0.05, shape, fontsize=SMALL, color=INK, ha="center", va="bottom"
+            )
+            words = {"fontsize": SMALL, "color": MUTED, "ha": "center", "va": "top"}
+            axes.text(x, -max(tall / 2, 0.25) - 0.05, f"{layer}\n{text}", **words)
+    return sheet.picture()

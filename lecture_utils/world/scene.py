@@ -21,17 +21,23 @@ class Camera:
 
     zoom: focal length in frame widths. centre: where the optical axis meets the frame, (u, v) in fractions of the
     frame, v downwards; a centre other than (.5, .5) is a shifted lens, which moves the picture without turning it.
+    roll: degrees about that axis; the picture turns counter-clockwise.
     """
 
     eye: tuple
     pitch: float
     zoom: float
     centre: tuple = (0.5, 0.5)
+    roll: float = 0.0
 
     def axes(self):
         """Unit vectors right, up, forward."""
         c, s = math.cos(math.radians(self.pitch)), math.sin(math.radians(self.pitch))
-        return np.array([1.0, 0, 0]), np.array([0, c, -s]), np.array([0, -s, -c])
+        right, up, forward = np.array([1.0, 0, 0]), np.array([0, c, -s]), np.array([0, -s, -c])
+        if not self.roll:
+            return right, up, forward
+        c, s = math.cos(math.radians(self.roll)), math.sin(math.radians(self.roll))
+        return c * right - s * up, s * right + c * up, forward
 
     def row(self):
         return np.array([*self.eye, *np.concatenate(self.axes()), self.zoom, *self.centre])
@@ -176,6 +182,16 @@ class Scene:
         if not (math.isfinite(factor) and factor > 0):
             raise ValueError(f"factor must be a positive number, got {factor!r}")
         return self._with(object, scale=self._object(object).scale * float(factor))
+
+    def framed(self, up=0.0, zoom=1.0, roll=0.0):
+        """The world unchanged, the frame moved: what it shows is turned by `roll` degrees counter-clockwise about the
+        frame's centre, enlarged `zoom` times, and shifted up by `up` heights of the frame. It has no border to fill.
+        """
+        c, s = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+        x, y = self.camera.centre[0] - 0.5, self.camera.centre[1] - 0.5
+        centre = 0.5 + zoom * (c * x + s * y), 0.5 + zoom * (c * y - s * x) - up
+        look = {"zoom": self.camera.zoom * zoom, "centre": centre, "roll": self.camera.roll + roll}
+        return replace(self, camera=replace(self.camera, **look))
 
     def render(self, size=112, shadows_from=None):
         """See :func:`lecture_utils.world.render`."""
