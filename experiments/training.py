@@ -99,6 +99,7 @@ class Run:
     """
 
     stream = 2012  # of random numbers, for order and augmentation
+    clip = None  # the largest norm of a gradient
 
     def __init__(self, recipe, folder: Path, world: str = "", device: torch.device | None = None):
         self.recipe, self.folder, self.world = recipe, folder, world
@@ -141,7 +142,9 @@ class Run:
         self.net.train()
         label = f"{recipe.tag} epoch {self.epoch + 1}/{recipe.epochs}"
         span = range(begun, begun + steps)
-        (mean,) = descend(loss, self.optimiser, recipe.rate, span, recipe.epochs * steps, steps, label)
+        (mean,) = descend(
+            loss, self.optimiser, recipe.rate, span, recipe.epochs * steps, steps, label, self.clip
+        )
         self.epoch += 1
         return mean
 

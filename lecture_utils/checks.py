@@ -96,8 +96,8 @@ KINDS = {
 }
 
 
-def check_tensor(values, name, shape, kind="floating"):
-    """A dense tensor of a certain shape with finite values, and at least one.
+def check_tensor(values, name, shape, kind="floating", empty=False):
+    """A dense tensor of a certain shape with finite values, and at least one (unless `empty`).
 
     shape: its sides, each a number, or a word for any; `...` at the end stands for any number of sides.
     kind: "floating", "integer" (bool not included), "bool", or "any".
@@ -110,7 +110,7 @@ def check_tensor(values, name, shape, kind="floating"):
         what = "tensor" if kind == "any" else f"{kind} tensor"
         found = f"{values.dtype} of shape {tuple(values.shape)}"
         raise ValueError(f"{name}: expected a {what} of shape {words}, got {found}")
-    if values.numel() == 0:
+    if values.numel() == 0 and not empty:
         raise ValueError(f"{name}: expected at least one value, got shape {tuple(values.shape)}")
     if values.is_floating_point() and not torch.isfinite(values).all():
         raise ValueError(f"{name}: expected finite values, got NaN or infinity")

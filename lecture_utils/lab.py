@@ -14,28 +14,14 @@ from PIL import Image
 
 from . import models, photographs, store
 from .checks import UnknownName, check_choice, check_count, check_images, check_targets
+from .crowds import Crowds, read_crowds
 from .hooks import activations, copy_to, device_of, frozen, in_batches
 from .models import adapter, imagenet
 from .world import CLASSES
-from .world.splits import split_scene
+from .world.splits import Scenes
 
 # The nets of each lab; the first is the usual one.
 NETS = {"toyworld": models.NETS, "photographs": (imagenet.SHIPPED, imagenet.LITE), "imagenet": imagenet.NETS}
-
-
-class Scenes(Sequence):
-    """The scenes of a split, made again from their seeds when asked for: `scenes[3]`, `scenes[:10]`."""
-
-    def __init__(self, split: str, indices: list[int]):
-        self.split, self.indices = split, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return Scenes(self.split, self.indices[index])
-        return split_scene(self.split, self.indices[int(index)])
 
 
 @dataclass(frozen=True)
@@ -95,8 +81,13 @@ class Lab:
         """About 300 pictures that are hard: small, occluded, rare views, unseen grounds."""
         return self._pictures("hard")
 
-    def _pictures(self, split: str) -> Gallery:
-        return _read(split)
+    @cached_property
+    def detection(self) -> Crowds:
+        """600 images of 128 px with one to four objects that may overlap, and their boxes."""
+        return self._pictures("detection")
+
+    def _pictures(self, split: str) -> Gallery | Crowds:
+        return read_crowds() if split == "detection" else _read(split)
 
     def untrained(self, seed: int = 0) -> torch.nn.Module:
         """The same net as it was before any training, on the same device."""

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 BOTTOM = {"progress", "checks", "store", "hooks"}
-METHODS = {"features", "attribution", "synthesis", "generative"}
+METHODS = {"features", "attribution", "synthesis", "generative", "detection"}
 LAZY = METHODS | {"metrics", "explorers", "plots"}  # they load what is asked for
 # Which parts of the package each part may import, beside itself.
 MAY_IMPORT = {
@@ -29,10 +29,12 @@ MAY_IMPORT = {
     "attribution": {"progress", "checks", "hooks", "metrics"},
     "synthesis": {"progress", "checks", "hooks"},
     "generative": {"progress", "checks", "hooks"},
+    "detection": {"checks", "hooks", "models", "store"},
     "models": {"generative"} | BOTTOM,
     "photographs": {"progress", "checks", "store"},
     "datasets": {"checks", "store"},
-    "lab": {"models", "photographs", "world"} | BOTTOM,
+    "lab": {"crowds", "models", "photographs", "world"} | BOTTOM,
+    "crowds": {"store", "world"},
     "plots": {"checks", "progress"},
     "doctor": {"store"},
 }

@@ -81,10 +81,10 @@ def to_pixels(image: np.ndarray) -> np.ndarray:
     return np.round(image.transpose(1, 2, 0) * 255).clip(0, 255).astype(np.uint8)
 
 
-def to_jpeg(pixels: np.ndarray) -> bytes:
+def to_jpeg(pixels: np.ndarray, quality: int = QUALITY) -> bytes:
     """uint8 (h, w, 3) -> the bytes of a JPEG file."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
     return file.getvalue()
 
 

@@ -1,0 +1,98 @@
+"""What the detectors without proposals share: how they are asked, coarser maps, and what is kept in the end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..checks import check_count, check_images, check_seed, check_share, check_tensor
+from ..hooks import copy_to, frozen, in_batches
+from .boxes import area, check_boxes, check_labels, clip_boxes
+from .suppression import batched_nms
+from .trunk import Detections
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, torch's draws on the CPU start from the seed; the global random state stays. Errors: ValueError."""
+    seed = check_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def check_scenes(images: Tensor, boxes: list, labels: list, classes: int, stride: int) -> tuple[int, int]:
+    """(h, w) of images (n, 3, h, w) that have boxes (k, 4) px and labels (k,) each. Errors: ValueError."""
+    size = check_sides(images, stride)
+    for name, each in (("boxes", boxes), ("labels", labels)):
+        if not isinstance(each, list | tuple) or len(each) != len(images):
+            what = len(each) if isinstance(each, list | tuple) else type(each).__name__
+            raise ValueError(
+                f"{name}: expected a list with one tensor for each of {len(images)} images, got {what}"
+            )
+    for some, of in zip(boxes, labels, strict=True):
+        check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, classes)
+    return size
+
+
+def check_sides(images: Tensor, stride: int) -> tuple[int, int]:
+    """(h, w) of images in [0, 1], both multiples of the coarsest stride. Errors: ValueError."""
+    height, width = check_images(images, range01=True, channels=3).shape[2:]
+    if height % stride or width % stride:
+        raise ValueError(f"images: expected sides that are multiples of {stride} px, got {height} x {width}")
+    return height, width
+
+
+def ask(net: nn.Module, function: Callable, images: Tensor, stride: int) -> tuple:
+    """function(images), a tuple of tensors (n, ...), in eval mode and without gradients; the net stays as it was."""
+    check_sides(images, stride)
+    with frozen(net), torch.no_grad():
+        return in_batches(lambda some: function(copy_to(net, some)), images, size=16)
+
+
+def choose(
+    boxes: Tensor, scores: Tensor, size: tuple, threshold: float, most: int, overlap: float, first: int = 400
+) -> Detections:
+    """`Detections` of one image: each box with each class of which it is sure enough, less what NMS takes away.
+
+    boxes: (n, 4) px, cut off at the image of size (h, w); scores: (n, classes). threshold: a score must be above it.
+    most: so many stay. overlap: IoU above which NMS, in each class by itself, drops the lower score. Only the `first`
+    best reach NMS. Errors: ValueError.
+    """
+    check_share(threshold, "threshold"), check_count(most, "most")
+    check_tensor(
+        scores, "scores", (len(boxes), "classes"), empty=True
+    )  # NaN is above no threshold: it would hide
+    boxes = clip_boxes(boxes, size)
+    box, label = ((scores > threshold) & (area(boxes) > 0)[:, None]).nonzero(as_tuple=True)
+    order = scores[box, label].argsort(descending=True, stable=True)[:first]
+    box, label = box[order], label[order]
+    kept = batched_nms(boxes[box], scores[box, label], label, overlap)[:most]
+    return Detections(boxes[box[kept]], scores[box[kept], label[kept]], label[kept])
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """3 x 3, its normalisation (of each image by itself: a batch of 16 scenes is small) and its ReLU."""
+    layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return nn.Sequential(layer, nn.GroupNorm(8, outputs), nn.ReLU())
+
+
+class Coarser(nn.Module):
+    """Maps of half the size, again and again: features (n, 192, h, w) -> [(n, width, h / 2, w / 2), ...]."""
+
+    def __init__(self, count: int, width: int = 96):
+        super().__init__()
+        self.layers = nn.ModuleList(convolution(192 if n == 0 else width, width, 2) for n in range(count))
+
+    def forward(self, features: Tensor) -> list[Tensor]:
+        maps = []
+        for layer in self.layers:
+            features = layer(features)
+            maps.append(features)
+        return maps
+
+
+def total(parts: list[dict], count: int) -> dict[str, Tensor]:
+    """The sum of each part over the images, divided by `count` (or by 1, if it is 0)."""
+    return {name: torch.stack([part[name] for part in parts]).sum() / max(count, 1) for name in parts[0]}

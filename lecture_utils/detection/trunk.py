@@ -1,0 +1,61 @@
+"""What all detectors share: the trunk of `gap`, and the form in which a detector is asked and answers."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from ..models import weights
+
+
+class Detections(NamedTuple):
+    """What was found in one image, the surest first: boxes (n, 4) in px, scores (n,) in [0, 1], labels (n,)."""
+
+    boxes: torch.Tensor
+    scores: torch.Tensor
+    labels: torch.Tensor
+
+
+class Trunk(nn.Module):
+    """The convolutions of `gap`, conv1 to relu5: images (n, 3, h, w) -> features (n, 192, h / 8, w / 8).
+
+    `levels(images)` gives {4: (n, 32, h / 4, w / 4), 8: (n, 192, h / 8, w / 8)}, by stride.
+    pretrained: start from the shipped classifier, otherwise untrained.
+    """
+
+    channels = {4: 32, 8: 192}
+
+    def __init__(self, pretrained: bool = True, seed: int = 0):
+        super().__init__()
+        net = weights.load("gap") if pretrained else weights.build("gap", seed=seed)
+        names = [name for name, _ in net.named_children()]
+        layers = list(net.children())[: names.index("pool")]
+        cut = names.index("pool1") + 1
+        self.early, self.late = nn.Sequential(*layers[:cut]), nn.Sequential(*layers[cut:])
+        self.register_buffer("mean", net.mean), self.register_buffer("std", net.std)
+
+    def levels(self, images: torch.Tensor) -> dict[int, torch.Tensor]:
+        early = self.early((images - self.mean) / self.std)
+        return {4: early, 8: self.late(early)}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.levels(images)[8]
+
+
+class Detector(nn.Module):
+    """A detector of `classes` classes. Each kind says what it learns from and how it answers.
+
+    loss(images, boxes, labels): images (n, 3, h, w) in [0, 1]; lists with boxes (k, 4) in px and LongTensor labels (k,)
+    of each image, k may be 0 -> {name of a part: scalar tensor}; what is minimised is their sum.
+    detect(images, threshold=.05, most=100): a list of `Detections`, one an image, in eval mode and without gradients.
+    """
+
+    def __init__(self, classes: int = 16):
+        super().__init__()
+        self.classes = classes
+
+    def loss(self, images, boxes, labels) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def detect(self, images, threshold: float = 0.05, most: int = 100) -> list[Detections]:
+        raise NotImplementedError
