@@ -294,9 +294,7 @@ def test_the_explorer_of_invariance_starts_at_no_distance_and_shows_the_moved_im
 
 
 def test_nets_are_drawn_to_scale():
-    shown = plots.layer_sizes(
-        {"a": [("image", "", 70, 20), ("conv", "3/2", 35, 10), ("fc", "", 7, 1)]}, high=2
-    )
+    shown = plots.layer_sizes({"a": [("image", "", 70, 20), ("conv", "3/2", 35, 10), ("fc", "", 7, 1)]})
     boxes = shown.figure.axes[0].patches
-    assert [box.get_height() for box in boxes] == pytest.approx([2, 1, 0.1])
+    assert [box.get_height() for box in boxes] == pytest.approx([1.5, 0.75, 0.075])
     assert [box.get_width() for box in boxes] == pytest.approx([0.1, 0.05, 0.04])
