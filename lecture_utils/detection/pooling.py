@@ -1,7 +1,5 @@
 """A box of any size becomes features of one size: RoI pooling, and RoI align, which does not round."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -59,25 +57,40 @@ def roi_align(
     """
     bins = _checked(features, boxes, which, size, stride)
     check_count(sampling_ratio, "sampling_ratio", 0)
-    scaled = (boxes / stride - (0.5 if aligned else 0)).tolist()
-    pooled = [features.new_zeros(0, features.shape[1], *bins)]
-    for (x0, y0, x1, y1), image in zip(scaled, which.tolist(), strict=True):
-        rows, columns = (
-            _weights(start, end, count, side, sampling_ratio, 0 if aligned else 1).to(features)
-            for start, end, count, side in zip((y0, x0), (y1, x1), bins, features.shape[2:], strict=True)
+    scaled, least = boxes.double().cpu() / stride - (0.5 if aligned else 0), 0 if aligned else 1
+    rows, columns = (
+        _weights(
+            scaled[:, axis],
+            scaled[:, axis + 2],
+            bins[1 - axis],
+            features.shape[3 - axis],
+            sampling_ratio,
+            least,
         )
-        pooled.append((rows @ features[image] @ columns.T)[None])  # (1, c, rows, columns)
+        for axis in (1, 0)
+    )  # (k, rows, h), (k, columns, w)
+    maps = features.unbind()
+    pooled = [features.new_zeros(0, features.shape[1], *bins)]
+    each = zip(rows.to(features), columns.to(features).mT, which.tolist(), strict=True)
+    pooled += [(row @ maps[image] @ column)[None] for row, column, image in each]
     return torch.cat(pooled)
 
 
 def _weights(start, end, bins, side, samples, least):
-    """What each position weighs in each bin along one side: (bins, side). Interpolation is a hat around each point."""
-    length = max(end - start, least)
-    samples = samples or max(1, math.ceil(length / bins))
-    points = start + (torch.arange(bins * samples, dtype=torch.float64) + 0.5) * length / (bins * samples)
-    inside = (points >= -1) & (points <= side)
-    distance = (points.clamp(0, side - 1)[:, None] - torch.arange(side)).abs()
-    return ((1 - distance).clamp(min=0) * inside[:, None]).view(bins, samples, side).mean(1)
+    """What each position weighs in each bin along one side: (k, bins, side). A hat around each point interpolates."""
+    length = (end - start).clamp(min=least)
+    counts = (
+        (length / bins).ceil().clamp(min=1).long() if samples == 0 else torch.full((len(start),), samples)
+    )
+    weights = start.new_zeros(len(start), bins, side)
+    for count in counts.unique().tolist():  # boxes with as many points a bin
+        some = counts == count
+        steps = (torch.arange(bins * count) + 0.5) / (bins * count)
+        points = start[some, None] + steps * length[some, None]  # (boxes, bins * count)
+        hat = (1 - (points.clamp(0, side - 1)[..., None] - torch.arange(side)).abs()).clamp(min=0)
+        hat = hat * ((points >= -1) & (points <= side))[..., None]
+        weights[some] = hat.unflatten(1, (bins, count)).mean(2)
+    return weights
 
 
 def _checked(features, boxes, which, size, stride):

@@ -1,5 +1,6 @@
 """Non-maximum suppression: of boxes that overlap only the best is kept."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,13 +16,15 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """
     check_boxes(boxes, "boxes"), check_rows(scores, "scores", boxes), check_share(threshold, "threshold")
     order = scores.argsort(descending=True, stable=True)
-    kept = []
-    while len(order):
-        best, order = order[:1], order[1:]
-        kept.append(best)
-        iou = share(*overlap(boxes[best], boxes[order]))[0]  # (rest,)
-        order = order[iou <= threshold]
-    return torch.cat(kept) if kept else order
+    suppressed_by = (
+        (share(*overlap(boxes[order], boxes[order])) > threshold).cpu().numpy()
+    )  # (n, n), in that order
+    gone, kept = np.zeros(len(order), bool), []
+    for i in range(len(order)):
+        if not gone[i]:
+            kept.append(i)
+            gone |= suppressed_by[i]
+    return order[kept]
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
