@@ -51,6 +51,14 @@ add("against_epsilon", [0.5, 1, 2], {"alex": TRIPLES}, "share")
 add("asked_twice", IMAGES, {"CAM": (HEAT, HEAT)}, [("a", "b")] * 3)
 add("bars", {"a": 0.5, "b": [0.2, 0.3]}, "x", line=0.8, intervals={"a": (0.4, 0.6)})
 add("bars in series", {"a": {"s": 0.5, "t": [0.1, 0.2]}, "b": {"s": 1}}, "x")
+add(
+    "boxes",
+    IMAGES[:2],
+    [np.array([[2.0, 2, 9, 9], [-3, 1, 9, 12]]), np.zeros((0, 4))],
+    [[0, 1], []],
+    [["a", ""], []],
+    "ab",
+)
 add("class_matrix", np.eye(3), "abc", "abc", "r", "c", "s", numbers=True)
 add("climb", range(30), {1: IMAGES[0]}, 2.5, "the best real one")
 add("conditionals", GRID, [(0, 0), (3, 1)], np.full((2, 5), 0.2))

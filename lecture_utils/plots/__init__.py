@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazily(
         "activations": "activation_maps conditionals fields_over_image filter_masks part_overlay "
         "patch_blocks spotlights",
         "charts": "bars climb curves",
+        "framed": "boxes",
         "grids": "filter_grid grey_tiles growing_rows image_grid image_rows image_table neighbour_rows noted_rows "
         "picture_map tiles top9_grid",
         "heat": "map_and_image overlay overlays signed_grid",
