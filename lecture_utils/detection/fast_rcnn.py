@@ -7,7 +7,15 @@ from ..checks import check_count, check_images
 from ..hooks import frozen
 from ..models.architectures import seeded
 from .pooling import roi_align, roi_pool
-from .regions import RegionHead, check_scenes, proposals_of, region_detections, region_loss, sample_regions
+from .regions import (
+    RegionHead,
+    check_scenes,
+    images_of,
+    proposals_of,
+    region_detections,
+    region_loss,
+    sample_regions,
+)
 from .trunk import Detections, Detector, Trunk
 
 STRIDE = 8  # px of the image for one position of the features
@@ -39,11 +47,8 @@ class FastRCNN(Detector):
 
     def pooled(self, features: Tensor, regions: list) -> Tensor:
         """Features (k, 192, bins, bins) of all regions, image after image."""
-        pool, parts = roi_align if self.align else roi_pool, []
-        for one, boxes in zip(features, regions, strict=True):
-            first = torch.zeros(len(boxes), dtype=torch.long)
-            parts.append(pool(one[None], boxes, first, self.bins, stride=STRIDE))
-        return torch.cat(parts)
+        pool = roi_align if self.align else roi_pool
+        return pool(features, torch.cat(regions), images_of(regions), self.bins, stride=STRIDE)
 
     def region_loss(self, features, proposals, boxes, labels) -> dict[str, Tensor]:
         """What the head loses on regions sampled from the proposals of each image."""

@@ -88,6 +88,12 @@ def region_detections(
     return Detections(boxes[kept], scores[kept], labels[kept])
 
 
+def images_of(regions: list) -> Tensor:
+    """The number of the image (k,) of each region, image after image. regions: (k, 4) of each image."""
+    counts = torch.tensor([len(each) for each in regions])
+    return torch.arange(len(regions)).repeat_interleave(counts)
+
+
 def proposals_of(images: Tensor, proposals: list | None) -> list[Tensor]:
     """Boxes (p, 4) px for each image, those given, or else those of `selective_search`. Errors: ValueError."""
     if proposals is None:
