@@ -4,19 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images
-from ..hooks import frozen
-from ..models.architectures import seeded
+from ..hooks import frozen, seeded
 from .pooling import roi_align
 from .regions import (
     RegionHead,
-    check_scenes,
     images_of,
     proposals_of,
     region_detections,
     region_loss,
     sample_regions,
 )
-from .trunk import Detections, Detector, Trunk
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 
 class RCNN(Detector):
@@ -46,7 +44,8 @@ class RCNN(Detector):
         )
         self.count = check_count(count, "count")
         self.trunk, self.pool = Trunk(pretrained, seed), nn.AdaptiveMaxPool2d(4)
-        self.head = seeded(lambda: RegionHead(192 * 4 * 4, classes), seed)
+        with seeded(seed):
+            self.head = RegionHead(192 * 4 * 4, classes)
 
     def crops(self, images: Tensor, regions: list) -> Tensor:
         """Each region of each image, warped: (k, 3, side, side). What lies outside an image has the mean colour."""
@@ -60,7 +59,7 @@ class RCNN(Detector):
         return self.head(self.pool(self.trunk(self.crops(images, regions))))
 
     def loss(self, images, boxes, labels, proposals=None) -> dict[str, Tensor]:
-        images = check_scenes(images, boxes, labels, self.classes)
+        check_scenes(images, boxes, labels, self.classes)
         proposals = proposals_of(images, proposals)
         sampled = [
             sample_regions(*each, self.classes, self.count)
