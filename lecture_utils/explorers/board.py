@@ -12,14 +12,14 @@ import matplotlib
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from ..plots import COLOURS, INK, MUTED
 
 BLUE, ORANGE = COLOURS[1], COLOURS[2]
 GREY, LINE = "#b0b0b0", "#bbbbbb"  # of a bar without a claim; of the edge around a white tile
 FINE = 2  # curves and points are drawn so many times as large, then averaged: smooth lines
-HEAD, FILM = 20, 16  # px of the letters above a tile of a board, and of a filmstrip
+HEAD, FILM, SMALL = 20, 16, 14  # px of the letters above a tile of a board, of a filmstrip, and at a box
 FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"  # those of the figures
 
 
@@ -202,6 +202,59 @@ def captioned(block, words, ink=INK, align=0.5):
     return column(words, block, gap=4)
 
 
+class Layer(NamedTuple):
+    """Boxes (k, 4) of one kind, x0 y0 x1 y1 in px of their image. words: what stands at each; dash: px, 0 for none."""
+
+    name: str
+    boxes: list
+    ink: str
+    dash: int = 0
+    words: list = ()
+
+
+def boxed(image, side, layers, smooth=True):
+    """An image (3, h, h), floats in [0, 1], as a tile of `side` px, with the boxes of all layers, the last on top."""
+    pixels, zoom, words = np.array(scaled(image, side, smooth=smooth)), side / image.shape[-1], []
+    for layer in layers:
+        places = [[round(zoom * float(edge)) for edge in box] for box in layer.boxes]
+        for place in places:
+            _frame(pixels, place, layer)
+        words += [(word, place, layer.ink) for word, place in zip(layer.words, places, strict=False)]
+    drawn, taken = Image.fromarray(pixels), []
+    pen, high = ImageDraw.Draw(drawn), SMALL + 6
+    for word, (x0, y0, x1, y1), ink in words:
+        wide = round(length(word, SMALL)) + 8
+        spots = [(x, y) for x in (x0, x1 - wide) for y in (y0 - high, y1)]  # the first that is free
+        spots = [(min(max(x, 0), side - wide), min(max(y, 0), side - high)) for x, y in spots]
+        free = (s for s in spots if all(abs(s[0] - a) > wide or abs(s[1] - b) > high for a, b in taken))
+        x, y = next(free, spots[0])
+        taken.append((x, y))
+        pen.rectangle((x, y, x + wide, y + high), fill=ink)
+        pen.text((x + 4, y + high / 2), word, "white", font(SMALL), "lm")
+    return Tile(drawn)
+
+
+def _frame(pixels, place, layer):
+    """One box into pixels (h, w, 3), on a white edge."""
+    thick, (high, wide) = 2 if layer.dash else 3, pixels.shape[:2]
+    left, right = (min(max(x, 1), wide - thick - 1) for x in (place[0], place[2] - thick))
+    top, low = (min(max(y, 1), high - thick - 1) for y in (place[1], place[3] - thick))
+    lines = [(y, left, thick, right - left + thick) for y in (top, low)]
+    lines += [(top, x, low - top + thick, thick) for x in (left, right)]
+    for y, x, down, along in lines:
+        pixels[y - 1 : y + down + 1, x - 1 : x + along + 1] = 255
+    for y, x, down, along in lines:
+        on = np.add.outer(np.arange(down), np.arange(along)) % (2 * layer.dash or 1) < (layer.dash or 1)
+        pixels[y : y + down, x : x + along][on] = ImageColor.getrgb(layer.ink)
+
+
+def key(layer, wide):
+    """A line of a legend, at most so many px: a box as `boxed` draws it, and what it means."""
+    pixels = np.full((26, 40, 3), 255, np.uint8)
+    _frame(pixels, (1, 2, 39, 24), layer)
+    return row(Tile(Image.fromarray(pixels)), Text(layer.name, 18, wide=wide - 50), gap=10, align=0.5)
+
+
 class Bar(NamedTuple):
     """One of some bars: its name, its value, its number in words. mark: a value at which a black line stands."""
 
@@ -275,12 +328,13 @@ class Ramp(Block):
 
 
 class Line(NamedTuple):
-    """A curve: its points, its colour, and its name, which stands above the chart."""
+    """A curve: its points, its colour, its name, which stands above the chart; dot: whether one is at its end."""
 
     xs: list
     ys: list
     ink: str
     name: str = ""
+    dot: bool = True
 
 
 class Chart(Block):
@@ -327,7 +381,7 @@ class Chart(Block):
             points = [(FINE * a, FINE * b) for a, b in map(self.place, line.xs, line.ys)]
             if len(points) > 1:
                 pen.line(points, fill=line.ink, width=3 * FINE, joint="curve")
-            if points:
+            if points and line.dot:
                 (a, b), r = points[-1], 4 * FINE
                 pen.ellipse((a - r, b - r, a + r, b + r), fill=line.ink)
         return fine.resize((wide, high), Image.Resampling.BOX)
