@@ -62,12 +62,13 @@ class FasterRCNN(FastRCNN):
         proposing = {f"rpn {part}": torch.stack([each[part] for each in parts]).mean() for part in parts[0]}
         return proposing | self.region_loss(features, proposals, boxes, labels)
 
-    def detect(self, images, threshold: float = 0.05, most: int = 100) -> list[Detections]:
+    def detect(self, images, threshold=0.05, most=100, overlap=0.3) -> list[Detections]:
         images = check_images(images, range01=True, channels=3)
         with frozen(self), torch.no_grad():
             features = self.trunk(images)
-            proposals, _ = self._proposed(*self.rpn(features), images.shape[2:])
-            return self.region_detections(features, proposals, images.shape[2:], threshold, most)
+            size = images.shape[2:]
+            proposals, _ = self._proposed(*self.rpn(features), size)
+            return self.region_detections(features, proposals, size, threshold, most, overlap)
 
     def _proposed(self, scores, offsets, size):
         """Proposals of each image, and the anchors (a, 4): the surest move, are clipped, and NMS at .7 thins them."""

@@ -82,10 +82,10 @@ class HOGSVM(Detector):
             found.append((boxes[solid], scores[label, y, x][solid], label[solid]))
         return Detections(*(torch.cat(each) for each in zip(*found, strict=True)))
 
-    def detect(self, images, threshold: float = 0.05, most: int = 100) -> list[Detections]:
+    def detect(self, images, threshold=0.05, most=100, overlap=0.3) -> list[Detections]:
         images = check_images(images, range01=True, channels=3)
         with frozen(self), torch.no_grad():
-            return [self._thinned(self.windows(image[None], threshold), most) for image in images]
+            return [self._thinned(self.windows(image[None], threshold), most, overlap) for image in images]
 
     def _thinned(self, found, most, overlap=0.3):
         best = found.scores.argsort(descending=True)[: 20 * check_count(most, "most")]

@@ -68,11 +68,11 @@ class RCNN(Detector):
         regions, wanted, offsets = zip(*sampled, strict=True)
         return region_loss(*self(images, regions), torch.cat(wanted), torch.cat(offsets))
 
-    def detect(self, images, threshold: float = 0.05, most: int = 100, proposals=None) -> list[Detections]:
+    def detect(self, images, threshold=0.05, most=100, proposals=None, overlap=0.3) -> list[Detections]:
         images = check_images(images, range01=True, channels=3)
         found = []
         with frozen(self), torch.no_grad():
             for image, regions in zip(images, proposals_of(images, proposals), strict=True):
                 answer = self(image[None], [regions])
-                found.append(region_detections(*answer, regions, image.shape[1:], threshold, most))
+                found.append(region_detections(*answer, regions, image.shape[1:], threshold, most, overlap))
         return found

@@ -120,9 +120,9 @@ class RetinaNet(Detector):
         at = self.anchors(images.shape[2:]).to(images)
         return torch.stack([decode_boxes(each, at) for each in deltas]), logits.sigmoid()
 
-    def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
+    def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
         found = zip(*ask(self, self.predict, images, stride=32), strict=True)
-        return [choose(*each, images.shape[2:], threshold, most, overlap=0.5) for each in found]
+        return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
 
 
 def _tower(outputs):

@@ -79,9 +79,9 @@ class SSD(Detector):
         boxes = [decode_boxes(each * each.new_tensor(SPREAD), at) for each in deltas]
         return torch.stack(boxes), logits.softmax(2)[..., :-1]
 
-    def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
+    def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.45) -> list[Detections]:
         found = zip(*ask(self, self.predict, images, stride=64), strict=True)
-        return [choose(*each, images.shape[2:], threshold, most, overlap=0.45) for each in found]
+        return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
 
 
 def hard_negatives(losses: Tensor, found: Tensor, ratio: int = 3) -> Tensor:

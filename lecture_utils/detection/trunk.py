@@ -56,6 +56,7 @@ class Detector(nn.Module):
     loss(images, boxes, labels): images (n, 3, h, w) in [0, 1]; lists with boxes (k, 4) in px and LongTensor labels (k,)
     of each image, k may be 0 -> {name of a part: scalar tensor}; what is minimised is their sum.
     detect(images, threshold=.05, most=100): a list of `Detections`, one an image, in eval mode and without gradients.
+    Where NMS ends it, overlap: the IoU above which a box goes; 1 keeps all.
     """
 
     def __init__(self, classes: int = 16):

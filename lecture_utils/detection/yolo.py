@@ -81,6 +81,6 @@ class YOLO(Detector):
         boxes, scores = zip(*found, strict=True)
         return torch.stack(boxes), torch.stack(scores)
 
-    def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
+    def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
         found = zip(*ask(self, self.predict, images, stride=16), strict=True)
-        return [choose(*each, images.shape[2:], threshold, most, overlap=0.5) for each in found]
+        return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
