@@ -70,6 +70,15 @@ def area_by_the_package(scores, right, objects):
     return precision.area_under(*precision.precision_recall(right, objects), "voc")
 
 
+def grid_by_the_package(boxes, side, cells):
+    labels = torch.zeros(len(boxes)).long()
+    return detection.yolo_targets(boxes, labels, int(side), 1, cells)[..., :5]
+
+
+def focal_by_the_package(logits, targets, alpha, gamma):
+    return detection.sigmoid_focal_loss(logits, targets.float(), alpha, gamma).sum() / targets.sum()
+
+
 RIGHT = [
     ("01.1", lambda w: (w.double() / w.abs().amax() + 1) / 2),
     ("01.2", lambda w, low, high: (low + (high - low) * (w > 0).movedim(1, -1)).movedim(-1, 1)),
@@ -87,6 +96,9 @@ RIGHT = [
     ("14.1", detection.box_iou),
     ("14.3", region_by_the_package),
     ("14.4", area_by_the_package),
+    ("15.1", grid_by_the_package),
+    ("15.2", focal_by_the_package),
+    ("15.4", lambda *args: detection.center_decode(*args)[0]),
 ]
 
 
@@ -109,6 +121,14 @@ def torch_renorm(perturbed, images, eps, norm):
     return (images + torch.renorm((perturbed - images).flatten(1), p, 0, eps).view_as(images)).clip(0, 1)
 
 
+def first_come(cost):
+    cost, found = cost.clone(), []
+    for m in range(cost.shape[1]):
+        found.append(cost[:, m].argmin())
+        cost[found[-1]] = torch.inf
+    return torch.stack(found)
+
+
 def suppressed_by_all(iou, scores, threshold):
     better = scores[:, None] > scores
     kept = (~((iou > threshold) & better).any(0)).nonzero()[:, 0]
@@ -123,6 +143,7 @@ IN_OTHER_WORDS = [
     ("12.3", lambda *args: game(*args, at_once=True), "both move at once"),
     ("12.3", lambda *args: game(*args, forget=False, detach=False), "gradients of the first step"),
     ("14.2", suppressed_by_all, "a box that is gone still suppresses others"),
+    ("15.3", first_come, "one object after the other"),
 ]
 
 
