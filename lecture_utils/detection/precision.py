@@ -41,7 +41,11 @@ def mean_average_precision(
     """
     thresholds = thresholds if isinstance(thresholds, tuple | list) else [thresholds]
     [check_share(t, "thresholds", above=True) for t in thresholds], check_choice(style, STYLES, "style")
+    if not isinstance(area_range, tuple | list) or len(area_range) != 2:
+        raise ValueError(f"area_range: expected two numbers, the least and the most px^2, got {area_range!r}")
     check_number(area_range[0], "area_range"), check_count(most, "most")
+    if area_range[1] != math.inf:
+        check_number(area_range[1], "area_range", area_range[0])
     check_images_of(found, truth)
     classes = torch.cat([torch.zeros(0).long(), *[labels.cpu().long() for _, labels in truth]]).unique()
     table, counted = torch.zeros(len(thresholds), len(classes), dtype=torch.float64), []
@@ -99,7 +103,10 @@ def area_under(precision: Tensor, recall: Tensor, style: str = "coco") -> float:
 def check_images_of(found: list, truth: list) -> None:
     """Both have the same images, and each boxes, scores and labels that belong together. Errors: ValueError."""
     for name, images, parts in (("found", found, 3), ("truth", truth, 2)):
-        if not isinstance(images, tuple | list) or any(len(each) != parts for each in images):
+        each_fits = isinstance(images, tuple | list) and all(
+            isinstance(each, tuple | list) and len(each) == parts for each in images
+        )
+        if not each_fits:
             what = "(boxes, scores, labels)" if parts == 3 else "(boxes, labels)"
             raise ValueError(f"{name}: expected a list with {what} for each image")
         for boxes, *values in images:
@@ -110,7 +117,7 @@ def check_images_of(found: list, truth: list) -> None:
             if parts == 3:
                 check_rows(values[0], f"{name}: scores", boxes)
     if len(found) != len(truth):
-        raise ValueError(f"found: expected one for each of the {len(truth)} images, got {len(found)}")
+        raise ValueError(f"found, truth: expected the same images in both, got {len(found)} and {len(truth)}")
 
 
 def by_score(boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
