@@ -99,7 +99,7 @@ def build_detector(name: str, pretrained: bool = True, seed: int = 0, **options)
 
     pretrained: its trunk is that of `gap`, otherwise untrained (without meaning for HOGSVM). options: of its class.
     """
-    if check_choice(name, DETECTORS, "detector") != "HOGSVM":
+    if check_choice(name, DETECTORS, "detector name") != "HOGSVM":
         options |= {"pretrained": pretrained, "seed": seed}
     return getattr(import_module(__package__), name)(**options).eval()
 
@@ -110,7 +110,7 @@ def load_detector(name: str, variant: str = "", seed: int = 0, folder: Path | No
     folder: where weights and card of another training lie. Errors: UnknownName (a KeyError); store.DamagedData;
     FileNotFoundError in a folder.
     """
-    stem = detector_tag(check_choice(name, DETECTORS, "detector"), variant, seed)
+    stem = detector_tag(check_choice(name, DETECTORS, "detector name"), variant, seed)
     file = f"{stem}.json"
     text = store.read_verified(f"weights/{file}") if folder is None else (folder / file).read_bytes()
     net = build_detector(name, pretrained=False, **json.loads(text)["recipe"]["options"])
