@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from experiments.experiment import Refused
@@ -242,7 +243,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(tmp_path, monkey
 
 def test_kept_features_are_those_of_the_moved_images_and_the_trunk_stays_as_it_is(tmp_path):
     images, boxes, _ = tiny("train", 6)
-    trunk = d.Trunk()
+    trunk = detection.Trunk()
     before = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
     maps, moves = detectors.kept(trunk, images, 1, tmp_path)
     again, _ = detectors.kept(None, images, 1, tmp_path)  # read, not computed
