@@ -39,7 +39,12 @@ class DETR(Detector):
         seed: int = 0,
     ):
         super().__init__(classes)
-        for name, count in (("queries", queries), ("encoder", encoder), ("decoder", decoder)):
+        for name, count in (
+            ("queries", queries),
+            ("encoder", encoder),
+            ("decoder", decoder),
+            ("width", width),
+        ):
             check_count(count, name)
         if width % (4 * check_count(heads, "heads")):
             raise ValueError(f"width: expected a multiple of 4 * heads = {4 * heads}, got {width}")

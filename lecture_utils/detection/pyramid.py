@@ -16,6 +16,8 @@ class FPN(nn.Module):
 
     def __init__(self, channels: list[int], width: int = 256):
         super().__init__()
+        if not isinstance(channels, tuple | list) or not channels:
+            raise ValueError(f"channels: expected a number for each map in a list, got {channels!r}")
         channels = [check_count(c, "channels") for c in channels]
         self.laterals = nn.ModuleList(nn.Conv2d(c, check_count(width, "width"), 1) for c in channels)
         self.outputs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in channels)

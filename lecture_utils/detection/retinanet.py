@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_number
+from ..checks import check_number, check_share
 from ..hooks import seeded
 from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import IGNORED, anchors, decode_boxes, encode_boxes, match_anchors
@@ -45,6 +45,8 @@ class RetinaNet(Detector):
     ):
         super().__init__(classes)
         check_number(gamma, "gamma"), check_number(prior, "prior", 1e-6, 1 - 1e-6)
+        if alpha is not None:
+            check_share(alpha, "alpha")
         self.top_down, self.gamma, self.alpha = fpn, gamma, alpha
         with seeded(seed):
             self.trunk, self.coarser = Trunk(pretrained, seed), Coarser(2)
