@@ -6,14 +6,7 @@ from torch import Tensor
 from ..checks import check_count, check_images
 from ..hooks import frozen, seeded
 from .pooling import roi_align, roi_pool
-from .regions import (
-    RegionHead,
-    images_of,
-    proposals_of,
-    region_detections,
-    region_loss,
-    sample_regions,
-)
+from .regions import RegionHead, images_of, proposals_of, region_detections, region_loss, sample_regions
 from .trunk import Detections, Detector, Trunk, check_scenes
 
 STRIDE = 8  # px of the image for one position of the features

@@ -49,7 +49,8 @@ class FasterRCNN(FastRCNN):
             self.rpn = RPN(192, len(SCALES) * len(RATIOS))
 
     def proposals(self, images: Tensor) -> list[Tensor]:
-        """Boxes (p, 4) px of each image, the surest first."""
+        """Boxes (p, 4) px of each image, the surest first. Errors: ValueError."""
+        images = check_images(images, range01=True, channels=3)
         with frozen(self), torch.no_grad():
             return self._proposed(*self.rpn(self.trunk(images)), images.shape[2:], *ASKED)[0]
 

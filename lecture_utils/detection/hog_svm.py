@@ -5,7 +5,7 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import check_count, check_images
+from ..checks import check_count, check_images, check_seed, check_share
 from ..hooks import frozen
 from .boxes import batched_nms, box_iou, clip_boxes
 from .histograms import hog
@@ -38,13 +38,15 @@ class HOGSVM(Detector):
             "bias", torch.full((classes,), -20.0)
         )  # of a class without examples: never found
 
+    @torch.no_grad()
     def fit(self, images, boxes, labels, negatives: int = 2, seed: int = 0) -> "HOGSVM":
         """Learn from scenes as `loss` takes them: objects against windows at random, then against false positives too.
 
         negatives: windows at random in an image for each class. Errors: ValueError.
         """
         check_scenes(images, boxes, labels, self.classes)
-        draws = torch.Generator().manual_seed(seed)
+        check_count(negatives, "negatives")
+        draws = torch.Generator().manual_seed(check_seed(seed))
         scenes = list(zip(boxes, labels, strict=True))
         own = {
             label: [b[named == label] for b, named in scenes] for label in torch.cat(labels).unique().tolist()
@@ -64,6 +66,7 @@ class HOGSVM(Detector):
 
     def windows(self, image: Tensor, threshold: float = 0.05) -> Detections:
         """All windows of one image (1, 3, h, w) with a score above the threshold, in no order, before NMS."""
+        check_share(threshold, "threshold")
         rows, columns = self.shape.amax(0).tolist()
         weight, found = self.weight[:, :, : rows - 1, : columns - 1], []
         for level in LEVELS:

@@ -26,6 +26,8 @@ def selective_search(
     if len(check_images(images, range01=True, channels=3)) != 1:
         raise ValueError(f"images: expected one image (1, 3, h, w), got {len(images)}")
     check_number(scale, "scale", above=True), check_number(sigma, "sigma"), check_count(least, "least")
+    if not isinstance(use, tuple | list):
+        raise ValueError(f"use: expected names of similarities in a tuple, got {use!r}")
     [check_choice(name, SIMILARITIES, "similarity") for name in use]
     image = rgb2hsv(images[0].detach().cpu().permute(1, 2, 0).double().numpy())
     labels = felzenszwalb(image, scale=scale, sigma=sigma, min_size=least)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_count, check_number, check_tensor
+from ..checks import check_count, check_number, check_share, check_tensor
 from ..hooks import seeded
 from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import IGNORED, anchors, decode_boxes, encode_boxes, match_anchors
@@ -26,6 +26,8 @@ class FPN(nn.Module):
 
     def __init__(self, channels: list[int], width: int = 256):
         super().__init__()
+        if not isinstance(channels, tuple | list) or not channels:
+            raise ValueError(f"channels: expected a number for each map in a list, got {channels!r}")
         channels = [check_count(c, "channels") for c in channels]
         self.laterals = nn.ModuleList(nn.Conv2d(c, check_count(width, "width"), 1) for c in channels)
         self.outputs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in channels)
@@ -70,6 +72,8 @@ class RetinaNet(Detector):
     ):
         super().__init__(classes)
         check_number(gamma, "gamma"), check_number(prior, "prior", 1e-6, 1 - 1e-6)
+        if alpha is not None:
+            check_share(alpha, "alpha")
         self.top_down, self.gamma, self.alpha = fpn, gamma, alpha
         with seeded(seed):
             self.trunk, self.coarser = Trunk(pretrained, seed), Coarser(2)

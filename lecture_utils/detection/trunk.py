@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .. import store
-from ..checks import check_choice, check_images
+from ..checks import check_choice, check_count, check_images
 from ..models import weights
 from .boxes import check_boxes, check_labels
 
@@ -69,7 +69,7 @@ class Detector(nn.Module):
 
     def __init__(self, classes: int = 16):
         super().__init__()
-        self.classes = classes
+        self.classes = check_count(classes, "classes")
 
     def loss(self, images, boxes, labels) -> dict[str, torch.Tensor]:
         raise NotImplementedError
@@ -84,14 +84,17 @@ def check_scenes(
     """(h, w) of images (n, 3, h, w) that have boxes (k, 4) px and labels (k,) each. Errors: ValueError."""
     size = check_sides(images, stride)
     for name, each in (("boxes", boxes), ("labels", labels)):
-        if not isinstance(each, list | tuple) or len(each) != len(images):
-            what = len(each) if isinstance(each, list | tuple) else type(each).__name__
-            raise ValueError(
-                f"{name}: expected a list with one tensor for each of {len(images)} images, got {what}"
-            )
+        check_list(each, name, len(images))
     for some, of in zip(boxes, labels, strict=True):
         check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, classes)
     return size
+
+
+def check_list(tensors: list, name: str, count: int) -> None:
+    """One tensor for each of so many images. Errors: ValueError."""
+    if not isinstance(tensors, list | tuple) or len(tensors) != count:
+        what = len(tensors) if isinstance(tensors, list | tuple) else type(tensors).__name__
+        raise ValueError(f"{name}: expected a list with one tensor for each of {count} images, got {what}")
 
 
 def check_sides(images: torch.Tensor, stride: int) -> tuple[int, int]:

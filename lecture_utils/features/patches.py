@@ -37,12 +37,7 @@ class Patches(NamedTuple):
 
 
 def top_patches(
-    net: nn.Module,
-    images: Tensor,
-    layer: str | nn.Module,
-    channel: int,
-    k: int,
-    batch_size: int = 64,
+    net: nn.Module, images: Tensor, layer: str | nn.Module, channel: int, k: int, batch_size: int = 64
 ) -> Patches:
     """The k patches that a channel of a layer answers most strongly, one of each image: `Patches`.
 
@@ -63,12 +58,7 @@ def top_patches(
 
 
 def cut_patches(
-    net: nn.Module,
-    images: Tensor,
-    layer: str | nn.Module,
-    scores: Tensor,
-    which: Tensor,
-    units: Tensor,
+    net: nn.Module, images: Tensor, layer: str | nn.Module, scores: Tensor, which: Tensor, units: Tensor
 ) -> Patches:
     """`Patches` of units that are known already: scores (k,), which image (k,), units (k, 2), as of `TopUnits`.
 
