@@ -23,9 +23,7 @@ def test_each_position_names_the_smallest_object_around_it_and_its_edges():
         edges[:, 0, 3], torch.tensor([28.0, 4, 4, 12]).log()
     )  # of the large one, seen from 28, 4
     assert torch.allclose(edges[:, 0, 1], torch.full((4,), math.log(4)))
-    assert torch.allclose(
-        edges[:, 2, 3], torch.tensor([3.0, 3, 1, 1]).clamp(min=1).log()
-    )  # right: 1 px
+    assert torch.allclose(edges[:, 2, 3], torch.tensor([3.0, 3, 1, 1]).clamp(min=1).log())  # right: 1 px
     assert not edges[:, 3].any()
     label, edges = targets(torch.zeros(0, 4), torch.zeros(0).long(), (16, 24))
     assert (label == none).all() and label.shape == (2, 3) and not edges.any()

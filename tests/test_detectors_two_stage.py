@@ -50,7 +50,7 @@ def test_each_learns_a_few_scenes_by_heart(kind):
     torch.manual_seed(0)
     images, boxes, labels, proposals = scenes(4)
     small = {"side": 32, "context": 2} if kind is RCNN else {}
-    net, more = kind(2, **small).train(), given(kind, proposals)
+    net, more = kind(2, pretrained="gap", **small).train(), given(kind, proposals)  # the trunk learns along
     optimiser, losses = torch.optim.AdamW(net.parameters(), 1e-3), []
     for _ in range(50):
         losses.append(sum(net.loss(images, boxes, labels, **more).values()))
@@ -188,9 +188,12 @@ def test_detecting_changes_nothing_and_may_find_nothing(kind):
     net, more = (HOGSVM(2), {}) if kind is HOGSVM else (kind(2).train(), given(kind, proposals))
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in net.state_dict().items()}
     modes = [module.training for module in net.modules()]
+    learn = [p.requires_grad for p in net.parameters()]
     found = net.detect(images, 1.0, **more)
     assert [[tuple(each.shape) for each in one] for one in found] == [[(0, 4), (0,), (0,)]] * 2
-    assert all(p.grad is None and p.requires_grad for p in net.parameters())
+    assert all(p.grad is None for p in net.parameters()) and learn == [
+        p.requires_grad for p in net.parameters()
+    ]
     assert torch.equal(before, torch.get_rng_state()) and modes == [m.training for m in net.modules()]
     assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
     if kind is not HOGSVM:

@@ -166,7 +166,7 @@ class Run(training.Run):
 
     def descent(self) -> torch.optim.Optimizer:
         learn = [p for p in self.net.parameters() if p.requires_grad]
-        return torch.optim.AdamW(learn, self.recipe.rate, weight_decay=self.recipe.decay)
+        return torch.optim.AdamW([{"params": learn}], self.recipe.rate, weight_decay=self.recipe.decay)
 
     def loss(self, images: np.ndarray, labels: np.ndarray) -> torch.Tensor:
         scenes, size, trunk = [self.scenes[n] for n in labels], images.shape[2:], self.net.trunk
