@@ -11,7 +11,7 @@ from ..hooks import seeded
 from ._one_stage import ask
 from .assignment import hungarian_match
 from .boxes import area, box_convert, clip_boxes, generalized_box_iou
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 
 class DETR(Detector):
@@ -27,6 +27,8 @@ class DETR(Detector):
     stride 8 instead of 32; no dropout.
     """
 
+    stride = 8
+
     def __init__(
         self,
         classes: int = 16,
@@ -39,13 +41,8 @@ class DETR(Detector):
         seed: int = 0,
     ):
         super().__init__(classes)
-        for name, count in (
-            ("queries", queries),
-            ("encoder", encoder),
-            ("decoder", decoder),
-            ("width", width),
-        ):
-            check_count(count, name)
+        check_count(queries, "queries"), check_count(encoder, "encoder"), check_count(decoder, "decoder")
+        check_count(width, "width")
         if width % (4 * check_count(heads, "heads")):
             raise ValueError(f"width: expected a multiple of 4 * heads = {4 * heads}, got {width}")
         with seeded(seed):
@@ -68,15 +65,15 @@ class DETR(Detector):
             said, attention = layer(said, self.queries, memory, where)
             layers.append(said)
         layers = torch.stack(layers)
-        boxes = box_convert(self.box(layers).sigmoid().view(-1, 4), "cxcywh", "xyxy").view(
-            *layers.shape[:3], 4
-        )
-        return self.label(layers), boxes * _whole(images), attention
+        boxes = box_convert(self.box(layers).sigmoid().flatten(0, 2), "cxcywh", "xyxy")
+        whole = boxes.new_tensor([images.shape[3], images.shape[2]] * 2)
+        return self.label(layers), (boxes * whole).view(*layers.shape[:3], 4), attention
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=8)
+        images = self.check_scenes(images, boxes, labels)
         logits, found, _ = self(images)
-        layers = [self._loss(*each, boxes, labels, size) for each in zip(logits, found, strict=True)]
+        of_layers = zip(logits, found, strict=True)
+        layers = [self._loss(*each, boxes, labels, images.shape[2:]) for each in of_layers]
         return {name: torch.stack([layer[name] for layer in layers]).sum() for name in layers[0]}
 
     def _loss(self, logits, found, boxes, labels, size):
@@ -90,8 +87,7 @@ class DETR(Detector):
         said, truth = (torch.cat(each) for each in zip(*said, strict=True))  # (objects of all images, 4) each
         whole, count = said.new_tensor([*size[::-1]] * 2), max(1, len(truth))
         shares = [box_convert(each, "xyxy", "cxcywh") / whole for each in (said, truth)]
-        weight = logits.new_ones(self.classes + 1)
-        weight[-1] = 0.1
+        weight = logits.new_tensor([1.0] * self.classes + [0.1])
         return {
             "class": F.cross_entropy(logits.flatten(0, 1), targets.flatten(), weight),
             "L1": 5 * F.l1_loss(*shares, reduction="sum") / count,
@@ -106,7 +102,7 @@ class DETR(Detector):
     def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
         check_share(threshold, "threshold"), check_count(most, "most")
         found = []
-        for probabilities, boxes, _ in zip(*ask(self, self.predict, images, stride=8), strict=True):
+        for probabilities, boxes, _ in zip(*ask(self, self.predict, images), strict=True):
             scores, labels = probabilities[:, :-1].max(1)
             boxes = clip_boxes(boxes, images.shape[2:])
             order = scores.argsort(descending=True, stable=True)
@@ -116,7 +112,7 @@ class DETR(Detector):
 
     def attention(self, images: Tensor) -> Tensor:
         """Where each query looks in the last layer: (n, queries, h / 8, w / 8), of sum 1 for each query."""
-        *_, attention = ask(self, self.predict, images, stride=8)
+        *_, attention = ask(self, self.predict, images)
         return attention.unflatten(2, (images.shape[2] // 8, images.shape[3] // 8))
 
 
@@ -134,9 +130,7 @@ class Layer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if looks else 2))
 
-    def forward(
-        self, x: Tensor, place: Tensor, memory: Tensor | None = None, where: Tensor | None = None
-    ) -> tuple:
+    def forward(self, x: Tensor, place: Tensor, memory=None, where=None) -> tuple:
         compared, weights = x + place, None
         x = self.norms[0](x + self.own(compared, compared, x, need_weights=False)[0])
         if self.across is not None:
@@ -152,14 +146,6 @@ def sine_positions(rows: int, columns: int, width: int) -> Tensor:
     Source: Vaswani et al. (2017), section 3.5; Carion et al. (2020), section A.4.
     """
     slower = 10000 ** (torch.arange(width // 4) / (width // 4))
-    halves = []
-    for count in (rows, columns):
-        angles = 2 * math.pi * (torch.arange(count)[:, None] + 1) / count / slower
-        halves.append(torch.cat([angles.sin(), angles.cos()], 1))  # (count, width / 2)
-    y, x = halves
+    angles = [2 * math.pi * (torch.arange(n)[:, None] + 1) / n / slower for n in (rows, columns)]
+    y, x = (torch.cat([angle.sin(), angle.cos()], 1) for angle in angles)  # (n, width / 2)
     return torch.cat([y[:, None].expand(-1, columns, -1), x[None].expand(rows, -1, -1)], 2).flatten(0, 1)
-
-
-def _whole(images):
-    height, width = images.shape[2:]
-    return images.new_tensor([width, height, width, height])

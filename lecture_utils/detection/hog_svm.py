@@ -5,13 +5,12 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import check_count, check_images, check_seed, check_share
+from ..checks import check_count, check_seed, check_share
 from ..hooks import frozen
-from .boxes import box_iou, clip_boxes
+from .boxes import batched_nms, box_iou, clip_boxes
 from .histograms import hog
 from .pooling import roi_align
-from .suppression import batched_nms
-from .trunk import Detections, Detector, check_scenes
+from .trunk import Detections, Detector
 
 CELL, CELLS = 4, 6  # px of a cell at every level; sqrt of the number of cells that an object fills
 MARGIN, MOST = 1, 12  # cells around an object in its window; cells on a window's longest side
@@ -45,7 +44,7 @@ class HOGSVM(Detector):
 
         negatives: windows at random in an image for each class. Errors: ValueError.
         """
-        check_scenes(images, boxes, labels, self.classes)
+        images = self.check_scenes(images, boxes, labels)
         check_count(negatives, "negatives")
         draws = torch.Generator().manual_seed(check_seed(seed))
         scenes = list(zip(boxes, labels, strict=True))
@@ -86,12 +85,13 @@ class HOGSVM(Detector):
             found.append((boxes[solid], scores[label, y, x][solid], label[solid]))
         return Detections(*(torch.cat(each) for each in zip(*found, strict=True)))
 
-    def detect(self, images, threshold: float = 0.05, most: int = 100) -> list[Detections]:
-        images = check_images(images, range01=True, channels=3)
+    def detect(self, images, threshold=0.05, most=100, overlap=0.3) -> list[Detections]:
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
-            return [self._thinned(self.windows(image[None], threshold), most) for image in images]
+            return [self._thinned(self.windows(image[None], threshold), most, overlap) for image in images]
 
     def _thinned(self, found, most, overlap=0.3):
+        check_share(overlap, "overlap")
         best = found.scores.argsort(descending=True)[: 20 * check_count(most, "most")]
         boxes, scores, labels = (each[best] for each in found)
         kept = batched_nms(boxes, scores, labels, overlap)[:most]

@@ -6,9 +6,8 @@ from torch.nn import functional as F
 
 from ..checks import check_count, check_share, check_tensor
 from .anchoring import decode_boxes, encode_boxes, match_anchors
-from .boxes import check_boxes, clip_boxes
+from .boxes import batched_nms, check_boxes, clip_boxes
 from .proposals import selective_search
-from .suppression import batched_nms
 from .trunk import Detections, check_list
 
 SPREAD = (0.1, 0.1, 0.2, 0.2)  # offsets of a box are divided by these, so that a usual one is about 1
@@ -70,21 +69,28 @@ def region_loss(logits: Tensor, offsets: Tensor, labels: Tensor, wanted: Tensor)
 
 
 def region_detections(
-    logits: Tensor, offsets: Tensor, regions: Tensor, size: tuple, threshold: float, most: int, first=400
+    logits: Tensor,
+    offsets: Tensor,
+    regions: Tensor,
+    size,
+    threshold: float,
+    most: int,
+    overlap=0.3,
+    first=400,
 ) -> Detections:
     """What `RegionHead` says of the regions (k, 4) px of one image of size (h, w): every class moves its own box.
 
-    Scores are probabilities. Of those above the threshold the `first` best are left, then NMS at an IoU of .3 in each
-    class, then the best `most`. Errors: ValueError.
+    Scores are probabilities. Of those above the threshold the `first` best are left, then NMS at an IoU of `overlap`
+    in each class, then the best `most`. Errors: ValueError.
     """
-    check_share(threshold, "threshold"), check_count(most, "most")
+    check_share(threshold, "threshold"), check_count(most, "most"), check_share(overlap, "overlap")
     scores = check_tensor(logits.softmax(1)[:, :-1], "scores", (len(regions), "classes"), empty=True)
     region, labels = (scores > threshold).nonzero(as_tuple=True)
     best = scores[region, labels].argsort(descending=True, stable=True)[:first]
     region, labels = region[best], labels[best]
     moves = offsets[region, labels] * offsets.new_tensor(SPREAD)
     boxes, scores = clip_boxes(decode_boxes(moves, regions[region]), size), scores[region, labels]
-    kept = batched_nms(boxes, scores, labels, 0.3)[:most]
+    kept = batched_nms(boxes, scores, labels, overlap)[:most]
     return Detections(boxes[kept], scores[kept], labels[kept])
 
 

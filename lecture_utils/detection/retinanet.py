@@ -6,15 +6,42 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_number, check_share
+from ..checks import check_count, check_number, check_share, check_tensor
 from ..hooks import seeded
 from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import IGNORED, anchors, decode_boxes, encode_boxes, match_anchors
 from .focal import sigmoid_focal_loss
-from .pyramid import FPN
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 WIDTH = 48  # channels of the pyramid and of the towers
+
+
+class FPN(nn.Module):
+    """Maps of several sizes, each with its own number of channels, become maps of the same sizes with `width` channels.
+
+    channels: of each map, the finest first. Forward: a list of maps (n, c, h, w), the finest first, to a list as long.
+    Each map passes a 1 x 1 convolution (lateral), the coarser result is enlarged to its size and added (top-down), and
+    a 3 x 3 convolution ends it. Errors: ValueError. Source: Lin et al. (2017), Feature Pyramid Networks, section 3.
+    """
+
+    def __init__(self, channels: list[int], width: int = 256):
+        super().__init__()
+        if not isinstance(channels, tuple | list) or not channels:
+            raise ValueError(f"channels: expected a number for each map in a list, got {channels!r}")
+        channels = [check_count(c, "channels") for c in channels]
+        self.laterals = nn.ModuleList(nn.Conv2d(c, check_count(width, "width"), 1) for c in channels)
+        self.outputs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in channels)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        if len(maps) != len(self.laterals):
+            raise ValueError(f"maps: expected {len(self.laterals)} of them, got {len(maps)}")
+        for each, lateral in zip(maps, self.laterals, strict=True):
+            check_tensor(each, "maps", ("n", lateral.in_channels, "h", "w"))
+        merged = [lateral(each) for lateral, each in zip(self.laterals, maps, strict=True)]
+        for level in range(len(merged) - 2, -1, -1):  # from coarse to fine
+            coarse = F.interpolate(merged[level + 1], merged[level].shape[2:], mode="nearest")
+            merged[level] = merged[level] + coarse
+        return [output(each) for output, each in zip(self.outputs, merged, strict=True)]
 
 
 class RetinaNet(Detector):
@@ -32,6 +59,7 @@ class RetinaNet(Detector):
     """
 
     strides = (4, 8, 16, 32)
+    stride = 32
 
     def __init__(
         self,
@@ -76,8 +104,8 @@ class RetinaNet(Detector):
         return torch.cat(logits, 1), torch.cat(deltas, 1)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=32)
-        at = self.anchors(size).to(images)
+        images = self.check_scenes(images, boxes, labels)
+        at = self.anchors(images.shape[2:]).to(images)
         matches = [match_anchors(at, each, high=0.5, low=0.4) for each in boxes]
         outputs = zip(*self(images), matches, boxes, labels, strict=True)
         parts = [self._loss(*each, at) for each in outputs]
@@ -97,9 +125,9 @@ class RetinaNet(Detector):
         at = self.anchors(images.shape[2:]).to(images)
         return torch.stack([decode_boxes(each, at) for each in deltas]), logits.sigmoid()
 
-    def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
-        found = zip(*ask(self, self.predict, images, stride=32), strict=True)
-        return [choose(*each, images.shape[2:], threshold, most, overlap=0.5) for each in found]
+    def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
+        found = zip(*ask(self, self.predict, images), strict=True)
+        return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
 
 
 def _tower(outputs):

@@ -1,13 +1,19 @@
-"""What all detectors share: the trunk of `gap`, and the form in which a detector is asked and answers."""
+"""What all detectors share: the trunk of `gap`, how a detector is asked and answers, and the trained ones by name."""
 
+import json
+from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from ..checks import check_count, check_images
+from .. import store
+from ..checks import check_choice, check_count, check_images
 from ..models import weights
 from .boxes import check_boxes, check_labels
+
+DETECTORS = ("HOGSVM", "RCNN", "FastRCNN", "FasterRCNN", "YOLO", "SSD", "RetinaNet", "CenterNet", "DETR")
 
 
 class Detections(NamedTuple):
@@ -50,29 +56,38 @@ class Detector(nn.Module):
     loss(images, boxes, labels): images (n, 3, h, w) in [0, 1]; lists with boxes (k, 4) in px and LongTensor labels (k,)
     of each image, k may be 0 -> {name of a part: scalar tensor}; what is minimised is their sum.
     detect(images, threshold=.05, most=100): a list of `Detections`, one an image, in eval mode and without gradients.
+    Where NMS ends it, overlap: the IoU above which a box goes; 1 keeps all.
     """
+
+    stride = 1  # px: the sides of images are multiples of it
 
     def __init__(self, classes: int = 16):
         super().__init__()
         self.classes = check_count(classes, "classes")
+
+    def checked(self, images) -> torch.Tensor:
+        """Images in [0, 1], at least 3 px a side, of the net's dtype and stride. Errors: ValueError."""
+        dtype = next(value.dtype for value in self.state_dict().values() if value.is_floating_point())
+        images = check_images(images, dtype=dtype, range01=True, channels=3)
+        height, width = images.shape[2:]
+        if height % self.stride or width % self.stride or min(height, width) < 3:
+            wanted = f"multiples of {self.stride} px, at least 3"
+            raise ValueError(f"images: expected sides that are {wanted}, got {height} x {width}")
+        return images
+
+    def check_scenes(self, images, boxes, labels) -> torch.Tensor:
+        """Images as `loss` takes them, when boxes and labels fit them as well. Errors: ValueError."""
+        images = self.checked(images)
+        check_list(boxes, "boxes", len(images)), check_list(labels, "labels", len(images))
+        for some, of in zip(boxes, labels, strict=True):
+            check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, self.classes)
+        return images
 
     def loss(self, images, boxes, labels) -> dict[str, torch.Tensor]:
         raise NotImplementedError
 
     def detect(self, images, threshold: float = 0.05, most: int = 100) -> list[Detections]:
         raise NotImplementedError
-
-
-def check_scenes(
-    images: torch.Tensor, boxes: list, labels: list, classes: int, stride: int = 1
-) -> tuple[int, int]:
-    """(h, w) of images (n, 3, h, w) that have boxes (k, 4) px and labels (k,) each. Errors: ValueError."""
-    size = check_sides(images, stride)
-    for name, each in (("boxes", boxes), ("labels", labels)):
-        check_list(each, name, len(images))
-    for some, of in zip(boxes, labels, strict=True):
-        check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, classes)
-    return size
 
 
 def check_list(tensors: list, name: str, count: int) -> None:
@@ -82,9 +97,30 @@ def check_list(tensors: list, name: str, count: int) -> None:
         raise ValueError(f"{name}: expected a list with one tensor for each of {count} images, got {what}")
 
 
-def check_sides(images: torch.Tensor, stride: int) -> tuple[int, int]:
-    """(h, w) of images in [0, 1], both multiples of the coarsest stride. Errors: ValueError."""
-    height, width = check_images(images, range01=True, channels=3).shape[2:]
-    if height % stride or width % stride:
-        raise ValueError(f"images: expected sides that are multiples of {stride} px, got {height} x {width}")
-    return height, width
+def build_detector(name: str, pretrained: bool = True, seed: int = 0, **options) -> Detector:
+    """A detector that has learned nothing yet, in eval mode. name: one of DETECTORS. Errors: UnknownName (a KeyError).
+
+    pretrained: its trunk is that of `gap`, otherwise untrained (without meaning for HOGSVM). options: of its class.
+    """
+    if check_choice(name, DETECTORS, "detector name") != "HOGSVM":
+        options |= {"pretrained": pretrained, "seed": seed}
+    return getattr(import_module(__package__), name)(**options).eval()
+
+
+def load_detector(name: str, variant: str = "", seed: int = 0, folder: Path | None = None) -> Detector:
+    """A trained detector in eval mode. variant: of a training with options, such as "fpn-false".
+
+    folder: where weights and card of another training lie. Errors: UnknownName (a KeyError); store.DamagedData;
+    FileNotFoundError in a folder.
+    """
+    stem = detector_tag(check_choice(name, DETECTORS, "detector name"), variant, seed)
+    file = f"{stem}.json"
+    text = store.read_verified(f"weights/{file}") if folder is None else (folder / file).read_bytes()
+    net = build_detector(name, pretrained=False, **json.loads(text)["recipe"]["options"])
+    net.load_state_dict(weights.tensors(stem, folder))
+    return net
+
+
+def detector_tag(name: str, variant: str = "", seed: int = 0) -> str:
+    """The stem of a training's files: "detector-retinanet-fpn-false-seed1"."""
+    return weights.tag(f"detector-{name.lower()}", seed, variant)

@@ -9,7 +9,7 @@ from ..hooks import seeded
 from ._one_stage import ask, choose, convolution, total
 from .boxes import box_iou
 from .grid import yolo_decode, yolo_targets
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 
 class YOLO(Detector):
@@ -22,6 +22,8 @@ class YOLO(Detector):
     Source: Redmon, Divvala, Girshick, Farhadi (2016), section 2 and equation 3.
     Differs: three convolutions in place of 20, two of them and two fully connected layers after; their grid is 7 x 7.
     """
+
+    stride = 16
 
     def __init__(self, classes: int = 16, boxes: int = 2, pretrained: bool = True, seed: int = 0):
         super().__init__(classes)
@@ -41,8 +43,10 @@ class YOLO(Detector):
         return self.output(self.head(self.trunk(images))).permute(0, 2, 3, 1)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=16)
-        parts = [self._loss(*each, size) for each in zip(self(images), boxes, labels, strict=True)]
+        images = self.check_scenes(images, boxes, labels)
+        parts = [
+            self._loss(*each, images.shape[2:]) for each in zip(self(images), boxes, labels, strict=True)
+        ]
         return total(parts, len(images))
 
     def _loss(self, output, boxes, labels, size):
@@ -81,6 +85,6 @@ class YOLO(Detector):
         boxes, scores = zip(*found, strict=True)
         return torch.stack(boxes), torch.stack(scores)
 
-    def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
-        found = zip(*ask(self, self.predict, images, stride=16), strict=True)
-        return [choose(*each, images.shape[2:], threshold, most, overlap=0.5) for each in found]
+    def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
+        found = zip(*ask(self, self.predict, images), strict=True)
+        return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]

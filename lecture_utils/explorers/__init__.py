@@ -7,9 +7,11 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "attack": "Attack",
         "base": "Choice Explorer Slider",
+        "box_sources": "Anchors QueryPicker",
         "class_and_layer": "ClassAndLayer",
         "class_images": "ClassImages",
         "completion": "Completion",
+        "detection": "ScoreThreshold Suppression",
         "gan": "GanHistory",
         "planes": "LatentPlane TSNEExplorer",
         "probing": "Occluder Turntable",

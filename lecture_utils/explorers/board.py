@@ -19,7 +19,7 @@ from ..plots import COLOURS, INK, MUTED
 BLUE, ORANGE = COLOURS[1], COLOURS[2]
 GREY, LINE = "#b0b0b0", "#bbbbbb"  # of a bar without a claim; of the edge around a white tile
 FINE = 2  # curves and points are drawn so many times as large, then averaged: smooth lines
-HEAD, FILM = 20, 16  # px of the letters above a tile of a board, and of a filmstrip
+HEAD, FILM, SMALL = 20, 16, 14  # px of the letters above a tile of a board, of a filmstrip, and at a box
 FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"  # those of the figures
 
 
@@ -202,6 +202,69 @@ def captioned(block, words, ink=INK, align=0.5):
     return column(words, block, gap=4)
 
 
+class Layer(NamedTuple):
+    """Boxes (k, 4) of one kind, x0 y0 x1 y1 in px of their image. dash: px, 0 for none; words: one for each box."""
+
+    name: str
+    boxes: list
+    ink: str
+    dash: int = 0
+    words: list = ()
+
+
+def outlined(image, boxes, ink, dash=0):
+    """A new Pillow image: one with boxes on it, px of it, their lines on a white edge; what lies beyond is cut off."""
+    white, thick = image.copy(), 2 if dash else 3
+    places = [
+        (max(x0, 1), max(y0, 1), min(x1, image.width - 1), min(y1, image.height - 1))
+        for x0, y0, x1, y1 in boxes
+    ]
+    places = [(x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)) for x0, y0, x1, y1 in places]
+    for x0, y0, x1, y1 in places:
+        ImageDraw.Draw(white).rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline="white", width=thick + 2)
+    whole = white.copy()
+    for place in places:
+        ImageDraw.Draw(whole).rectangle(place, outline=ink, width=thick)
+    return Image.composite(whole, white, _stripes(image.size, dash)) if dash else whole
+
+
+@lru_cache(maxsize=32)
+def _stripes(size, dash):
+    """A mask of oblique stripes, so many px wide: dashes along a line, wherever it runs."""
+    at = np.add.outer(np.arange(size[1]), np.arange(size[0]))
+    return Image.fromarray((at % (2 * dash) < dash) * np.uint8(255))
+
+
+def boxed(image, side, layers, smooth=True):
+    """An image (3, h, h), floats in [0, 1], as a tile of `side` px with all boxes, the last layer's on top.
+
+    Words stand at a corner of their box; where others have come first, they are left out.
+    """
+    drawn, zoom, taken, high = scaled(image, side, smooth=smooth), side / image.shape[-1], [], SMALL + 6
+    places = [[[round(zoom * float(edge)) for edge in box] for box in layer.boxes] for layer in layers]
+    for layer, some in zip(layers, places, strict=True):
+        drawn = outlined(drawn, some, layer.ink, layer.dash)
+    pen = ImageDraw.Draw(drawn)
+    for layer, some in zip(layers, places, strict=True):
+        for word, (x0, y0, x1, y1) in zip(layer.words, some, strict=False):
+            wide = round(length(word, SMALL)) + 8
+            spots = [(x, y) for x in (x0, x1 - wide) for y in (y0 - high, y1)]
+            spots = [(min(max(x, 0), side - wide), min(max(y, 0), side - high)) for x, y in spots]
+            for x, y in spots:
+                if all(x + wide < a or a + w < x or abs(y - b) > high for a, b, w in taken):
+                    taken.append((x, y, wide))
+                    pen.rectangle((x, y, x + wide, y + high), fill=layer.ink)
+                    pen.text((x + 4, y + high / 2), word, "white", font(SMALL), "lm")
+                    break
+    return Tile(drawn)
+
+
+def key(layer, wide):
+    """A line of a legend, at most so many px: a box as `boxed` draws it, and what it means."""
+    sample = outlined(Image.new("RGB", (40, 26), "white"), [(1, 2, 39, 24)], layer.ink, layer.dash)
+    return row(Tile(sample), Text(layer.name, 18, wide=wide - 50), gap=10, align=0.5)
+
+
 class Bar(NamedTuple):
     """One of some bars: its name, its value, its number in words. mark: a value at which a black line stands."""
 
@@ -275,12 +338,13 @@ class Ramp(Block):
 
 
 class Line(NamedTuple):
-    """A curve: its points, its colour, and its name, which stands above the chart."""
+    """A curve: its points, its colour, its name, which stands above the chart; dot: whether one is at its end."""
 
     xs: list
     ys: list
     ink: str
     name: str = ""
+    dot: bool = True
 
 
 class Chart(Block):
@@ -327,7 +391,7 @@ class Chart(Block):
             points = [(FINE * a, FINE * b) for a, b in map(self.place, line.xs, line.ys)]
             if len(points) > 1:
                 pen.line(points, fill=line.ink, width=3 * FINE, joint="curve")
-            if points:
+            if points and line.dot:
                 (a, b), r = points[-1], 4 * FINE
                 pen.ellipse((a - r, b - r, a + r, b + r), fill=line.ink)
         return fine.resize((wide, high), Image.Resampling.BOX)
