@@ -52,9 +52,7 @@ class CenterNet(Detector):
         size = images.shape[2:]
         logits, said = self(images)
         heatmaps = [center_heatmap(*each, size, self.classes) for each in zip(boxes, labels, strict=True)]
-        wanted = torch.stack(
-            [center_regression(each, size) for each in boxes]
-        )  # offset in positions, size in px
+        wanted = torch.stack([center_regression(each, size) for each in boxes])  # sizes in px
         wanted[:, 2:] /= 4
         there = (wanted[:, 2] > 0)[:, None]  # (n, 1, h / 4, w / 4)
         error = ((said - wanted).abs() * there).sum((0, 2, 3)) / max(1, int(there.sum()))  # (4,)

@@ -14,9 +14,7 @@ from .trunk import Detections, Detector
 
 CELL, CELLS = 4, 6  # px of a cell at every level; sqrt of the number of cells that an object fills
 MARGIN, MOST = 1, 12  # cells around an object in its window; cells on a window's longest side
-LEVELS = [
-    3 * 2 ** (-k / 3) for k in range(11)
-]  # enlargements: objects of 8 px at the first level, 80 px at the last
+LEVELS = [3 * 2 ** (-k / 3) for k in range(11)]  # enlargements: at the first objects have 8 px, then up to 80
 
 
 class HOGSVM(Detector):
@@ -31,12 +29,8 @@ class HOGSVM(Detector):
     def __init__(self, classes: int = 16):
         super().__init__(classes)
         self.register_buffer("shape", torch.full((classes, 2), CELLS + 2 * MARGIN))  # rows, columns in cells
-        self.register_buffer(
-            "weight", torch.zeros(classes, 36, MOST - 1, MOST - 1)
-        )  # a block has 2 x 2 x 9 values
-        self.register_buffer(
-            "bias", torch.full((classes,), -20.0)
-        )  # of a class without examples: never found
+        self.register_buffer("weight", torch.zeros(classes, 36, MOST - 1, MOST - 1))  # 36: a block's values
+        self.register_buffer("bias", torch.full((classes,), -20.0))  # without examples: never found
 
     @torch.no_grad()
     def fit(self, images, boxes, labels, negatives: int = 2, seed: int = 0) -> "HOGSVM":
@@ -72,9 +66,8 @@ class HOGSVM(Detector):
         for level in LEVELS:
             size = [round(side * level) for side in image.shape[2:]]
             small = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
-            small = F.pad(
-                small, [CELL, CELL * columns, CELL, CELL * rows], mode="replicate"
-            )  # windows reach outside
+            outside = [CELL, CELL * columns, CELL, CELL * rows]  # windows reach so far
+            small = F.pad(small, outside, mode="replicate")
             blocks = hog(small, cell=CELL).flatten(3).permute(0, 3, 1, 2)  # (1, 36, rows, columns)
             scores = F.conv2d(blocks, weight, self.bias)[0].sigmoid()
             label, y, x = (scores > threshold).nonzero(as_tuple=True)

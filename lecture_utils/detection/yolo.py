@@ -34,9 +34,7 @@ class YOLO(Detector):
                 convolution(192, 128, stride=2), convolution(128, 128), convolution(128, 128)
             )
             self.output = nn.Conv2d(128, 5 * boxes + classes, 1)
-        with (
-            torch.no_grad()
-        ):  # every box begins in the middle of its cell, with a quarter of the image's sides
+        with torch.no_grad():  # a box begins in the middle of its cell, with a quarter of the image's sides
             self.output.bias[: 5 * boxes] = torch.tensor([0.5, 0.5, 0.5, 0.5, 0.0]).repeat(boxes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,10 +76,8 @@ class YOLO(Detector):
         for output in self(images):
             boxes = output[..., : 5 * self.boxes].unflatten(2, (-1, 5))
             boxes = torch.cat([boxes[..., :4], boxes[..., 4:].clamp(0, 1)], 3).flatten(2)
-            output = torch.cat(
-                [boxes, output[..., 5 * self.boxes :].clamp(0, 1)], 2
-            )  # two negatives make no object
-            found.append(yolo_decode(output, images.shape[2:], self.boxes))
+            classes = output[..., 5 * self.boxes :].clamp(0, 1)  # two negatives make no object
+            found.append(yolo_decode(torch.cat([boxes, classes], 2), images.shape[2:], self.boxes))
         boxes, scores = zip(*found, strict=True)
         return torch.stack(boxes), torch.stack(scores)
 
