@@ -214,7 +214,7 @@ def of_detection(images):
         "high": ("share", 0.5),
         "low": ("share", 0.1),
         "iou": ("share", 0.7),
-        "threshold": ("share", 0.3),
+        **dict.fromkeys(("threshold", "overlap"), ("share", 0.3)),
         "scales": ("sides", (8, 16)),
         "ratios": ("sides", (1.0,)),
         "labels": ("targets", labels),

@@ -4,13 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_images
 from ..hooks import frozen, seeded
 from .anchoring import BACKGROUND, anchors, decode_boxes, encode_boxes, match_anchors
 from .boxes import clip_boxes, nms
 from .fast_rcnn import STRIDE, FastRCNN
 from .regions import SPREAD, some
-from .trunk import Detections, check_scenes
+from .trunk import Detections
 
 SCALES, RATIOS = (12, 25, 52), (0.5, 1.0, 2.0)  # px: middles of thirds of 8 to 76 px, on a log scale
 SAMPLED = 64  # anchors of an image to learn from
@@ -50,12 +49,12 @@ class FasterRCNN(FastRCNN):
 
     def proposals(self, images: Tensor) -> list[Tensor]:
         """Boxes (p, 4) px of each image, the surest first. Errors: ValueError."""
-        images = check_images(images, range01=True, channels=3)
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
             return self._proposed(*self.rpn(self.trunk(images)), images.shape[2:], *ASKED)[0]
 
     def loss(self, images, boxes, labels) -> dict[str, Tensor]:
-        check_scenes(images, boxes, labels, self.classes)
+        images = self.check_scenes(images, boxes, labels)
         features = self.trunk(images)
         scores, offsets = self.rpn(features)
         proposals, around = self._proposed(scores.detach(), offsets.detach(), images.shape[2:], *LEARNING)
@@ -66,7 +65,7 @@ class FasterRCNN(FastRCNN):
         return proposing | self.region_loss(features, proposals, boxes, labels)
 
     def detect(self, images, threshold=0.05, most=100, overlap=0.3) -> list[Detections]:
-        images = check_images(images, range01=True, channels=3)
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
             features = self.trunk(images)
             size = images.shape[2:]

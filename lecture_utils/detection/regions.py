@@ -83,7 +83,7 @@ def region_detections(
     Scores are probabilities. Of those above the threshold the `first` best are left, then NMS at an IoU of `overlap`
     in each class, then the best `most`. Errors: ValueError.
     """
-    check_share(threshold, "threshold"), check_count(most, "most")
+    check_share(threshold, "threshold"), check_count(most, "most"), check_share(overlap, "overlap")
     scores = check_tensor(logits.softmax(1)[:, :-1], "scores", (len(regions), "classes"), empty=True)
     region, labels = (scores > threshold).nonzero(as_tuple=True)
     best = scores[region, labels].argsort(descending=True, stable=True)[:first]

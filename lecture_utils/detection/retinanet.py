@@ -11,7 +11,7 @@ from ..hooks import seeded
 from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import IGNORED, anchors, decode_boxes, encode_boxes, match_anchors
 from .focal import sigmoid_focal_loss
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 WIDTH = 48  # channels of the pyramid and of the towers
 
@@ -59,6 +59,7 @@ class RetinaNet(Detector):
     """
 
     strides = (4, 8, 16, 32)
+    stride = 32
 
     def __init__(
         self,
@@ -103,8 +104,8 @@ class RetinaNet(Detector):
         return torch.cat(logits, 1), torch.cat(deltas, 1)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=32)
-        at = self.anchors(size).to(images)
+        images = self.check_scenes(images, boxes, labels)
+        at = self.anchors(images.shape[2:]).to(images)
         matches = [match_anchors(at, each, high=0.5, low=0.4) for each in boxes]
         outputs = zip(*self(images), matches, boxes, labels, strict=True)
         parts = [self._loss(*each, at) for each in outputs]
@@ -125,7 +126,7 @@ class RetinaNet(Detector):
         return torch.stack([decode_boxes(each, at) for each in deltas]), logits.sigmoid()
 
     def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
-        found = zip(*ask(self, self.predict, images, stride=32), strict=True)
+        found = zip(*ask(self, self.predict, images), strict=True)
         return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
 
 

@@ -67,9 +67,29 @@ class Detector(nn.Module):
     Where NMS ends it, overlap: the IoU above which a box goes; 1 keeps all.
     """
 
+    stride = 1  # px: the sides of images are multiples of it
+
     def __init__(self, classes: int = 16):
         super().__init__()
         self.classes = check_count(classes, "classes")
+
+    def checked(self, images) -> torch.Tensor:
+        """Images in [0, 1], at least 3 px a side, of the net's dtype and stride. Errors: ValueError."""
+        dtype = next(value.dtype for value in self.state_dict().values() if value.is_floating_point())
+        images = check_images(images, dtype=dtype, range01=True, channels=3)
+        height, width = images.shape[2:]
+        if height % self.stride or width % self.stride or min(height, width) < 3:
+            wanted = f"multiples of {self.stride} px, at least 3"
+            raise ValueError(f"images: expected sides that are {wanted}, got {height} x {width}")
+        return images
+
+    def check_scenes(self, images, boxes, labels) -> torch.Tensor:
+        """Images as `loss` takes them, when boxes and labels fit them as well. Errors: ValueError."""
+        images = self.checked(images)
+        check_list(boxes, "boxes", len(images)), check_list(labels, "labels", len(images))
+        for some, of in zip(boxes, labels, strict=True):
+            check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, self.classes)
+        return images
 
     def loss(self, images, boxes, labels) -> dict[str, torch.Tensor]:
         raise NotImplementedError
@@ -78,31 +98,11 @@ class Detector(nn.Module):
         raise NotImplementedError
 
 
-def check_scenes(
-    images: torch.Tensor, boxes: list, labels: list, classes: int, stride: int = 1
-) -> tuple[int, int]:
-    """(h, w) of images (n, 3, h, w) that have boxes (k, 4) px and labels (k,) each. Errors: ValueError."""
-    size = check_sides(images, stride)
-    for name, each in (("boxes", boxes), ("labels", labels)):
-        check_list(each, name, len(images))
-    for some, of in zip(boxes, labels, strict=True):
-        check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, classes)
-    return size
-
-
 def check_list(tensors: list, name: str, count: int) -> None:
     """One tensor for each of so many images. Errors: ValueError."""
     if not isinstance(tensors, list | tuple) or len(tensors) != count:
         what = len(tensors) if isinstance(tensors, list | tuple) else type(tensors).__name__
         raise ValueError(f"{name}: expected a list with one tensor for each of {count} images, got {what}")
-
-
-def check_sides(images: torch.Tensor, stride: int) -> tuple[int, int]:
-    """(h, w) of images in [0, 1], both multiples of the coarsest stride. Errors: ValueError."""
-    height, width = check_images(images, range01=True, channels=3).shape[2:]
-    if height % stride or width % stride:
-        raise ValueError(f"images: expected sides that are multiples of {stride} px, got {height} x {width}")
-    return height, width
 
 
 def build_detector(name: str, pretrained: bool = True, seed: int = 0, **options) -> Detector:

@@ -50,9 +50,7 @@ def top_patches(
     Source: Girshick, Donahue, Darrell, Malik (2014), section 3.1; Zeiler, Fergus (2014), figure 2.
     """
     check_images(images, net)
-    receptive_field(
-        net, layer, images.shape[-1]
-    )  # says what is wrong with the layer before any image is looked at
+    receptive_field(net, layer, images.shape[-1])  # refuses a wrong layer before any image is looked at
     found = top_units(net, images, layer, k, check_count(channel, "channel", 0), batch_size)
     return cut_patches(net, images, layer, *(values[0] for values in found))
 
