@@ -130,6 +130,8 @@ def test_the_point_on_the_curve_is_what_one_counts_and_ap_is_the_package_s():
                 own = int((scenes.labels[n] == label).sum())
                 assert (len(good.boxes), len(missed.boxes)) == (hits, own - hits)
                 assert len(wrong.boxes) == int((kept[n].labels == label).sum()) - hits
+    values, ap = list(ours.stops.values()), {name: one["AP"] for name, one in ours.classes.items()}
+    assert (ap[values[0]["name"]], ap[values[-1]["name"]]) == (max(ap.values()), min(ap.values()))
     name = next(iter(ours.classes))
     assert ours.point(name, 0.99) == (0, 0.0, 1.0)
 

@@ -14,7 +14,7 @@ from . import board as ui
 from .base import Choice, Slider
 from .detection import BESIDE, GREEN, NAMES, OnScene
 
-LOOK = 202  # px: attention, and the middles of a query's boxes
+LOOK = 202  # px: attention, and the centres of a query's boxes
 GOOD, BEST = 0.5, 0.7  # IoU with an object
 
 
@@ -81,32 +81,28 @@ class Anchors(OnScene):
 
 
 def best_iou(boxes, size, stride, scale, ratios):
-    """The largest IoU (n,) of each box with any of `anchors(size, stride, (scale,), ratios)`, without laying them out.
-
-    Anchors of one shape are at every row and column: the largest intersection is the largest in x times that in y.
-    """
+    """The largest IoU (n,) of each box with any of `anchors(size, stride, (scale,), ratios)`: in the nearest cell."""
+    low, high = boxes.split(2, dim=1)
+    last = torch.tensor([ceil(side / stride) - 1 for side in size[::-1]])
+    middle = (((low + high) / 2 / stride - 0.5).round().clamp(min=0).minimum(last) + 0.5) * stride  # (n, 2)
     best = torch.zeros(len(boxes))
     for ratio in ratios:
-        both = 1.0
-        for axis, side in enumerate((scale / ratio**0.5, scale * ratio**0.5)):
-            middles = (torch.arange(ceil(size[1 - axis] / stride)) + 0.5) * stride
-            low = torch.maximum(boxes[:, axis, None], middles - side / 2)
-            high = torch.minimum(boxes[:, axis + 2, None], middles + side / 2)
-            both = both * (high - low).clamp(min=0).amax(1)
+        half = torch.tensor([scale / ratio**0.5, scale * ratio**0.5]) / 2
+        both = (torch.minimum(high, middle + half) - torch.maximum(low, middle - half)).clamp(min=0).prod(1)
         best = torch.maximum(best, both / (area(boxes) + scale**2 - both))
     return best
 
 
 class QueryPicker(OnScene):
-    """One query of a DETR: what it says of a scene, where it looks, and what it says of many scenes.
+    """One query of a DETR: what it predicts on a scene, where it looks, and what it predicts on many scenes.
 
     net: a `detection.DETR`. crowds: `lab.detection`, or the like; the first `most` scenes are asked here, once. A query
-    says an object where it gives "no object" less than half. On the right the middles of its boxes, a mark a scene.
+    predicts an object where it gives "no object" less than half. On the right the centres of its boxes, a mark a scene.
     Errors: ValueError for another net. Source: Carion et al. (2020), figure 7, where "no object" is not told apart.
     """
 
-    title = "A query of DETR: what it says of a scene, and of many"
-    caption = "Attention, and the middles of its boxes, a mark a scene. Has each query places and shapes of its own?"
+    title = "A query of DETR: what it predicts on a scene, and on many"
+    caption = "Attention, and the centres of its boxes, a mark a scene. Has each query places and shapes of its own?"
 
     across = 2
 
@@ -132,9 +128,9 @@ class QueryPicker(OnScene):
         best = int(p[:-1].argmax()) if says else -1
         said = f"{(*NAMES, 'no object')[best]} {p[best]:.2f}"
         x, y = ((boxes[0, :2] + boxes[0, 2:]) / 2).tolist()
-        name = f"{said}, middle ({x:.0f}, {y:.0f}) px"
+        name = f"{said}, centre ({x:.0f}, {y:.0f}) px"
         layers = [ui.Layer(name, boxes, *((ui.BLUE, 0) if says else (ui.ORANGE, 5)), [said])]
-        result = f"it says an object in {int(self.says[:, query].sum())} of {len(self.says)} scenes"
+        result = f"an object in {int(self.says[:, query].sum())} of {len(self.says)} scenes"
         return self.images[scene], layers, (f"scene {scene}", f"query {query}", result)
 
     def beside(self, query, scene):
@@ -154,7 +150,7 @@ class QueryPicker(OnScene):
         return ui.row(*(ui.titled(*each, size=18) for each in zip(blocks, heads, strict=True)), gap=8)
 
     def plane(self, query):
-        """The middles of its boxes in all scenes, those of objects on top: a tile."""
+        """The centres of its boxes in all scenes, those of objects on top: a tile."""
         zoom, sheet = LOOK / self.images.shape[3], Image.new("RGB", (LOOK, LOOK), "white")
         pen = ImageDraw.Draw(sheet)
         for n in self.says[:, query].int().argsort(stable=True).tolist():

@@ -54,7 +54,7 @@ class Suppression(OnScene):
     the first with the most. Errors: ValueError for a net without NMS.
     """
 
-    title = "Non-maximum suppression: too low, and a neighbour is lost; too high, and doubles stay"
+    title = "Non-maximum suppression: too low, and a neighbour is lost; too high, and duplicates stay"
     caption = "Look at two objects of one class that overlap: which threshold keeps one box for each?"
 
     def __init__(self, crowds, net):
@@ -73,7 +73,7 @@ class Suppression(OnScene):
             "score": Slider(0.05, 0.95, 0.05, "score threshold"),
         }
         self.stops = {
-            f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.3}
+            f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.1}
             for name in (names[0], names[-1])
             for at in (0.5, 0.1, 0.9)
         }
@@ -145,9 +145,9 @@ class ScoreThreshold(OnScene):
         }
         order = sorted(self.classes, key=lambda name: self.classes[name]["AP"])
         self.stops = {
-            f"{name}, score {at}": {"name": name, "scene": 1, "score": at}
+            f"{name}, score {at}": {"name": name, "scene": min(scene, count), "score": at}
             for name in (order[-1], order[0])
-            for at in (0.5, 0.05, 0.9)
+            for at, scene in ((0.5, 1), (0.05, 5), (0.9, 5))
         }
 
     def _class(self, label):
