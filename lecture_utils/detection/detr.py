@@ -41,8 +41,8 @@ class DETR(Detector):
         seed: int = 0,
     ):
         super().__init__(classes)
-        check_count(queries, "queries"), check_count(encoder, "encoder"), check_count(decoder, "decoder")
-        check_count(width, "width")
+        sizes = {"queries": queries, "encoder": encoder, "decoder": decoder, "width": width}
+        [check_count(count, name) for name, count in sizes.items()]
         if width % (4 * check_count(heads, "heads")):
             raise ValueError(f"width: expected a multiple of 4 * heads = {4 * heads}, got {width}")
         with seeded(seed):

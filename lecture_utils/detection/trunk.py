@@ -1,4 +1,4 @@
-"""What all detectors share: the trunk of `gap`, how a detector is asked and answers, and the trained ones by name."""
+"""What all detectors share: the trunk, how a detector is asked and answers, and the trained ones by name."""
 
 import json
 from importlib import import_module
@@ -28,19 +28,27 @@ class Trunk(nn.Module):
     """The convolutions of `gap`, conv1 to relu5: images (n, 3, h, w) -> features (n, 192, h / 8, w / 8).
 
     `levels(images)` gives {4: (n, 32, h / 4, w / 4), 8: (n, 192, h / 8, w / 8)}, by stride.
-    pretrained: start from the shipped classifier, otherwise untrained.
+    pretrained: as it was trained on the scenes for detectors, before any of them; it stays so, whatever learns behind
+    it. "gap": as the classifier has it; False: untrained. Both of these learn along.
     """
 
     channels = {4: 32, 8: 192}
 
-    def __init__(self, pretrained: bool = True, seed: int = 0):
+    def __init__(self, pretrained: bool | str = True, seed: int = 0):
         super().__init__()
-        net = weights.load("gap") if pretrained else weights.build("gap", seed=seed)
+        net = weights.load("gap") if pretrained == "gap" else weights.build("gap", seed=seed)
         names = [name for name, _ in net.named_children()]
         layers = list(net.children())[: names.index("pool")]
         cut = names.index("pool1") + 1
         self.early, self.late = nn.Sequential(*layers[:cut]), nn.Sequential(*layers[cut:])
         self.register_buffer("mean", net.mean), self.register_buffer("std", net.std)
+        self.fixed = pretrained is True
+        if self.fixed:
+            self.load_state_dict(weights.tensors("detection-trunk"))
+            self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "Trunk":
+        return super().train(mode and not self.fixed)
 
     def levels(self, images: torch.Tensor) -> dict[int, torch.Tensor]:
         early = self.early((images - self.mean) / self.std)
@@ -100,7 +108,7 @@ def check_list(tensors: list, name: str, count: int) -> None:
 def build_detector(name: str, pretrained: bool = True, seed: int = 0, **options) -> Detector:
     """A detector that has learned nothing yet, in eval mode. name: one of DETECTORS. Errors: UnknownName (a KeyError).
 
-    pretrained: its trunk is that of `gap`, otherwise untrained (without meaning for HOGSVM). options: of its class.
+    pretrained: of its trunk, see `Trunk` (without meaning for HOGSVM). options: of its class.
     """
     if check_choice(name, DETECTORS, "detector name") != "HOGSVM":
         options |= {"pretrained": pretrained, "seed": seed}
@@ -116,8 +124,11 @@ def load_detector(name: str, variant: str = "", seed: int = 0, folder: Path | No
     stem = detector_tag(check_choice(name, DETECTORS, "detector name"), variant, seed)
     file = f"{stem}.json"
     text = store.read_verified(f"weights/{file}") if folder is None else (folder / file).read_bytes()
-    net = build_detector(name, pretrained=False, **json.loads(text)["recipe"]["options"])
-    net.load_state_dict(weights.tensors(stem, folder))
+    net = build_detector(name, **json.loads(text)["recipe"]["options"])
+    trunk = {name: tensor for name, tensor in net.state_dict().items() if name.startswith("trunk.")}
+    net.load_state_dict(
+        trunk | weights.tensors(stem, folder)
+    )  # the trunk is one for all, in a file of its own
     return net
 
 
