@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 
-from .checks import check_layer, check_net, check_targets
+from .checks import check_layer, check_net, check_seed, check_targets
 
 OUTPUT = ""  # in dict(net.named_modules()) the net itself has this name
 
@@ -175,6 +175,15 @@ def frozen(net):
                         buffer.copy_(before)
             for module, mode in modes:
                 module.training = mode
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, torch's draws on the CPU start from the seed; the global random state stays. Errors: ValueError."""
+    seed = check_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.checks import check_count, check_share
-from lecture_utils.generative._shared import Size, seeded
+from lecture_utils.generative._shared import Size
 from lecture_utils.generative.autoregressive import MAPS, WholePasses
 from lecture_utils.generative.masks import (
     before,
@@ -18,6 +18,7 @@ from lecture_utils.generative.masks import (
     pointwise,
 )
 from lecture_utils.generative.pixelcnn import Masked
+from lecture_utils.hooks import seeded
 
 
 class RowLSTM(Masked):

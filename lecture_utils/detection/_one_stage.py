@@ -1,47 +1,15 @@
 """What the detectors without proposals share: how they are asked, coarser maps, and what is kept in the end."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images, check_seed, check_share, check_tensor
+from ..checks import check_count, check_share, check_tensor
 from ..hooks import copy_to, frozen, in_batches
-from .boxes import area, check_boxes, check_labels, clip_boxes
+from .boxes import area, clip_boxes
 from .suppression import batched_nms
-from .trunk import Detections
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Inside, torch's draws on the CPU start from the seed; the global random state stays. Errors: ValueError."""
-    seed = check_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
-
-
-def check_scenes(images: Tensor, boxes: list, labels: list, classes: int, stride: int) -> tuple[int, int]:
-    """(h, w) of images (n, 3, h, w) that have boxes (k, 4) px and labels (k,) each. Errors: ValueError."""
-    size = check_sides(images, stride)
-    for name, each in (("boxes", boxes), ("labels", labels)):
-        if not isinstance(each, list | tuple) or len(each) != len(images):
-            what = len(each) if isinstance(each, list | tuple) else type(each).__name__
-            raise ValueError(
-                f"{name}: expected a list with one tensor for each of {len(images)} images, got {what}"
-            )
-    for some, of in zip(boxes, labels, strict=True):
-        check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, classes)
-    return size
-
-
-def check_sides(images: Tensor, stride: int) -> tuple[int, int]:
-    """(h, w) of images in [0, 1], both multiples of the coarsest stride. Errors: ValueError."""
-    height, width = check_images(images, range01=True, channels=3).shape[2:]
-    if height % stride or width % stride:
-        raise ValueError(f"images: expected sides that are multiples of {stride} px, got {height} x {width}")
-    return height, width
+from .trunk import Detections, check_sides
 
 
 def ask(net: nn.Module, function: Callable, images: Tensor, stride: int) -> tuple:

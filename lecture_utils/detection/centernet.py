@@ -5,11 +5,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_count, check_share
-from ._one_stage import Coarser, ask, check_scenes, convolution, seeded
+from ..hooks import seeded
+from ._one_stage import Coarser, ask, convolution
 from .boxes import area, clip_boxes
 from .focal import center_focal_loss
 from .points import center_decode, center_heatmap, center_regression
-from .trunk import Detections, Detector, Trunk
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 WIDTH = 64
 

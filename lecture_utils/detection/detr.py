@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_count, check_share
-from ._one_stage import ask, check_scenes, seeded
+from ..hooks import seeded
+from ._one_stage import ask
 from .assignment import hungarian_match
 from .boxes import area, box_convert, clip_boxes, generalized_box_iou
-from .trunk import Detections, Detector, Trunk
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 
 class DETR(Detector):

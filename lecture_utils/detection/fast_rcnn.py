@@ -4,11 +4,17 @@ import torch
 from torch import Tensor
 
 from ..checks import check_count, check_images
-from ..hooks import frozen
-from ..models.architectures import seeded
+from ..hooks import frozen, seeded
 from .pooling import roi_align, roi_pool
-from .regions import RegionHead, check_scenes, proposals_of, region_detections, region_loss, sample_regions
-from .trunk import Detections, Detector, Trunk
+from .regions import (
+    RegionHead,
+    images_of,
+    proposals_of,
+    region_detections,
+    region_loss,
+    sample_regions,
+)
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 STRIDE = 8  # px of the image for one position of the features
 
@@ -35,15 +41,13 @@ class FastRCNN(Detector):
         super().__init__(classes)
         self.align, self.bins, self.count = align, check_count(bins, "bins"), check_count(count, "count")
         self.trunk = Trunk(pretrained, seed)
-        self.head = seeded(lambda: RegionHead(192 * bins * bins, classes), seed)
+        with seeded(seed):
+            self.head = RegionHead(192 * bins * bins, classes)
 
     def pooled(self, features: Tensor, regions: list) -> Tensor:
         """Features (k, 192, bins, bins) of all regions, image after image."""
-        pool, parts = roi_align if self.align else roi_pool, []
-        for one, boxes in zip(features, regions, strict=True):
-            first = torch.zeros(len(boxes), dtype=torch.long)
-            parts.append(pool(one[None], boxes, first, self.bins, stride=STRIDE))
-        return torch.cat(parts)
+        pool = roi_align if self.align else roi_pool
+        return pool(features, torch.cat(regions), images_of(regions), self.bins, stride=STRIDE)
 
     def region_loss(self, features, proposals, boxes, labels) -> dict[str, Tensor]:
         """What the head loses on regions sampled from the proposals of each image."""
@@ -61,7 +65,7 @@ class FastRCNN(Detector):
         return [region_detections(*answer, size, threshold, most, overlap) for answer in each]
 
     def loss(self, images, boxes, labels, proposals=None) -> dict[str, Tensor]:
-        images = check_scenes(images, boxes, labels, self.classes)
+        check_scenes(images, boxes, labels, self.classes)
         proposals = proposals_of(images, proposals)
         return self.region_loss(self.trunk(images), proposals, boxes, labels)
 

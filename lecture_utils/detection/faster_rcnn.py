@@ -5,14 +5,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_images
-from ..hooks import frozen
-from ..models.architectures import seeded
+from ..hooks import frozen, seeded
 from .anchoring import BACKGROUND, anchors, decode_boxes, encode_boxes, match_anchors
 from .boxes import clip_boxes
 from .fast_rcnn import STRIDE, FastRCNN
-from .regions import SPREAD, check_scenes, some
+from .regions import SPREAD, some
 from .suppression import nms
-from .trunk import Detections
+from .trunk import Detections, check_scenes
 
 SCALES, RATIOS = (12, 25, 52), (0.5, 1.0, 2.0)  # px: middles of thirds of 8 to 76 px, on a log scale
 SAMPLED, BEFORE, AFTER = 64, 100, 40  # anchors of an image to learn from; proposals before NMS and after it
@@ -45,7 +44,8 @@ class FasterRCNN(FastRCNN):
 
     def __init__(self, classes: int = 16, pretrained: bool = True, seed: int = 0, align: bool = True):
         super().__init__(classes, pretrained, seed, align)
-        self.rpn = seeded(lambda: RPN(192, len(SCALES) * len(RATIOS)), seed)
+        with seeded(seed):
+            self.rpn = RPN(192, len(SCALES) * len(RATIOS))
 
     def proposals(self, images: Tensor) -> list[Tensor]:
         """Boxes (p, 4) px of each image, the surest first."""
@@ -53,7 +53,7 @@ class FasterRCNN(FastRCNN):
             return self._proposed(*self.rpn(self.trunk(images)), images.shape[2:])[0]
 
     def loss(self, images, boxes, labels) -> dict[str, Tensor]:
-        images = check_scenes(images, boxes, labels, self.classes)
+        check_scenes(images, boxes, labels, self.classes)
         features = self.trunk(images)
         scores, offsets = self.rpn(features)
         proposals, around = self._proposed(scores.detach(), offsets.detach(), images.shape[2:])

@@ -10,9 +10,8 @@ from ..hooks import frozen
 from .boxes import box_iou, clip_boxes
 from .histograms import hog
 from .pooling import roi_align
-from .regions import check_scenes
 from .suppression import batched_nms
-from .trunk import Detections, Detector
+from .trunk import Detections, Detector, check_scenes
 
 CELL, CELLS = 4, 6  # px of a cell at every level; sqrt of the number of cells that an object fills
 MARGIN, MOST = 1, 12  # cells around an object in its window; cells on a window's longest side
@@ -45,7 +44,7 @@ class HOGSVM(Detector):
 
         negatives: windows at random in an image for each class. Errors: ValueError.
         """
-        images = check_scenes(images, boxes, labels, self.classes)
+        check_scenes(images, boxes, labels, self.classes)
         draws = torch.Generator().manual_seed(seed)
         scenes = list(zip(boxes, labels, strict=True))
         own = {

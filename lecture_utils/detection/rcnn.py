@@ -4,11 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images
-from ..hooks import frozen
-from ..models.architectures import seeded
+from ..hooks import frozen, seeded
 from .pooling import roi_align
-from .regions import RegionHead, check_scenes, proposals_of, region_detections, region_loss, sample_regions
-from .trunk import Detections, Detector, Trunk
+from .regions import (
+    RegionHead,
+    images_of,
+    proposals_of,
+    region_detections,
+    region_loss,
+    sample_regions,
+)
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 
 class RCNN(Detector):
@@ -38,24 +44,22 @@ class RCNN(Detector):
         )
         self.count = check_count(count, "count")
         self.trunk, self.pool = Trunk(pretrained, seed), nn.AdaptiveMaxPool2d(4)
-        self.head = seeded(lambda: RegionHead(192 * 4 * 4, classes), seed)
+        with seeded(seed):
+            self.head = RegionHead(192 * 4 * 4, classes)
 
     def crops(self, images: Tensor, regions: list) -> Tensor:
         """Each region of each image, warped: (k, 3, side, side). What lies outside an image has the mean colour."""
-        cut, grow = [], self.side / (self.side - 2 * self.context)
-        for image, boxes in zip(images - self.trunk.mean, regions, strict=True):
-            low, high = boxes.split(2, dim=1)
-            centre, half = (low + high) / 2, (high - low) / 2 * grow
-            around, first = torch.cat([centre - half, centre + half], 1), torch.zeros(len(boxes)).long()
-            cut.append(roi_align(image[None], around, first, self.side, stride=1, sampling_ratio=0))
-        return torch.cat(cut) + self.trunk.mean
+        low, high = torch.cat(regions).split(2, dim=1)
+        centre, half = (low + high) / 2, (high - low) / 2 * self.side / (self.side - 2 * self.context)
+        around, mean = torch.cat([centre - half, centre + half], 1), self.trunk.mean
+        return roi_align(images - mean, around, images_of(regions), self.side, 1, sampling_ratio=0) + mean
 
     def forward(self, images: Tensor, regions: list) -> tuple[Tensor, Tensor]:
         """Logits (k, classes + 1) and offsets (k, classes, 4) of all regions, image after image."""
         return self.head(self.pool(self.trunk(self.crops(images, regions))))
 
     def loss(self, images, boxes, labels, proposals=None) -> dict[str, Tensor]:
-        images = check_scenes(images, boxes, labels, self.classes)
+        check_scenes(images, boxes, labels, self.classes)
         proposals = proposals_of(images, proposals)
         sampled = [
             sample_regions(*each, self.classes, self.count)

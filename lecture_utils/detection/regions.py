@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_count, check_images, check_share, check_tensor
+from ..checks import check_count, check_share, check_tensor
 from .anchoring import decode_boxes, encode_boxes, match_anchors
-from .boxes import check_boxes, check_labels, clip_boxes
+from .boxes import check_boxes, clip_boxes
 from .proposals import selective_search
 from .suppression import batched_nms
 from .trunk import Detections
@@ -95,6 +95,12 @@ def region_detections(
     return Detections(boxes[kept], scores[kept], labels[kept])
 
 
+def images_of(regions: list) -> Tensor:
+    """The number of the image (k,) of each region, image after image. regions: (k, 4) of each image."""
+    counts = torch.tensor([len(each) for each in regions])
+    return torch.arange(len(regions)).repeat_interleave(counts)
+
+
 def proposals_of(images: Tensor, proposals: list | None) -> list[Tensor]:
     """Boxes (p, 4) px for each image, those given, or else those of `selective_search`. Errors: ValueError."""
     if proposals is None:
@@ -104,14 +110,3 @@ def proposals_of(images: Tensor, proposals: list | None) -> list[Tensor]:
             f"proposals: expected one tensor for each of {len(images)} images, got {len(proposals)}"
         )
     return [check_boxes(each, "proposals", positive=True) for each in proposals]
-
-
-def check_scenes(images: Tensor, boxes: list, labels: list, classes: int) -> Tensor:
-    """Images in [0, 1] with boxes (k, 4) px, none empty, and labels (k,) of each. Errors: ValueError."""
-    images = check_images(images, range01=True, channels=3)
-    if not len(images) == len(boxes) == len(labels):
-        given = f"boxes of {len(boxes)} and labels of {len(labels)}"
-        raise ValueError(f"boxes, labels: expected a tensor for each of {len(images)} images, got {given}")
-    for own, named in zip(boxes, labels, strict=True):
-        check_labels(named, "labels", check_boxes(own, "boxes", positive=True), classes)
-    return images

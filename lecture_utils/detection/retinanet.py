@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_number
-from ._one_stage import Coarser, ask, check_scenes, choose, convolution, seeded, total
+from ..hooks import seeded
+from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import IGNORED, anchors, decode_boxes, encode_boxes, match_anchors
 from .focal import sigmoid_focal_loss
 from .pyramid import FPN
-from .trunk import Detections, Detector, Trunk
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 WIDTH = 48  # channels of the pyramid and of the towers
 

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._one_stage import Coarser, ask, check_scenes, choose, convolution, seeded, total
+from ..hooks import seeded
+from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import anchors, decode_boxes, encode_boxes, match_anchors
-from .trunk import Detections, Detector, Trunk
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 SPREAD = (0.1, 0.1, 0.2, 0.2)  # of encoded boxes: divided by it, all four vary about as much
 

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ..checks import check_images
 from ..models import weights
+from .boxes import check_boxes, check_labels
 
 
 class Detections(NamedTuple):
@@ -60,3 +62,27 @@ class Detector(nn.Module):
 
     def detect(self, images, threshold: float = 0.05, most: int = 100) -> list[Detections]:
         raise NotImplementedError
+
+
+def check_scenes(
+    images: torch.Tensor, boxes: list, labels: list, classes: int, stride: int = 1
+) -> tuple[int, int]:
+    """(h, w) of images (n, 3, h, w) that have boxes (k, 4) px and labels (k,) each. Errors: ValueError."""
+    size = check_sides(images, stride)
+    for name, each in (("boxes", boxes), ("labels", labels)):
+        if not isinstance(each, list | tuple) or len(each) != len(images):
+            what = len(each) if isinstance(each, list | tuple) else type(each).__name__
+            raise ValueError(
+                f"{name}: expected a list with one tensor for each of {len(images)} images, got {what}"
+            )
+    for some, of in zip(boxes, labels, strict=True):
+        check_boxes(some, "boxes", positive=True), check_labels(of, "labels", some, classes)
+    return size
+
+
+def check_sides(images: torch.Tensor, stride: int) -> tuple[int, int]:
+    """(h, w) of images in [0, 1], both multiples of the coarsest stride. Errors: ValueError."""
+    height, width = check_images(images, range01=True, channels=3).shape[2:]
+    if height % stride or width % stride:
+        raise ValueError(f"images: expected sides that are multiples of {stride} px, got {height} x {width}")
+    return height, width

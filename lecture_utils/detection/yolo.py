@@ -5,10 +5,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_count
-from ._one_stage import ask, check_scenes, choose, convolution, seeded, total
+from ..hooks import seeded
+from ._one_stage import ask, choose, convolution, total
 from .boxes import box_iou
 from .grid import yolo_decode, yolo_targets
-from .trunk import Detections, Detector, Trunk
+from .trunk import Detections, Detector, Trunk, check_scenes
 
 
 class YOLO(Detector):

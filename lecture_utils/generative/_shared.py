@@ -6,8 +6,6 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from ..checks import check_seed
-
 Size = int | tuple[int, int]  # px: one for both, or (h, w)
 Draws = torch.Generator | None
 
@@ -32,15 +30,6 @@ def source(generator: Draws, device: torch.device | str = "cpu") -> torch.Genera
     if not isinstance(generator, torch.Generator):
         raise ValueError(f"generator: expected a torch.Generator or None, got {type(generator).__name__}")
     return generator
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Inside, torch's draws on the CPU start from the seed; the global random state stays. Errors: ValueError."""
-    seed = check_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
 
 
 def check_model(model: nn.Module, name: str = "model") -> nn.Module:

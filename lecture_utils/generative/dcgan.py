@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..checks import check_choice, check_count, check_tensor
-from ._shared import seeded
+from ..hooks import seeded
 
 SIDE = 32  # px
 DOUBLINGS = {32: 3, 28: 2}  # side: how often maps double, from 4 x 4 or 7 x 7 on

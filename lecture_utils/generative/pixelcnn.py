@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_count, check_share
-from ._shared import Size, seeded
+from ..hooks import seeded
+from ._shared import Size
 from .autoregressive import MAPS, Autoregressive
 from .cached import GatedCache, PlainCache
 from .masks import above, before, check_odd, colour_groups, gate, input_groups, masked_square, pointwise

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import check_count, check_images, check_number, check_size, check_tensor
-from ._shared import Draws, Placed, Size, check_model, seeded, source
+from ..hooks import seeded
+from ._shared import Draws, Placed, Size, check_model, source
 from .likelihoods import Likelihood, check_pixels, likelihood_of
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..checks import check_seed
+from ..hooks import seeded as seeded_draws
 
 MEAN, STD = (0.64, 0.62, 0.56), (0.20, 0.19, 0.21)  # of the toy world's pixels: red, green, blue
 
@@ -24,8 +24,7 @@ def normalising(net: nn.Module, mean=MEAN, std=STD, persistent: bool = True) -> 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """The net that make() gives, in eval mode, the same for the same seed; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(check_seed(seed))
+    with seeded_draws(seed):
         return make().eval()
 
 
