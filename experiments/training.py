@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from lecture_utils.generative import warm_cosine
+from lecture_utils.models.weights import STEP, restored
 from lecture_utils.progress import progress
 
 from .checkpoint import Checkpoint
@@ -163,11 +164,13 @@ class Run:
         self.checkpoint.keep(epoch=self.epoch, log=self.log)
 
 
-def ship(out: Path, stem: str, name: str, recipe, facts: dict, net: nn.Module | None, tensors=None) -> dict:
+def ship(
+    out: Path, stem: str, name: str, recipe, facts: dict, net: nn.Module | None, tensors=None, bits=16
+) -> dict:
     """Write out/weights/<stem>.json and, unless net and tensors are None, .safetensors; the result is the card.
 
     name: of the experiment, or its whole command. facts: what the card says beside net, command, recipe, size and
-    version of torch. tensors: what is written, by default all of the net.
+    version of torch. tensors: what is written, by default all of the net. bits: of a weight, see `shortened`.
     """
     card = {
         "net": getattr(recipe, "name", stem.split("-seed")[0]),
@@ -179,24 +182,40 @@ def ship(out: Path, stem: str, name: str, recipe, facts: dict, net: nn.Module | 
     if net is not None:
         tensors = tensors or net.state_dict()
         card.setdefault("parameters", sum(p.numel() for p in net.parameters()))
-        card["weights"] = save(tensors, out / f"weights/{stem}.safetensors")
+        card["weights"] = save(tensors, out / f"weights/{stem}.safetensors", bits)
     write_json(out / f"weights/{stem}.json", card)
     return card
 
 
-def rounded(net: nn.Module) -> nn.Module:
-    """The net as it will be read back: its floating tensors rounded to half precision, in place."""
+def rounded(net: nn.Module, bits: int = 16) -> nn.Module:
+    """The net as it will be read back from what `save` writes, in place."""
     with torch.no_grad():
-        for tensor in net.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.copy_(tensor.half())
+        found = restored(shortened(net.state_dict(), bits))
+        for name, tensor in net.state_dict().items():
+            tensor.copy_(found[name])
     return net
 
 
-def save(state: dict[str, torch.Tensor], path: Path) -> dict:
-    """Write tensors in half precision, the file whole or not at all. Result: its name, sha256 and bytes."""
-    small = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in state.items()}
-    content = safetensors.torch.save(small)
+def shortened(state: dict[str, torch.Tensor], bits: int = 16) -> dict[str, torch.Tensor]:
+    """What is written: floating tensors in half precision; of 8 bits weights as whole numbers, and their steps beside.
+
+    A filter's step is 1/127 of its largest weight.
+    """
+    short = {}
+    for name, tensor in state.items():
+        tensor = tensor.detach().cpu()
+        if bits == 8 and tensor.is_floating_point() and tensor.ndim > 1 and len(tensor) > 1:
+            step = tensor.abs().amax(tuple(range(1, tensor.ndim)), keepdim=True).clamp(min=1e-12) / 127
+            step = ((step.view(torch.int32) + 255) & ~255).view(torch.float32)  # 16 bits: 127 steps are exact
+            short |= {name: (tensor / step).round().to(torch.int8), name + STEP: step}
+        else:
+            short[name] = tensor.half() if tensor.is_floating_point() else tensor
+    return {name: tensor.contiguous() for name, tensor in short.items()}
+
+
+def save(state: dict[str, torch.Tensor], path: Path, bits: int = 16) -> dict:
+    """Write tensors, `shortened`, the file whole or not at all. Result: its name, sha256 and bytes."""
+    content = safetensors.torch.save(shortened(state, bits))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(content)

@@ -15,18 +15,19 @@ import io
 import random
 import re
 import warnings
-from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
 
 import numpy as np
 import torch
 from torch import nn
 
 from lecture_utils.checks import UnknownName
+from lecture_utils.hooks import seeded
 from lecture_utils.synthesis import style
 from tests.fuzz_values import METHODS, SKIP, Tiny, instances, values
 from tests.test_hooks import photograph, same
 
-MODULES = ("attribution", "synthesis", "features", "generative", "metrics", "plots")
+MODULES = ("attribution", "detection", "synthesis", "features", "generative", "metrics", "plots")
 MISSING = object()
 
 
@@ -102,43 +103,81 @@ NO_COLOURS |= {"grey": lambda t: t[:, :1], "bool": lambda t: t > 0.5, "complex":
 NO_CLASSES = {"floats": torch.zeros(2), "negative": torch.tensor([0, -1]), "sparse": _sparse}
 NO_CLASSES |= HUGE | {"meta": lambda t: t.to("meta")}
 OTHER_CLASSES = TOO_LARGE | {"too many": torch.zeros(3).long()}
+NO_BOXES = NO_TENSOR | {"inverted": lambda t: t.flip(1), "three numbers": lambda t: t[:, :3]}
+NO_SOLID_BOXES = NO_BOXES | {"without area": lambda t: torch.cat([t[:, :2], t[:, :2]], 1)}
+NO_LIST = NO_NAME | {"class": Tiny, "one": lambda each: each[0], "short": lambda each: each[1:]}
+
+
+def _each(misuses):
+    """Misuses of a list: those of what is in it."""
+    few = {name: wrong for name, wrong in misuses.items() if inspect.isfunction(wrong)}
+    each = {name: lambda values, wrong=wrong: [wrong(v) for v in values] for name, wrong in few.items()}
+    return NO_LIST | each | {"texts": lambda values: ["ab"] * len(values)}
+
+
+def _detected(change):
+    return lambda scenes: [change(*each) for each in scenes]
+
+
 # {kind: {misuse: value, or a function of the valid one}}: ILLEGAL must be refused, LEGAL changes nothing; of the rest
 # either is right, a sentence or a finite result.
-ILLEGAL = {
-    "net": NO_NET | ODD_NETS | ODD_ENDS,
-    # whose raw scores or inner layers are read: one score or probabilities will do
-    "inner net": NO_NET | ODD_NETS,
-    "copied net": NO_NET,  # that is copied, or whose layers are only looked at
-    "images": NO_TENSOR | NO_PLACES | NO_COLOURS | {"list": [1], "numpy": lambda t: t.numpy()},
-    "targets": NO_WHOLE | NO_CLASSES | OTHER_CLASSES,
-    "later targets": NO_WHOLE | NO_CLASSES,  # what is compared with a net only later
-    "class": TOO_LARGE | BELOW | HUGE | {"text": "3", "class": Tiny, "bool": True, "1.5": 1.5},
-    "layer": NO_LAYER | {"wrong": "conv3", "empty": "", "other": nn.ReLU()},
-    "later layer": NO_LAYER,
-    "layers": {"None": None, "3": 3, "wrong": ["conv3"], "class": Tiny, "other": [nn.ReLU()]},
-    "count": NO_WHOLE,
-    "odd": NO_WHOLE | {"4": 4},
-    "least0": NO_NUMBER | BELOW,
-    "index": NO_WHOLE | TOO_LARGE | HUGE,
-    "seed": NO_WHOLE | HUGE,
-    "number": NO_NUMBER,
-    "positive": NO_NUMBER | {"-1": -1.0, "infinite": float("inf")},
-    "share": NO_NUMBER | {"-.1": -0.1, "1.1": 1.1, "255": 255},
-    "choice": {"None": None, "text": "zzz", "3": 3, "list": [], "class": Tiny, "bool": True},
-    "tensor": NO_TENSOR,
-    "pair": NOTHING | {"text": "ab", "three": (4, 4, 4), "negative": (-4, 4), "halves": (4.5, 4.5)},
-    "function": NO_NAME,
-    "generator": {"text": "g", "3": 3, "class": Tiny},
-    "weights": {"None": None, "3": 3, "wrong": {"conv3": 1.0}, "text": {"conv1": "a"}},
-    "names": {"None": None, "3": 3},
-    "numbers": {"None": None, "text": "ab", "nan": [float("nan")]},
-    "objective": NOTHING,
-    "nets": {"None": None, "text": "a", "names": {"a": "b"}},
-    "modules": NO_NAME | {"classes": [nn.ReLU]},
-    "path": {"None": None, "3": 3},
-    "free": {"class": MISSING},
-    "flag": {"class": MISSING},
-} | dict.fromkeys(("dict", "model", "object"), NO_NAME)
+ILLEGAL = (
+    {
+        "net": NO_NET | ODD_NETS | ODD_ENDS,
+        # whose raw scores or inner layers are read: one score or probabilities will do
+        "inner net": NO_NET | ODD_NETS,
+        "copied net": NO_NET,  # that is copied, or whose layers are only looked at
+        "images": NO_TENSOR | NO_PLACES | NO_COLOURS | {"list": [1], "numpy": lambda t: t.numpy()},
+        "targets": NO_WHOLE | NO_CLASSES | OTHER_CLASSES,
+        "later targets": NO_WHOLE | NO_CLASSES,  # what is compared with a net only later
+        "class": TOO_LARGE | BELOW | HUGE | {"text": "3", "class": Tiny, "bool": True, "1.5": 1.5},
+        "layer": NO_LAYER | {"wrong": "conv3", "empty": "", "other": nn.ReLU()},
+        "later layer": NO_LAYER,
+        "layers": {"None": None, "3": 3, "wrong": ["conv3"], "class": Tiny, "other": [nn.ReLU()]},
+        "count": NO_WHOLE,
+        "odd": NO_WHOLE | {"4": 4},
+        "least0": NO_NUMBER | BELOW,
+        "index": NO_WHOLE | TOO_LARGE | HUGE,
+        "seed": NO_WHOLE | HUGE,
+        "number": NO_NUMBER,
+        "positive": NO_NUMBER | {"-1": -1.0, "infinite": float("inf")},
+        "share": NO_NUMBER | {"-.1": -0.1, "1.1": 1.1, "255": 255},
+        "choice": {"None": None, "text": "zzz", "3": 3, "list": [], "class": Tiny, "bool": True},
+        "tensor": NO_TENSOR,
+        "pair": NOTHING | {"text": "ab", "three": (4, 4, 4), "negative": (-4, 4), "halves": (4.5, 4.5)},
+        "function": NO_NAME,
+        "generator": {"text": "g", "3": 3, "class": Tiny},
+        "weights": {"None": None, "3": 3, "wrong": {"conv3": 1.0}, "text": {"conv1": "a"}},
+        "names": {"None": None, "3": 3},
+        "numbers": {"None": None, "text": "ab", "nan": [float("nan")]},
+        "objective": NOTHING,
+        "nets": {"None": None, "text": "a", "names": {"a": "b"}},
+        "modules": NO_NAME | {"classes": [nn.ReLU]},
+        "path": {"None": None, "3": 3},
+        "boxes": NO_BOXES,
+        "solid boxes": NO_SOLID_BOXES,
+        "boxes of images": _each(NO_SOLID_BOXES),
+        "labels of images": _each(
+            {"float": lambda t: t.float(), "99": lambda t: t + 99, "negative": lambda t: t - 9}
+        )
+        | {"longer": lambda values: [each.repeat(2) for each in values]},
+        "detections": NO_LIST
+        | {
+            "pairs": _detected(lambda boxes, *more: (boxes, more[-1])[: len(more)]),
+            "inverted": _detected(lambda boxes, *more: (boxes.flip(1), *more)),
+            "NaN": _detected(lambda boxes, *more: (boxes * torch.nan, *more)),
+            "text": _detected(lambda *parts: ("a",) * len(parts)),
+            "numbers": _detected(lambda *parts: 3),
+        },
+        "span": NOTHING
+        | {"three": (4, 4, 4), "negative": (-4, 4), "upside down": (9, 1), "nan": (0, float("nan"))},
+        "three": NOTHING | {"two": (1, 2), "texts": ("a", "b", "c"), "nan": (1, float("nan"), 2)},
+        "sides": NO_NAME | {"none": (), "texts": ("a",), "zero": (0,), "nan": (float("nan"),)},
+        "free": {"class": MISSING},
+        "flag": {"class": MISSING},
+    }
+    | dict.fromkeys(("dict", "model", "object"), NO_NAME)
+)
 LEGAL = {
     "net": {
         "writes": lambda n: Writer(),
@@ -191,7 +230,7 @@ def public(module):
     package = importlib.import_module(f"lecture_utils.{module}")
     found = {n: getattr(package, n) for n in package.__all__ if n not in SKIP[module]}
     found = {n: f for n, f in found.items() if callable(f)}
-    for n, model in instances().get(module, {}).items():
+    for n, model in instances(module).items():
         found |= {f"{n}.{m}": getattr(model, m) for m in METHODS[n].split() if hasattr(model, m)}
     return found
 
@@ -201,6 +240,7 @@ def parameters_of(function):
     found = dict(inspect.signature(function).parameters)
     if found.get("options") and found["options"].kind is inspect.Parameter.VAR_KEYWORD:
         del found["options"]
+    if function in (style.stylize, style.texture):
         more = inspect.signature(style._optimised).parameters.values()
         found |= {each.name: each.replace(default=None) for each in more if each.kind is each.KEYWORD_ONLY}
     return found
@@ -250,7 +290,9 @@ def run(function, arguments):
             each.manual_seed(0)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
-        result = function(**arguments)
+        learns = getattr(function, "__name__", "") == "loss"  # it may draw, as dropout does
+        with seeded(0) if learns else nullcontext():
+            result = function(**arguments)
         if isinstance(result, AbstractContextManager):
             with result:
                 return torch.relu(torch.ones(1))

@@ -5,6 +5,7 @@ An entry is (kind, value); the kind says which misuse there is. More special ent
 """
 
 import inspect
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -194,7 +195,84 @@ def values():
         "generative.images": ("tensor", torch.rand(3, 1, 4, 4, generator=draws())),
         "generative.nats.model": ("model", generative.PixelCNN(4, (4, 4), layers=1, width=4, first=3)),
     }
-    return table | of_figures()
+    return table | of_figures() | of_detection(images)
+
+
+def of_detection(images):
+    """{"detection.nms.boxes": (kind, value)}."""
+    boxes, labels = torch.tensor([[1.0, 2, 9, 12], [20, 18, 30, 26]]), torch.tensor([1, 0])
+    scenes = torch.rand(2, 3, 64, 64, generator=draws(8))
+    found, truth = [(boxes, torch.tensor([0.9, 0.4]), labels)] * 2, [(boxes + 1, labels)] * 2
+    table = {
+        **dict.fromkeys(
+            ("boxes", "boxes_a", "boxes_b", "objects", "match_anchors.anchors"), ("boxes", boxes)
+        ),
+        **dict.fromkeys(("anchors", "match_anchors.boxes", "encode_boxes.boxes"), ("solid boxes", boxes)),
+        **dict.fromkeys(("yolo_targets.boxes", "center_regression.boxes"), ("solid boxes", boxes)),
+        "center_heatmap.boxes": ("solid boxes", boxes),
+        "size": ("pair", (32, 32)),
+        "high": ("share", 0.5),
+        "low": ("share", 0.1),
+        "iou": ("share", 0.7),
+        "threshold": ("share", 0.3),
+        "scales": ("sides", (8, 16)),
+        "ratios": ("sides", (1.0,)),
+        "labels": ("targets", labels),
+        "which": ("targets", labels),
+        "classes": ("count", 3),
+        "deltas": ("tensor", boxes / 100),
+        "in_fmt": ("choice", "xyxy"),
+        "out_fmt": ("choice", "cxcywh"),
+        "logits": ("tensor", torch.randn(2, 4, generator=draws())),
+        "targets": ("tensor", torch.rand(2, 4, generator=draws()).round()),
+        "alpha": ("least0", 0.5),
+        "gamma": ("least0", 2.0),
+        "beta": ("least0", 4.0),
+        "weights": ("three", (1, 5, 2)),
+        "output": ("tensor", torch.rand(2, 2, 13, generator=draws())),
+        **dict.fromkeys(("per_cell", "cells", "cell", "block", "queries", "heads"), ("count", 2)),
+        **dict.fromkeys(("encoder", "decoder", "most", "count", "negatives"), ("count", 1)),
+        **dict.fromkeys(("orientations", "bins", "context", "sampling_ratio"), ("count", 3)),
+        "side": ("count", 32),
+        "width": ("count", 16),
+        "YOLO.boxes": ("count", 2),
+        "hog.images": ("tensor", images),
+        "selective_search.images": ("images", images[:1]),
+        "selective_search.scale": ("positive", 50.0),
+        "use": ("names", ["colour", "size"]),
+        "heatmap": ("tensor", torch.rand(2, 4, 4, generator=draws())),
+        "regression": ("tensor", torch.rand(4, 4, 4, generator=draws())),
+        "features": ("tensor", torch.rand(2, 3, 8, 8, generator=draws())),
+        **dict.fromkeys(("roi_pool.stride", "roi_align.stride"), ("positive", 4.0)),
+        "scores": ("tensor", torch.tensor([0.9, 0.4])),
+        "found": ("detections", found),
+        "truth": ("detections", truth),
+        "thresholds": ("share", 0.5),
+        "style": ("choice", "coco"),
+        "area_range": ("span", (0, 400)),
+        "channels": ("sides", (3, 4)),
+        "FPN.forward.maps": ("free", None),
+        "name": ("choice", "FastRCNN"),
+        "pretrained": ("flag", False),
+        "prior": ("share", 0.1),
+    }
+    for name in DETECTORS:
+        table |= {
+            f"{name}.{method}.images": ("images", scenes) for method in ("loss", "detect", "fit", "proposals")
+        }
+        table |= {
+            f"{name}.{method}.boxes": ("boxes of images", [boxes, boxes[:1]]) for method in ("loss", "fit")
+        }
+        table |= {
+            f"{name}.{method}.labels": ("labels of images", [labels, labels[:1]])
+            for method in ("loss", "fit")
+        }
+        table |= {
+            f"{name}.{method}.proposals": ("boxes of images", [boxes + 1] * 2)
+            for method in ("loss", "detect")
+        }
+        table[f"{name}.attention.images"] = "images", scenes
+    return {f"detection.{name}": pair for name, pair in table.items()}
 
 
 # They ask for a raw score, or for a unit inside the net; the others put the scores into a softmax.
@@ -207,26 +285,37 @@ SKIP = {  # not functions of values, or shown elsewhere
     "metrics": {"with_interval"},
     "attribution": set(),
     "synthesis": {"NATURAL"},
+    "detection": {"Detections", "Detector", "Trunk", "load_detector"},
 }
 
 
-def instances():
+@cache
+def instances(module):
     """{"VAE": a model}: their public methods are fuzzed, too."""
-    from lecture_utils import generative as g
+    from lecture_utils import detection, generative as g
 
+    if module == "detection":
+        build = partial(detection.build_detector, pretrained=False, classes=3)
+        return {name: build(name, **more) for name, more in DETECTORS.items()}
+    if module != "generative":
+        return {}
     return {
-        "generative": {
-            "Autoencoder": g.Autoencoder((4, 4), 2, hidden=8),
-            "VAE": g.VAE((4, 4), 2, levels=4, hidden=8),
-            "PixelCNN": g.PixelCNN(4, (4, 4), layers=1, width=4, first=3),
-            "Binomial": g.Binomial(4),
-            "DiscretisedLogistic": g.DiscretisedLogistic(4),
-            "Gaussian": g.Gaussian(),
-        }
+        "Autoencoder": g.Autoencoder((4, 4), 2, hidden=8),
+        "VAE": g.VAE((4, 4), 2, levels=4, hidden=8),
+        "PixelCNN": g.PixelCNN(4, (4, 4), layers=1, width=4, first=3),
+        "Binomial": g.Binomial(4),
+        "DiscretisedLogistic": g.DiscretisedLogistic(4),
+        "Gaussian": g.Gaussian(),
     }
 
 
+DETECTORS = dict.fromkeys(("FastRCNN", "FasterRCNN", "YOLO", "SSD", "RetinaNet", "CenterNet", "HOGSVM"), {})
+DETECTORS |= {"RCNN": {"side": 32}, "DETR": {"queries": 3, "width": 16, "heads": 2, "decoder": 1}}
 METHODS = {
+    **dict.fromkeys(DETECTORS, "loss detect"),
+    "FasterRCNN": "loss detect proposals",
+    "DETR": "loss detect attention",
+    "HOGSVM": "detect fit",
     "Autoencoder": "decode encode",
     "VAE": "codes decode elbo encode log_likelihood log_likelihood_table mean_image sample terms",
     "PixelCNN": "bits_per_dim log_prob sample",

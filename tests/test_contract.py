@@ -13,7 +13,7 @@ from tests import fuzz
 from tests.attribution_nets import Raised, failing, toy, toy_images, unchanged, used
 from tests.fuzz_values import Tiny, values
 
-MODULES = ("attribution", "features", "generative", "metrics", "synthesis")
+MODULES = ("attribution", "detection", "features", "generative", "metrics", "synthesis")
 CASES = [(module, name) for module in MODULES for name in sorted(fuzz.public(module))]
 every_function = pytest.mark.parametrize(("module", "name"), CASES, ids=[".".join(case) for case in CASES])
 

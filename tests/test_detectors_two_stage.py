@@ -202,7 +202,7 @@ BAD = [
     ({"images": torch.full((2, 3, 64, 64), 7.0)}, r"images: expected values in \[0, 1\]"),
     ({"boxes": [torch.zeros(1, 4)] * 2}, "boxes: expected x0 < x1"),
     ({"labels": [torch.tensor([2])] * 2}, "labels: expected classes 0 .. 1, got 2"),
-    ({"boxes": [torch.zeros(0, 4)]}, "boxes, labels: expected a tensor for each of 2"),
+    ({"boxes": [torch.zeros(0, 4)]}, "boxes: expected a list with one tensor for each of 2 images, got 1"),
     ({"proposals": [torch.zeros(0, 4)]}, "proposals: expected one tensor for each of 2 images, got 1"),
 ]
 

@@ -158,7 +158,8 @@ def weighed(pairs, weights):
 def resampled(n, draws=2000, seed=0):
     """How often each of n images is drawn, float64 (draws, n), the same images for every comparison."""
     chosen = torch.randint(n, (draws, n), generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.one_hot(chosen, n).sum(1).double()
+    counts = torch.zeros(draws, n, dtype=torch.float64)
+    return counts.scatter_add_(1, chosen, torch.ones_like(counts))
 
 
 def span(value, draws):

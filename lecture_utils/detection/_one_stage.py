@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from ..checks import check_count, check_share, check_tensor
 from ..hooks import copy_to, frozen, in_batches
-from .boxes import area, clip_boxes
-from .suppression import batched_nms
+from .boxes import area, batched_nms, clip_boxes
 from .trunk import Detections, check_sides
 
 

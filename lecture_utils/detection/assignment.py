@@ -4,7 +4,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ..checks import check_size, check_tensor
+from ..checks import check_number, check_size, check_tensor
 from .boxes import box_convert, check_boxes, check_labels, generalized_box_iou
 
 
@@ -22,9 +22,9 @@ def hungarian_match(
     integer (m,); objects: (m, 4) px, m <= q. size: (h, w) of the image. weights: of class, L1 and GIoU in the cost.
     The pairs are in the order of the queries. Errors: ValueError. Source: Carion et al. (2020), section 3.1.
     """
+    cost = matching_cost(logits, boxes, labels, objects, size, weights)
     if len(objects) > len(logits):
         raise ValueError(f"objects: expected at most {len(logits)}, one a query, got {len(objects)}")
-    cost = matching_cost(logits, boxes, labels, objects, size, weights)
     pairs = linear_sum_assignment(cost.detach().cpu().numpy())
     queries, found = (torch.as_tensor(each, device=logits.device) for each in pairs)
     return queries, found
@@ -49,6 +49,7 @@ def matching_cost(
     labels = check_labels(labels, "labels", objects, logits.shape[1] - 1)
     if not isinstance(weights, tuple | list) or len(weights) != 3:
         raise ValueError(f"weights: expected three numbers (class, L1, GIoU), got {weights!r}")
+    [check_number(weight, "weights") for weight in weights]
     height, width = check_size(size)
     whole = boxes.new_tensor([width, height, width, height])
     a, b = (box_convert(each, "xyxy", "cxcywh") / whole for each in (boxes, objects))

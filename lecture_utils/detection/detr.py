@@ -39,8 +39,7 @@ class DETR(Detector):
         seed: int = 0,
     ):
         super().__init__(classes)
-        for name, count in (("queries", queries), ("encoder", encoder), ("decoder", decoder)):
-            check_count(count, name)
+        check_count(queries, "queries"), check_count(encoder, "encoder"), check_count(decoder, "decoder")
         if width % (4 * check_count(heads, "heads")):
             raise ValueError(f"width: expected a multiple of 4 * heads = {4 * heads}, got {width}")
         with seeded(seed):
@@ -63,10 +62,9 @@ class DETR(Detector):
             said, attention = layer(said, self.queries, memory, where)
             layers.append(said)
         layers = torch.stack(layers)
-        boxes = box_convert(self.box(layers).sigmoid().view(-1, 4), "cxcywh", "xyxy").view(
-            *layers.shape[:3], 4
-        )
-        return self.label(layers), boxes * _whole(images), attention
+        boxes = box_convert(self.box(layers).sigmoid().flatten(0, 2), "cxcywh", "xyxy")
+        whole = boxes.new_tensor([images.shape[3], images.shape[2]] * 2)
+        return self.label(layers), (boxes * whole).view(*layers.shape[:3], 4), attention
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
         size = check_scenes(images, boxes, labels, self.classes, stride=8)
@@ -85,8 +83,7 @@ class DETR(Detector):
         said, truth = (torch.cat(each) for each in zip(*said, strict=True))  # (objects of all images, 4) each
         whole, count = said.new_tensor([*size[::-1]] * 2), max(1, len(truth))
         shares = [box_convert(each, "xyxy", "cxcywh") / whole for each in (said, truth)]
-        weight = logits.new_ones(self.classes + 1)
-        weight[-1] = 0.1
+        weight = logits.new_tensor([1.0] * self.classes + [0.1])
         return {
             "class": F.cross_entropy(logits.flatten(0, 1), targets.flatten(), weight),
             "L1": 5 * F.l1_loss(*shares, reduction="sum") / count,
@@ -129,9 +126,7 @@ class Layer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if looks else 2))
 
-    def forward(
-        self, x: Tensor, place: Tensor, memory: Tensor | None = None, where: Tensor | None = None
-    ) -> tuple:
+    def forward(self, x: Tensor, place: Tensor, memory=None, where=None) -> tuple:
         compared, weights = x + place, None
         x = self.norms[0](x + self.own(compared, compared, x, need_weights=False)[0])
         if self.across is not None:
@@ -147,14 +142,6 @@ def sine_positions(rows: int, columns: int, width: int) -> Tensor:
     Source: Vaswani et al. (2017), section 3.5; Carion et al. (2020), section A.4.
     """
     slower = 10000 ** (torch.arange(width // 4) / (width // 4))
-    halves = []
-    for count in (rows, columns):
-        angles = 2 * math.pi * (torch.arange(count)[:, None] + 1) / count / slower
-        halves.append(torch.cat([angles.sin(), angles.cos()], 1))  # (count, width / 2)
-    y, x = halves
+    angles = [2 * math.pi * (torch.arange(n)[:, None] + 1) / n / slower for n in (rows, columns)]
+    y, x = (torch.cat([angle.sin(), angle.cos()], 1) for angle in angles)  # (n, width / 2)
     return torch.cat([y[:, None].expand(-1, columns, -1), x[None].expand(rows, -1, -1)], 2).flatten(0, 1)
-
-
-def _whole(images):
-    height, width = images.shape[2:]
-    return images.new_tensor([width, height, width, height])

@@ -7,10 +7,9 @@ from torch.nn import functional as F
 from ..checks import check_images
 from ..hooks import frozen, seeded
 from .anchoring import BACKGROUND, anchors, decode_boxes, encode_boxes, match_anchors
-from .boxes import clip_boxes
+from .boxes import clip_boxes, nms
 from .fast_rcnn import STRIDE, FastRCNN
 from .regions import SPREAD, some
-from .suppression import nms
 from .trunk import Detections, check_scenes
 
 SCALES, RATIOS = (12, 25, 52), (0.5, 1.0, 2.0)  # px: middles of thirds of 8 to 76 px, on a log scale

@@ -7,10 +7,9 @@ from torch.nn import functional as F
 
 from ..checks import check_count, check_images
 from ..hooks import frozen
-from .boxes import box_iou, clip_boxes
+from .boxes import batched_nms, box_iou, clip_boxes
 from .histograms import hog
 from .pooling import roi_align
-from .suppression import batched_nms
 from .trunk import Detections, Detector, check_scenes
 
 CELL, CELLS = 4, 6  # px of a cell at every level; sqrt of the number of cells that an object fills

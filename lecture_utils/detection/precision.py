@@ -1,4 +1,4 @@
-"""Average precision of detections, as PASCAL VOC and COCO measure it."""
+"""Average precision of detections, as PASCAL VOC and COCO measure it; and what kinds of errors they make."""
 
 import math
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from ..checks import check_choice, check_count, check_number, check_share
 from .boxes import area, box_iou, check_boxes, check_labels, check_rows
 
 STYLES = ("coco", "voc", "voc07")
+ERROR_TYPES = ("correct", "localisation", "confusion", "both", "duplicate", "background")
 
 
 class MeanAP(NamedTuple):
@@ -40,7 +41,11 @@ def mean_average_precision(
     """
     thresholds = thresholds if isinstance(thresholds, tuple | list) else [thresholds]
     [check_share(t, "thresholds", above=True) for t in thresholds], check_choice(style, STYLES, "style")
+    if not isinstance(area_range, tuple | list) or len(area_range) != 2:
+        raise ValueError(f"area_range: expected two numbers, the least and the most px^2, got {area_range!r}")
     check_number(area_range[0], "area_range"), check_count(most, "most")
+    if area_range[1] != math.inf:
+        check_number(area_range[1], "area_range", area_range[0])
     check_images_of(found, truth)
     classes = torch.cat([torch.zeros(0).long(), *[labels.cpu().long() for _, labels in truth]]).unique()
     table, counted = torch.zeros(len(thresholds), len(classes), dtype=torch.float64), []
@@ -98,7 +103,10 @@ def area_under(precision: Tensor, recall: Tensor, style: str = "coco") -> float:
 def check_images_of(found: list, truth: list) -> None:
     """Both have the same images, and each boxes, scores and labels that belong together. Errors: ValueError."""
     for name, images, parts in (("found", found, 3), ("truth", truth, 2)):
-        if not isinstance(images, tuple | list) or any(len(each) != parts for each in images):
+        each_fits = isinstance(images, tuple | list) and all(
+            isinstance(each, tuple | list) and len(each) == parts for each in images
+        )
+        if not each_fits:
             what = "(boxes, scores, labels)" if parts == 3 else "(boxes, labels)"
             raise ValueError(f"{name}: expected a list with {what} for each image")
         for boxes, *values in images:
@@ -109,7 +117,7 @@ def check_images_of(found: list, truth: list) -> None:
             if parts == 3:
                 check_rows(values[0], f"{name}: scores", boxes)
     if len(found) != len(truth):
-        raise ValueError(f"found: expected one for each of the {len(truth)} images, got {len(found)}")
+        raise ValueError(f"found, truth: expected the same images in both, got {len(found)} and {len(truth)}")
 
 
 def by_score(boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -139,3 +147,47 @@ def _average_precision(images, threshold, style):
     right = torch.cat(right)[order][torch.cat(counts)[order]]
     objects = sum(int((~objects_outside).sum()) for *_, objects_outside in images)
     return area_under(*precision_recall(right, max(objects, 1)), style)
+
+
+def error_types(
+    found: list, truth: list, high: float = 0.5, low: float = 0.1
+) -> tuple[list[Tensor], list[Tensor]]:
+    """(kinds, missed): for each image LongTensor (d,), the place of each detection in `ERROR_TYPES`; and bool (g,).
+
+    found, truth: as `mean_average_precision`. A detection that has found its object at IoU >= high (COCO's matching) is
+    correct. Else, the first that holds: localisation: low <= IoU < high with an object of its class; confusion: IoU >=
+    high with one of another class; duplicate: IoU >= high with one of its class that another has found; background: IoU
+    < low with all; both: what is left. missed: nothing found it, nor is it the object of a localisation or confusion.
+    Errors: ValueError. Source: Bolya et al. (2020), section 2.2, in the order of the authors' code.
+    """
+    if not 0 < check_share(low, "low") < check_share(high, "high"):
+        raise ValueError(f"low, high: expected 0 < low < high, got {low} and {high}")
+    check_images_of(found, truth)
+    pairs = [_in_image(f, t, high, low) for f, t in zip(found, truth, strict=True)]
+    return [kinds for kinds, _ in pairs], [missed for _, missed in pairs]
+
+
+def _in_image(found, truth, high, low):
+    boxes, _, labels = by_score(*found)
+    objects, classes = truth[0].cpu().double(), truth[1].cpu()
+    iou, same = box_iou(boxes, objects), labels[:, None] == classes
+    match = match_detections(torch.where(same, iou, -1), high)
+    kinds, excused = torch.zeros(len(boxes), dtype=torch.long), set(match.tolist())
+    for d in (match < 0).nonzero()[:, 0].tolist():
+        kinds[d], objects_near = _kind(iou[d], same[d], high, low)
+        excused |= objects_near
+    order = found[1].cpu().argsort(descending=True, stable=True)
+    missed = torch.tensor([g not in excused for g in range(len(objects))], dtype=torch.bool)
+    return torch.zeros_like(kinds).scatter(0, order, kinds), missed  # in the order in which they came
+
+
+def _kind(iou, same, high, low):
+    """(place in ERROR_TYPES, the objects that it is about) of a detection that has found nothing."""
+    own, other = (torch.cat([torch.where(mask, iou, -1), iou.new_full((1,), -1)]) for mask in (same, ~same))
+    if low <= own.max() < high:
+        return ERROR_TYPES.index("localisation"), {int(own.argmax())}
+    if other.max() >= high:
+        return ERROR_TYPES.index("confusion"), {int(other.argmax())}
+    if own.max() >= high:
+        return ERROR_TYPES.index("duplicate"), set()
+    return ERROR_TYPES.index("background" if max(own.max(), other.max()) < low else "both"), set()

@@ -6,9 +6,8 @@ from torch.nn import functional as F
 
 from ..checks import check_count, check_share, check_tensor
 from .anchoring import decode_boxes, encode_boxes, match_anchors
-from .boxes import check_boxes, clip_boxes
+from .boxes import batched_nms, check_boxes, clip_boxes
 from .proposals import selective_search
-from .suppression import batched_nms
 from .trunk import Detections
 
 SPREAD = (0.1, 0.1, 0.2, 0.2)  # offsets of a box are divided by these, so that a usual one is about 1

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from ..plots import COLOURS, INK, MUTED
 
@@ -203,7 +203,7 @@ def captioned(block, words, ink=INK, align=0.5):
 
 
 class Layer(NamedTuple):
-    """Boxes (k, 4) of one kind, x0 y0 x1 y1 in px of their image. words: what stands at each; dash: px, 0 for none."""
+    """Boxes (k, 4) of one kind, x0 y0 x1 y1 in px of their image. dash: px, 0 for none; words: one for each box."""
 
     name: str
     boxes: list
@@ -212,47 +212,57 @@ class Layer(NamedTuple):
     words: list = ()
 
 
+def outlined(image, boxes, ink, dash=0):
+    """A new Pillow image: one with boxes on it, px of it, their lines on a white edge; what lies beyond is cut off."""
+    white, thick = image.copy(), 2 if dash else 3
+    places = [
+        (max(x0, 1), max(y0, 1), min(x1, image.width - 1), min(y1, image.height - 1))
+        for x0, y0, x1, y1 in boxes
+    ]
+    places = [(x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)) for x0, y0, x1, y1 in places]
+    for x0, y0, x1, y1 in places:
+        ImageDraw.Draw(white).rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline="white", width=thick + 2)
+    whole = white.copy()
+    for place in places:
+        ImageDraw.Draw(whole).rectangle(place, outline=ink, width=thick)
+    return Image.composite(whole, white, _stripes(image.size, dash)) if dash else whole
+
+
+@lru_cache(maxsize=32)
+def _stripes(size, dash):
+    """A mask of oblique stripes, so many px wide: dashes along a line, wherever it runs."""
+    at = np.add.outer(np.arange(size[1]), np.arange(size[0]))
+    return Image.fromarray((at % (2 * dash) < dash) * np.uint8(255))
+
+
 def boxed(image, side, layers, smooth=True):
-    """An image (3, h, h), floats in [0, 1], as a tile of `side` px, with the boxes of all layers, the last on top."""
-    pixels, zoom, words = np.array(scaled(image, side, smooth=smooth)), side / image.shape[-1], []
-    for layer in layers:
-        places = [[round(zoom * float(edge)) for edge in box] for box in layer.boxes]
-        for place in places:
-            _frame(pixels, place, layer)
-        words += [(word, place, layer.ink) for word, place in zip(layer.words, places, strict=False)]
-    drawn, taken = Image.fromarray(pixels), []
-    pen, high = ImageDraw.Draw(drawn), SMALL + 6
-    for word, (x0, y0, x1, y1), ink in words:
-        wide = round(length(word, SMALL)) + 8
-        spots = [(x, y) for x in (x0, x1 - wide) for y in (y0 - high, y1)]  # the first that is free
-        spots = [(min(max(x, 0), side - wide), min(max(y, 0), side - high)) for x, y in spots]
-        free = (s for s in spots if all(abs(s[0] - a) > wide or abs(s[1] - b) > high for a, b in taken))
-        x, y = next(free, spots[0])
-        taken.append((x, y))
-        pen.rectangle((x, y, x + wide, y + high), fill=ink)
-        pen.text((x + 4, y + high / 2), word, "white", font(SMALL), "lm")
+    """An image (3, h, h), floats in [0, 1], as a tile of `side` px with all boxes, the last layer's on top.
+
+    Words stand at a corner of their box; where others have come first, they are left out.
+    """
+    drawn, zoom, taken, high = scaled(image, side, smooth=smooth), side / image.shape[-1], [], SMALL + 6
+    places = [[[round(zoom * float(edge)) for edge in box] for box in layer.boxes] for layer in layers]
+    for layer, some in zip(layers, places, strict=True):
+        drawn = outlined(drawn, some, layer.ink, layer.dash)
+    pen = ImageDraw.Draw(drawn)
+    for layer, some in zip(layers, places, strict=True):
+        for word, (x0, y0, x1, y1) in zip(layer.words, some, strict=False):
+            wide = round(length(word, SMALL)) + 8
+            spots = [(x, y) for x in (x0, x1 - wide) for y in (y0 - high, y1)]
+            spots = [(min(max(x, 0), side - wide), min(max(y, 0), side - high)) for x, y in spots]
+            for x, y in spots:
+                if all(x + wide < a or a + w < x or abs(y - b) > high for a, b, w in taken):
+                    taken.append((x, y, wide))
+                    pen.rectangle((x, y, x + wide, y + high), fill=layer.ink)
+                    pen.text((x + 4, y + high / 2), word, "white", font(SMALL), "lm")
+                    break
     return Tile(drawn)
-
-
-def _frame(pixels, place, layer):
-    """One box into pixels (h, w, 3), on a white edge."""
-    thick, (high, wide) = 2 if layer.dash else 3, pixels.shape[:2]
-    left, right = (min(max(x, 1), wide - thick - 1) for x in (place[0], place[2] - thick))
-    top, low = (min(max(y, 1), high - thick - 1) for y in (place[1], place[3] - thick))
-    lines = [(y, left, thick, right - left + thick) for y in (top, low)]
-    lines += [(top, x, low - top + thick, thick) for x in (left, right)]
-    for y, x, down, along in lines:
-        pixels[y - 1 : y + down + 1, x - 1 : x + along + 1] = 255
-    for y, x, down, along in lines:
-        on = np.add.outer(np.arange(down), np.arange(along)) % (2 * layer.dash or 1) < (layer.dash or 1)
-        pixels[y : y + down, x : x + along][on] = ImageColor.getrgb(layer.ink)
 
 
 def key(layer, wide):
     """A line of a legend, at most so many px: a box as `boxed` draws it, and what it means."""
-    pixels = np.full((26, 40, 3), 255, np.uint8)
-    _frame(pixels, (1, 2, 39, 24), layer)
-    return row(Tile(Image.fromarray(pixels)), Text(layer.name, 18, wide=wide - 50), gap=10, align=0.5)
+    sample = outlined(Image.new("RGB", (40, 26), "white"), [(1, 2, 39, 24)], layer.ink, layer.dash)
+    return row(Tile(sample), Text(layer.name, 18, wide=wide - 50), gap=10, align=0.5)
 
 
 class Bar(NamedTuple):

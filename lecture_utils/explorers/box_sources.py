@@ -11,10 +11,10 @@ from ..hooks import copy_to, frozen
 from ..plots import INK
 from ..progress import progress
 from . import board as ui
-from .base import Choice, Explorer, Slider
+from .base import Choice, Slider
 from .detection import BESIDE, GREEN, HIGH, NAMES, OnScene
 
-LOOK, SMALL = 320, 150  # px: of each image of a query, of one on a filmstrip
+LOOK = 196  # px: attention, and the middles of a query's boxes
 GOOD, BEST = 0.5, 0.7  # IoU with an object
 
 
@@ -44,49 +44,40 @@ class Anchors(OnScene):
             for shapes, ratios in self.ratios.items():
                 best = [best_iou(self.objects, self.size, stride, each, ratios) for each in self.scales]
                 self.curves[stride, shapes] = torch.stack(best)  # (scales, objects)
-        three = {"scene": 0, "shapes": "1/2, 1, 2"}
-        places = [(stride, 3 * stride, three) for stride in strides]
-        places += [(16, 24, three), (8, 24, three | {"shapes": "1"})]
+        settings = [(stride, 3 * stride, "1/2, 1, 2") for stride in strides]
+        settings += [(16, 24, "1/2, 1, 2"), (8, 24, "1")]
         self.stops = {
-            f"stride {stride}, scale {scale}, ratios {more['shapes']}": {"stride": stride, "scale": scale}
-            | more
-            for stride, scale, more in places
+            f"stride {a}, scale {b}, ratios {c}": {"scene": 0, "stride": a, "scale": b, "shapes": c}
+            for a, b, c in settings
         }
 
     def look(self, scene, stride, scale, shapes):
-        boxes, ratios = self.crowds.boxes[scene], self.ratios[shapes]
-        places = anchors(self.size, stride, (scale,), ratios)
-        iou, k = box_iou(places, boxes), len(ratios)
-        near, best = iou.amax(1), iou.max(0)
-        rows, columns = (ceil(side / stride) for side in self.size)
-        middle = (rows // 2 * columns + columns // 2) * k
+        boxes, k = self.crowds.boxes[scene], len(self.ratios[shapes])
+        places = anchors(self.size, stride, (scale,), self.ratios[shapes])
+        iou = box_iou(places, boxes)
+        near, best, rows = iou.amax(1), iou.max(0), ceil(self.size[0] / stride)
         good, high = (near >= GOOD) & (near < BEST), near >= BEST
-        found = ", ".join(f"{value:.2f}" for value in best.values.tolist())
+        one, found = (len(places) // k + rows) // 2 * k, " ".join(f"{n:.2f}" for n in best.values.tolist())
         layers = [
-            ui.Layer(
-                f"anchors of one of {rows} × {columns} positions", places[middle : middle + k], "#777777", 2
-            ),
-            ui.Layer(f"{int(good.sum())} anchors with an IoU of .5 to .7", places[good], ui.ORANGE, 5),
-            ui.Layer(f"{int(high.sum())} anchors with an IoU from .7 on", places[high], GREEN),
-            ui.Layer(f"best anchor of each object: {found}", places[best.indices], ui.BLUE, 12),
+            ui.Layer(f"{k} of {len(places):,} anchors: one position", places[one : one + k], "#777777", 2),
+            ui.Layer(f"{int(good.sum())} with an IoU of .5 to .7", places[good], ui.ORANGE, 5),
+            ui.Layer(f"{int(high.sum())} with an IoU from .7 on", places[high], GREEN),
+            ui.Layer(f"best of each object, IoU {found}", places[best.indices], ui.BLUE, 12),
             ui.Layer(f"{len(boxes)} objects", boxes, INK),
         ]
-        best = self.curves[stride, shapes][self.scales.index(scale)]
-        good, high = (f"{(best >= least).double().mean():.0%}" for least in (GOOD, BEST))
-        result = f"{good} of all {len(best):,} objects have an anchor ({high} from .7 on)"
-        return (
-            self.crowds.images[scene],
-            layers,
-            (f"scene {scene}", f"stride {stride}, scale {scale} px, ratios {shapes}", result),
-        )
+        reached = self.curves[stride, shapes][self.scales.index(scale)]
+        good, high = (f"{(reached >= least).double().mean():.0%}" for least in (GOOD, BEST))
+        result = f"of {len(reached):,} objects {good} reach an IoU of .5, {high} of .7"
+        texts = f"scene {scene}", f"stride {stride} px, scale {scale} px, ratios {shapes}", result
+        return self.crowds.images[scene], layers, texts
 
-    def chart(self, scene, stride, scale, shapes):
-        has, lines = (self.curves[stride, shapes] >= GOOD).double(), []
+    def beside(self, scene, stride, scale, shapes):
+        reached, lines = (self.curves[stride, shapes] >= GOOD).double(), []
         for size, (name, ink) in enumerate((("small", ui.ORANGE), ("medium", ui.BLUE), ("large", GREEN))):
-            share = has[:, self.sizes == size].mean(1).nan_to_num().tolist()
+            share = reached[:, self.sizes == size].mean(1).nan_to_num().tolist()
             lines.append(ui.Line(self.scales, share, ink, name, dot=False))
-        ticks = {8: "8", 32: "32", 64: "64", 96: "96 px"}, {0: "0", 0.5: "50%", 1: "100%"}
-        return ui.Chart(BESIDE, HIGH, lines, (8, 96), (0, 1.05), ticks, scale, "with an anchor:", 50)
+        ticks = {8: "8", 32: "32", 64: "64", 96: "96 px"}, {0: "0", 0.5: ".5", 1: "1"}
+        return ui.Chart(BESIDE, HIGH, lines, (8, 96), (0, 1.05), ticks, scale, "share that reaches .5:", 50)
 
 
 def best_iou(boxes, size, stride, scale, ratios):
@@ -106,7 +97,7 @@ def best_iou(boxes, size, stride, scale, ratios):
     return best
 
 
-class QueryPicker(Explorer):
+class QueryPicker(OnScene):
     """One query of a DETR: what it says of a scene, where it looks, and what it says of many scenes.
 
     net: a `detection.DETR`. crowds: `lab.detection`, or the like; the first `most` scenes are asked here, once. A query
@@ -115,8 +106,7 @@ class QueryPicker(Explorer):
     """
 
     title = "A query of DETR: what it says of a scene, and of many"
-    caption = "Right: the middles of its boxes, a mark a scene. Has each query places and shapes of its own?"
-    format, across = "jpeg", 2
+    caption = "Attention, and the middles of its boxes, a mark a scene. Has each query places and shapes of its own?"
 
     def __init__(self, net, crowds, most=160):
         if not isinstance(net, DETR):
@@ -126,66 +116,54 @@ class QueryPicker(Explorer):
             for some in progress(self.images.split(16), "asking the queries"):
                 parts.append([each.cpu() for each in net.predict(copy_to(net, some))])
         self.p, self.boxes, self.attention = (torch.cat(each) for each in zip(*parts, strict=True))
-        self.says, self.planes = self.p[..., -1] < 0.5, {}  # (scenes, queries)
-        shown, queries = min(24, len(self.images)), self.p.shape[1]
+        self.says, shown = self.p[..., -1] < 0.5, min(24, len(self.images))  # (scenes, queries)
         self.controls = {
-            "query": Slider(0, queries - 1, 1, "query"),
+            "query": Slider(0, self.p.shape[1] - 1, 1, "query"),
             "scene": Slider(0, shown - 1, 1, "scene"),
         }
         surest = self.p[:shown, :, -1].argmin(0).tolist()
         busiest = self.says.sum(0).argsort(descending=True, stable=True)[:6].tolist()
         self.stops = {f"query {query}": {"query": query, "scene": surest[query]} for query in busiest}
 
-    def words(self, query, scene):
-        """What it says of the scene, and how often it says an object."""
-        p = self.p[scene, query]
-        best = int(p[:-1].argmax()) if self.says[scene, query] else -1
-        count = f"an object in {int(self.says[:, query].sum())} of {len(self.says)}"
-        return f"{(*NAMES, 'no object')[best]} {p[best]:.2f}", count
+    def look(self, query, scene):
+        p, boxes, says = self.p[scene, query], self.boxes[[scene], query], bool(self.says[scene, query])
+        best = int(p[:-1].argmax()) if says else -1
+        said = f"{(*NAMES, 'no object')[best]} {p[best]:.2f}"
+        x, y = ((boxes[0, :2] + boxes[0, 2:]) / 2).tolist()
+        name = f"{said}, middle ({x:.0f}, {y:.0f}) px"
+        layers = [ui.Layer(name, boxes, *((ui.BLUE, 0) if says else (ui.ORANGE, 5)), [said])]
+        result = f"it says an object in {int(self.says[:, query].sum())} of {len(self.says)} scenes"
+        return self.images[scene], layers, (f"scene {scene}", f"query {query}", result)
 
-    def sentence(self, query, scene):
-        said, count = self.words(query, scene)
-        x0, y0, x1, y1 = self.boxes[scene, query].round().int().tolist()
-        return f"Query {query}, scene {scene}: {said}, from ({x0}, {y0}) to ({x1}, {y1}) px; {count} scenes."
+    def beside(self, query, scene):
+        heat = self.attention[scene, query].unflatten(0, (round(self.attention.shape[2] ** 0.5), -1))
+        _, (layer,), _ = self.look(query, scene)
+        most, colours = float(heat.max()), ui.mapped(heat.numpy(), "viridis", 0, float(heat.max()))
+        there = layer._replace(boxes=layer.boxes * len(heat) / self.images.shape[3], ink=ui.ORANGE, words=[])
+        heat = ui.boxed(colours.transpose(2, 0, 1) / 255, LOOK, [there], smooth=False)
+        marks = (("■ small", GREEN), ("▬ wide", ui.ORANGE), ("▮ high", ui.BLUE), ("■ no object", ui.GREY))
+        legend = ui.grid((ui.Text(word, 16, ink, wide=LOOK // 2) for word, ink in marks), 2, gap=0)
+        blocks = (
+            heat,
+            ui.Ramp("viridis", LOOK, {0: f"{most:.1%}", 1: "0"}),
+            ui.column(self.plane(query), legend),
+        )
+        heads = "its attention", "", "its boxes in all scenes"
+        return ui.row(*(ui.titled(*each, size=18) for each in zip(blocks, heads, strict=True)), gap=8)
 
     def plane(self, query):
-        """The middles of its boxes in all scenes: a Pillow image of LOOK px."""
-        if query not in self.planes:
-            sheet, zoom = Image.new("RGB", (LOOK, LOOK), "white"), LOOK / self.images.shape[3]
-            pen = ImageDraw.Draw(sheet)
-            pen.rectangle((0, 0, LOOK - 1, LOOK - 1), outline=ui.LINE)
-            for n in self.says[:, query].int().argsort(stable=True).tolist():  # those of objects last, on top
-                x0, y0, x1, y1 = (zoom * self.boxes[n, query]).tolist()
-                a, b, ink = (6, 2, ui.ORANGE) if x1 - x0 >= y1 - y0 else (2, 6, ui.BLUE)
-                a, b, ink = (3, 3, GREEN) if (x1 - x0) * (y1 - y0) < (32 * zoom) ** 2 else (a, b, ink)
-                x, y = (x0 + x1) / 2, (y0 + y1) / 2
-                pen.rectangle((x - a, y - b, x + a, y + b), ink if self.says[n, query] else ui.LINE)
-            self.planes[query] = sheet
-        return self.planes[query]
+        """The middles of its boxes in all scenes, those of objects on top: a tile."""
+        zoom, sheet = LOOK / self.images.shape[3], Image.new("RGB", (LOOK, LOOK), "white")
+        pen = ImageDraw.Draw(sheet)
+        for n in self.says[:, query].int().argsort(stable=True).tolist():
+            x0, y0, x1, y1 = self.boxes[n, query].tolist()
+            a, b, ink = (5, 2, ui.ORANGE) if x1 - x0 >= y1 - y0 else (2, 5, ui.BLUE)
+            a, b, ink = (3, 3, GREEN) if (x1 - x0) * (y1 - y0) < 32**2 else (a, b, ink)
+            x, y = (x0 + x1) / 2 * zoom, (y0 + y1) / 2 * zoom
+            pen.rectangle((x - a, y - b, x + a, y + b), ink if self.says[n, query] else ui.GREY)
+        return ui.Tile(sheet, frame=ui.LINE, thick=1)
 
-    def panels(self, query, scene):
-        """The image and the attention, each with the query's box; all its boxes: blocks of LOOK px."""
-        boxes, side = self.boxes[[scene], query], round(self.attention.shape[2] ** 0.5)
-        heat = self.attention[scene, query].view(side, side).numpy()
-        heat = ui.mapped(heat, "viridis", 0, heat.max()).transpose(2, 0, 1) / 255
-        (word, _), dash = self.words(query, scene), 0 if self.says[scene, query] else 5
-        image = ui.boxed(self.images[scene], LOOK, [ui.Layer("", boxes, ui.BLUE, dash, [word])])
-        layer = ui.Layer("", boxes * side / self.images.shape[3], ui.ORANGE, dash)
-        x, y = ((boxes[0, :2] + boxes[0, 2:]) / 2 * LOOK / self.images.shape[3]).tolist()
-        plane = ui.crossed(self.plane(query).copy(), x, y, reach=14, hole=5)
-        return image, ui.boxed(heat, LOOK, [layer], smooth=False), ui.Tile(plane)
-
-    def board(self, query, scene):
-        image, heat, plane = self.panels(query, scene)
-        said, count = self.words(query, scene)
-        most = f"{self.attention[scene, query].max():.1%}"
-        marks = (("■ small", GREEN), ("▬ wide", ui.ORANGE), ("▮ high", ui.BLUE), ("no object", ui.GREY))
-        plane = ui.column(plane, ui.row(*(ui.Text(word, 16, ink) for word, ink in marks)))
-        blocks = image, heat, ui.Ramp("viridis", LOOK, {0: most, 1: "0"}), plane
-        return ui.row(
-            *map(ui.titled, blocks, (f"scene {scene}: {said}", f"attention of query {query}", "", count))
-        )
-
-    def still(self, title, query, scene):
-        small = (ui.resized(panel, SMALL) for panel in self.panels(query, scene))
-        return ui.captioned(ui.row(*small, gap=6), f"{title}: {self.words(query, scene)[1]} scenes", align=0)
+    def still(self, title, **values):
+        image, layers, (*_, result) = self.look(**values)
+        tiles = ui.boxed(image, LOOK, layers), self.plane(values["query"])
+        return ui.captioned(ui.row(*tiles, gap=6), f"{title}: {result}")

@@ -17,17 +17,15 @@ PANEL, STILL, BESIDE, HIGH = (
     320,
     480,
     250,
-)  # px: an image, one on a filmstrip, what stands beside; a chart
+)  # px: an image, on a filmstrip; what stands beside it, a chart
 NAMES, GREEN = tuple(CLASSES), COLOURS[3]
-FOUND = 0.5  # IoU from which on a box of the right class has found its object
-TICKS = {0: "0", 0.5: ".5", 1: "1"}
 
 
 class OnScene(Explorer):
-    """A scene with boxes on it, what they mean, and a chart.
+    """Boxes on a scene, what they mean, and something beside them.
 
-    A subclass gives `chart(**values)`, a block BESIDE px wide, and `look(**values)`: the image (3, h, h), its
-    `board.Layer`s, and three texts: which scene, what is set, what comes of it.
+    A subclass gives `look(**values)`: the image (3, h, h), its `board.Layer`s, and three texts (which scene, what is
+    set, what comes of it); and `beside(**values)`, a block BESIDE px wide.
     """
 
     format = "jpeg"
@@ -39,7 +37,7 @@ class OnScene(Explorer):
     def board(self, **values):
         image, layers, (scene, setting, result) = self.look(**values)
         head, keys = ui.Text(setting, bold=True, wide=BESIDE), [ui.key(layer, BESIDE) for layer in layers]
-        beside = ui.column(head, *keys, ui.Text(result, 18, wide=BESIDE), self.chart(**values), gap=8)
+        beside = ui.column(head, *keys, ui.Text(result, 18, wide=BESIDE), self.beside(**values), gap=8)
         return ui.row(ui.titled(ui.boxed(image, PANEL, layers), scene), beside, gap=24)
 
     def still(self, title, **values):
@@ -51,7 +49,7 @@ class Suppression(OnScene):
     """Non-maximum suppression on five scenes: which boxes stay at a threshold of IoU and one of score.
 
     crowds: `lab.detection`, or the like. net: a detector that ends in NMS (neither CenterNet nor DETR); its boxes are
-    the 80 surest of `net.detect(images, overlap=1)`, in classes of `world.CLASSES`. NMS runs in each class by itself.
+    the 80 surest of `net.detect(images, overlap=1)`, of classes of the toy world. NMS runs in each class by itself.
     The scenes: those three in which two objects of one class have the highest IoU, the first with the fewest objects,
     the first with the most. Errors: ValueError for a net without NMS.
     """
@@ -65,73 +63,55 @@ class Suppression(OnScene):
         self.scenes, self.curves = {}, {}
         for n in closest(crowds):
             (found,) = net.detect(crowds.images[n : n + 1], most=80, overlap=1)
-            found = Detections(*(each.cpu() for each in found))
             name = f"scene {n}: {', '.join(NAMES[label] for label in crowds.labels[n].tolist())}"
+            found = Detections(*(each.cpu() for each in found))
             self.scenes[name] = crowds.images[n], crowds.boxes[n], crowds.labels[n], found
         self.controls = {
             "scene": Choice(tuple(self.scenes), "scene"),
             "overlap": Slider(0.0, 1.0, 0.05, "IoU threshold of NMS"),
             "score": Slider(0.05, 0.95, 0.05, "score threshold"),
         }
-        first, *_, most = self.scenes
-        places = [(name, at) for name in (first, most) for at in (0.5, 0.1, 0.9)]
+        first, *_, last = self.scenes
         self.stops = {
-            f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.3} for name, at in places
+            f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.3}
+            for name in (first, last)
+            for at in (0.5, 0.1, 0.9)
         }
 
     def kept(self, scene, overlap, score):
-        """Kept and suppressed boxes, `Detections` both, and the object that each kept one has found, or -1."""
+        """`Detections` from that score on, the numbers of those that NMS keeps, and what each of these has found."""
         _, boxes, labels, found = self.scenes[scene]
         found = Detections(*(each[found.scores >= score] for each in found))
-        stays = batched_nms(*found, overlap)
-        gone = torch.ones(len(found.scores), dtype=torch.bool).index_fill(0, stays, False)
-        kept, gone = (Detections(*(each[which] for each in found)) for which in (stays, gone))
-        return kept, gone, matched(kept, boxes, labels)
+        kept = batched_nms(*found, overlap)
+        return found, kept.tolist(), matched(*(each[kept] for each in found), boxes, labels)
 
     def look(self, scene, overlap, score):
         image, boxes, *_ = self.scenes[scene]
-        kept, gone, match = self.kept(scene, overlap, score)
-        hits, missed = int((match >= 0).sum()), [n for n in range(len(boxes)) if n not in match.tolist()]
-        words = [
-            f"{NAMES[k]} {p:.2f}" for k, p in zip(kept.labels.tolist(), kept.scores.tolist(), strict=True)
-        ]
+        found, kept, match = self.kept(scene, overlap, score)
+        gone = [n for n in range(len(found.scores)) if n not in kept]
+        missed = [n for n in range(len(boxes)) if n not in match]
+        words = [f"{NAMES[found.labels[n]]} {found.scores[n]:.2f}" for n in kept]
         layers = [
-            ui.Layer(f"{len(gone.scores)} suppressed", gone.boxes, ui.ORANGE, 5),
+            ui.Layer(f"{len(gone)} suppressed", found.boxes[gone], ui.ORANGE, 5),
             ui.Layer(f"{len(missed)} of {len(boxes)} objects without a box", boxes[missed], INK, 12),
-            ui.Layer(f"{len(kept.scores)} kept", kept.boxes, ui.BLUE, 0, words),
+            ui.Layer(f"{len(kept)} kept", found.boxes[kept], ui.BLUE, 0, words),
         ]
-        result = f"{hits} of {len(boxes)} objects found, {hits} of {len(words)} boxes right"
+        hits = len(boxes) - len(missed)
+        result = f"{hits} of {len(boxes)} objects found, {hits} of {len(kept)} boxes right"
         return image, layers, (scene, f"IoU threshold {overlap:.2f}, score from {score:.2f} on", result)
 
-    def chart(self, scene, overlap, score):
+    def beside(self, scene, overlap, score):
         steps = self.controls["overlap"].values()[::2]
         if (scene, score) not in self.curves:
-            matches = [self.kept(scene, at, score)[2] for at in steps]
-            hits, objects = [int((match >= 0).sum()) for match in matches], len(self.scenes[scene][1])
-            right = [n / max(1, len(match)) for n, match in zip(hits, matches, strict=True)]
-            self.curves[scene, score] = [n / objects for n in hits], right
-        found, right = self.curves[scene, score]
-        lines = (
-            ui.Line(steps, found, ui.BLUE, "objects found", False),
-            ui.Line(steps, right, GREEN, "boxes right", False),
-        )
-        ticks = {0: "0", 0.5: ".5", 1: "IoU 1"}, TICKS
-        return ui.Chart(BESIDE, HIGH, lines, (0, 1), (0, 1.05), ticks, overlap, "", 50)
-
-
-def closest(crowds):
-    """The scenes of `Suppression`: their numbers."""
-    overlaps, counts = [], [len(labels) for labels in crowds.labels]
-    for boxes, labels in zip(crowds.boxes, crowds.labels, strict=True):
-        overlaps.append(float((box_iou(boxes, boxes) * (labels[:, None] == labels)).triu(1).max()))
-    order = sorted(range(len(overlaps)), key=lambda n: -overlaps[n])
-    return dict.fromkeys([*order[:3], counts.index(min(counts)), counts.index(max(counts))])
-
-
-def matched(found, boxes, labels):
-    """The object that each detection has found, or -1: LongTensor (d,). found: the surest first; as COCO does it."""
-    same = found.labels[:, None] == labels
-    return match_detections(torch.where(same, box_iou(found.boxes, boxes), -1), FOUND)
+            pairs, objects = [], len(self.scenes[scene][1])
+            for at in steps:
+                *_, match = self.kept(scene, at, score)
+                hits = sum(n >= 0 for n in match)
+                pairs.append((hits / objects, hits / max(1, len(match))))
+            self.curves[scene, score] = list(zip(*pairs, strict=True))
+        names = ((ui.BLUE, "objects found"), (GREEN, "boxes right"))
+        curves = zip(self.curves[scene, score], names, strict=True)
+        return chart([ui.Line(steps, curve, *name, dot=False) for curve, name in curves], "IoU", overlap)
 
 
 class ScoreThreshold(OnScene):
@@ -151,70 +131,87 @@ class ScoreThreshold(OnScene):
         check_images_of(found, truth)
         self.crowds, self.found = crowds, [Detections(*by_score(*each)) for each in found]
         pairs = zip(self.found, truth, strict=True)
-        self.match = [matched(each, boxes.double(), labels) for each, (boxes, labels) in pairs]
+        self.match = [torch.tensor(matched(*each, boxes.double(), labels)) for each, (boxes, labels) in pairs]
+        scene = torch.arange(len(found)).repeat_interleave(torch.tensor([len(each) for each in self.match]))
+        _, scores, labels = map(torch.cat, zip(*self.found, strict=True))
+        order = scores.argsort(descending=True, stable=True)
+        self.all = [each[order] for each in (labels, scores, torch.cat(self.match) >= 0, scene)]
         there = torch.cat([labels for _, labels in truth]).unique().tolist()
-        self.classes = {NAMES[label]: self._class(label) for label in there}
-        count = min(8, len(found))
+        self.classes, count = {NAMES[label]: self._class(label) for label in there}, min(8, len(found))
         self.controls = {
             "name": Choice(tuple(self.classes), "class"),
             "scene": Slider(1, count, 1, f"scene (1 to {count})"),
-            "threshold": Slider(0.01, 0.99, 0.01, "score threshold"),
+            "score": Slider(0.01, 0.99, 0.01, "score threshold"),
         }
         order = sorted(self.classes, key=lambda name: self.classes[name]["AP"])
-        places = [(name, at) for name in (order[-1], order[0]) for at in (0.5, 0.05, 0.9)]
         self.stops = {
-            f"{name}, score {at}": {"name": name, "scene": 1, "threshold": at} for name, at in places
+            f"{name}, score {at}": {"name": name, "scene": 1, "score": at}
+            for name in (order[-1], order[0])
+            for at in (0.5, 0.05, 0.9)
         }
 
     def _class(self, label):
-        """Of a class: its scores, the surest first, precision and recall after each, AP, and the scenes to show."""
-        mine = [each.labels == label for each in self.found]
-        scores = torch.cat([each.scores[own] for each, own in zip(self.found, mine, strict=True)])
-        order = scores.argsort(descending=True, stable=True)
-        right = torch.cat([match[own] >= 0 for match, own in zip(self.match, mine, strict=True)])[order]
-        scene = torch.arange(len(mine)).repeat_interleave(torch.tensor([int(own.sum()) for own in mine]))[
-            order
-        ]
-        objects = [int((labels == label).sum()) for labels in self.crowds.labels[: len(mine)]]
-        have = [n for n, count in enumerate(objects) if count]
-        scenes = dict.fromkeys([*have[:4], *scene[~right].tolist(), *have, *range(len(mine))])
-        precision, recall = precision_recall(right, sum(objects))
-        found = {"label": label, "scores": scores[order], "AP": area_under(precision, recall)}
-        return found | {"curve": (recall.tolist(), precision.tolist()), "scenes": list(scenes)}
+        """Of a class: its scores, the surest first, recall and precision before and after each, AP, scenes to show."""
+        labels, *values = self.all
+        scores, right, scene = (each[labels == label] for each in values)
+        counts = [int((labels == label).sum()) for labels in self.crowds.labels[: len(self.found)]]
+        have = [n for n, count in enumerate(counts) if count]
+        precision, recall = precision_recall(right, sum(counts))
+        return {
+            "label": label,
+            "scores": scores,
+            "curve": ([0.0, *recall.tolist()], [1.0, *precision.tolist()]),
+            "AP": area_under(precision, recall),
+            "scenes": [*dict.fromkeys([*have[:4], *scene[~right].tolist(), *have, *range(len(counts))])],
+        }
 
-    def point(self, name, threshold):
+    def point(self, name, score):
         """(boxes, recall, precision) of a class in all scenes; without a box precision is 1."""
-        count = int((self.classes[name]["scores"] >= threshold).sum())
-        return count, *(
-            (curve[count - 1] if count else n) for n, curve in enumerate(self.classes[name]["curve"])
-        )
+        count = int((self.classes[name]["scores"] >= score).sum())
+        return count, *(curve[count] for curve in self.classes[name]["curve"])
 
-    def look(self, name, scene, threshold):
-        label, n = self.classes[name]["label"], self.classes[name]["scenes"][scene - 1]
-        found, match = self.found[n], self.match[n]
-        mine, missed = (found.labels == label) & (found.scores >= threshold), self.crowds.labels[n] == label
+    def look(self, name, scene, score):
+        n = self.classes[name]["scenes"][scene - 1]
+        found, match, own = self.found[n], self.match[n], self.crowds.labels[n] == self.classes[name]["label"]
+        mine = (found.labels == self.classes[name]["label"]) & (found.scores >= score)
         right, wrong = mine & (match >= 0), mine & (match < 0)
-        missed[match[right]] = False
+        own[match[right]] = False  # what is left is missed
         words = [[f"{p:.2f}" for p in found.scores[which].tolist()] for which in (wrong, right)]
         layers = [
-            ui.Layer(f"{int(missed.sum())} missed", self.crowds.boxes[n][missed], INK, 12),
+            ui.Layer(f"{int(own.sum())} missed", self.crowds.boxes[n][own], INK, 12),
             ui.Layer(f"{len(words[0])} wrong", found.boxes[wrong], ui.ORANGE, 5, words[0]),
             ui.Layer(f"{len(words[1])} right", found.boxes[right], ui.BLUE, 0, words[1]),
         ]
-        count, recall, precision = self.point(name, threshold)
-        result = (
-            f"all {len(self.found)} scenes: {count} boxes, precision {precision:.2f}, recall {recall:.2f}"
-        )
-        return self.crowds.images[n], layers, (f"scene {n}", f"{name}, score from {threshold:.2f} on", result)
+        count, recall, precision = self.point(name, score)
+        result = f"{len(self.found)} scenes: {count} boxes, precision {precision:.2f}, recall {recall:.2f}"
+        return self.crowds.images[n], layers, (f"scene {n}", f"{name}, score from {score:.2f} on", result)
 
-    def chart(self, name, scene, threshold):
-        _, recall, precision = self.point(name, threshold)
-        lines = [
-            ui.Line(*self.classes[name]["curve"], ui.BLUE, dot=False),
-            ui.Line([recall], [precision], INK),
-        ]
-        ticks, head = (
-            ({0: "0", 0.5: ".5", 1: "recall 1"}, TICKS),
-            f"precision: AP {self.classes[name]['AP']:.2f}",
+    def beside(self, name, scene, score):
+        (_, *point), curve, ap = (
+            self.point(name, score),
+            self.classes[name]["curve"],
+            self.classes[name]["AP"],
         )
-        return ui.Chart(BESIDE, HIGH, lines, (0, 1), (0, 1.05), ticks, recall, head, 50)
+        lines = [ui.Line(*curve, ui.BLUE, dot=False), ui.Line(*([n] for n in point), INK)]
+        return chart(lines, "recall", point[0], f"precision, AP {ap:.2f}")
+
+
+def closest(crowds):
+    """The scenes of `Suppression`: their numbers."""
+    overlaps, counts = [], [len(labels) for labels in crowds.labels]
+    for boxes, labels in zip(crowds.boxes, crowds.labels, strict=True):
+        overlaps.append(float((box_iou(boxes, boxes) * (labels[:, None] == labels)).triu(1).max()))
+    order = sorted(range(len(overlaps)), key=lambda n: -overlaps[n])
+    return dict.fromkeys([*order[:3], counts.index(min(counts)), counts.index(max(counts))])
+
+
+def matched(found, scores, labels, boxes, classes):
+    """The object that each detection, the surest first, has found at an IoU of .5, or -1: as COCO counts. A list."""
+    same = labels[:, None] == classes
+    return match_detections(torch.where(same, box_iou(found, boxes), -1), 0.5).tolist()
+
+
+def chart(lines, word, mark, head=""):
+    """Shares against a share."""
+    low, high = {0: "0", 0.5: ".5", 1: f"{word} 1"}, {0: "0", 0.5: ".5", 1: "1"}
+    return ui.Chart(BESIDE, HIGH, lines, (0, 1), (0, 1.05), (low, high), mark, head, 50)

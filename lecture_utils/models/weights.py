@@ -1,4 +1,4 @@
-"""Shipped weights and their cards: `data/weights/NAME.safetensors`, half precision, and `NAME.json`."""
+"""Shipped weights and their cards: `data/weights/NAME.safetensors`, half precision or 8 bits, and `NAME.json`."""
 
 import json
 from importlib import import_module
@@ -14,6 +14,7 @@ from ..checks import check_choice, check_count
 from .architectures import ARCHITECTURES, Net, initialise, seeded
 
 NETS = tuple(ARCHITECTURES)
+STEP = " step"  # ends the name of what a tensor of whole numbers is multiplied with
 EPOCHS = (1, 2, 4, 8)  # of `alex`, seed 0: shipped as conv layers only
 
 
@@ -152,5 +153,11 @@ def tensors(stem: str, folder: Path | None = None) -> dict[str, torch.Tensor]:
     """Of the shipped file, or of the one of that name in another folder."""
     name = f"{stem}.safetensors"
     content = store.read_verified(f"weights/{name}") if folder is None else (folder / name).read_bytes()
-    found = safetensors.torch.load(content)
-    return {name: t.float() if t.is_floating_point() else t for name, t in found.items()}
+    return restored(safetensors.torch.load(content))
+
+
+def restored(found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors as the net takes them: floats from half precision, or from whole numbers with a step beside them."""
+    steps = {name.removesuffix(STEP): t for name, t in found.items() if name.endswith(STEP)}
+    floats = {name: t.float() if t.is_floating_point() else t for name, t in found.items()}
+    return {name: t * steps.get(name, 1) for name, t in floats.items() if not name.endswith(STEP)}
