@@ -142,6 +142,14 @@ ILLEGAL = (
         "number": NO_NUMBER,
         "positive": NO_NUMBER | {"-1": -1.0, "infinite": float("inf")},
         "share": NO_NUMBER | {"-.1": -0.1, "1.1": 1.1, "255": 255},
+        "share or none": {
+            "class": Tiny,
+            "list": [3],
+            "nan": float("nan"),
+            "-.1": -0.1,
+            "255": 255,
+            "bool": True,
+        },
         "choice": {"None": None, "text": "zzz", "3": 3, "list": [], "class": Tiny, "bool": True},
         "tensor": NO_TENSOR,
         "pair": NOTHING | {"text": "ab", "three": (4, 4, 4), "negative": (-4, 4), "halves": (4.5, 4.5)},
@@ -290,8 +298,8 @@ def run(function, arguments):
             each.manual_seed(0)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
-        learns = getattr(function, "__name__", "") == "loss"  # it may draw, as dropout does
-        with seeded(0) if learns else nullcontext():
+        may_draw = getattr(function, "__name__", "") in ("loss", "FPN")  # as dropout and a layer of torch do
+        with seeded(0) if may_draw else nullcontext():
             result = function(**arguments)
         if isinstance(result, AbstractContextManager):
             with result:

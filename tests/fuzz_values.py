@@ -214,7 +214,7 @@ def of_detection(images):
         "high": ("share", 0.5),
         "low": ("share", 0.1),
         "iou": ("share", 0.7),
-        "threshold": ("share", 0.3),
+        **dict.fromkeys(("threshold", "overlap"), ("share", 0.3)),
         "scales": ("sides", (8, 16)),
         "ratios": ("sides", (1.0,)),
         "labels": ("targets", labels),
@@ -225,7 +225,8 @@ def of_detection(images):
         "out_fmt": ("choice", "cxcywh"),
         "logits": ("tensor", torch.randn(2, 4, generator=draws())),
         "targets": ("tensor", torch.rand(2, 4, generator=draws()).round()),
-        "alpha": ("least0", 0.5),
+        "alpha": ("share or none", 0.5),
+        "center_focal_loss.alpha": ("least0", 2.0),
         "gamma": ("least0", 2.0),
         "beta": ("least0", 4.0),
         "weights": ("three", (1, 5, 2)),
@@ -251,27 +252,16 @@ def of_detection(images):
         "style": ("choice", "coco"),
         "area_range": ("span", (0, 400)),
         "channels": ("sides", (3, 4)),
-        "FPN.forward.maps": ("free", None),
         "name": ("choice", "FastRCNN"),
+        "images": ("images", scenes),
+        "proposals": ("boxes of images", [boxes + 1] * 2),
         "pretrained": ("flag", False),
         "prior": ("share", 0.1),
     }
-    for name in DETECTORS:
-        table |= {
-            f"{name}.{method}.images": ("images", scenes) for method in ("loss", "detect", "fit", "proposals")
-        }
-        table |= {
-            f"{name}.{method}.boxes": ("boxes of images", [boxes, boxes[:1]]) for method in ("loss", "fit")
-        }
-        table |= {
-            f"{name}.{method}.labels": ("labels of images", [labels, labels[:1]])
-            for method in ("loss", "fit")
-        }
-        table |= {
-            f"{name}.{method}.proposals": ("boxes of images", [boxes + 1] * 2)
-            for method in ("loss", "detect")
-        }
-        table[f"{name}.attention.images"] = "images", scenes
+    table |= {f"HOGSVM.{method}.images": ("images", scenes[..., :32, :32]) for method in ("fit", "detect")}
+    for method in [f"{name}.{method}" for name in DETECTORS for method in ("loss", "fit")]:
+        table[f"{method}.boxes"] = "boxes of images", [boxes, boxes[:1]]
+        table[f"{method}.labels"] = "labels of images", [labels, labels[:1]]
     return {f"detection.{name}": pair for name, pair in table.items()}
 
 

@@ -8,6 +8,7 @@ from experiments.methods import detection_draws as draws_of, trained_detectors
 from experiments.studies import detector_scores as study, proposals
 from experiments.train.detectors import Recipe
 from lecture_utils import detection as d
+from lecture_utils.crowds import Crowds
 from lecture_utils.detection.trained import detector_tag
 from tests.detection_cases import boxes_of, cases, inside_of
 from tests.helpers import draws, normal, uniform
@@ -106,6 +107,7 @@ def test_errors_are_counted_in_the_other_half():
     assert found["objects"] == 4, "the wild box has .5"
     expected = {"correct": 2, "confusion": 2, "missed": 0}
     assert {name: n for name, n in found["counts"].items() if n or name == "missed"} == expected
+    assert found["confused"] == [["dog", "elephant", 2]]
     gone = [each._replace(scores=each.scores.where(each.labels != 1, 0.1)) for each in half]
     found = study.errors(half + gone, truth, shares, sizes)
     assert found["counts"]["missed"] == 2
@@ -114,6 +116,16 @@ def test_errors_are_counted_in_the_other_half():
         2,
         2,
     ]
+
+
+def test_easy_scenes_by_hand():
+    one = torch.tensor([[0.0, 0, 20, 20], [40, 0, 60, 20]])
+    touching, small = torch.tensor([[[0.0, 0, 20, 20], [19, 0, 60, 20]], [[0, 0, 20, 20], [40, 0, 50, 20]]])
+    boxes = [one, touching, small, one, one[:1]]
+    seen = [torch.ones(len(each)) for each in boxes[:3]] + [torch.tensor([1.0, 0.8]), torch.ones(1)]
+    none = [torch.zeros(len(each)).long() for each in boxes]
+    crowds = Crowds(torch.zeros(5, 3, 8, 8), none, boxes, boxes, seen, None)
+    assert study.two_apart(crowds) == [0]
 
 
 def test_differences_are_paired():
@@ -194,6 +206,8 @@ def test_proposals_are_the_packages():
     net.rpn.score.weight.data = normal(*net.rpn.score.weight.shape)  # apart: equal scores have no order
     own, every = net.proposals(image)[0], proposals.by_network(net.train(), image[0])
     assert torch.allclose(every[: len(own)], own, atol=1e-4) and len(every) > len(own) and net.training
-    for some in (proposals.by_windows((48, 64), draws()), proposals.at_random((48, 64), draws(), 200)):
-        assert torch.equal(d.clip_boxes(some, (48, 64)), some) or (some[:, 2:] - some[:, :2]).max() > 48
+    wide = (128, 192)  # larger than any random box: all lie inside
+    for some in (proposals.by_windows(wide, draws()), proposals.at_random(wide, draws(), 300)):
+        assert torch.equal(d.clip_boxes(some, wide), some)
+    assert some.unique(dim=0).shape == (300, 4) and some[:, 2].max() > 150
     assert len(proposals.by_windows((48, 64), draws()).unique(dim=0)) > 200

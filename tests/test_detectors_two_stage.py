@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from experiments.experiment import Refused
@@ -49,7 +50,7 @@ def test_each_learns_a_few_scenes_by_heart(kind):
     torch.manual_seed(0)
     images, boxes, labels, proposals = scenes(4)
     small = {"side": 32, "context": 2} if kind is RCNN else {}
-    net, more = kind(2, **small).train(), given(kind, proposals)
+    net, more = kind(2, pretrained="gap", **small).train(), given(kind, proposals)  # the trunk learns along
     optimiser, losses = torch.optim.AdamW(net.parameters(), 1e-3), []
     for _ in range(50):
         losses.append(sum(net.loss(images, boxes, labels, **more).values()))
@@ -187,9 +188,12 @@ def test_detecting_changes_nothing_and_may_find_nothing(kind):
     net, more = (HOGSVM(2), {}) if kind is HOGSVM else (kind(2).train(), given(kind, proposals))
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in net.state_dict().items()}
     modes = [module.training for module in net.modules()]
+    learn = [p.requires_grad for p in net.parameters()]
     found = net.detect(images, 1.0, **more)
     assert [[tuple(each.shape) for each in one] for one in found] == [[(0, 4), (0,), (0,)]] * 2
-    assert all(p.grad is None and p.requires_grad for p in net.parameters())
+    assert all(p.grad is None for p in net.parameters()) and learn == [
+        p.requires_grad for p in net.parameters()
+    ]
     assert torch.equal(before, torch.get_rng_state()) and modes == [m.training for m in net.modules()]
     assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
     if kind is not HOGSVM:
@@ -203,7 +207,10 @@ BAD = [
     ({"boxes": [torch.zeros(1, 4)] * 2}, "boxes: expected x0 < x1"),
     ({"labels": [torch.tensor([2])] * 2}, "labels: expected classes 0 .. 1, got 2"),
     ({"boxes": [torch.zeros(0, 4)]}, "boxes: expected a list with one tensor for each of 2 images, got 1"),
-    ({"proposals": [torch.zeros(0, 4)]}, "proposals: expected one tensor for each of 2 images, got 1"),
+    (
+        {"proposals": [torch.zeros(0, 4)]},
+        "proposals: expected a list with one tensor for each of 2 images, got 1",
+    ),
 ]
 
 
@@ -240,6 +247,31 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(tmp_path, monkey
     assert torch.equal(bias, bias.half().float()) and bias.abs().max() > 0
 
 
+def test_kept_features_are_those_of_the_moved_images_and_the_trunk_stays_as_it_is(tmp_path):
+    images, boxes, _ = tiny("train", 6)
+    trunk = detection.Trunk()
+    before = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
+    maps, moves = detectors.kept(trunk, images, 1, tmp_path)
+    again, _ = detectors.kept(None, images, 1, tmp_path)  # read, not computed
+    light = detectors.varied(images, moves, np.random.default_rng([detectors.Run.stream, 1, 0]))
+    for stride, found in trunk.levels(light).items():
+        assert np.array_equal(maps[stride][range(6)], again[stride][range(6)])
+        assert torch.allclose(torch.from_numpy(maps[stride][range(6)]).float(), found, rtol=1e-3, atol=1e-3)
+    assert len(np.unique(moves, axis=0)) > 1 and not np.array_equal(
+        moves, detectors.kept(trunk, images, 0, tmp_path)[1]
+    )
+    trained(tmp_path / "a", "FasterRCNN")
+    net = load_detector("FasterRCNN", folder=tmp_path / "a/weights")
+    names = safetensors.torch.load_file(tmp_path / "a/weights/detector-fasterrcnn.safetensors")
+    assert not any(name.startswith("trunk.") for name in names)  # it ships once
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.train().trunk.state_dict().items())
+    assert (
+        not net.trunk.training
+        and net.head.training
+        and not any(p.requires_grad for p in net.trunk.parameters())
+    )
+
+
 def test_hog_is_trained_by_the_same_command(tmp_path):
     card = trained(tmp_path, "HOGSVM", options={"classes": 2}, epochs=1)
     assert json.loads((tmp_path / "weights/detector-hogsvm-classes-2.json").read_text()) == card
@@ -253,7 +285,9 @@ def test_objects_and_proposals_move_with_the_image():
     images[:, :, 2:12, 20:40] = 255
     edge, box = np.array([[0, 2, 8, 12]], np.float32), np.array([[20, 2, 40, 12]], np.float32)
     scene = (np.concatenate([edge, box]), np.array([1, 3]), box)
-    pictures, boxes, labels, proposals = detectors.varied(images, [scene] * 40, np.random.default_rng(0))
+    moves = detectors.moves_of(np.random.default_rng(0), 40)
+    pictures = detectors.varied(images, moves, np.random.default_rng(1))
+    boxes, labels, proposals = detectors.shifted([scene] * 40, moves, (64, 64))
     for image, own, named, around in zip(pictures, boxes, labels, proposals, strict=True):
         rows, columns = (image.mean(0) > 0.5).nonzero().T
         x0, y0, x1, y1 = own[-1].int().tolist()

@@ -12,13 +12,14 @@ from PIL import Image
 from torch import nn
 
 from experiments.explorers import LatentAxes, MethodAgainstMethod
-from lecture_utils import explorers, models, open_lab
+from lecture_utils import detection, explorers, models, open_lab
 from lecture_utils.explorers import Choice, Explorer, Slider, board as ui
 from lecture_utils.generative import VAE, PixelCNN
 from lecture_utils.models.architectures import seeded
 from lecture_utils.models.studio import FactorNet
 from lecture_utils.plots import Picture
 from lecture_utils.world import CLASSES
+from tests.detection_cases import Doubles, crowds
 from tests.helpers import refusals, uniform as noise
 
 
@@ -77,7 +78,12 @@ def any_class(**change):
     return explorers.ClassAndLayer(**given | change)
 
 
+def scores():
+    return explorers.ScoreThreshold(crowds(), Doubles(crowds()).detect(crowds().images))
+
+
 MAKE = {
+    "Anchors": lambda: explorers.Anchors(crowds()),
     "Atlas": explorers.Atlas,
     "Attack": lambda: explorers.Attack(lab(), count=2),
     "Channels": channels,
@@ -91,7 +97,10 @@ MAKE = {
     "LatentPlane": plane,
     "MethodAgainstMethod": lambda: MethodAgainstMethod(lab(), scenes=2),
     "Occluder": occluder,
+    "QueryPicker": lambda: explorers.QueryPicker(detection.DETR(queries=5), crowds()),
+    "ScoreThreshold": scores,
     "StyleMixer": explorers.StyleMixer,
+    "Suppression": lambda: explorers.Suppression(crowds(), Doubles(crowds())),
     "TSNEExplorer": lambda: explorers.TSNEExplorer(noise(40, 8), torch.arange(40) % 4, "abcd"),
     "Turntable": lambda: explorers.Turntable(opinions()),
 }
@@ -184,6 +193,9 @@ test_what_cannot_be_shown_is_refused = refusals(
     (lambda: occluder(images=noise(2, 3, 40, 48)), "as high as wide"),
     (lambda: occluder(classes=["up"]), "classes: expected 75 names"),
     (lambda: explorers.Completion(ODD), "model: expected"),
+    (lambda: explorers.Suppression(crowds(), detection.DETR()), "net: expected .* ends in NMS, got DETR"),
+    (lambda: explorers.QueryPicker(detection.YOLO(), crowds()), "net: expected a DETR, got YOLO"),
+    (lambda: explorers.ScoreThreshold(crowds(), [crowds().boxes]), "boxes, scores, labels"),
     (lambda: plane(latent=3), "expected two latent axes"),
     (lambda: plane(names="abc"), "expected one for each class 0 to 3"),
     (lambda: axes(latent=1), "at least two latent axes"),

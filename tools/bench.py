@@ -257,7 +257,7 @@ def exploring(quick):
     import torch
 
     from experiments.explorers import LatentAxes, MethodAgainstMethod
-    from lecture_utils import datasets, explorers, features, models, open_lab
+    from lecture_utils import datasets, detection, explorers, features, models, open_lab
     from lecture_utils.generative import VAE
     from lecture_utils.models import studio as studio_models
 
@@ -273,6 +273,7 @@ def exploring(quick):
         images, labels = lab.gallery.images[:128], lab.gallery.labels[:128]
         bank = features.extract(lab.net, images, lab.layer("fc7"))
         deep = {name: lab.layers[name] for name in ("conv1", "conv3", "conv5")}
+        crowd = lab.detection.images[:64]
         digits, studio = (datasets.load(name) for name in ("digits", "studio"))
         moved = (  # made one after another: some of them compute ahead
             lambda: explorers.Turntable(lab),
@@ -291,6 +292,10 @@ def exploring(quick):
                 models.load("studio-vae"), studio.test.pixels, studio.test.labels, studio.classes
             ),
             lambda: explorers.GanHistory(studio_models.gan_history()),
+            lambda: explorers.Suppression(lab.detection, detection.build_detector("RetinaNet")),
+            lambda: explorers.ScoreThreshold(lab.detection, detection.build_detector("YOLO").detect(crowd)),
+            lambda: explorers.Anchors(lab.detection),
+            lambda: explorers.QueryPicker(detection.build_detector("DETR"), lab.detection),
         )
         for make in moved:
             explorer = make()

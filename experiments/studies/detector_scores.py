@@ -10,6 +10,7 @@ Beside the detectors stand baselines and upper bounds that read the answer key.
 --times measures milliseconds instead, and adds them to the results: run it alone on the machine.
 """
 
+from collections import Counter
 from itertools import combinations
 from statistics import median
 from time import perf_counter
@@ -19,8 +20,9 @@ import torch
 
 from lecture_utils import results
 from lecture_utils.crowds import SIZES, read_crowds
-from lecture_utils.detection import ERROR_TYPES, Detections, error_types, nms, selective_search
+from lecture_utils.detection import ERROR_TYPES, Detections, box_iou, error_types, nms, selective_search
 from lecture_utils.progress import progress
+from lecture_utils.world import CLASSES
 
 from ..experiment import Experiment, command, write_results
 from ..methods.detection_draws import best_threshold, overlaps, precisions
@@ -73,8 +75,28 @@ def errors(found: list, truth: list, shares: list, sizes: list) -> dict:
         "F1 on the first half": round(f1, 4),
         "objects": len(missed),
         "counts": dict(zip(ERROR_TYPES, counts.tolist(), strict=True)) | {"missed": int(missed.sum())},
+        "confused": confusions(sure, kinds, truth[half:]),
         "missed, of": {name: [int(missed[mask].sum()), int(mask.sum())] for name, mask in groups.items()},
     }
+
+
+def confusions(found: list, kinds: list, truth: list, most: int = 8) -> list:
+    """The most frequent (class that was said, class that is there, how often) among the confusions."""
+    names, counts = list(CLASSES), Counter()
+    for each, kind, (objects, labels) in zip(found, kinds, truth, strict=True):
+        for k in (kind == ERROR_TYPES.index("confusion")).nonzero()[:, 0].tolist():
+            iou = torch.where(labels == each.labels[k], -1, box_iou(each.boxes[k : k + 1], objects)[0])
+            counts[names[each.labels[k]], names[labels[iou.argmax()]]] += 1
+    return [[*names, n] for names, n in counts.most_common(most)]
+
+
+def two_apart(crowds) -> list[int]:
+    """The easy scenes: two objects, nearly all of each visible, neither of them small, boxes that do not touch."""
+    found = []
+    for n, (boxes, shares, sizes) in enumerate(zip(crowds.boxes, crowds.shares, crowds.sizes, strict=True)):
+        if len(boxes) == 2 and shares.min() >= 0.9 and sizes.min() >= 1 and box_iou(*boxes.split(1)) == 0:
+            found.append(n)
+    return found
 
 
 def pairs(several: dict[str, dict]) -> list[dict]:
@@ -99,13 +121,15 @@ def study(out, times: bool = False) -> dict:
         content = results.load("detectors") | {"times": measured_times(crowds.images, cards, regions)}
         write_results(out, "detectors", content)
         return content
-    truth = list(zip(crowds.boxes, crowds.labels, strict=True))
+    truth, easy = list(zip(crowds.boxes, crowds.labels, strict=True)), two_apart(crowds)
     found = {name: detections(card, crowds.images, regions) for name, card in cards.items()}
     rows, several = {}, {}
     for name, some in progress((found | references(crowds)).items(), "average precision", len(found) + 5):
         several[name], each = scores(some, truth)
         rows[name] = {measure: span(value[0], value[1:]) for measure, value in several[name].items()}
         rows[name]["AP .5 of each class"] = [round(float(value), 4) for value in each]
+        value = scores([some[n] for n in easy], [truth[n] for n in easy])[0]["AP .5"]
+        rows[name]["AP .5, two apart"] = span(value[0], value[1:])
         rows[name]["errors"] = errors(some, truth, crowds.shares, crowds.sizes)
         if name in cards:
             rows[name] |= {"parameters": cards[name]["parameters"], "NMS": NMS[cards[name]["net"]]}
@@ -115,6 +139,7 @@ def study(out, times: bool = False) -> dict:
         "command": command("detector_scores"),
         "crowds": fingerprint(),
         "scenes": len(crowds),
+        "two apart": len(easy),
         "draws": DRAWS,
         "slice": SLICE,
         "rows": rows,

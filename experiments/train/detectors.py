@@ -1,18 +1,21 @@
 """Train one of the nine detectors:  python -m experiments detectors FasterRCNN
 
-All learn from the same scenes, and all but HOGSVM start from the same trunk, that of `gap`. Stop it whenever you like:
-the same command goes on from the last whole epoch (HOGSVM learns in one go, and begins anew). RCNN and FastRCNN first
-search the proposals of all scenes, once; they stay in the cache.
+All learn from the same scenes, and all but HOGSVM on the same trunk (`python -m experiments detection_trunk`), which
+stays as it is: its features of two variations of every scene are computed once and kept, 2.6 GB, except for RCNN,
+which shows it crops. Stop it whenever you like: the same command goes on from the last whole epoch (HOGSVM learns in
+one go, and begins anew). RCNN and FastRCNN first search the proposals of all scenes, once; they stay in the cache.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
-from lecture_utils.detection import build_detector, mean_average_precision, selective_search
+from lecture_utils.detection import Trunk, build_detector, mean_average_precision, selective_search
 from lecture_utils.detection.trunk import DETECTORS, detector_tag
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir, data_dir
@@ -22,10 +25,11 @@ from ..experiment import JOBS, RESTART, THREADS, Experiment, Refused, command, o
 from ..files import write_array
 from ..training import rounded, ship, side_by_side, threads_set
 from . import augment
+from .data import CHUNK, Pictures
 
 SHIFT = 8  # px, each way
 LEFT = 0.25  # an object of whose box less than this share is left after a shift is not asked for
-CHUNK = 250  # images in one file of proposals
+COPIES = 2  # variations of each scene whose features are kept
 SEARCHED = ("RCNN", "FastRCNN")  # their proposals come from selective search
 USUAL = {
     "HOGSVM": {"images": 2_000, "epochs": 1},
@@ -39,11 +43,10 @@ class Recipe:
 
     name: str
     seed: int = 0
-    epochs: int = 5
+    epochs: int = 8
     images: int = 8_000
     batch: int = 16
     rate: float = 1e-3
-    trunk_rate: float = 0.3  # learning rate of the trunk as a share of the others'
     decay: float = 0.01
     tested: int = 200  # tuning scenes
     options: dict = field(default_factory=dict)
@@ -80,20 +83,28 @@ def _search(path: Path, images: np.ndarray) -> None:
     write_array(path, np.array(rows, dtype=np.float32))
 
 
-def varied(images: np.ndarray, scenes: list[tuple], draws: np.random.Generator) -> tuple:
-    """The batch, a little different each epoch: images shifted and lit at random, never mirrored, and their boxes.
+def moves_of(draws: np.random.Generator, count: int) -> np.ndarray:
+    """(count, 2): px down and right."""
+    return draws.integers(-SHIFT, SHIFT + 1, (count, 2))
 
-    scenes: for each image boxes (k, 4), labels (k,) and proposals (p, 4). Result: images float32 (n, 3, h, w), and a
-    list of tensors for each of the three. What leaves the image is cut off; see LEFT.
+
+def varied(images: np.ndarray, moves: np.ndarray, draws: np.random.Generator) -> torch.Tensor:
+    """uint8 (n, 3, h, w) -> float32 in [0, 1], a little different each time: shifted, lit at random, never mirrored."""
+    moved = [augment._moved(image, *move) for image, move in zip(images, moves.tolist(), strict=True)]
+    return augment.batch(np.stack(moved), draws, shift=0)
+
+
+def shifted(scenes: list[tuple], moves: np.ndarray, size: tuple[int, int]) -> tuple:
+    """Boxes, labels and proposals of the moved images, a list of tensors each; what leaves an image is cut off (LEFT).
+
+    scenes: for each image boxes (k, 4), labels (k,) and proposals (p, 4). size: (h, w) of the images.
     """
-    moves, size = draws.integers(-SHIFT, SHIFT + 1, (len(images), 2)).tolist(), images.shape[2:]
-    moved = np.stack([augment._moved(image, *move) for image, move in zip(images, moves, strict=True)])
-    shifted = []
-    for (boxes, labels, proposals), move in zip(scenes, moves, strict=True):
+    found = []
+    for (boxes, labels, proposals), move in zip(scenes, moves.tolist(), strict=True):
         boxes, stays = _shifted(boxes, move, size, LEFT)
         proposals, solid = _shifted(proposals, move, size, 1e-6)
-        shifted.append([torch.from_numpy(each) for each in (boxes[stays], labels[stays], proposals[solid])])
-    return augment.batch(moved, draws, shift=0), *map(list, zip(*shifted, strict=True))
+        found.append([torch.from_numpy(each) for each in (boxes[stays], labels[stays], proposals[solid])])
+    return tuple(map(list, zip(*found, strict=True)))
 
 
 def _shifted(boxes, move, size, least):
@@ -105,28 +116,73 @@ def _shifted(boxes, move, size, least):
     return moved, after >= least * before
 
 
+def kept(trunk: Trunk, images, copy: int, folder: Path) -> tuple[dict[int, Pictures], np.ndarray]:
+    """What the trunk says of a variation of all images: {stride: float16 (n, c, h, w)}, and their moves (n, 2).
+
+    Read from the folder; what is not there is computed, CHUNK images at a time.
+    """
+    moves = moves_of(np.random.default_rng([Run.stream, copy]), len(images))
+    folder, starts = folder / f"{copy}", range(0, len(images), CHUNK)
+    missing = [start for start in starts if not (folder / f"{start:06d}-8.npy").exists()]
+    for start in progress(missing, f"features of variation {copy}, {CHUNK} images at a time"):
+        draws, levels = np.random.default_rng([Run.stream, copy, start]), {4: [], 8: []}
+        for first in range(start, min(start + CHUNK, len(images)), 25):
+            some = slice(first, min(first + 25, start + CHUNK))
+            with torch.no_grad():
+                found = trunk.levels(varied(images[some], moves[some], draws))
+            [levels[stride].append(found[stride].half().numpy()) for stride in levels]
+        for stride, parts in levels.items():
+            write_array(folder / f"{start:06d}-{stride}.npy", np.concatenate(parts))
+    read = {
+        stride: [np.load(folder / f"{n:06d}-{stride}.npy", mmap_mode="r") for n in starts]
+        for stride in (4, 8)
+    }
+    return {stride: Pictures(chunks, len(images)) for stride, chunks in read.items()}, moves
+
+
+class Kept(nn.Module):
+    """Stands where a trunk stood: whatever images it gets, it gives these features, {stride: (n, c, h, w)}."""
+
+    def __init__(self, features: dict[int, torch.Tensor]):
+        super().__init__()
+        self.features = features
+
+    def levels(self, images: torch.Tensor) -> dict[int, torch.Tensor]:
+        return self.features
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.features[8]
+
+
 class Run(training.Run):
     """The training of a detector. Its labels are numbers of scenes."""
 
     stream = 2014
     clip = 5.0
-    scenes = ()
+    scenes, features = (), ()  # features: what `kept` gives, for each copy; none for RCNN
 
     def build(self):
         return build_detector(self.recipe.name, seed=self.recipe.seed, **self.recipe.options)
 
     def descent(self) -> torch.optim.Optimizer:
-        named = [(name.startswith("trunk."), p) for name, p in self.net.named_parameters()]
-        groups = [
-            {"params": [p for old, p in named if old], "share": self.recipe.trunk_rate},
-            {"params": [p for old, p in named if not old], "share": 1.0},
-        ]
-        return torch.optim.AdamW(groups, self.recipe.rate, weight_decay=self.recipe.decay)
+        learn = [p for p in self.net.parameters() if p.requires_grad]
+        return torch.optim.AdamW([{"params": learn}], self.recipe.rate, weight_decay=self.recipe.decay)
 
     def loss(self, images: np.ndarray, labels: np.ndarray) -> torch.Tensor:
-        images, boxes, labels, proposals = varied(images, [self.scenes[n] for n in labels], self.draws)
+        scenes, size, trunk = [self.scenes[n] for n in labels], images.shape[2:], self.net.trunk
+        if self.features:
+            maps, moves = self.features[self.epoch % COPIES]
+            moves, shown = moves[labels], torch.zeros(images.shape)
+            self.net.trunk = Kept({n: torch.from_numpy(some[labels]).float() for n, some in maps.items()})
+        else:
+            moves = moves_of(self.draws, len(images))
+            shown = varied(images, moves, self.draws)
+        boxes, labels, proposals = shifted(scenes, moves, size)
         more = {"proposals": proposals} if self.recipe.name in SEARCHED else {}
-        return sum(self.net.loss(images, boxes, labels, **more).values())
+        try:
+            return sum(self.net.loss(shown, boxes, labels, **more).values())
+        finally:
+            self.net.trunk = trunk
 
 
 def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, jobs=1, restart=False) -> dict:
@@ -151,6 +207,9 @@ def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, jobs=
             run.net.fit(torch.from_numpy(images[:]).float() / 255, boxes, labels, seed=recipe.seed)
         else:
             run.scenes = scenes
+            if recipe.name != "RCNN":
+                place = place.with_name("features") / f"{world}-{digest(run.net.trunk)}"
+                run.features = [kept(run.net.trunk, images, copy, place) for copy in range(COPIES)]
             run.resume(restart)
             run.train(images, np.arange(len(images)), lambda net: score(net, *tuning))
         net = rounded(run.net, bits)
@@ -161,7 +220,14 @@ def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, jobs=
             "epochs": run.log,
             "threads": threads,
         }
-        return ship(out, recipe.tag, _told(recipe, threads), recipe, facts, net, bits=bits)
+        heads = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith("trunk.")}
+        return ship(out, recipe.tag, _told(recipe, threads), recipe, facts, net, heads, bits)
+
+
+def digest(net: nn.Module) -> str:
+    """A name for its weights."""
+    values = b"".join(tensor.numpy().tobytes() for tensor in net.state_dict().values())
+    return hashlib.sha256(values).hexdigest()[:12]
 
 
 def _scenes(data, split, count, folder, recipe, jobs) -> tuple:

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from ..checks import check_count, check_share, check_tensor
 from ..hooks import copy_to, frozen, in_batches
 from .boxes import area, batched_nms, clip_boxes
-from .trunk import Detections, check_sides
+from .trunk import Detections, Detector
 
 
-def ask(net: nn.Module, function: Callable, images: Tensor, stride: int) -> tuple:
+def ask(net: Detector, function: Callable, images: Tensor) -> tuple:
     """function(images), a tuple of tensors (n, ...), in eval mode and without gradients; the net stays as it was."""
-    check_sides(images, stride)
+    images = net.checked(images)
     with frozen(net), torch.no_grad():
         return in_batches(lambda some: function(copy_to(net, some)), images, size=16)
 
@@ -27,10 +27,8 @@ def choose(
     most: so many stay. overlap: IoU above which NMS, in each class by itself, drops the lower score. Only the `first`
     best reach NMS. Errors: ValueError.
     """
-    check_share(threshold, "threshold"), check_count(most, "most")
-    check_tensor(
-        scores, "scores", (len(boxes), "classes"), empty=True
-    )  # NaN is above no threshold: it would hide
+    check_share(threshold, "threshold"), check_count(most, "most"), check_share(overlap, "overlap")
+    check_tensor(scores, "scores", (len(boxes), "classes"), empty=True)  # NaN, above no threshold, would hide
     boxes = clip_boxes(boxes, size)
     box, label = ((scores > threshold) & (area(boxes) > 0)[:, None]).nonzero(as_tuple=True)
     order = scores[box, label].argsort(descending=True, stable=True)[:first]

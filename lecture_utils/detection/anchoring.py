@@ -9,9 +9,7 @@ from ..checks import check_count, check_number, check_share, check_size, check_t
 from .boxes import box_iou, check_boxes
 
 BACKGROUND, IGNORED = -1, -2  # instead of the index of an object
-LARGEST = math.log(
-    1000 / 16
-)  # a side grows at most so much: exp of an untrained net's number must stay finite
+LARGEST = math.log(1000 / 16)  # a side grows at most so much: exp of any number must stay finite
 
 
 def anchors(

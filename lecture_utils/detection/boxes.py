@@ -89,9 +89,8 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """
     check_boxes(boxes, "boxes"), check_rows(scores, "scores", boxes), check_share(threshold, "threshold")
     order = scores.argsort(descending=True, stable=True)
-    suppressed_by = (
-        (share(*overlap(boxes[order], boxes[order])) > threshold).cpu().numpy()
-    )  # (n, n), in that order
+    iou = share(*overlap(boxes[order], boxes[order]))
+    suppressed_by = (iou > threshold).cpu().numpy()  # (n, n), in that order
     gone, kept = np.zeros(len(order), bool), []
     for i in range(len(order)):
         if not gone[i]:

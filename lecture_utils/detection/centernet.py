@@ -10,7 +10,7 @@ from ._one_stage import Coarser, ask, convolution
 from .boxes import area, clip_boxes
 from .focal import center_focal_loss
 from .points import center_decode, center_heatmap, center_regression
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 WIDTH = 64
 
@@ -26,6 +26,8 @@ class CenterNet(Detector):
     Differs: the way back to stride 4 is enlargement and addition, as in a feature pyramid, where the paper's ResNet has
     deconvolutions.
     """
+
+    stride = 32
 
     def __init__(self, classes: int = 16, pretrained: bool = True, seed: int = 0):
         super().__init__(classes)
@@ -46,12 +48,11 @@ class CenterNet(Detector):
         return self.heatmap(features), self.regression(features)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=32)
+        images = self.check_scenes(images, boxes, labels)
+        size = images.shape[2:]
         logits, said = self(images)
         heatmaps = [center_heatmap(*each, size, self.classes) for each in zip(boxes, labels, strict=True)]
-        wanted = torch.stack(
-            [center_regression(each, size) for each in boxes]
-        )  # offset in positions, size in px
+        wanted = torch.stack([center_regression(each, size) for each in boxes])  # sizes in px
         wanted[:, 2:] /= 4
         there = (wanted[:, 2] > 0)[:, None]  # (n, 1, h / 4, w / 4)
         error = ((said - wanted).abs() * there).sum((0, 2, 3)) / max(1, int(there.sum()))  # (4,)
@@ -66,7 +67,7 @@ class CenterNet(Detector):
     def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
         check_share(threshold, "threshold"), check_count(most, "most")
         found = []
-        for heatmap, regression in zip(*ask(self, self.predict, images, stride=32), strict=True):
+        for heatmap, regression in zip(*ask(self, self.predict, images), strict=True):
             boxes, scores, labels = center_decode(heatmap, regression, 4, most)
             boxes = clip_boxes(boxes, images.shape[2:])
             kept = (scores > threshold) & (area(boxes) > 0)

@@ -11,7 +11,7 @@ from ..hooks import seeded
 from ._one_stage import ask
 from .assignment import hungarian_match
 from .boxes import area, box_convert, clip_boxes, generalized_box_iou
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 
 class DETR(Detector):
@@ -27,6 +27,8 @@ class DETR(Detector):
     stride 8 instead of 32; no dropout.
     """
 
+    stride = 8
+
     def __init__(
         self,
         classes: int = 16,
@@ -40,6 +42,7 @@ class DETR(Detector):
     ):
         super().__init__(classes)
         check_count(queries, "queries"), check_count(encoder, "encoder"), check_count(decoder, "decoder")
+        check_count(width, "width")
         if width % (4 * check_count(heads, "heads")):
             raise ValueError(f"width: expected a multiple of 4 * heads = {4 * heads}, got {width}")
         with seeded(seed):
@@ -67,9 +70,10 @@ class DETR(Detector):
         return self.label(layers), (boxes * whole).view(*layers.shape[:3], 4), attention
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=8)
+        images = self.check_scenes(images, boxes, labels)
         logits, found, _ = self(images)
-        layers = [self._loss(*each, boxes, labels, size) for each in zip(logits, found, strict=True)]
+        of_layers = zip(logits, found, strict=True)
+        layers = [self._loss(*each, boxes, labels, images.shape[2:]) for each in of_layers]
         return {name: torch.stack([layer[name] for layer in layers]).sum() for name in layers[0]}
 
     def _loss(self, logits, found, boxes, labels, size):
@@ -98,7 +102,7 @@ class DETR(Detector):
     def detect(self, images: Tensor, threshold: float = 0.05, most: int = 100) -> list[Detections]:
         check_share(threshold, "threshold"), check_count(most, "most")
         found = []
-        for probabilities, boxes, _ in zip(*ask(self, self.predict, images, stride=8), strict=True):
+        for probabilities, boxes, _ in zip(*ask(self, self.predict, images), strict=True):
             scores, labels = probabilities[:, :-1].max(1)
             boxes = clip_boxes(boxes, images.shape[2:])
             order = scores.argsort(descending=True, stable=True)
@@ -108,7 +112,7 @@ class DETR(Detector):
 
     def attention(self, images: Tensor) -> Tensor:
         """Where each query looks in the last layer: (n, queries, h / 8, w / 8), of sum 1 for each query."""
-        *_, attention = ask(self, self.predict, images, stride=8)
+        *_, attention = ask(self, self.predict, images)
         return attention.unflatten(2, (images.shape[2] // 8, images.shape[3] // 8))
 
 

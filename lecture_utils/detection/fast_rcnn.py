@@ -3,18 +3,11 @@
 import torch
 from torch import Tensor
 
-from ..checks import check_count, check_images
+from ..checks import check_count
 from ..hooks import frozen, seeded
 from .pooling import roi_align, roi_pool
-from .regions import (
-    RegionHead,
-    images_of,
-    proposals_of,
-    region_detections,
-    region_loss,
-    sample_regions,
-)
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .regions import RegionHead, images_of, proposals_of, region_detections, region_loss, sample_regions
+from .trunk import Detections, Detector, Trunk
 
 STRIDE = 8  # px of the image for one position of the features
 
@@ -65,12 +58,12 @@ class FastRCNN(Detector):
         return [region_detections(*answer, size, threshold, most, overlap) for answer in each]
 
     def loss(self, images, boxes, labels, proposals=None) -> dict[str, Tensor]:
-        check_scenes(images, boxes, labels, self.classes)
+        images = self.check_scenes(images, boxes, labels)
         proposals = proposals_of(images, proposals)
         return self.region_loss(self.trunk(images), proposals, boxes, labels)
 
     def detect(self, images, threshold=0.05, most=100, proposals=None, overlap=0.3) -> list[Detections]:
-        images = check_images(images, range01=True, channels=3)
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
             proposals = proposals_of(images, proposals)
             size, features = images.shape[2:], self.trunk(images)

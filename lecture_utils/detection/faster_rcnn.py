@@ -4,16 +4,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_images
 from ..hooks import frozen, seeded
 from .anchoring import BACKGROUND, anchors, decode_boxes, encode_boxes, match_anchors
 from .boxes import clip_boxes, nms
 from .fast_rcnn import STRIDE, FastRCNN
 from .regions import SPREAD, some
-from .trunk import Detections, check_scenes
+from .trunk import Detections
 
 SCALES, RATIOS = (12, 25, 52), (0.5, 1.0, 2.0)  # px: middles of thirds of 8 to 76 px, on a log scale
-SAMPLED, BEFORE, AFTER = 64, 100, 40  # anchors of an image to learn from; proposals before NMS and after it
+SAMPLED = 64  # anchors of an image to learn from
+LEARNING, ASKED = (400, 200), (100, 40)  # proposals of an image before NMS and after it
 
 
 class RPN(nn.Module):
@@ -38,7 +38,8 @@ class FasterRCNN(FastRCNN):
     """A region proposal network on the features of the trunk; its proposals go to Fast R-CNN's head.
 
     Source: Ren, He, Girshick, Sun (2015), section 3. Differs: both learn at once, in one step, not in turns; strides of
-    8 px, anchors of 12, 25 and 52 px; 64 anchors of each image instead of 256; 40 proposals instead of 300.
+    8 px, anchors of 12, 25 and 52 px; 64 anchors of each image instead of 256; 200 proposals to
+    learn from and 40 to answer with, instead of 2000 and 300.
     """
 
     def __init__(self, classes: int = 16, pretrained: bool = True, seed: int = 0, align: bool = True):
@@ -47,15 +48,16 @@ class FasterRCNN(FastRCNN):
             self.rpn = RPN(192, len(SCALES) * len(RATIOS))
 
     def proposals(self, images: Tensor) -> list[Tensor]:
-        """Boxes (p, 4) px of each image, the surest first."""
+        """Boxes (p, 4) px of each image, the surest first. Errors: ValueError."""
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
-            return self._proposed(*self.rpn(self.trunk(images)), images.shape[2:])[0]
+            return self._proposed(*self.rpn(self.trunk(images)), images.shape[2:], *ASKED)[0]
 
     def loss(self, images, boxes, labels) -> dict[str, Tensor]:
-        check_scenes(images, boxes, labels, self.classes)
+        images = self.check_scenes(images, boxes, labels)
         features = self.trunk(images)
         scores, offsets = self.rpn(features)
-        proposals, around = self._proposed(scores.detach(), offsets.detach(), images.shape[2:])
+        proposals, around = self._proposed(scores.detach(), offsets.detach(), images.shape[2:], *LEARNING)
         parts = [
             rpn_loss(*each, around, images.shape[2:]) for each in zip(scores, offsets, boxes, strict=True)
         ]
@@ -63,22 +65,22 @@ class FasterRCNN(FastRCNN):
         return proposing | self.region_loss(features, proposals, boxes, labels)
 
     def detect(self, images, threshold=0.05, most=100, overlap=0.3) -> list[Detections]:
-        images = check_images(images, range01=True, channels=3)
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
             features = self.trunk(images)
             size = images.shape[2:]
-            proposals, _ = self._proposed(*self.rpn(features), size)
+            proposals, _ = self._proposed(*self.rpn(features), size, *ASKED)
             return self.region_detections(features, proposals, size, threshold, most, overlap)
 
-    def _proposed(self, scores, offsets, size):
+    def _proposed(self, scores, offsets, size, before, after):
         """Proposals of each image, and the anchors (a, 4): the surest move, are clipped, and NMS at .7 thins them."""
         around, found = anchors(size, STRIDE, SCALES, RATIOS).to(scores), []
         for score, offset in zip(scores.softmax(2)[..., 1], offsets, strict=True):
-            best = score.topk(min(BEFORE, len(score))).indices
+            best = score.topk(min(before, len(score))).indices
             boxes = clip_boxes(decode_boxes(offset[best] * offset.new_tensor(SPREAD), around[best]), size)
             solid = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(1)
             boxes, best = boxes[solid], best[solid]
-            found.append(boxes[nms(boxes, score[best], 0.7)[:AFTER]])
+            found.append(boxes[nms(boxes, score[best], 0.7)[:after]])
         return found, around
 
 

@@ -5,18 +5,16 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import check_count, check_images
+from ..checks import check_count, check_seed, check_share
 from ..hooks import frozen
 from .boxes import batched_nms, box_iou, clip_boxes
 from .histograms import hog
 from .pooling import roi_align
-from .trunk import Detections, Detector, check_scenes
+from .trunk import Detections, Detector
 
 CELL, CELLS = 4, 6  # px of a cell at every level; sqrt of the number of cells that an object fills
 MARGIN, MOST = 1, 12  # cells around an object in its window; cells on a window's longest side
-LEVELS = [
-    3 * 2 ** (-k / 3) for k in range(11)
-]  # enlargements: objects of 8 px at the first level, 80 px at the last
+LEVELS = [3 * 2 ** (-k / 3) for k in range(11)]  # enlargements: at the first objects have 8 px, then up to 80
 
 
 class HOGSVM(Detector):
@@ -31,20 +29,18 @@ class HOGSVM(Detector):
     def __init__(self, classes: int = 16):
         super().__init__(classes)
         self.register_buffer("shape", torch.full((classes, 2), CELLS + 2 * MARGIN))  # rows, columns in cells
-        self.register_buffer(
-            "weight", torch.zeros(classes, 36, MOST - 1, MOST - 1)
-        )  # a block has 2 x 2 x 9 values
-        self.register_buffer(
-            "bias", torch.full((classes,), -20.0)
-        )  # of a class without examples: never found
+        self.register_buffer("weight", torch.zeros(classes, 36, MOST - 1, MOST - 1))  # 36: a block's values
+        self.register_buffer("bias", torch.full((classes,), -20.0))  # without examples: never found
 
+    @torch.no_grad()
     def fit(self, images, boxes, labels, negatives: int = 2, seed: int = 0) -> "HOGSVM":
         """Learn from scenes as `loss` takes them: objects against windows at random, then against false positives too.
 
         negatives: windows at random in an image for each class. Errors: ValueError.
         """
-        check_scenes(images, boxes, labels, self.classes)
-        draws = torch.Generator().manual_seed(seed)
+        images = self.check_scenes(images, boxes, labels)
+        check_count(negatives, "negatives")
+        draws = torch.Generator().manual_seed(check_seed(seed))
         scenes = list(zip(boxes, labels, strict=True))
         own = {
             label: [b[named == label] for b, named in scenes] for label in torch.cat(labels).unique().tolist()
@@ -64,14 +60,14 @@ class HOGSVM(Detector):
 
     def windows(self, image: Tensor, threshold: float = 0.05) -> Detections:
         """All windows of one image (1, 3, h, w) with a score above the threshold, in no order, before NMS."""
+        check_share(threshold, "threshold")
         rows, columns = self.shape.amax(0).tolist()
         weight, found = self.weight[:, :, : rows - 1, : columns - 1], []
         for level in LEVELS:
             size = [round(side * level) for side in image.shape[2:]]
             small = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
-            small = F.pad(
-                small, [CELL, CELL * columns, CELL, CELL * rows], mode="replicate"
-            )  # windows reach outside
+            outside = [CELL, CELL * columns, CELL, CELL * rows]  # windows reach so far
+            small = F.pad(small, outside, mode="replicate")
             blocks = hog(small, cell=CELL).flatten(3).permute(0, 3, 1, 2)  # (1, 36, rows, columns)
             scores = F.conv2d(blocks, weight, self.bias)[0].sigmoid()
             label, y, x = (scores > threshold).nonzero(as_tuple=True)
@@ -83,11 +79,12 @@ class HOGSVM(Detector):
         return Detections(*(torch.cat(each) for each in zip(*found, strict=True)))
 
     def detect(self, images, threshold=0.05, most=100, overlap=0.3) -> list[Detections]:
-        images = check_images(images, range01=True, channels=3)
+        images = self.checked(images)
         with frozen(self), torch.no_grad():
             return [self._thinned(self.windows(image[None], threshold), most, overlap) for image in images]
 
     def _thinned(self, found, most, overlap=0.3):
+        check_share(overlap, "overlap")
         best = found.scores.argsort(descending=True)[: 20 * check_count(most, "most")]
         boxes, scores, labels = (each[best] for each in found)
         kept = batched_nms(boxes, scores, labels, overlap)[:most]

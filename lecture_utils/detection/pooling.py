@@ -58,17 +58,9 @@ def roi_align(
     bins = _checked(features, boxes, which, size, stride)
     check_count(sampling_ratio, "sampling_ratio", 0)
     scaled, least = boxes.double().cpu() / stride - (0.5 if aligned else 0), 0 if aligned else 1
-    rows, columns = (
-        _weights(
-            scaled[:, axis],
-            scaled[:, axis + 2],
-            bins[1 - axis],
-            features.shape[3 - axis],
-            sampling_ratio,
-            least,
-        )
-        for axis in (1, 0)
-    )  # (k, rows, h), (k, columns, w)
+    (x0, y0, x1, y1), (*_, height, width) = scaled.T, features.shape
+    rows = _weights(y0, y1, bins[0], height, sampling_ratio, least)  # (k, rows, h)
+    columns = _weights(x0, x1, bins[1], width, sampling_ratio, least)  # (k, columns, w)
     maps = features.unbind()
     pooled = [features.new_zeros(0, features.shape[1], *bins)]
     each = zip(rows.to(features), columns.to(features).mT, which.tolist(), strict=True)

@@ -26,6 +26,8 @@ def selective_search(
     if len(check_images(images, range01=True, channels=3)) != 1:
         raise ValueError(f"images: expected one image (1, 3, h, w), got {len(images)}")
     check_number(scale, "scale", above=True), check_number(sigma, "sigma"), check_count(least, "least")
+    if not isinstance(use, tuple | list):
+        raise ValueError(f"use: expected names of similarities in a tuple, got {use!r}")
     [check_choice(name, SIMILARITIES, "similarity") for name in use]
     image = rgb2hsv(images[0].detach().cpu().permute(1, 2, 0).double().numpy())
     labels = felzenszwalb(image, scale=scale, sigma=sigma, min_size=least)
@@ -71,10 +73,8 @@ def merged(a: dict, b: dict) -> dict:
 
 def first_regions(image: np.ndarray, labels: np.ndarray) -> list:
     """For each label its size in px, its box, and histograms of colour (75,) and texture (240,), each of sum 1."""
-    slopes = [
-        gaussian_filter(image, 1.0, order=order, axes=(0, 1)) for order in ((1, 0), (0, 1))
-    ]  # down, right
-    angles = np.arange(8) * np.pi / 4
+    slopes = [gaussian_filter(image, 1.0, order=order, axes=(0, 1)) for order in ((1, 0), (0, 1))]
+    angles = np.arange(8) * np.pi / 4  # the slopes go down and to the right
     texture = [np.maximum(np.sin(t) * slopes[0] + np.cos(t) * slopes[1], 0) for t in angles]
     texture = np.concatenate(texture, 2) / max(1e-12, np.max(texture))  # (h, w, 24) in [0, 1]
     regions = []

@@ -3,18 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_count, check_images
+from ..checks import check_count
 from ..hooks import frozen, seeded
 from .pooling import roi_align
-from .regions import (
-    RegionHead,
-    images_of,
-    proposals_of,
-    region_detections,
-    region_loss,
-    sample_regions,
-)
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .regions import RegionHead, images_of, proposals_of, region_detections, region_loss, sample_regions
+from .trunk import Detections, Detector, Trunk
 
 
 class RCNN(Detector):
@@ -59,7 +52,7 @@ class RCNN(Detector):
         return self.head(self.pool(self.trunk(self.crops(images, regions))))
 
     def loss(self, images, boxes, labels, proposals=None) -> dict[str, Tensor]:
-        check_scenes(images, boxes, labels, self.classes)
+        images = self.check_scenes(images, boxes, labels)
         proposals = proposals_of(images, proposals)
         sampled = [
             sample_regions(*each, self.classes, self.count)
@@ -69,7 +62,7 @@ class RCNN(Detector):
         return region_loss(*self(images, regions), torch.cat(wanted), torch.cat(offsets))
 
     def detect(self, images, threshold=0.05, most=100, proposals=None, overlap=0.3) -> list[Detections]:
-        images = check_images(images, range01=True, channels=3)
+        images = self.checked(images)
         found = []
         with frozen(self), torch.no_grad():
             for image, regions in zip(images, proposals_of(images, proposals), strict=True):

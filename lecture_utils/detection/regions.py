@@ -8,7 +8,7 @@ from ..checks import check_count, check_share, check_tensor
 from .anchoring import decode_boxes, encode_boxes, match_anchors
 from .boxes import batched_nms, check_boxes, clip_boxes
 from .proposals import selective_search
-from .trunk import Detections
+from .trunk import Detections, check_list
 
 SPREAD = (0.1, 0.1, 0.2, 0.2)  # offsets of a box are divided by these, so that a usual one is about 1
 
@@ -83,7 +83,7 @@ def region_detections(
     Scores are probabilities. Of those above the threshold the `first` best are left, then NMS at an IoU of `overlap`
     in each class, then the best `most`. Errors: ValueError.
     """
-    check_share(threshold, "threshold"), check_count(most, "most")
+    check_share(threshold, "threshold"), check_count(most, "most"), check_share(overlap, "overlap")
     scores = check_tensor(logits.softmax(1)[:, :-1], "scores", (len(regions), "classes"), empty=True)
     region, labels = (scores > threshold).nonzero(as_tuple=True)
     best = scores[region, labels].argsort(descending=True, stable=True)[:first]
@@ -104,8 +104,5 @@ def proposals_of(images: Tensor, proposals: list | None) -> list[Tensor]:
     """Boxes (p, 4) px for each image, those given, or else those of `selective_search`. Errors: ValueError."""
     if proposals is None:
         return [selective_search(image[None]) for image in images]
-    if len(proposals) != len(images):
-        raise ValueError(
-            f"proposals: expected one tensor for each of {len(images)} images, got {len(proposals)}"
-        )
+    check_list(proposals, "proposals", len(images))
     return [check_boxes(each, "proposals", positive=True) for each in proposals]

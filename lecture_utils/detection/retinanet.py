@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_count, check_number, check_tensor
+from ..checks import check_count, check_number, check_share, check_tensor
 from ..hooks import seeded
 from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import IGNORED, anchors, decode_boxes, encode_boxes, match_anchors
 from .focal import sigmoid_focal_loss
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 WIDTH = 48  # channels of the pyramid and of the towers
 
@@ -26,6 +26,8 @@ class FPN(nn.Module):
 
     def __init__(self, channels: list[int], width: int = 256):
         super().__init__()
+        if not isinstance(channels, tuple | list) or not channels:
+            raise ValueError(f"channels: expected a number for each map in a list, got {channels!r}")
         channels = [check_count(c, "channels") for c in channels]
         self.laterals = nn.ModuleList(nn.Conv2d(c, check_count(width, "width"), 1) for c in channels)
         self.outputs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in channels)
@@ -57,6 +59,7 @@ class RetinaNet(Detector):
     """
 
     strides = (4, 8, 16, 32)
+    stride = 32
 
     def __init__(
         self,
@@ -70,6 +73,8 @@ class RetinaNet(Detector):
     ):
         super().__init__(classes)
         check_number(gamma, "gamma"), check_number(prior, "prior", 1e-6, 1 - 1e-6)
+        if alpha is not None:
+            check_share(alpha, "alpha")
         self.top_down, self.gamma, self.alpha = fpn, gamma, alpha
         with seeded(seed):
             self.trunk, self.coarser = Trunk(pretrained, seed), Coarser(2)
@@ -99,8 +104,8 @@ class RetinaNet(Detector):
         return torch.cat(logits, 1), torch.cat(deltas, 1)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=32)
-        at = self.anchors(size).to(images)
+        images = self.check_scenes(images, boxes, labels)
+        at = self.anchors(images.shape[2:]).to(images)
         matches = [match_anchors(at, each, high=0.5, low=0.4) for each in boxes]
         outputs = zip(*self(images), matches, boxes, labels, strict=True)
         parts = [self._loss(*each, at) for each in outputs]
@@ -121,7 +126,7 @@ class RetinaNet(Detector):
         return torch.stack([decode_boxes(each, at) for each in deltas]), logits.sigmoid()
 
     def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
-        found = zip(*ask(self, self.predict, images, stride=32), strict=True)
+        found = zip(*ask(self, self.predict, images), strict=True)
         return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
 
 

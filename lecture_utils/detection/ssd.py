@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from ..hooks import seeded
 from ._one_stage import Coarser, ask, choose, convolution, total
 from .anchoring import anchors, decode_boxes, encode_boxes, match_anchors
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 SPREAD = (0.1, 0.1, 0.2, 0.2)  # of encoded boxes: divided by it, all four vary about as much
 
@@ -25,6 +25,7 @@ class SSD(Detector):
     """
 
     strides = (8, 16, 32, 64)
+    stride = 64
 
     def __init__(self, classes: int = 16, pretrained: bool = True, seed: int = 0):
         super().__init__(classes)
@@ -53,8 +54,8 @@ class SSD(Detector):
         return torch.cat(rows, 1).split([self.classes + 1, 4], 2)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=64)
-        at = self.anchors(size).to(images)
+        images = self.check_scenes(images, boxes, labels)
+        at = self.anchors(images.shape[2:]).to(images)
         matches = [match_anchors(at, each, high=0.5, low=0.5) for each in boxes]
         outputs = zip(*self(images), matches, boxes, labels, strict=True)
         parts = [self._loss(*each, at) for each in outputs]
@@ -80,7 +81,7 @@ class SSD(Detector):
         return torch.stack(boxes), logits.softmax(2)[..., :-1]
 
     def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.45) -> list[Detections]:
-        found = zip(*ask(self, self.predict, images, stride=64), strict=True)
+        found = zip(*ask(self, self.predict, images), strict=True)
         return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]
 
 

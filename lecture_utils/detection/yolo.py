@@ -9,7 +9,7 @@ from ..hooks import seeded
 from ._one_stage import ask, choose, convolution, total
 from .boxes import box_iou
 from .grid import yolo_decode, yolo_targets
-from .trunk import Detections, Detector, Trunk, check_scenes
+from .trunk import Detections, Detector, Trunk
 
 
 class YOLO(Detector):
@@ -23,6 +23,8 @@ class YOLO(Detector):
     Differs: three convolutions in place of 20, two of them and two fully connected layers after; their grid is 7 x 7.
     """
 
+    stride = 16
+
     def __init__(self, classes: int = 16, boxes: int = 2, pretrained: bool = True, seed: int = 0):
         super().__init__(classes)
         self.boxes = check_count(boxes, "boxes")
@@ -32,17 +34,17 @@ class YOLO(Detector):
                 convolution(192, 128, stride=2), convolution(128, 128), convolution(128, 128)
             )
             self.output = nn.Conv2d(128, 5 * boxes + classes, 1)
-        with (
-            torch.no_grad()
-        ):  # every box begins in the middle of its cell, with a quarter of the image's sides
+        with torch.no_grad():  # a box begins in the middle of its cell, with a quarter of the image's sides
             self.output.bias[: 5 * boxes] = torch.tensor([0.5, 0.5, 0.5, 0.5, 0.0]).repeat(boxes)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.output(self.head(self.trunk(images))).permute(0, 2, 3, 1)
 
     def loss(self, images: Tensor, boxes: list, labels: list) -> dict[str, Tensor]:
-        size = check_scenes(images, boxes, labels, self.classes, stride=16)
-        parts = [self._loss(*each, size) for each in zip(self(images), boxes, labels, strict=True)]
+        images = self.check_scenes(images, boxes, labels)
+        parts = [
+            self._loss(*each, images.shape[2:]) for each in zip(self(images), boxes, labels, strict=True)
+        ]
         return total(parts, len(images))
 
     def _loss(self, output, boxes, labels, size):
@@ -74,13 +76,11 @@ class YOLO(Detector):
         for output in self(images):
             boxes = output[..., : 5 * self.boxes].unflatten(2, (-1, 5))
             boxes = torch.cat([boxes[..., :4], boxes[..., 4:].clamp(0, 1)], 3).flatten(2)
-            output = torch.cat(
-                [boxes, output[..., 5 * self.boxes :].clamp(0, 1)], 2
-            )  # two negatives make no object
-            found.append(yolo_decode(output, images.shape[2:], self.boxes))
+            classes = output[..., 5 * self.boxes :].clamp(0, 1)  # two negatives make no object
+            found.append(yolo_decode(torch.cat([boxes, classes], 2), images.shape[2:], self.boxes))
         boxes, scores = zip(*found, strict=True)
         return torch.stack(boxes), torch.stack(scores)
 
     def detect(self, images: Tensor, threshold=0.05, most=100, overlap=0.5) -> list[Detections]:
-        found = zip(*ask(self, self.predict, images, stride=16), strict=True)
+        found = zip(*ask(self, self.predict, images), strict=True)
         return [choose(*each, images.shape[2:], threshold, most, overlap) for each in found]

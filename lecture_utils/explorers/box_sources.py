@@ -12,9 +12,9 @@ from ..plots import INK
 from ..progress import progress
 from . import board as ui
 from .base import Choice, Slider
-from .detection import BESIDE, GREEN, HIGH, NAMES, OnScene
+from .detection import BESIDE, GREEN, NAMES, OnScene
 
-LOOK = 196  # px: attention, and the middles of a query's boxes
+LOOK = 202  # px: attention, and the middles of a query's boxes
 GOOD, BEST = 0.5, 0.7  # IoU with an object
 
 
@@ -34,7 +34,7 @@ class Anchors(OnScene):
         self.objects, self.sizes, strides = torch.cat(crowds.boxes), torch.cat(crowds.sizes), (4, 8, 16, 32)
         scale = Slider(8, 96, 4, "scale (px): side of a square anchor")
         self.controls = {
-            "scene": Slider(0, min(23, len(crowds) - 1), 1, "scene"),
+            "scene": Slider(0, min(23, len(crowds.images) - 1), 1, "scene"),
             "stride": Choice(strides, "stride (px)"),
             "scale": scale,
             "shapes": Choice(tuple(self.ratios), "ratios h / w"),
@@ -77,7 +77,7 @@ class Anchors(OnScene):
             share = reached[:, self.sizes == size].mean(1).nan_to_num().tolist()
             lines.append(ui.Line(self.scales, share, ink, name, dot=False))
         ticks = {8: "8", 32: "32", 64: "64", 96: "96 px"}, {0: "0", 0.5: ".5", 1: "1"}
-        return ui.Chart(BESIDE, HIGH, lines, (8, 96), (0, 1.05), ticks, scale, "share that reaches .5:", 50)
+        return ui.Chart(BESIDE, 250, lines, (8, 96), (0, 1.05), ticks, scale, "share that reaches .5:", 50)
 
 
 def best_iou(boxes, size, stride, scale, ratios):
@@ -107,6 +107,8 @@ class QueryPicker(OnScene):
 
     title = "A query of DETR: what it says of a scene, and of many"
     caption = "Attention, and the middles of its boxes, a mark a scene. Has each query places and shapes of its own?"
+
+    across = 2
 
     def __init__(self, net, crowds, most=160):
         if not isinstance(net, DETR):
@@ -145,10 +147,10 @@ class QueryPicker(OnScene):
         legend = ui.grid((ui.Text(word, 16, ink, wide=LOOK // 2) for word, ink in marks), 2, gap=0)
         blocks = (
             heat,
-            ui.Ramp("viridis", LOOK, {0: f"{most:.1%}", 1: "0"}),
+            ui.Ramp("viridis", LOOK, {0: f"{most:.1%}", 1: "0"}, room=46),
             ui.column(self.plane(query), legend),
         )
-        heads = "its attention", "", "its boxes in all scenes"
+        heads = "its attention", "", f"in {len(self.says)} scenes"
         return ui.row(*(ui.titled(*each, size=18) for each in zip(blocks, heads, strict=True)), gap=8)
 
     def plane(self, query):
@@ -161,7 +163,8 @@ class QueryPicker(OnScene):
             a, b, ink = (3, 3, GREEN) if (x1 - x0) * (y1 - y0) < 32**2 else (a, b, ink)
             x, y = (x0 + x1) / 2 * zoom, (y0 + y1) / 2 * zoom
             pen.rectangle((x - a, y - b, x + a, y + b), ink if self.says[n, query] else ui.GREY)
-        return ui.Tile(sheet, frame=ui.LINE, thick=1)
+        pen.rectangle((0, 0, LOOK - 1, LOOK - 1), outline=ui.LINE)
+        return ui.Tile(sheet)
 
     def still(self, title, **values):
         image, layers, (*_, result) = self.look(**values)

@@ -66,15 +66,15 @@ class Suppression(OnScene):
             name = f"scene {n}: {', '.join(NAMES[label] for label in crowds.labels[n].tolist())}"
             found = Detections(*(each.cpu() for each in found))
             self.scenes[name] = crowds.images[n], crowds.boxes[n], crowds.labels[n], found
+        names = tuple(self.scenes)
         self.controls = {
-            "scene": Choice(tuple(self.scenes), "scene"),
+            "scene": Choice(names, "scene"),
             "overlap": Slider(0.0, 1.0, 0.05, "IoU threshold of NMS"),
             "score": Slider(0.05, 0.95, 0.05, "score threshold"),
         }
-        first, *_, last = self.scenes
         self.stops = {
             f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.3}
-            for name in (first, last)
+            for name in (names[0], names[-1])
             for at in (0.5, 0.1, 0.9)
         }
 
@@ -214,4 +214,4 @@ def matched(found, scores, labels, boxes, classes):
 def chart(lines, word, mark, head=""):
     """Shares against a share."""
     low, high = {0: "0", 0.5: ".5", 1: f"{word} 1"}, {0: "0", 0.5: ".5", 1: "1"}
-    return ui.Chart(BESIDE, HIGH, lines, (0, 1), (0, 1.05), (low, high), mark, head, 50)
+    return ui.Chart(BESIDE, 320, lines, (0, 1), (0, 1.05), (low, high), mark, head, 50)

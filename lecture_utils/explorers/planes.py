@@ -88,11 +88,8 @@ class TSNEExplorer(Explorer):
         image = self._dots(at * ui.FINE, points == "noise")
         pen, labels = ImageDraw.Draw(image), np.array(self.labels)
         for label in np.unique(labels) if points != "noise" else ():  # its name at a class's median point
-            place, white = (
-                tuple(np.median(at[labels == label], 0)),
-                {"stroke_width": 3, "stroke_fill": "white"},
-            )
-            pen.text(place, self.names[label], INK, ui.font(23), anchor="mm", **white)
+            place, white = np.median(at[labels == label], 0), {"stroke_width": 3, "stroke_fill": "white"}
+            pen.text(tuple(place), self.names[label], INK, ui.font(23), anchor="mm", **white)
         pen.rectangle((0, 0, SIDE - 1, SIDE - 1), outline=ui.LINE)
         words = f"divergence {divergence:.2f} nats\nneighbours kept {kept:.0%}"
         return ui.column(ui.Tile(image), ui.Text(words, 28), gap=2)
@@ -147,9 +144,7 @@ class LatentPlane(Explorer):
         """The prior's mean; the medians of five classes, spread by rule; between two; the largest hole within 2 σ."""
         labels = torch.tensor(self.labels)
         middles = {n: self.codes[labels == n].median(0).values for n in sorted(set(self.labels))}
-        far = [
-            max(middles, key=lambda n: float(middles[n].norm()))
-        ]  # the farthest out, then from those chosen
+        far = [max(middles, key=lambda n: float(middles[n].norm()))]  # farthest out, then from those chosen
         while len(far) < min(5, len(middles)):
             nearest = {n: min(float((middles[n] - middles[m]).norm()) for m in far) for n in middles}
             far.append(max(nearest, key=nearest.get))

@@ -107,10 +107,10 @@ class FilterAtWork(OfImages):
         image, answers, kernel = self.images[picture].numpy(), self.answers(picture), self.filters.shape[2:]
         zoom = PANEL / image.shape[2]
         shown, heat = ui.scaled(image, PANEL), self._map(values, answers, zoom)
-        for place, colour in ((no, NO), (yes, YES)):
+        for place, ink in ((no, NO), (yes, YES)):
             if place:
-                _frame(shown, answers.box(place, kernel), zoom, colour)
-                _frame(heat, answers.box(place, answers.step), zoom, colour)
+                shown = ui.outlined(shown, [[zoom * edge for edge in answers.box(place, kernel)]], ink)
+                heat = ui.outlined(heat, [[zoom * edge for edge in answers.box(place, answers.step)]], ink)
         patch = ui.titled(ui.Block(TILE), "inactive", size=19, bold=False)
         if yes:
             box = torch.tensor([answers.box(yes, kernel)]).round().long()
@@ -143,14 +143,6 @@ class FilterAtWork(OfImages):
         first = ui.row(image, ui.Ramp("coolwarm", 166, words, room=56), gap=8, align=1.0)
         stills = (self.still(title, **values) for _, title, values in self.places())
         return ui.grid([first, *stills], 4, gap=13, below=8)
-
-
-def _frame(shown, box, zoom, colour):
-    """A box of the image (left, top, right, bottom in px of it), on white where it is larger: a Pillow image."""
-    left, top, right, bottom = (min(max(zoom * edge, 2), PANEL - 3) for edge in box)
-    pen = ImageDraw.Draw(shown)
-    pen.rectangle((left - 2, top - 2, right + 2, bottom + 2), outline="white", width=6)
-    pen.rectangle((left, top, right, bottom), outline=colour, width=3)
 
 
 class Channels(OfImages):
@@ -233,9 +225,7 @@ class Channels(OfImages):
         values, lit, box = self.look(channel, picture)
         shown = ui.scaled(spotlight(self.images[picture], lit), SIDE)
         if box is not None:
-            zoom = SIDE / self.images.shape[3]
-            edges = [min(max(edge * zoom, 2), SIDE - 3) for edge in box]
-            ImageDraw.Draw(shown).rectangle(edges, outline=FRAME, width=3)
+            shown = ui.outlined(shown, [[edge * SIDE / self.images.shape[3] for edge in box]], FRAME)
         colours = ui.mapped(values.numpy(), "viridis", 0, float(self.limits[channel]))
         return shown, ui.scaled(colours, SIDE, smooth=False), self.patches(channel)
 

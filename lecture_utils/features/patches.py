@@ -37,12 +37,7 @@ class Patches(NamedTuple):
 
 
 def top_patches(
-    net: nn.Module,
-    images: Tensor,
-    layer: str | nn.Module,
-    channel: int,
-    k: int,
-    batch_size: int = 64,
+    net: nn.Module, images: Tensor, layer: str | nn.Module, channel: int, k: int, batch_size: int = 64
 ) -> Patches:
     """The k patches that a channel of a layer answers most strongly, one of each image: `Patches`.
 
@@ -55,20 +50,13 @@ def top_patches(
     Source: Girshick, Donahue, Darrell, Malik (2014), section 3.1; Zeiler, Fergus (2014), figure 2.
     """
     check_images(images, net)
-    receptive_field(
-        net, layer, images.shape[-1]
-    )  # says what is wrong with the layer before any image is looked at
+    receptive_field(net, layer, images.shape[-1])  # refuses a wrong layer before any image is looked at
     found = top_units(net, images, layer, k, check_count(channel, "channel", 0), batch_size)
     return cut_patches(net, images, layer, *(values[0] for values in found))
 
 
 def cut_patches(
-    net: nn.Module,
-    images: Tensor,
-    layer: str | nn.Module,
-    scores: Tensor,
-    which: Tensor,
-    units: Tensor,
+    net: nn.Module, images: Tensor, layer: str | nn.Module, scores: Tensor, which: Tensor, units: Tensor
 ) -> Patches:
     """`Patches` of units that are known already: scores (k,), which image (k,), units (k, 2), as of `TopUnits`.
 

@@ -23,9 +23,7 @@ class Generator(nn.Module):
         super().__init__()
         self.latent = check_count(latent, "latent")
         widths = [channels << k for k in reversed(range(_doublings(side)))]  # 4c, 2c, c
-        self.first = _larger(
-            latent, widths[0], side >> len(widths), 1, 0
-        )  # (n, latent, 1, 1) -> (n, 4c, 4, 4)
+        self.first = _larger(latent, widths[0], side >> len(widths), 1, 0)  # 1 x 1 -> 4 x 4
         self.second = _larger(widths[0], widths[1], 4, 2, 1)  # 8 x 8
         self.third = _larger(*widths[1:], 4, 2, 1) if widths[2:] else nn.Identity()  # 16 x 16
         self.last = nn.ConvTranspose2d(channels, colours, 4, 2, 1)  # 32 x 32

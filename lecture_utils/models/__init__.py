@@ -3,13 +3,4 @@
 from .architectures import Net, layer_names
 from .weights import NETS, build, card, first_layer, load, names
 
-__all__ = [
-    "NETS",
-    "Net",
-    "build",
-    "card",
-    "first_layer",
-    "layer_names",
-    "load",
-    "names",
-]
+__all__ = ["NETS", "Net", "build", "card", "first_layer", "layer_names", "load", "names"]

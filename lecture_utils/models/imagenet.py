@@ -36,9 +36,7 @@ LAYERS = {  # short name=module name, in order; conv names point after the ReLU
     "fire6=features.9 fire7=features.10 fire8=features.11 fire9=features.12 conv10=classifier.2",
 }
 PATIENCE = 15  # s without a byte, then a download has failed
-OLD_NAMES = re.compile(
-    r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
-)  # densenet121's file has "norm.1"
+OLD_NAMES = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")  # densenet121's "norm.1"
 WITHOUT = "or open the toy world with open_lab(): it needs none."
 
 

@@ -51,12 +51,9 @@ def boxes(
             if word:
                 inside, late = y0 < 0.14 * height - margin, x0 > 0.55 * width
                 style = {"va": "top" if inside else "bottom", "ha": "right" if late else "left"}
-                place = (
-                    min(x1, width + margin) - 1 if late else max(x0, -margin) + 1,
-                    y0 + (1 if inside else -1),
-                )
-                framed = {"fc": look(kind, 1)["ec"], "ec": "none", "pad": 1.2}
-                axes.text(*place, word, color="white", fontsize=SMALL, bbox=framed, clip_on=True, **style)
+                x = min(x1, width + margin) - 1 if late else max(x0, -margin) + 1
+                style |= {"bbox": {"fc": look(kind, 1)["ec"], "ec": "none", "pad": 1.2}, "clip_on": True}
+                axes.text(x, y0 + (1 if inside else -1), word, color="white", fontsize=SMALL, **style)
     if names:
         styles = [look(kind, 2.6) for kind in range(len(names))]
         lines = [Line2D([], [], color=s["ec"], ls=s["ls"], lw=s["lw"]) for s in styles]

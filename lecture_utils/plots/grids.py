@@ -159,13 +159,7 @@ def noted_rows(rows: Named, columns: Names, notes=None, title="", caption="", ti
 
 @figure
 def image_table(
-    images: list,
-    rows: Names,
-    columns: Names,
-    title="",
-    caption="",
-    tile=None,
-    smooth=True,
+    images: list, rows: Names, columns: Names, title="", caption="", tile=None, smooth=True
 ) -> Picture:
     """Images in rows and columns, names above and on the left.
 

@@ -127,17 +127,12 @@ def layer_sizes(nets: Named, title="", caption="") -> Picture:
         axes.set(xlim=(0, WIDTH), ylim=(0.1 - row / 2, row / 2 + 0.1))
         axes.text(0, row / 2 + 0.1, name, fontsize=TEXT, weight="bold", color=INK, va="top")
         for k, (layer, text, channels, side) in enumerate(layers):
-            x, tall, wide = (
-                0.6 + (k + 0.5) * step - 0.3,
-                max(0.03, high * side / largest),
-                max(0.04, channels / 700),
-            )
+            x = 0.6 + (k + 0.5) * step - 0.3
+            tall, wide = max(0.03, high * side / largest), max(0.04, channels / 700)
             look = {"fc": COLOURS[6] if side > 1 else COLOURS[5], "ec": INK, "lw": 1}
             axes.add_patch(Rectangle((x - wide / 2, -tall / 2), wide, tall, **look))
             shape = f"{channels}\n{side} × {side}" if side > 1 else str(channels)
-            axes.text(
-                x, max(tall / 2, 0.25) + 0.05, shape, fontsize=SMALL, color=INK, ha="center", va="bottom"
-            )
-            words = {"fontsize": SMALL, "color": MUTED, "ha": "center", "va": "top"}
-            axes.text(x, -max(tall / 2, 0.25) - 0.05, f"{layer}\n{text}", **words)
+            words, far = {"fontsize": SMALL, "ha": "center"}, max(tall / 2, 0.25) + 0.05
+            axes.text(x, far, shape, color=INK, va="bottom", **words)
+            axes.text(x, -far, f"{layer}\n{text}", color=MUTED, va="top", **words)
     return sheet.picture()

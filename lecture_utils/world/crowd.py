@@ -48,9 +48,7 @@ def boxes(scene, size=SIDE):
     seen = masks(scene, size)[0]
     alone = [masks(replace(scene, objects=(thing,), clutter=()), size)[0] > 0 for thing in scene.objects]
     visible = [seen == n for n in range(1, len(alone) + 1)]
-    whole = [
-        a | v for a, v in zip(alone, visible, strict=True)
-    ]  # a ray that only just hits may do so in one of both
+    whole = [a | v for a, v in zip(alone, visible, strict=True)]  # a ray may only just hit in one of both
     pixels = np.array([mask.sum() for mask in visible], dtype=np.int64)
     share = pixels / np.maximum([mask.sum() for mask in whole], 1)
     return Boxes(_around(visible), _around(whole), share.astype(np.float32), pixels)
