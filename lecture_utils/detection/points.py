@@ -80,7 +80,8 @@ def center_decode(
     flat = (heatmap.clamp(min=0) * peaks).flatten()
     scores, index = flat.topk(min(check_count(most, "most"), len(flat)))
     index, scores = index[scores > 0], scores[scores > 0]
-    labels, row, column = torch.unravel_index(index, heatmap.shape)
+    rows, columns = heatmap.shape[1:]  # by hand: torch.unravel_index imports sympy, which takes seconds
+    labels, row, column = index // (rows * columns), index // columns % rows, index % columns
     x, y, width, height = regression[:, row, column]
     centre = torch.stack([column + x, row + y], 1) * check_count(stride, "stride")
     half = torch.stack([width, height], 1).clamp(min=0) / 2
