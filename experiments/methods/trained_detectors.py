@@ -78,7 +78,7 @@ def references(crowds) -> dict[str, list[Detections]]:
     ones = [torch.ones(len(own)) for own in crowds.labels]
     triples = {
         "answer key": (crowds.boxes, ones, crowds.labels),
-        "answer key, boxes of hidden parts too": (crowds.amodal, ones, crowds.labels),
+        "answer key, amodal boxes": (crowds.amodal, ones, crowds.labels),
         "true boxes, classes shuffled": (crowds.boxes, ones, shuffled),
         "100 boxes of other images": (
             [boxes[some] for some in lots],
