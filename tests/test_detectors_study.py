@@ -1,5 +1,7 @@
 """The studies of detectors: AP of drawn scenes, kinds of errors, proposals and times, on what is known by hand."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from experiments.studies import detector_scores as study, proposals
 from experiments.train.detectors import Recipe
 from lecture_utils import detection as d
 from lecture_utils.crowds import Crowds
-from lecture_utils.detection.trained import detector_tag
+from lecture_utils.detection.trunk import detector_tag
 from tests.detection_cases import boxes_of, cases, inside_of
 from tests.helpers import draws, normal, uniform
 
@@ -153,6 +155,9 @@ def test_a_card_names_its_detector_and_its_file():
         trained_detectors.variant(card) == "fpn-false-alpha-null" and trained_detectors.seed(card) == "seed 1"
     )
     assert detector_tag("RetinaNet", trained_detectors.variant(card), 1) == recipe.tag
+    made = {"parameters": 7, "weights": {"sha256": "s"}}
+    assert study.facts(made | {"net": "SSD"}) == {"parameters": 7, "NMS": 0.45, "weights": "s"}
+    assert study.facts(made | {"net": "DETR"})["NMS"] is None
     plain = {"net": "SSD", "recipe": {"options": {}, "seed": 0}}
     assert trained_detectors.variant(plain) == trained_detectors.seed(plain) == ""
 
@@ -160,6 +165,8 @@ def test_a_card_names_its_detector_and_its_file():
 def test_detections_are_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("INSIDE_CONVNETS_CACHE", str(tmp_path))
     monkeypatch.setattr(trained_detectors, "fingerprint", lambda: "x")
+    trunk = {"weights": {"sha256": "t" * 64}}
+    monkeypatch.setattr(trained_detectors.store, "read_verified", lambda name: json.dumps(trunk))
     asked = []
 
     class Stub:
@@ -174,6 +181,9 @@ def test_detections_are_kept(monkeypatch, tmp_path):
     first = trained_detectors.detections(card, images, regions)
     again = trained_detectors.detections(card, images, None)
     assert len(asked) == 3 and torch.equal(asked[2]["proposals"][0], BOX + 2)
+    trunk["weights"]["sha256"] = "u" * 64
+    trained_detectors.detections(card, images, regions)
+    assert len(asked) == 6, "behind another trunk it is another detector"
     for found in (first, again):
         assert [len(each.scores) for each in found] == [0, 1, 2] and found[2].labels.tolist() == [7, 7]
         assert torch.equal(found[1].boxes, BOX) and found[1].scores.tolist() == [0.25]
@@ -193,6 +203,26 @@ def test_recall_of_the_first_proposals_by_hand():
     assert [value for value, *_ in row["recall at 0.7"]] == pytest.approx([0, 1 / 3, 2 / 3], abs=1e-4)
     assert row["recall at 0.7"][2][1:] == [0, 1], "a draw may have one scene only"
     assert row["MABO"] == pytest.approx((0.9 + 0.5) / 2)
+
+
+class Says(torch.nn.Module):
+    """A head that takes each proposal for an object; its class is 1 in the right half of the image."""
+
+    trunk = torch.nn.Identity()
+
+    def region_detections(self, features, proposals, size, *rest):
+        each = [(boxes, torch.ones(len(boxes)), (boxes[:, 0] >= size[1] / 2).long()) for boxes in proposals]
+        return [d.Detections(*one) for one in each]
+
+
+def test_heads_are_given_the_proposals_of_others():
+    """Its class is right in the first image, and wrong in the second: AP .5 of the one class, 1 of the other."""
+    truth = [(torch.cat([BOX, BOX + 20]), torch.tensor([0, 1])), (BOX + 20, torch.tensor([1]))]
+    truth += [(BOX, torch.tensor([1]))]
+    sources = {"true": [boxes for boxes, _ in truth], "none": [BOX[:0]] * 3, "half": [BOX, BOX + 20, BOX]}
+    found = proposals.swapped({"says": Says()}, sources, torch.zeros(3, 3, 32, 32), truth, 4)["says"]
+    ap = {name: values[0] for name, values in found.items()}
+    assert ap == pytest.approx({"true": (1 + 67 / 101) / 2, "none": 0, "half": (1 + 34 / 101) / 2}, abs=1e-4)
 
 
 def test_proposals_are_the_packages():

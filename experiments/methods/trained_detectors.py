@@ -7,7 +7,7 @@ import torch
 
 from lecture_utils import store
 from lecture_utils.detection import Detections, load_detector
-from lecture_utils.detection.trained import DETECTORS
+from lecture_utils.detection.trunk import DETECTORS
 from lecture_utils.progress import progress
 
 from ..files import write_array
@@ -52,7 +52,9 @@ def detections(card: dict, images, regions: list | None) -> list[Detections]:
 
     regions: proposals for those that are handed them. In the cache: rows of image, x0, y0, x1, y1, score, label.
     """
-    path = store.cache_dir() / "detections" / fingerprint() / f"{card['weights']['sha256'][:16]}.npy"
+    trunk = json.loads(store.read_verified("weights/detection-trunk.json"))["weights"]["sha256"]
+    name = f"{trunk[:8]}-{card['weights']['sha256'][:16]}.npy"
+    path = store.cache_dir() / "detections" / fingerprint() / name
     if not path.exists():
         net, rows = loaded(card), []
         for n in progress(range(len(images)), f"{card['net']}, scenes"):
@@ -76,7 +78,7 @@ def references(crowds) -> dict[str, list[Detections]]:
     ones = [torch.ones(len(own)) for own in crowds.labels]
     triples = {
         "answer key": (crowds.boxes, ones, crowds.labels),
-        "answer key, boxes of hidden parts too": (crowds.amodal, ones, crowds.labels),
+        "answer key, amodal boxes": (crowds.amodal, ones, crowds.labels),
         "true boxes, classes shuffled": (crowds.boxes, ones, shuffled),
         "100 boxes of other images": (
             [boxes[some] for some in lots],

@@ -10,6 +10,7 @@ Beside the detectors stand baselines and upper bounds that read the answer key.
 --times measures milliseconds instead, and adds them to the results: run it alone on the machine.
 """
 
+import inspect
 from collections import Counter
 from itertools import combinations
 from statistics import median
@@ -18,7 +19,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from lecture_utils import results
+from lecture_utils import detection, results
 from lecture_utils.crowds import SIZES, read_crowds
 from lecture_utils.detection import ERROR_TYPES, Detections, box_iou, error_types, nms, selective_search
 from lecture_utils.progress import progress
@@ -34,8 +35,6 @@ from .zf_correspondence import resampled, span
 
 DRAWS, SLICE, REPEATS = 300, 32, 15  # of scenes; scenes that a notebook asks again; timings of each
 EDGES = (0, 16**2 - 0.5, 32**2 - 0.5, np.inf)  # px^2: of small, medium and large boxes
-NMS = {"HOGSVM": 0.3, "RCNN": 0.3, "FastRCNN": 0.3, "FasterRCNN": 0.3, "YOLO": 0.5, "SSD": 0.45}
-NMS |= {"RetinaNet": 0.5, "CenterNet": None, "DETR": None}  # IoU at which it acts in each class
 SHARES = {"less than half visible": (0, 0.5), "half to nine tenths": (0.5, 0.9), "nearly all": (0.9, 1.1)}
 
 
@@ -132,8 +131,7 @@ def study(out, times: bool = False) -> dict:
         rows[name]["AP .5, two apart"] = span(value[0], value[1:])
         rows[name]["errors"] = errors(some, truth, crowds.shares, crowds.sizes)
         if name in cards:
-            rows[name] |= {"parameters": cards[name]["parameters"], "NMS": NMS[cards[name]["net"]]}
-            rows[name]["weights"] = cards[name]["weights"]["sha256"]
+            rows[name] |= facts(cards[name])
             rows[name]["slice"] = round(float(scores(some[:SLICE], truth[:SLICE], 1)[0]["AP .5"][0]), 4)
     content = {
         "command": command("detector_scores"),
@@ -148,6 +146,13 @@ def study(out, times: bool = False) -> dict:
     }
     write_results(out, "detectors", content)
     return content
+
+
+def facts(card: dict) -> dict:
+    """What a row says of a detector. NMS: the IoU above which a box goes, in each class; None where there is no NMS."""
+    asked = inspect.signature(getattr(detection, card["net"]).detect).parameters
+    overlap = asked["overlap"].default if "overlap" in asked else None
+    return {"parameters": card["parameters"], "NMS": overlap, "weights": card["weights"]["sha256"]}
 
 
 def measured_times(images, cards: dict, regions: list | None, repeats: int = REPEATS) -> dict:
