@@ -1,5 +1,6 @@
 """The explorers of detection: what they say is what the package computes, and what one counts by hand."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -63,6 +64,10 @@ def test_the_scenes_are_those_where_objects_of_one_class_overlap_most():
     net = Doubles(scenes)
     Suppression(scenes, net)
     assert net.said == (0.05, 80, 1), "it asks for the boxes before NMS"
+    ours = Suppression(crowds(), Doubles(crowds()))
+    for scene, overlap in product(ours.scenes, (0.0, 0.3, 0.6, 0.95)):
+        found, kept, _ = ours.kept(scene, overlap, 0.1)
+        assert kept == d.batched_nms(*found, overlap).tolist(), "in each class by itself"
 
 
 def hog_svm():

@@ -215,13 +215,13 @@ class Layer(NamedTuple):
 def outlined(image, boxes, ink, dash=0):
     """A new Pillow image: one with boxes on it, px of it, their lines on a white edge; what lies beyond is cut off."""
     white, whole, thick = image.copy(), image.copy(), 2 if dash else 3
+    pens = ImageDraw.Draw(white), ImageDraw.Draw(whole)
     for x0, y0, x1, y1 in boxes:
         x0, y0 = max(x0, 1), max(y0, 1)
         x1, y1 = max(x0, min(x1, image.width - 1) - 1), max(y0, min(y1, image.height - 1) - 1)
-        for each in (white, whole):
-            edge = x0 - 1, y0 - 1, x1 + 1, y1 + 1
-            ImageDraw.Draw(each).rectangle(edge, outline="white", width=thick + 2)
-        ImageDraw.Draw(whole).rectangle((x0, y0, x1, y1), outline=ink, width=thick)
+        for pen in pens:
+            pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline="white", width=thick + 2)
+        pens[1].rectangle((x0, y0, x1, y1), outline=ink, width=thick)
     return Image.composite(whole, white, _stripes(image.size, dash)) if dash else whole
 
 
