@@ -59,6 +59,11 @@ def test_average_precision_by_hand():
     assert draws_of.average_precision(hits, answers, torch.zeros(2).double()).isnan().all()
 
 
+def test_an_interval_has_the_value_in_its_middle():
+    values = torch.cat([torch.tensor([0.3]).double(), torch.linspace(0.4, 0.8, 41).double()])
+    assert draws_of.interval(values) == pytest.approx([0.3, 0.3 - 0.19, 0.3 + 0.19], abs=1e-4)
+
+
 def test_the_best_threshold_by_hand():
     """Objects: 3 of two classes. By score hit, miss, hit, miss: F1 2/4, 2/5, 4/6, 4/7, so the third score."""
     away = BOX + 50

@@ -7,6 +7,8 @@ from lecture_utils.detection import box_iou
 from lecture_utils.detection.boxes import area
 from lecture_utils.detection.precision import by_score, match_detections
 
+from ..studies.zf_correspondence import span
+
 IOUS = [round(0.5 + 0.05 * k, 2) for k in range(10)]
 
 
@@ -64,6 +66,14 @@ def average_precision(hits, answers, objects) -> torch.Tensor:
     at = torch.searchsorted((hits / objects[:, None].clamp(min=1)).contiguous(), points)
     found = torch.cat([best, best.new_zeros(len(best), 1)], 1).gather(1, at).mean(1)
     return torch.where(objects > 0, found, torch.nan)
+
+
+def interval(values) -> list[float]:
+    """[value, low, high] of values (1 + draws,): the first, and the middle 95% of the others, moved to have its mean.
+
+    Unmoved they lie too high: a draw holds copies of scenes, and AP of copies is higher than that of new scenes.
+    """
+    return span(values[0], values[1:] - values[1:].mean() + values[0])
 
 
 def best_threshold(images: list[tuple]) -> tuple[float, float]:

@@ -26,12 +26,12 @@ from lecture_utils.progress import progress
 from lecture_utils.world import CLASSES
 
 from ..experiment import Experiment, command, write_results
-from ..methods.detection_draws import best_threshold, overlaps, precisions
+from ..methods.detection_draws import best_threshold, interval, overlaps, precisions
 from ..methods.trained_detectors import detections, loaded, proposals, references, trained
 from ..train.detection_scenes import fingerprint
 from ..train.detectors import SEARCHED
 from ..training import threads_set
-from .zf_correspondence import resampled, span
+from .zf_correspondence import resampled
 
 DRAWS, SLICE, REPEATS = 300, 32, 15  # of scenes; scenes that a notebook asks again; timings of each
 EDGES = (0, 16**2 - 0.5, 32**2 - 0.5, np.inf)  # px^2: of small, medium and large boxes
@@ -106,9 +106,7 @@ def pairs(several: dict[str, dict]) -> list[dict]:
             measure: several[one][measure] - several[two][measure]
             for measure in ("AP .5", "AP .75", "AP .5 to .95")
         }
-        rows.append(
-            {"one": one, "two": two} | {measure: span(gap[0], gap[1:]) for measure, gap in gaps.items()}
-        )
+        rows.append({"one": one, "two": two} | {measure: interval(gap) for measure, gap in gaps.items()})
     return rows
 
 
@@ -125,10 +123,10 @@ def study(out, times: bool = False) -> dict:
     rows, several = {}, {}
     for name, some in progress((found | references(crowds)).items(), "average precision", len(found) + 5):
         several[name], each = scores(some, truth)
-        rows[name] = {measure: span(value[0], value[1:]) for measure, value in several[name].items()}
+        rows[name] = {measure: interval(values) for measure, values in several[name].items()}
         rows[name]["AP .5 of each class"] = [round(float(value), 4) for value in each]
-        value = scores([some[n] for n in easy], [truth[n] for n in easy])[0]["AP .5"]
-        rows[name]["AP .5, two apart"] = span(value[0], value[1:])
+        apart = scores([some[n] for n in easy], [truth[n] for n in easy])[0]["AP .5"]
+        rows[name]["AP .5, two apart"] = interval(apart)
         rows[name]["errors"] = errors(some, truth, crowds.shares, crowds.sizes)
         if name in cards:
             rows[name] |= facts(cards[name])

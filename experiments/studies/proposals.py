@@ -22,7 +22,7 @@ from lecture_utils.hooks import frozen
 from lecture_utils.progress import progress
 
 from ..experiment import Experiment, write_results
-from ..methods.detection_draws import overlaps, precisions
+from ..methods.detection_draws import interval, overlaps, precisions
 from .zf_correspondence import resampled, span
 
 SCENES, DRAWS, SLICE = 200, 1000, 8
@@ -115,7 +115,7 @@ def swapped(nets: dict, sources: dict, images, truth: list, draws: int = 300) ->
             each = progress(range(len(images)), f"{name}, {source}")
             answers = [FastRCNN.detect(net, images[n : n + 1], proposals=boxes[n : n + 1])[0] for n in each]
             values = precisions(overlaps(answers, truth), classes, weights, [0.5])[:, 0].nanmean(0)
-            found.setdefault(name, {})[source] = span(values[0], values[1:])
+            found.setdefault(name, {})[source] = interval(values)
     return found
 
 

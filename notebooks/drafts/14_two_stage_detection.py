@@ -63,7 +63,7 @@ for name, move in (("right", third * torch.tensor([1, 0])), ("right and down", t
     assert torch.isclose(both / union, detection.box_iou(true[None], moved[None])[0, 0])
     print(f"a third to the {name}: IoU {both / union:.2f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["readme"]
 true = crowds.boxes[41]
 third = (true[:, 2:] - true[:, :2]).repeat(1, 2) / 3
 moved = [torch.cat([true, true + third * torch.tensor([1, down, 1, down])]) for down in (0, 1)]
@@ -154,28 +154,30 @@ assert torch.allclose(block, detection.hog(image)[0, 8, 10], atol=1e-4)
 # %% [markdown] slideshow={"slide_type": "-"}
 # A linear *support vector machine* (SVM) learns weights for a window of cells, one window a class: a filter. To slide it is a convolution; an **image pyramid** of 11 sizes lets it meet objects of 8 to 80 px. It learns twice: the second time also from its own mistakes on background, **hard negative mining**.
 #
-# **Predict.** What does the filter of *giraffe* look like?
+# **Predict.** What does the filter of *mushroom* look like?
 
 # %% slideshow={"slide_type": "subslide"}
 def stroked(cells):  # (rows, columns, 9) -> an image: in each cell, strokes along the edges
-    x, y = torch.meshgrid(torch.arange(8) - 3.5, torch.arange(8) - 3.5, indexing="xy")
+    x, y = torch.meshgrid(torch.arange(16) - 7.5, torch.arange(16) - 7.5, indexing="xy")
     angle = (20 * torch.arange(9.0) + 10).deg2rad()[:, None, None]  # of the gradient: across the edge
-    strokes = ((x * angle.cos() + y * angle.sin()).abs() < 0.7).float()
-    picture = torch.einsum("rcb,byx->rycx", cells / cells.max(), strokes).flatten(2).flatten(0, 1)
+    strokes = ((x * angle.cos() + y * angle.sin()).abs() < 1.4).float()
+    picture = torch.einsum("rcb,byx->rycx", (cells / cells.max()) ** 2, strokes).flatten(2).flatten(0, 1)
     return torch.nn.functional.interpolate(picture.clamp(max=1)[None, None], (256, 256)).expand(1, 3, -1, -1)
 
 
-net, image, giraffe = detection.load_detector("HOGSVM"), crowds.images[30:31], lab.label("giraffe")
-weights = net.weight[giraffe].clamp(min=0).unflatten(0, (4, 9)).sum(0)  # what speaks for a giraffe
-pictures = [stroked(detection.hog(image, cell=4)[0, :, :, 0, 0]), stroked(weights.permute(1, 2, 0))]
+net, image, mushroom = detection.load_detector("HOGSVM"), crowds.images[41:42], lab.label("mushroom")
+crop = torch.nn.functional.interpolate(image[..., 38:102, 51:115], (256, 256), mode="bilinear")
+rows, columns = (net.shape[mushroom] - 1).tolist()
+weights = net.weight[mushroom, :, :rows, :columns].clamp(min=0).unflatten(0, (4, 9)).sum(0)  # what is for it
+seen = [stroked(detection.hog(crop, cell=16)[0, :, :, 0, 0]), stroked(weights.permute(1, 2, 0))]
 
 # %% slideshow={"slide_type": "-"}
 (found,) = net.detect(image)
-mine, none = 2 * found.boxes[found.labels == giraffe][:3], torch.zeros(0, 4)
-large, count = torch.nn.functional.interpolate(image, (256, 256)), len(net.windows(image, 0).scores)
-titles = ["image", "what HOG sees", "the filter of “giraffe”", f"3 best of {count:,} windows"]
-title = "HOG keeps outlines; the filter of “giraffe” is an upright one"
-plots.boxes(torch.cat([large, *pictures, large]), [none, none, none, mine], titles=titles, title=title)
+mine, count = found.boxes[found.labels == mushroom][:3], len(net.windows(image, 0).scores)
+images = torch.cat([crop, *seen, torch.nn.functional.interpolate(image, (256, 256))])
+titles = ["window, enlarged", "what HOG sees", "filter of “mushroom”", f"3 best of {count:,} windows"]
+title = "HOG keeps the outline of the mushroom, and as much of the ground"
+plots.boxes(images, [[], [], [], 2 * mine], titles=titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Lecture notes often file this under two-stage detection. But there are no proposals: each window is classified, once. It is a **sliding window**, the ancestor of the one-stage detectors of [notebook 15](15_one_stage_detection.ipynb). The notes also say that cells of 8 × 8 px in blocks of 2 × 2 are best, and smoothing helps. In the paper 6 × 6 px and 3 × 3 were best (8 × 8 a close second), and smoothing cost 9 points of recall.
@@ -378,7 +380,7 @@ explorer
 explorer.filmstrip()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Now we train an RPN. The trunk, trained as a classifier, stays as it is (*frozen*), so the features of 200 scenes are computed once. 50 other scenes test it. **Recall@40**: the share of their objects of which one of 40 proposals has an IoU of 0.5.
+# Now we train an RPN. The trunk, trained as a classifier, stays as it is (*frozen*), so the features of 200 scenes are computed once. 50 other scenes test it. *Recall@40*: the share of their objects of which one of 40 proposals has an IoU of 0.5.
 #
 # **Predict.** Before training, the 40 proposals are 40 anchors after NMS. How many objects do they find? And after 120 steps?
 
@@ -407,9 +409,8 @@ for step in progress(range(121), "region proposal network"):
         with torch.no_grad():
             boxes = [propose(*each) for each in zip(*rpn(features[200:]), strict=True)]
         best = [detection.box_iou(*pair).amax(1) for pair in zip(crowds.boxes[200:250], boxes, strict=True)]
-        share = f"{(torch.cat(best) >= 0.5).float().mean():.0%} of the objects in other scenes"
-        shown, title = [each[:5] for each in boxes[:5]], f"Step {step}: 40 proposals find {share}"
-        live(plots.boxes(crowds.images[200:205], shown, title=title))
+        title = f"Step {step}: 40 proposals find {(torch.cat(best) >= 0.5).float().mean():.0%} of the objects"
+        live(plots.boxes(crowds.images[200:205], [each[:5] for each in boxes[:5]], title=title))
     some = torch.randperm(200)[:10]
     each = zip(*rpn(features[some]), [crowds.boxes[n] for n in some], strict=True)
     losses = [sum(rpn_loss(*one, around, (128, 128)).values()) for one in each]
@@ -484,7 +485,7 @@ for name in ("HOGSVM", "RCNN", "FastRCNN", "FasterRCNN"):
 # %% [markdown] slideshow={"slide_type": "-"}
 # TODO(lead): which ordering holds, by how much, and what the proposals cost. One training each: the interval is over scenes, so the order of two detectors is not settled. [evidence 14, section 4](evidence/14_two_stage_detection.ipynb).
 #
-# **What goes wrong?** The answer key says of each wrong box why: place, class, both, a duplicate, or nothing there (background).
+# *What goes wrong?* The answer key says of each wrong box why: place, class, both, a duplicate, or nothing there (background).
 
 # %% slideshow={"slide_type": "subslide"}
 from lecture_utils import photographs
@@ -620,10 +621,10 @@ check("14.4", my_ap)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Since then
 #
-# **Mask R-CNN** (He et al., 2017) is Faster R-CNN with RoI align and a third branch that draws a mask in each box. **Feature pyramids** (Lin et al., 2017; [notebook 15](15_one_stage_detection.ipynb)) give small objects a finer feature map: the recall of 1,000 proposals rose by 8 points on COCO, by 13 for small objects. *Cascade R-CNN* (Cai and Vasconcelos, 2018) refines boxes in several heads, each for a higher IoU. A recipe alone can be worth as much: torchvision's Faster R-CNN went from 37.0 to 46.7 AP under the same name, with other heads, stronger augmentation and 400 epochs.
+# **Mask R-CNN** (He et al., 2017) is Faster R-CNN with RoI align and a third branch that draws a mask in each box. *Feature pyramids* (Lin et al., 2017; [notebook 15](15_one_stage_detection.ipynb)) give small objects a finer feature map: the recall of 1,000 proposals rose by 8 points on COCO, by 13 for small objects. *Cascade R-CNN* (Cai and Vasconcelos, 2018) refines boxes in several heads, each for a higher IoU. A recipe alone can be worth as much: torchvision's Faster R-CNN went from 37.0 to 46.7 AP under the same name, with other heads, stronger augmentation and 400 epochs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Photographs.** Take a detector that was trained on them, with your own copy of torchvision's weights. The cell downloads nothing; without the file it says what to do.
+# *Photographs.* Take a detector that was trained on them, with your own copy of torchvision's weights. The cell downloads nothing; without the file it says what to do.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
 from importlib import import_module
@@ -632,7 +633,7 @@ from pathlib import Path
 from lecture_utils import photographs
 
 name, street = "fasterrcnn_mobilenet_v3_large_320_fpn", photographs.square("street", 448)
-file = Path(torch.hub.get_dir()) / "checkpoints" / f"{name}-907ea3f9.pth"
+file, picture = Path(torch.hub.get_dir()) / "checkpoints" / f"{name}-907ea3f9.pth", None
 if file.exists():
     models = import_module("torchvision.models")
     net = models.get_model(name, weights=None, weights_backbone=None).eval()
@@ -641,9 +642,10 @@ if file.exists():
         (found,) = net([street])
     known, sure = models.get_model_weights(name).DEFAULT.meta["categories"], found["scores"] > 0.5
     words, title = [known[k] for k in found["labels"][sure]], "Trained on photographs, it knows this street"
-    display(plots.boxes(street[None], [found["boxes"][sure]], words=[words], title=title))
+    picture = plots.boxes(street[None], [found["boxes"][sure]], words=[words], title=title)
 else:
     print(f"Put download.pytorch.org/models/{file.name} (74 MB) into torch's folder hub/checkpoints.")
+picture
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Sources

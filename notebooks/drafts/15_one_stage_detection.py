@@ -357,7 +357,7 @@ def head(some):  # -> logits (n, 16, 32, 32); offset and size (n, 4, 32, 32)
 from lecture_utils.progress import progress
 
 live, n, shown, titles = plots.Live(), 558, [heatmaps[558].amax(0)], ["target"]
-optimiser = torch.optim.AdamW(layers.parameters())
+optimiser, title = torch.optim.AdamW(layers.parameters()), "Background goes dark, the large cars stay bright"
 for step in progress(range(301), "heatmaps"):
     optimiser.param_groups[0]["lr"] = 3e-3 * (1 - step / 301)
     some = torch.randint(500, (16,))
@@ -371,11 +371,11 @@ for step in progress(range(301), "heatmaps"):
     if step in (0, 50, 100, 300):
         shown.append(head([n])[0][0].detach().sigmoid().amax(0))
         titles.append(f"step {step}: {shown[-1].max():.2f}")
-        large, title = F.interpolate(torch.stack(shown)[None], (128, 128))[0], "Peaks rise where objects are"
+        large = F.interpolate(torch.stack(shown)[None], (128, 128))[0]
         live(plots.overlays(crowds.images[n], large, titles, title, columns=3))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Shown: a test scene, the likeliest class at each position, and above it the largest probability. You may stop at any time. Seconds make blobs on what is large; the target has one bright position for each object. How good is it, and how good is the whole CenterNet, trained on 8,000 scenes?
+# Shown: a test scene, the likeliest class at each position, and above it the largest probability. You may stop at any time. Seconds make blobs on what is large; the target has one bright position for each object. The small ones stay weak. How good is it, and how good is the whole CenterNet, trained on 8,000 scenes?
 
 # %% slideshow={"slide_type": "subslide"}
 with torch.no_grad():
@@ -525,7 +525,7 @@ plots.boxes(photographs, shown, words=words, titles=names, title="TITLE FROM THE
 # | fine maps for small objects | 100% of the small matched on 16 × 16 | exact: [section 2](evidence/15_one_stage_detection.ipynb) |
 # | focal loss silences easy background | <<x>>% of the loss to <<y>>% | [one net, section 2](evidence/15_one_stage_detection.ipynb) |
 # | peaks need no NMS | <<>> | [one training, section 3](evidence/15_one_stage_detection.ipynb) |
-# | DETR is best | <<>> | [one training, 6 epochs, section 4](evidence/15_one_stage_detection.ipynb) |
+# | DETR is best | <<>> | [one training, <<epochs>>, section 4](evidence/15_one_stage_detection.ipynb) |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 2
