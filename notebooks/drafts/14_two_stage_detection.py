@@ -172,12 +172,11 @@ weights = net.weight[mushroom, :, :rows, :columns].clamp(min=0).unflatten(0, (4,
 seen = [stroked(detection.hog(crop, cell=16)[0, :, :, 0, 0]), stroked(weights.permute(1, 2, 0))]
 
 # %% slideshow={"slide_type": "-"}
-(found,) = net.detect(image)
-mine, count = found.boxes[found.labels == mushroom][:3], len(net.windows(image, 0).scores)
+(found,), count = net.detect(image), len(net.windows(image, 0).scores)
 images = torch.cat([crop, *seen, torch.nn.functional.interpolate(image, (256, 256))])
 titles = ["window, enlarged", "what HOG sees", "filter of “mushroom”", f"3 best of {count:,} windows"]
 title = "HOG keeps the outline of the mushroom, and as much of the ground"
-plots.boxes(images, [[], [], [], 2 * mine], titles=titles, title=title)
+plots.boxes(images, [[], [], [], 2 * found.boxes[found.labels == mushroom][:3]], titles=titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Lecture notes often file this under two-stage detection. But there are no proposals: each window is classified, once. It is a **sliding window**, the ancestor of the one-stage detectors of [notebook 15](15_one_stage_detection.ipynb). The notes also say that cells of 8 × 8 px in blocks of 2 × 2 are best, and smoothing helps. In the paper 6 × 6 px and 3 × 3 were best (8 × 8 a close second), and smoothing cost 9 points of recall.
@@ -224,12 +223,13 @@ for n, (a, b) in enumerate(merges):
     labels[(labels == a) | (labels == b)] = count + n
 iou, best = detection.box_iou(crowds.boxes[48], boxes).max(1)
 words = [[f"{value:.2f}" for value in iou.tolist()], [], [], []]
-titles = [f"best of {len(boxes)} boxes", f"{count} segments", "30 regions", "8 regions"]
+titles = [f"best of {len(boxes)}, its IoU", f"{count} segments", "30 regions", "8 regions"]
 title = "The car merges with the ground before it merges with its roof"
-caption = "Regions in their mean colour. Boxes: the best proposal of each of three cars, and its IoU."
-plots.boxes(pictures, [boxes[best], [], [], []], None, words, (), titles, title=title, caption=caption)
+plots.boxes(pictures, [boxes[best], [], [], []], None, words, (), titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
+# (Each region in its mean colour.)
+#
 # **Predict.** The share of the objects that are found is the **recall**. With 200 boxes at random, of the sizes of our objects: how many have one with an IoU of 0.5? And with selective search?
 
 # %% slideshow={"slide_type": "subslide"}
