@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from experiments.train import detection_trunk
+from experiments.train import detection_trunk, detectors
 from experiments.train.detection_trunk import CLASSES, Recipe, targets
 from lecture_utils.detection import Trunk
 from lecture_utils.models import weights
@@ -44,3 +45,18 @@ def test_the_trunk_goes_on_from_the_last_epoch_and_every_layer_of_it_learns(tmp_
     before, after = Trunk("gap").state_dict(), weights.tensors("detection-trunk", tmp_path / "a/weights")
     assert before.keys() == after.keys()
     assert all(not torch.equal(after[name], before[name]) for name in before if name.endswith("weight"))
+
+
+def test_objects_and_background_weigh_the_same_however_many_positions_they_have():
+    run, scene = detection_trunk.Run.__new__(detection_trunk.Run), tiny("train", 1)
+    images, boxes, labels = scene[0], scene[1][0], scene[2][0]
+    run.draws, run.scenes = np.random.default_rng(0), [(boxes, labels, np.zeros((0, 4), np.float32))]
+    said = torch.zeros(1, CLASSES + 5, 8, 8)
+    said[:, CLASSES] = 2  # everywhere: background
+    run.net = lambda images: said
+    moves = detectors.moves_of(np.random.default_rng(0), 1)
+    (moved,), (named,), _ = detectors.shifted(run.scenes, moves, (64, 64))
+    label, edges = targets(moved, named, (64, 64))
+    missed = math.log(CLASSES + math.exp(2))
+    expected = missed + (missed - 2) + 0.1 * edges[:, label < CLASSES].mean().item()
+    assert run.loss(images, np.array([0])).item() == pytest.approx(expected, rel=1e-5)
