@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from experiments.train import detection_trunk, detectors
-from experiments.train.detection_trunk import CLASSES, Recipe, targets
+from experiments.train.detection_trunk import CLASSES, Recipe, four_in_one, targets
 from lecture_utils.detection import Trunk
 from lecture_utils.models import weights
 from tests.test_detectors_two_stage import tiny
@@ -15,23 +15,43 @@ from tests.test_detectors_two_stage import tiny
 
 def test_each_position_names_the_smallest_object_around_it_and_its_edges():
     boxes = torch.tensor(
-        [[0.0, 0, 32, 16], [8, 0, 16, 8], [25, 17, 29, 19]]
+        [[0.0, 0, 32, 16], [8, 0, 16, 8], [25, 17, 34, 21]]
     )  # the last holds no middle of a cell
-    label, edges = targets(boxes, torch.tensor([3, 5, 7]), (32, 32))
+    label, edges, counts = targets(boxes, torch.tensor([3, 5, 7]), (32, 32))
     none = CLASSES
     assert label.tolist() == [[3, 5, 3, 3], [3, 3, 3, 3], [none, none, none, 7], [none] * 4]
+    seventh = pytest.approx(1 / 7)
+    assert counts.tolist() == [[seventh, 1, seventh, seventh], [seventh] * 4, [1] * 4, [1] * 4]
     assert torch.allclose(
         edges[:, 0, 3], torch.tensor([28.0, 4, 4, 12]).log()
     )  # of the large one, seen from 28, 4
     assert torch.allclose(edges[:, 0, 1], torch.full((4,), math.log(4)))
-    assert torch.allclose(edges[:, 2, 3], torch.tensor([3.0, 3, 1, 1]).clamp(min=1).log())  # right: 1 px
+    assert torch.allclose(edges[:, 2, 3], torch.tensor([3.0, 3, 6, 1]).log())
     assert not edges[:, 3].any()
-    label, edges = targets(torch.zeros(0, 4), torch.zeros(0).long(), (16, 24))
-    assert (label == none).all() and label.shape == (2, 3) and not edges.any()
+    label, edges, counts = targets(torch.zeros(0, 4), torch.zeros(0).long(), (16, 24))
+    assert (label == none).all() and label.shape == (2, 3) and not edges.any() and counts.all()
+
+
+def test_what_is_too_small_to_ask_for_counts_nothing_and_is_no_background():
+    label, _, counts = targets(
+        torch.tensor([[9.0, 9, 15, 14.9], [16, 8, 22, 14]]), torch.tensor([3, 5]), (16, 24)
+    )
+    assert label[1].tolist() == [CLASSES, 3, 5] and counts[1].tolist() == [1, 0, 1]  # 5.95 px and 6 px a side
+
+
+def test_four_scenes_in_one_are_halves_and_their_boxes_move_along():
+    images = torch.arange(8.0).view(8, 1, 1, 1) + torch.zeros(8, 3, 8, 12)
+    images[:, :, :, 6:] += 100
+    boxes = [torch.tensor([[2.0, 4, 6, 8]])] * 7 + [torch.zeros(0, 4)]
+    shown, moved, labels = four_in_one(images, boxes, [torch.full((len(b),), n) for n, b in enumerate(boxes)])
+    assert shown.shape == (2, 3, 8, 12)
+    assert shown[1, 2, :, ::3].tolist() == [[4, 104, 5, 105]] * 4 + [[6, 106, 7, 107]] * 4
+    assert [each.tolist() for each in labels] == [[0, 1, 2, 3], [4, 5, 6]]
+    assert moved[0].tolist() == [[1, 2, 3, 4], [7, 2, 9, 4], [1, 6, 3, 8], [7, 6, 9, 8]]
 
 
 def trained(folder, **changes):
-    recipe = Recipe(**{"epochs": 2, "images": 6, "batch": 3, "tested": 2} | changes)
+    recipe = Recipe(**{"epochs": 2, "images": 8, "batch": 4, "tested": 2} | changes)
     return detection_trunk.train(folder, recipe, tiny, folder / "run", threads=1)
 
 
@@ -42,21 +62,28 @@ def test_the_trunk_goes_on_from_the_last_epoch_and_every_layer_of_it_learns(tmp_
         patch.setattr(detection_trunk.Run, "keep", lambda run: keep(run) or 1 / 0)
         trained(tmp_path / "b")
     assert trained(tmp_path / "b") == whole and len(whole["epochs"]) == 2
-    before, after = Trunk("gap").state_dict(), weights.tensors("detection-trunk", tmp_path / "a/weights")
+    before, after = Trunk(False).state_dict(), weights.tensors("detection-trunk", tmp_path / "a/weights")
     assert before.keys() == after.keys()
     assert all(not torch.equal(after[name], before[name]) for name in before if name.endswith("weight"))
 
 
-def test_objects_and_background_weigh_the_same_however_many_positions_they_have():
-    run, scene = detection_trunk.Run.__new__(detection_trunk.Run), tiny("train", 1)
-    images, boxes, labels = scene[0], scene[1][0], scene[2][0]
-    run.draws, run.scenes = np.random.default_rng(0), [(boxes, labels, np.zeros((0, 4), np.float32))]
-    said = torch.zeros(1, CLASSES + 5, 8, 8)
+def test_objects_and_background_weigh_the_same_and_so_do_large_and_small_objects():
+    run, scene = detection_trunk.Run.__new__(detection_trunk.Run), tiny("train", 4)
+    images, boxes, labels = scene[0][:4], scene[1], scene[2]
+    run.draws, none = np.random.default_rng(0), np.zeros((0, 4), np.float32)
+    run.scenes = [(*each, none) for each in zip(boxes, labels, strict=True)]
+    said = torch.zeros(5, CLASSES + 5, 8, 8)
     said[:, CLASSES] = 2  # everywhere: background
-    run.net = lambda images: said
-    moves = detectors.moves_of(np.random.default_rng(0), 1)
-    (moved,), (named,), _ = detectors.shifted(run.scenes, moves, (64, 64))
-    label, edges = targets(moved, named, (64, 64))
+    run.net = lambda images: said[: len(images)]
+    moves = detectors.moves_of(np.random.default_rng(0), 4)
+    moved, named, _ = detectors.shifted(run.scenes, moves, (64, 64))
+    _, *halved = four_in_one(torch.zeros(4, 3, 64, 64), moved, named)
+    off = []  # of each object
+    for box, label in zip(moved + halved[0], named + halved[1], strict=True):
+        found, edges, counts = targets(box, torch.arange(len(label)), (64, 64))
+        off += [
+            edges[:, found == k].mean() for k in found.unique() if k < CLASSES and counts[found == k].any()
+        ]
     missed = math.log(CLASSES + math.exp(2))
-    expected = missed + (missed - 2) + 0.1 * edges[:, label < CLASSES].mean().item()
-    assert run.loss(images, np.array([0])).item() == pytest.approx(expected, rel=1e-5)
+    expected = missed + (missed - 2) + 0.1 * torch.stack(off).mean().item()
+    assert run.loss(images, np.arange(4)).item() == pytest.approx(expected, rel=1e-5)

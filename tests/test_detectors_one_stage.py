@@ -58,7 +58,7 @@ def test_it_learns_a_few_scenes_by_heart(name):
     """The surest detections of each image are its objects, one each; where there is none nothing is found."""
     images, boxes, labels = scenes()
     options = {"queries": 8, "decoder": 2} if name == "DETR" else {}
-    net = getattr(detection, name)(classes=3, pretrained="gap", **options).eval()  # the trunk learns along
+    net = getattr(detection, name)(classes=3, **options).eval().requires_grad_()  # the trunk learns along
     lr, steps = LEARNING.get(name, (2e-3, 60))
     optimizer, losses = torch.optim.AdamW(net.parameters(), lr), []
     for _ in range(steps):

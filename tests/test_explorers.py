@@ -15,7 +15,7 @@ from experiments.explorers import LatentAxes, MethodAgainstMethod
 from lecture_utils import detection, explorers, models, open_lab
 from lecture_utils.explorers import Choice, Explorer, Slider, board as ui
 from lecture_utils.generative import VAE, PixelCNN
-from lecture_utils.models.architectures import seeded
+from lecture_utils.models.architectures import seeded_net
 from lecture_utils.models.studio import FactorNet
 from lecture_utils.plots import Picture
 from lecture_utils.world import CLASSES
@@ -51,7 +51,7 @@ def history(kept=11):
 
 
 def axes(latent=4):
-    x, judge = (256 * noise(12, 3, 32, 32)).long(), seeded(FactorNet, 0)
+    x, judge = (256 * noise(12, 3, 32, 32)).long(), seeded_net(FactorNet, 0)
     model = VAE(32, latent, "logistic", 256, 3, hidden=8)
     return LatentAxes(model, x, torch.arange(12) % 3, "abc", judge)
 

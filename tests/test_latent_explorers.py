@@ -12,7 +12,7 @@ from lecture_utils.explorers import LatentPlane, TSNEExplorer, board as ui
 from lecture_utils.explorers.planes import DRAWN, MAP, MEAN, TILES
 from lecture_utils.features import sne
 from lecture_utils.generative import VAE
-from lecture_utils.models.architectures import seeded
+from lecture_utils.models.architectures import seeded_net
 from lecture_utils.models.studio import FactorNet, read
 from tests.helpers import blocks
 
@@ -64,7 +64,9 @@ def axes():
         net.encoder[-1].weight[:8].mul_(torch.tensor([1, 9, 3, 0, 12, 6, 2, 4])[:, None])
         net.encoder[-1].bias.zero_()
     net.eval()
-    return LatentAxes(net, levels(30, (3, 32, 32), 256), torch.arange(30) % 4, "abcd", seeded(FactorNet, 0))
+    return LatentAxes(
+        net, levels(30, (3, 32, 32), 256), torch.arange(30) % 4, "abcd", seeded_net(FactorNet, 0)
+    )
 
 
 def test_axes_stand_in_the_order_of_what_they_carry(axes):

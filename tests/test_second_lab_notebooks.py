@@ -17,7 +17,7 @@ from tools import run_notebooks
 
 EVERY = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 # Of the generative models, which open sets of pictures, and of ZFNet, which compares nets of the toy world by name.
-WITHOUT_A_LAB = ("10_", "11_", "12_", "13_")
+WITHOUT_A_LAB = ("10_", "11_", "12_", "13_", "14_", "15_")
 NOTEBOOKS = [path for path in EVERY if not path.name.startswith(WITHOUT_A_LAB)]
 NET = "squeezenet1_1"  # a lecture names layers of the photograph net, so it gets the same architecture
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from experiments.train.fast_style_net import CONTENT_LAYER, STYLE_LAYERS, Losses
 from lecture_utils import datasets, models, open_lab, store
 from lecture_utils.hooks import frozen, reading
 from lecture_utils.models import studio
-from lecture_utils.models.architectures import seeded
+from lecture_utils.models.architectures import seeded_net
 from lecture_utils.models.image_to_image import paint
 from lecture_utils.synthesis import stylize
 from tests.helpers import draws
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_segmenter_learns_what_it_is_shown(tmp_path):
     card, (images, true) = masks(tmp_path), boxes("single")
-    assert card["iou"]["single"] > 0.5 > 0.25 > segmenter.score(seeded(Segmenter, 0), images, true)
+    assert card["iou"]["single"] > 0.5 > 0.25 > segmenter.score(seeded_net(Segmenter, 0), images, true)
     other = masks(tmp_path / "other", seed=1, epochs=1)
     assert "weights" not in other and other["net"] == "segmenter"
     assert [p.name for p in (tmp_path / "other/weights").iterdir()] == ["segmenter-seed1.json"]
@@ -122,7 +122,7 @@ def test_learned_by_heart_is_seen():
     images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (60, 3, 32, 32), dtype=np.uint8))
     makes, _ = studio_gan.dcgan.nets(0, 6, 4)
     makes.train()
-    found = studio_gan.measure(makes, images, images[:50], seeded(studio.FactorNet, 0))["nearest"]
+    found = studio_gan.measure(makes, images, images[:50], seeded_net(studio.FactorNet, 0))["nearest"]
     assert makes.training and found["tested"] < 1e-2 < found["samples"]
 
 

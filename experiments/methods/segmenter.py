@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 from lecture_utils import store
 from lecture_utils.checks import check_count, check_images
 from lecture_utils.hooks import copy_to, frozen, in_batches
-from lecture_utils.models.architectures import normalising, seeded
+from lecture_utils.models.architectures import normalising, seeded_net
 from lecture_utils.models.weights import tensors
 
 
@@ -65,7 +65,7 @@ def segment(net: nn.Module, images: torch.Tensor, batch_size: int = 64) -> torch
 
 def trained() -> Segmenter:
     """The one that ships, in evaluation mode. Errors: store.DamagedData."""
-    net = seeded(Segmenter, 0)
+    net = seeded_net(Segmenter, 0)
     net.load_state_dict(tensors("segmenter"))
     return net
 

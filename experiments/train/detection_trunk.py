@@ -1,8 +1,10 @@
 """The trunk that all detectors share, trained on their scenes beforehand:  python -m experiments detection_trunk
 
-It starts as that of `gap`, and learns to say at each position of stride 8 which object lies there, and how far its
-edges are: what every detector needs, and no one's own task. The detectors take it as it is. Stop it whenever you like:
-the same command goes on from the last whole epoch.
+It learns to say at each position of stride 8 which object lies there, and how far its edges are: what every detector
+needs, and no one's own task. Each object counts the same, however many positions it has; and every batch shows its
+scenes twice, the second time at half their size, four in one image: a third of the objects are small, and of these it
+has most to learn. The detectors take it as it is. Stop it whenever you like: the same command goes on from the last
+whole epoch.
 """
 
 from dataclasses import dataclass
@@ -21,9 +23,10 @@ from lecture_utils.store import cache_dir, data_dir
 from .. import training
 from ..experiment import RESTART, THREADS, Experiment, Refused, command
 from ..training import rounded, ship, threads_set
-from .detectors import crowds, moves_of, shifted, varied
+from .detectors import crowds, moves_of, scenes_of, shifted, varied, world_of
 
 CLASSES, STRIDE = 16, 8
+TINY = 6  # px, side of a square as large as a box: of a halved scene, smaller objects are not asked for
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Recipe:
     epochs: int = 12
     images: int = 8_000
     batch: int = 16
-    rate: float = 1e-3
+    rate: float = 2e-3
     decay: float = 0.01
     tested: int = 200  # tuning scenes
     tag: str = "detection-trunk"
@@ -45,7 +48,7 @@ class Dense(nn.Module):
 
     def __init__(self, seed: int = 0):
         super().__init__()
-        self.trunk = Trunk("gap")
+        self.trunk = Trunk(False, seed)
         with seeded(seed):
             self.head = nn.Sequential(nn.Conv2d(192, 128, 1), nn.ReLU(), nn.Conv2d(128, CLASSES + 5, 1))
 
@@ -53,22 +56,47 @@ class Dense(nn.Module):
         return self.head(self.trunk(images))
 
 
-def targets(boxes: Tensor, labels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """What the positions of one image shall say: labels (rows, columns), CLASSES for background; (4, rows, columns).
+def targets(boxes: Tensor, labels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """What the positions of one image shall say: labels (rows, columns), CLASSES for background; (4, rows, columns);
+    and how much each counts (rows, columns).
 
     boxes: (k, 4) px. size: (h, w) of the image. A position belongs to the smallest box that holds its middle, or whose
-    own middle lies in its cell. The four numbers are the logarithms of the px to the edges, at least 1 px each.
+    own middle lies in its cell. The four numbers are the logarithms of the px to the edges, at least 1 px each. The
+    positions of an object count 1 together; each of the background counts 1; those of a TINY object count nothing.
     """
     rows, columns = (side // STRIDE for side in size)
     x, y = (STRIDE * (torch.arange(n) + 0.5) for n in (columns, rows))
-    label, edges = torch.full((rows, columns), CLASSES), torch.zeros(4, rows, columns)
-    for k in (boxes[:, 2:] - boxes[:, :2]).prod(1).argsort(descending=True).tolist():
+    owner, edges = torch.full((rows, columns), -1), torch.zeros(4, rows, columns)
+    sides = (boxes[:, 2:] - boxes[:, :2]).prod(1).sqrt()
+    for k in sides.argsort(descending=True).tolist():
         x0, y0, x1, y1 = boxes[k].tolist()
         inside = ((y > y0) & (y < y1))[:, None] & ((x > x0) & (x < x1))
         inside[int((y0 + y1) / 2 / STRIDE), int((x0 + x1) / 2 / STRIDE)] = True
         far = torch.stack(torch.broadcast_tensors(x - x0, (y - y0)[:, None], x1 - x, (y1 - y)[:, None]))
-        label[inside], edges[:, inside] = labels[k], far.clamp(min=1).log()[:, inside]
-    return label, edges
+        owner[inside], edges[:, inside] = k, far.clamp(min=1).log()[:, inside]
+    label, counts = torch.full((rows, columns), CLASSES), torch.ones(rows, columns)
+    for k in range(len(boxes)):
+        mine = owner == k
+        label[mine], counts[mine] = labels[k], (sides[k] >= TINY) / mine.sum()
+    return label, edges, counts
+
+
+def four_in_one(images: Tensor, boxes: list, labels: list) -> tuple:
+    """Scenes of half the size, four in each image: images (n, 3, h, w), boxes and labels of 4 k scenes -> of k.
+
+    Source: Bochkovskiy, Wang, Liao (2020), YOLOv4, "mosaic". Differs: always a half, nothing is cut.
+    """
+    half = F.avg_pool2d(images, 2)
+    height, width = half.shape[2:]
+    parts = half.unflatten(0, (-1, 2, 2)).permute(0, 3, 1, 4, 2, 5)  # (k, 3, 2, h / 2, 2, w / 2)
+    places = [torch.tensor([x, y, x, y]) for y in (0, height) for x in (0, width)]
+    moved = [box / 2 + places[n % 4] for n, box in enumerate(boxes)]
+    fours = range(0, len(images), 4)
+    return (
+        parts.flatten(4).flatten(2, 3),
+        [torch.cat(moved[n : n + 4]) for n in fours],
+        [torch.cat(labels[n : n + 4]) for n in fours],
+    )
 
 
 class Run(training.Run):
@@ -85,33 +113,35 @@ class Run(training.Run):
     def loss(self, images: np.ndarray, labels: np.ndarray) -> Tensor:
         moves = moves_of(self.draws, len(images))
         boxes, labels, _ = shifted([self.scenes[n] for n in labels], moves, images.shape[2:])
-        label, edges = _stacked(boxes, labels, images.shape[2:])
-        said = self.net(varied(images, moves, self.draws))
-        there, cost = label < CLASSES, F.cross_entropy(said[:, : CLASSES + 1], label, reduction="none")
+        shown = varied(images, moves, self.draws)
+        fours = four_in_one(shown, boxes, labels)
+        label, edges, counts = _stacked(boxes + fours[1], labels + fours[2], images.shape[2:])
+        said, there = self.net(torch.cat([shown, fours[0]])), label < CLASSES
+        cost = F.cross_entropy(said[:, : CLASSES + 1], label, reduction="none")
         off = (said[:, CLASSES + 1 :] - edges).abs().mean(1)
-        return (
-            cost[there].mean() + cost[~there].mean() + 0.1 * off[there].mean()
-        )  # one position in eight holds an object
+        count = counts[there].sum().clamp(min=1)
+        return (counts * (cost + 0.1 * off))[there].sum() / count + cost[~there].mean()
 
 
 def _stacked(boxes, labels, size):
-    pairs = [targets(*each, tuple(size)) for each in zip(boxes, labels, strict=True)]
-    return [torch.stack(each) for each in zip(*pairs, strict=True)]
+    triples = [targets(*each, tuple(size)) for each in zip(boxes, labels, strict=True)]
+    return [torch.stack(each) for each in zip(*triples, strict=True)]
 
 
 def score(net: nn.Module, images, scenes: list[tuple]) -> float:
-    """Share of the positions with an object whose class is said, in [0, 1]."""
+    """Share of an object's positions whose class is said, in [0, 1]: the mean over objects."""
     net.eval()
-    right = []
+    right, objects = 0, 0
     with torch.no_grad():
         for start in progress(range(0, len(scenes), 16), "positions"):
             batch = torch.from_numpy(images[start : start + 16]).float() / 255
             boxes, labels, _ = zip(*scenes[start : start + 16], strict=True)
             boxes, labels = ([torch.from_numpy(each) for each in some] for some in (boxes, labels))
-            label, _ = _stacked(boxes, labels, batch.shape[2:])
-            said = net(batch)[:, : CLASSES + 1].argmax(1)
-            right.append((said == label)[label < CLASSES])
-    return torch.cat(right).float().mean().item()
+            label, _, counts = _stacked(boxes, labels, batch.shape[2:])
+            hit = (net(batch)[:, : CLASSES + 1].argmax(1) == label) * counts
+            there = label < CLASSES
+            right, objects = right + hit[there].sum().item(), objects + counts[there].sum().item()
+    return right / objects
 
 
 def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, restart=False) -> dict:
@@ -119,29 +149,19 @@ def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, resta
 
     data: as `detectors.train` takes it. Errors: Refused if the checkpoint there belongs to another training.
     """
-    world = ""
-    if data is crowds:
-        from .detection_scenes import fingerprint
-
-        world = fingerprint()
-    sets = {}
-    for split, count in (("train", recipe.images), ("tune", recipe.tested)):
-        images, boxes, labels = data(split, count)
-        sets[split] = (
-            images,
-            [(*each, np.zeros((0, 4), np.float32)) for each in zip(boxes, labels, strict=True)],
-        )
+    images, scenes = scenes_of(data, "train", recipe.images)
+    tuning = scenes_of(data, "tune", recipe.tested)
     with threads_set(threads) as threads:
-        run = Run(recipe, (runs or cache_dir() / "runs") / recipe.tag, world, torch.device("cpu"))
-        images, run.scenes = sets["train"]
+        run = Run(recipe, (runs or cache_dir() / "runs") / recipe.tag, world_of(data), torch.device("cpu"))
+        run.scenes = scenes
         run.resume(restart)
-        run.train(images, np.arange(len(images)), lambda net: score(net, *sets["tune"]))
+        run.train(images, np.arange(len(images)), lambda net: score(net, *tuning))
         net = rounded(run.net)
         facts = {
-            "data": {"train": f"detection train, scenes 0 to {recipe.images - 1}", "crowds": world},
+            "data": {"train": f"detection train, scenes 0 to {recipe.images - 1}", "crowds": run.world},
             "right": {
-                f"positions of objects, detection tune, {recipe.tested} scenes": round(
-                    score(net, *sets["tune"]), 4
+                f"of an object's positions, detection tune, {recipe.tested} scenes": round(
+                    score(net, *tuning), 4
                 )
             },
             "epochs": run.log,

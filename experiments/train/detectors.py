@@ -32,7 +32,7 @@ LEFT = 0.25  # an object of whose box less than this share is left after a shift
 COPIES = 2  # variations of each scene whose features are kept
 SEARCHED = ("RCNN", "FastRCNN")  # their proposals come from selective search
 USUAL = {
-    "HOGSVM": {"images": 2_000, "epochs": 1},
+    "HOGSVM": {"images": 500, "epochs": 1},
     "RCNN": {"tested": 50},
 }  # instead of what stands in Recipe
 
@@ -191,14 +191,11 @@ def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, jobs=
     data: (split, count) -> images uint8 (n, 3, h, w) that can be indexed, boxes and labels of each; asked for "train"
     and "tune". Errors: Refused if the checkpoint there belongs to another training.
     """
-    folder, world = (runs or cache_dir() / "runs") / recipe.tag, ""
-    if data is crowds:
-        from .detection_scenes import fingerprint
-
-        world = fingerprint()
+    folder, world = (runs or cache_dir() / "runs") / recipe.tag, world_of(data)
     place = cache_dir() / "proposals" / world if world else folder.parent
-    images, scenes = _scenes(data, "train", recipe.images, place, recipe, jobs)
-    tuning = _scenes(data, "tune", recipe.tested, place, recipe, jobs)
+    found = place if recipe.name in SEARCHED else None
+    images, scenes = scenes_of(data, "train", recipe.images, found, jobs)
+    tuning = scenes_of(data, "tune", recipe.tested, found, jobs)
     bits = 16 if recipe.name == "HOGSVM" else 8  # of a shipped weight: nine detectors in 9 MB
     with threads_set(threads) as threads:
         run = Run(recipe, folder, world, torch.device("cpu"))
@@ -230,11 +227,20 @@ def digest(net: nn.Module) -> str:
     return hashlib.sha256(values).hexdigest()[:12]
 
 
-def _scenes(data, split, count, folder, recipe, jobs) -> tuple:
-    """Images, and of each (boxes, labels, proposals); no proposals where nobody asks for them."""
+def world_of(data) -> str:
+    """A name for what was rendered; "" where it is not `crowds`."""
+    from .detection_scenes import fingerprint
+
+    return fingerprint() if data is crowds else ""
+
+
+def scenes_of(
+    data, split: str, count: int, folder: Path | None = None, jobs: int = 1
+) -> tuple[Pictures, list]:
+    """Images, and of each (boxes, labels, proposals). folder: where searched proposals are kept; None: there are none."""
     images, boxes, labels = data(split, count)
     none = [np.zeros((0, 4), np.float32)] * len(images)
-    found = searched(images, folder / split, jobs) if recipe.name in SEARCHED else none
+    found = searched(images, folder / split, jobs) if folder else none
     return images, list(zip(boxes, labels, found, strict=True))
 
 

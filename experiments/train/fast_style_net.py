@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from lecture_utils import photographs
 from lecture_utils.hooks import frozen, reading
 from lecture_utils.models import weights
-from lecture_utils.models.architectures import seeded
+from lecture_utils.models.architectures import seeded_net
 from lecture_utils.models.image_to_image import FastStyle, paint
 from lecture_utils.synthesis.losses import distance, gram, total_variation
 
@@ -122,7 +122,7 @@ def train(out: Path, recipe=Recipe(), judge=None, scenes=None, folder=None, rest
     judge = judge or judge_net()
     scenes = world_split("train", recipe.images)[0] if scenes is None else scenes
     surfaces = torch.cat([photograph(name) for name in SURFACES])
-    net = seeded(FastStyle, recipe.seed).train()
+    net = seeded_net(FastStyle, recipe.seed).train()
     optimiser = torch.optim.Adam(net.parameters(), recipe.rate)
     checkpoint = Checkpoint(place("fast-style", folder), recipe, net=net, optimiser=optimiser)
     log = checkpoint.resume(restart).get("log", [])

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lecture_utils.models.architectures import seeded
+from lecture_utils.models.architectures import seeded_net
 from lecture_utils.progress import progress
 from lecture_utils.store import cache_dir
 
@@ -88,7 +88,7 @@ class Run(training.Run):
     stream = 2015
 
     def build(self) -> Segmenter:
-        return seeded(Segmenter, self.recipe.seed)
+        return seeded_net(Segmenter, self.recipe.seed)
 
     def descent(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.net.parameters(), self.recipe.rate, weight_decay=self.recipe.decay)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from lecture_utils.models.architectures import seeded
+from lecture_utils.models.architectures import seeded_net
 from lecture_utils.models.studio import ANGLES, NAMES, NUMBERS, SYMMETRIC, FactorNet, read
 
 from ..checkpoint import Checkpoint, place
@@ -91,7 +91,7 @@ def train(out: Path, recipe: Recipe = Recipe(), data=studio.pictures, folder=Non
     """
     images, factors = data("studio", recipe.images)
     wanted, steps, low_precision = targets(factors), len(images) // recipe.batch, fast_bfloat16()
-    net = seeded(FactorNet, recipe.seed).train()
+    net = seeded_net(FactorNet, recipe.seed).train()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
     checkpoint = Checkpoint(place("studio-factors", folder), recipe, net=net, optimiser=optimiser)
     log = checkpoint.resume(restart).get("log", [])

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from lecture_utils.models import weights
-from lecture_utils.models.architectures import Net, initialise, seeded
+from lecture_utils.models.architectures import Net, initialise, seeded_net
 from lecture_utils.progress import silenced
 from lecture_utils.store import cache_dir
 
@@ -93,7 +93,7 @@ def untrained(name: str, seed: int, classes: int = 16) -> Net:
         initialise(net)
         return net
 
-    return seeded(make, seed)
+    return seeded_net(make, seed)
 
 
 def multiply_adds(net: nn.Module) -> int:

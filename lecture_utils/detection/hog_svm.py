@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from ..checks import check_count, check_seed, check_share
 from ..hooks import frozen
+from ..progress import progress
 from .boxes import batched_nms, box_iou, clip_boxes
 from .histograms import hog
 from .pooling import roi_align
@@ -46,12 +47,13 @@ class HOGSVM(Detector):
             label: [b[named == label] for b, named in scenes] for label in torch.cat(labels).unique().tolist()
         }
         other = {}
-        for label in own:
+        for label in progress(own, "a window for each class"):
             self.shape[label] = _window(torch.cat(own[label]))
             other[label] = [self._at_random(b, label, images, negatives, draws) for b in own[label]]
             self._separate(label, images, own[label], other[label])
-        found = [self._thinned(self.windows(image[None], 0.27), 200) for image in images]  # a margin of -1
-        for label in own:
+        shown = progress(images, "windows of all images")
+        found = [self._thinned(self.windows(image[None], 0.27), 200) for image in shown]  # a margin of -1
+        for label in progress(own, "against what was taken for each class"):
             of_class = [each.boxes[each.labels == label] for each in found]
             false = [_apart(b, objects) for b, objects in zip(of_class, own[label], strict=True)]
             more = [torch.cat(pair) for pair in zip(other[label], false, strict=True)]

@@ -29,10 +29,7 @@ wrong: a second object in a cell has taken the place of the first
     if targets[row, column, 4] == 0: -> if True:
 """)
 def my_targets(boxes, side, cells):
-    """YOLO's targets (cells, cells, 5) of boxes (n, 4) in a square image of side px, without the classes.
-
-    A cell with the centre of a box says x, y in the cell, sqrt(w), sqrt(h) as shares of the image, and 1; others 0.
-    """
+    """YOLO's targets (cells, cells, 5) of boxes (n, 4) in a square image of side px, without the classes."""
     targets = torch.zeros(cells, cells, 5)
     for box in boxes:
         at = (box[:2] + box[2:]) / 2 / side * cells
@@ -136,8 +133,8 @@ against: scipy's maximum_filter, and a sort in numpy
 praise: One 3 x 3 maximum does the work of NMS, and no boxes are compared.
 hint: torch.nn.functional.max_pool2d(heatmap[None], 3, stride=1, padding=1)[0] is the largest of each 3 x 3. A peak is
     where the heatmap equals it.
-hint: (heatmap * peaks).flatten().topk(most).indices are the places of the highest; torch.unravel_index(places,
-    heatmap.shape) says the class, row and column of each.
+hint: (heatmap * peaks).flatten().topk(most).indices are the places of the highest, counted row by row and class by
+    class: place % (h * w) // w is the row, place % w the column.
 hint: x, y, w, h = sizes[:, row, column]; the centre is ((column + x) * stride, (row + y) * stride).
 wrong: without the 3 x 3 maximum the neighbours of a high peak come before the next object
     heatmap * peaks -> heatmap
@@ -149,12 +146,11 @@ wrong: row and column have changed places: x comes from the column
     column + x, row + y -> row + x, column + y
 """)
 def my_peaks(heatmap, sizes, stride, most):
-    """The boxes (most, 4) in px of the highest peaks, the highest first, x0, y0, x1, y1.
-
-    heatmap: (classes, h, w). sizes: (4, h, w), x and y of the centre in its position, [0, 1), width and height in px.
-    """
+    """The boxes (most, 4) in px of the highest peaks, the highest first, x0, y0, x1, y1."""
+    _, h, w = heatmap.shape
     peaks = heatmap == torch.nn.functional.max_pool2d(heatmap[None], 3, stride=1, padding=1)[0]
-    _, row, column = torch.unravel_index((heatmap * peaks).flatten().topk(most).indices, heatmap.shape)
+    places = (heatmap * peaks).flatten().topk(most).indices
+    row, column = places % (h * w) // w, places % w
     x, y, w, h = sizes[:, row, column]
     centre, half = torch.stack([column + x, row + y], 1) * stride, torch.stack([w, h], 1) / 2
     return torch.cat([centre - half, centre + half], 1)

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..checks import check_net, check_number, image_channels, net_dtype
 from ..hooks import check_logits, frozen, logits_of, maps_of
-from .architectures import normalising, seeded
+from .architectures import normalising, seeded_net
 
 MOST, ENOUGH = 12, 5  # layers of maps that get a name, and from how many on no deeper ones are looked for
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
@@ -81,7 +81,7 @@ def reinitialised(net: Adapted, seed: int = 0) -> Adapted:
         return fresh
 
     with torch.no_grad():
-        return seeded(draw, seed)
+        return seeded_net(draw, seed)
 
 
 def _for_each_channel(values, usual, name, channels):

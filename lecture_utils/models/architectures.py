@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..hooks import seeded as seeded_draws
+from ..hooks import seeded
 
 MEAN, STD = (0.64, 0.62, 0.56), (0.20, 0.19, 0.21)  # of the toy world's pixels: red, green, blue
 
@@ -22,9 +22,9 @@ def normalising(net: nn.Module, mean=MEAN, std=STD, persistent: bool = True) -> 
         net.register_buffer(name, torch.tensor(colour).view(1, -1, 1, 1), persistent)
 
 
-def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+def seeded_net(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """The net that make() gives, in eval mode, the same for the same seed; the global random state stays as it was."""
-    with seeded_draws(seed):
+    with seeded(seed):
         return make().eval()
 
 

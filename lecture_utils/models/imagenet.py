@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..checks import check_choice
-from .architectures import normalising, seeded
+from .architectures import normalising, seeded_net
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
@@ -51,9 +51,9 @@ class DamagedWeights(OSError):
 def build(name: str, seed: int = 0) -> nn.Module:
     """An untrained net in eval mode, torchvision's initial weights, the same for the same seed."""
     if name == SHIPPED:
-        return seeded(photograph_net, seed)
+        return seeded_net(photograph_net, seed)
     models = _torchvision(name)
-    return seeded(lambda: _normalised(name, models.get_model(name, weights=None)), seed)
+    return seeded_net(lambda: _normalised(name, models.get_model(name, weights=None)), seed)
 
 
 def load(name: str) -> nn.Module:

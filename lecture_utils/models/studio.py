@@ -18,7 +18,7 @@ from .. import store
 from ..checks import check_count, check_images
 from ..generative import VAE, DiscretisedLogistic, PixelCNN, dcgan
 from ..hooks import copy_to, frozen, in_batches
-from .architectures import seeded
+from .architectures import seeded_net
 
 SIDE = 32  # px
 PIXELCNN_LEVELS = 8  # of each colour
@@ -71,7 +71,7 @@ def vae(
         decoder = ConvDecoder(side, latent, colours * likelihood.numbers, widths[::-1])
         return VAE(side, latent, likelihood, VAE_LEVELS, colours, encoder=encoder, decoder=decoder)
 
-    return seeded(make, seed)
+    return seeded_net(make, seed)
 
 
 def generator(latent: int, channels: int, shape: tuple[int, int] = (3, SIDE)) -> dcgan.Generator:

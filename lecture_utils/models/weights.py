@@ -11,7 +11,7 @@ from torch import nn
 
 from .. import store
 from ..checks import check_choice, check_count
-from .architectures import ARCHITECTURES, Net, initialise, seeded
+from .architectures import ARCHITECTURES, Net, initialise, seeded_net
 
 NETS = tuple(ARCHITECTURES)
 STEP = " step"  # ends the name of what a tensor of whole numbers is multiplied with
@@ -71,7 +71,7 @@ def build(
         initialise(net, small_conv1)
         return net
 
-    return seeded(make, seed)
+    return seeded_net(make, seed)
 
 
 def names() -> list[str]:
@@ -117,7 +117,7 @@ def _specialist(name: str, folder: Path | None) -> nn.Module:
     of = SPECIALISTS[name]
     recipe, found = card(name, folder=folder)["recipe"], tensors(of.file or name, folder)
     make = getattr(import_module(f".{of.module}", __package__), of.build)
-    net = seeded(lambda: make(**{key: recipe[key] for key in of.takes}), 0)
+    net = seeded_net(lambda: make(**{key: recipe[key] for key in of.takes}), 0)
     own = {key.removeprefix(of.prefix): value for key, value in found.items() if key.startswith(of.prefix)}
     net.load_state_dict(own)
     return net

@@ -380,7 +380,7 @@ explorer
 explorer.filmstrip()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Now we train an RPN. The trunk, trained as a classifier, stays as it is (*frozen*), so the features of 200 scenes are computed once. 50 other scenes test it. *Recall@40*: the share of their objects of which one of 40 proposals has an IoU of 0.5.
+# Now we train an RPN. The trunk, which all our detectors share, was trained on other scenes before and stays as it is (*frozen*), so the features of 200 scenes are computed once. 50 other scenes test it. *Recall@40*: the share of their objects of which one of 40 proposals has an IoU of 0.5.
 #
 # **Predict.** Before training, the 40 proposals are 40 anchors after NMS. How many objects do they find? And after 120 steps?
 
@@ -419,7 +419,7 @@ for step in progress(range(121), "region proposal network"):
     optimiser.step()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# That is 200 scenes. The shipped Faster R-CNN learned from 8,000, trunk and all, and finds TODO(lead)%. Are 40 of its proposals as good as all of selective search? The paper's test: swap them, in a Fast R-CNN that has learned with selective search.
+# That is 200 scenes. The shipped Faster R-CNN learned from 8,000, and finds TODO(lead)%. Are 40 of its proposals as good as all of selective search? The paper's test: swap them, in a Fast R-CNN that has learned with selective search.
 #
 # **Predict.** Will its mean average precision (section 8) fall?
 
@@ -431,7 +431,7 @@ for name, given in (("selective search", None), ("an RPN", network.proposals(ima
     print(f"Fast R-CNN on proposals of {name}: mAP {ap.mean:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Published, the same swap on VOC 2007 (ZF net): 58.7 with 2,000 boxes of selective search, 56.8 with 300 of an RPN. In Faster R-CNN itself trunk, RPN and head learn together. Published (VGG16): 198 ms an image in all, of which the RPN takes 10; selective search alone took 1.5 s.
+# Published, the same swap on VOC 2007 (ZF net): 58.7 with 2,000 boxes of selective search, 56.8 with 300 of an RPN. In the paper trunk, RPN and head then learn together; ours leaves the trunk as it is. Published (VGG16): 198 ms an image in all, of which the RPN takes 10; selective search alone took 1.5 s.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8 · Side by side, and what goes wrong
@@ -473,7 +473,7 @@ explorer
 explorer.filmstrip()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** The same trunk, 8,000 scenes, five epochs: which detector is most accurate, which is fastest, proposals included?
+# **Predict.** The same trunk, the same 8,000 scenes: which detector is most accurate, which is fastest, proposals included?
 
 # %% slideshow={"slide_type": "subslide"}
 table = results.load("detectors")
