@@ -62,7 +62,7 @@ def test_the_trunk_goes_on_from_the_last_epoch_and_every_layer_of_it_learns(tmp_
         patch.setattr(detection_trunk.Run, "keep", lambda run: keep(run) or 1 / 0)
         trained(tmp_path / "b")
     assert trained(tmp_path / "b") == whole and len(whole["epochs"]) == 2
-    before, after = Trunk(False).state_dict(), weights.tensors("detection-trunk", tmp_path / "a/weights")
+    before, after = Trunk("gap").state_dict(), weights.tensors("detection-trunk", tmp_path / "a/weights")
     assert before.keys() == after.keys()
     assert all(not torch.equal(after[name], before[name]) for name in before if name.endswith("weight"))
 

@@ -1,10 +1,10 @@
 """The trunk that all detectors share, trained on their scenes beforehand:  python -m experiments detection_trunk
 
-It learns to say at each position of stride 8 which object lies there, and how far its edges are: what every detector
-needs, and no one's own task. Each object counts the same, however many positions it has; and every batch shows its
-scenes twice, the second time at half their size, four in one image: a third of the objects are small, and of these it
-has most to learn. The detectors take it as it is. Stop it whenever you like: the same command goes on from the last
-whole epoch.
+It starts as that of `gap`, and learns to say at each position of stride 8 which object lies there, and how far its
+edges are: what every detector needs, and no one's own task. Each object counts the same, however many positions it
+has; and every batch shows its scenes twice, the second time at half their size, four in one image: a third of the
+objects are small, and of these it has most to learn. The detectors take it as it is. Stop it whenever you like: the
+same command goes on from the last whole epoch.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Recipe:
     epochs: int = 12
     images: int = 8_000
     batch: int = 16
-    rate: float = 2e-3
+    rate: float = 1e-3
     decay: float = 0.01
     tested: int = 200  # tuning scenes
     tag: str = "detection-trunk"
@@ -48,7 +48,7 @@ class Dense(nn.Module):
 
     def __init__(self, seed: int = 0):
         super().__init__()
-        self.trunk = Trunk(False, seed)
+        self.trunk = Trunk("gap")
         with seeded(seed):
             self.head = nn.Sequential(nn.Conv2d(192, 128, 1), nn.ReLU(), nn.Conv2d(128, CLASSES + 5, 1))
 

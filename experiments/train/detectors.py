@@ -237,7 +237,7 @@ def world_of(data) -> str:
 def scenes_of(
     data, split: str, count: int, folder: Path | None = None, jobs: int = 1
 ) -> tuple[Pictures, list]:
-    """Images, and of each (boxes, labels, proposals). folder: where searched proposals are kept; None: there are none."""
+    """Images, and of each (boxes, labels, proposals). folder: where searched proposals are kept; None: no proposals."""
     images, boxes, labels = data(split, count)
     none = [np.zeros((0, 4), np.float32)] * len(images)
     found = searched(images, folder / split, jobs) if folder else none

@@ -33,7 +33,7 @@ class CenterNet(Detector):
         super().__init__(classes)
         with seeded(seed):
             self.trunk, self.coarser = Trunk(pretrained, seed), Coarser(2)
-            self.laterals = nn.ModuleList(nn.Conv2d(channels, WIDTH, 1) for channels in (64, 192, 96, 96))
+            self.laterals = nn.ModuleList(nn.Conv2d(channels, WIDTH, 1) for channels in (32, 192, 96, 96))
             self.mixed = nn.Sequential(convolution(WIDTH, WIDTH), convolution(WIDTH, WIDTH))
             self.heatmap, self.regression = nn.Conv2d(WIDTH, classes, 1), nn.Conv2d(WIDTH, 4, 1)
         nn.init.constant_(self.heatmap.bias, -2.19)  # probability .1

@@ -78,7 +78,7 @@ class RetinaNet(Detector):
         self.top_down, self.gamma, self.alpha = fpn, gamma, alpha
         with seeded(seed):
             self.trunk, self.coarser = Trunk(pretrained, seed), Coarser(2)
-            self.fpn = FPN([64, 192, 96, 96], WIDTH)
+            self.fpn = FPN([32, 192, 96, 96], WIDTH)
             self.class_tower, self.box_tower = _tower(3 * classes), _tower(3 * 4)
         nn.init.constant_(self.class_tower[-1].bias, -math.log((1 - prior) / prior))
 

@@ -10,7 +10,6 @@ from torch import nn
 
 from .. import store
 from ..checks import check_choice, check_count, check_images
-from ..hooks import seeded
 from ..models import weights
 from .boxes import check_boxes, check_labels
 
@@ -26,22 +25,24 @@ class Detections(NamedTuple):
 
 
 class Trunk(nn.Module):
-    """Six convolutions, stride 8 in all: images (n, 3, h, w) -> features (n, 192, h / 8, w / 8).
+    """The convolutions of `gap`, conv1 to relu5: images (n, 3, h, w) -> features (n, 192, h / 8, w / 8).
 
-    `levels(images)` gives {4: (n, 64, h / 4, w / 4), 8: (n, 192, h / 8, w / 8)}, by stride.
+    `levels(images)` gives {4: (n, 32, h / 4, w / 4), 8: (n, 192, h / 8, w / 8)}, by stride.
     pretrained: as it was trained on the scenes for detectors, before any of them; it stays so, whatever learns behind
-    it. False: untrained, and learns along.
+    it. "gap": as the classifier has it; False: untrained. Both of these learn along.
     """
 
-    channels = {4: 64, 8: 192}
+    channels = {4: 32, 8: 192}
 
-    def __init__(self, pretrained: bool = True, seed: int = 0):
+    def __init__(self, pretrained: bool | str = True, seed: int = 0):
         super().__init__()
-        with seeded(seed):
-            self.early = nn.Sequential(*_layer(3, 32, 5, 2), *_layer(32, 64, 3, 2), *_layer(64, 64))
-            self.late = nn.Sequential(*_layer(64, 128, 3, 2), *_layer(128, 160), *_layer(160, 192))
-        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5))
-        self.fixed = pretrained
+        net = weights.load("gap") if pretrained == "gap" else weights.build("gap", seed=seed)
+        names = [name for name, _ in net.named_children()]
+        layers = list(net.children())[: names.index("pool")]
+        cut = names.index("pool1") + 1
+        self.early, self.late = nn.Sequential(*layers[:cut]), nn.Sequential(*layers[cut:])
+        self.register_buffer("mean", net.mean), self.register_buffer("std", net.std)
+        self.fixed = pretrained is True
         if self.fixed:
             self.load_state_dict(weights.tensors("detection-trunk"))
             self.requires_grad_(False).eval()
@@ -50,16 +51,11 @@ class Trunk(nn.Module):
         return super().train(mode and not self.fixed)
 
     def levels(self, images: torch.Tensor) -> dict[int, torch.Tensor]:
-        early = self.early(4 * (images - self.mean))
+        early = self.early((images - self.mean) / self.std)
         return {4: early, 8: self.late(early)}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.levels(images)[8]
-
-
-def _layer(inputs, outputs, kernel=3, stride=1):
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return layer, nn.BatchNorm2d(outputs), nn.ReLU()
 
 
 class Detector(nn.Module):

@@ -104,7 +104,7 @@ class QueryPicker(OnScene):
     title = "A query of DETR: what it predicts on a scene, and on many"
     caption = "Attention, and the centres of its boxes, a mark a scene. Has each query places and shapes of its own?"
 
-    across = 2
+    across, filmed = 2, (0, 1, 2, 3)
 
     def __init__(self, net, crowds, most=160):
         if not isinstance(net, DETR):

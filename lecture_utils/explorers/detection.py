@@ -12,12 +12,7 @@ from ..world import CLASSES
 from . import board as ui
 from .base import Choice, Explorer, Slider
 
-PANEL, STILL, BESIDE, HIGH = (
-    470,
-    320,
-    480,
-    250,
-)  # px: an image, on a filmstrip; what stands beside it, a chart
+PANEL, STILL, BESIDE = 470, 320, 480  # px: an image, on a filmstrip; what stands beside it
 NAMES, GREEN = tuple(CLASSES), COLOURS[3]
 
 
@@ -28,7 +23,7 @@ class OnScene(Explorer):
     set, what comes of it); and `beside(**values)`, a block BESIDE px wide.
     """
 
-    format = "jpeg"
+    format, filmed = "jpeg", (0, 1, 2)
 
     def sentence(self, **values):
         _, layers, (scene, setting, result) = self.look(**values)
@@ -73,7 +68,7 @@ class Suppression(OnScene):
             "score": Slider(0.05, 0.95, 0.05, "score threshold"),
         }
         self.stops = {
-            f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.1}
+            f"{name}, NMS {at}": {"scene": name, "overlap": at, "score": 0.3}
             for name in (names[0], names[-1])
             for at in (0.5, 0.1, 0.9)
         }
