@@ -14,6 +14,9 @@ if "OMP_WAIT_POLICY" not in os.environ:
     if (torch := sys.modules.get("torch")) and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // 2))
 
+# What a Mac's graphics processor cannot do, torch then does on the CPU. It hears this, too, only before it is imported.
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+
 __all__ = ["open_lab"]
 
 

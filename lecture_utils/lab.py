@@ -208,8 +208,8 @@ def open_lab(
     downloaded once. None takes the lab's first net. The last two also take a net of your own: see `own_lab`.
     images: a folder of your own photographs, or a tensor (n, channels, h, w) in [0, 1], for the labs without a key;
     None takes the course's.
-    device: None takes a GPU when there is one; a net of your own stays where it is. The pictures stay on the CPU. Those
-    of the toy world are read, and checked against data/MANIFEST.json, when they are first asked for.
+    device: None takes a GPU when there is one, also a Mac's ("mps"); a net of your own stays where it is. The pictures
+    stay on the CPU. Those of the toy world are read, and checked against data/MANIFEST.json, when first asked for.
     Errors: ValueError for an unknown kind, a folder without images, or a net that does not fit; KeyError for an unknown
     net; FileNotFoundError for a folder; store.DamagedData, imagenet.MissingWeights and imagenet.DamagedWeights (all
     OSErrors) for a file that is missing or damaged.
@@ -221,7 +221,7 @@ def open_lab(
     net = _check_names(kind, net)
     if own:
         raise ValueError(f"{', '.join(own)}: for a net of your own; {net!r} has its own")
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    where = device or usual_device()
     if net == imagenet.LITE:
         lite, facts = imagenet.efficientnet_lite0(), {"classes": imagenet.classes(net), "name": net}
         return own_lab(lite, images, where, **facts, **imagenet.LITE_COLOURS)
@@ -234,6 +234,13 @@ def open_lab(
         raise ValueError(f"images={str(images)!r}: {hint}")
     model = models.load(net).to(where)
     return Lab(model, net, tuple(CLASSES), models.layer_names(model))
+
+
+def usual_device() -> str:
+    """Where nets are put if nothing is said: "cuda", "mps" (a Mac's graphics processor) or "cpu"."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def own_lab(

@@ -1,5 +1,6 @@
 """The lab: what it opens, what it refuses; and the gallery's files."""
 
+import os
 import pickle
 import shutil
 
@@ -11,7 +12,7 @@ from experiments import manifest
 from experiments.train import gallery as rendered
 from experiments.training import save
 from lecture_utils import models, open_lab, store
-from lecture_utils.lab import from_mask_png
+from lecture_utils.lab import from_mask_png, usual_device
 from lecture_utils.world import CLASSES
 from lecture_utils.world.splits import split_scene
 
@@ -145,3 +146,11 @@ def test_a_lab_and_its_net_can_be_stored(lab, tmp_path):
     assert torch.equal(again.logits(images), lab.logits(images)) and again.gallery.files == lab.gallery.files
     torch.save(lab.net, tmp_path / "net.pt")
     assert torch.equal(torch.load(tmp_path / "net.pt", weights_only=False)(images), lab.net(images))
+
+
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(1, 1, "cuda"), (0, 1, "mps"), (0, 0, "cpu")])
+def test_a_gpu_is_used_when_there_is_one_also_a_macs(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cuda))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: bool(mps))
+    assert usual_device() == expected
+    assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"

@@ -114,8 +114,10 @@ def _best(net, ends, labels, target):
         logits = all_logits(net, images)
         given = torch.as_tensor(labels if target is None else target).to(logits.device)
         done = (logits.argmax(1) == given) == (target is not None)
-        ranks.append(loss_to_raise(logits, labels, target).double() + 1e6 * done)  # no loss is that large
-    best = torch.stack(ranks).nan_to_num(-torch.inf).argmax(0)  # the first, where several are equal
+        ranks.append(
+            loss_to_raise(logits, labels, target).cpu().double() + 1e6 * done.cpu()
+        )  # no loss is that large
+    best = torch.stack(ranks).nan_to_num(-torch.inf).argmax(0).to(images.device)  # the first, where several are equal
     return torch.stack(ends)[best, torch.arange(len(best), device=best.device)]
 
 
