@@ -9,11 +9,12 @@ BIN := .venv/bin
 UV := UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=180 $(BIN)/python -m uv
 INSTALL = $(PYTHON) tools/install.py $(if $(TORCH),--torch $(TORCH))
 
-.PHONY: help python install tools lab update test test-all lint format notebooks slides site bench lock clean
+.PHONY: help python install tools lab progress update test test-all lint format notebooks slides site bench lock clean
 
 help:
 	@echo "make lab         install once, then open JupyterLab on your copy of notebook 00, in work/"
 	@echo "make update      the newest version of the course; beside notebooks you have changed, never over them"
+	@echo "make progress    how far your exercises have come, on one page: work/progress.html"
 	@echo "make test        lint, tests, and each lecture notebook run again"
 	@echo "make test-all    that, and evidence notebooks, other labs, every explorer and deck in a browser, the gate"
 	@echo "make notebooks   execute the notebooks and store them (NB=01 for one)"
@@ -35,6 +36,9 @@ tools: python
 
 lab: install
 	@$(BIN)/python tools/lab.py $(ARGS)
+
+progress:
+	@$(BIN)/python tools/progress.py $(FOLDERS)
 
 # A clone gets the newest version first; in a downloaded archive put the new one over the old.
 update:

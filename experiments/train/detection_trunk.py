@@ -1,13 +1,13 @@
 """The trunk that all detectors share, trained on their scenes beforehand:  python -m experiments detection_trunk
 
 It starts as that of `gap`, and learns to say at each position of stride 8 which object lies there, and how far its
-edges are: what every detector needs, and no one's own task. Each object counts the same, however many positions it
-has; and every batch shows its scenes twice, the second time at half their size, four in one image: a third of the
-objects are small, and of these it has most to learn. The detectors take it as it is. Stop it whenever you like: the
-same command goes on from the last whole epoch.
+edges are: what every detector needs, and no one's own task. At first every position counts the same, and so large
+objects most. Then it goes on with a weight for each object that makes up for it in part, and sees every scene at half
+its size as well, four in one image: a third of the objects are small, and of these it has most to learn. The detectors
+take it as it is. Stop it whenever you like: the same command goes on from the last whole epoch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from ..training import rounded, ship, threads_set
 from .detectors import crowds, moves_of, scenes_of, shifted, varied, world_of
 
 CLASSES, STRIDE = 16, 8
-TINY = 6  # px, side of a square as large as a box: of a halved scene, smaller objects are not asked for
+TINY = 7.5  # px, side of a square as large as a box: of a halved scene, smaller objects are not asked for
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Recipe:
 
     seed: int = 0
     epochs: int = 12
+    then: int = 8  # epochs of the second part
     images: int = 8_000
     batch: int = 16
     rate: float = 1e-3
@@ -61,8 +62,8 @@ def targets(boxes: Tensor, labels: Tensor, size: tuple[int, int]) -> tuple[Tenso
     and how much each counts (rows, columns).
 
     boxes: (k, 4) px. size: (h, w) of the image. A position belongs to the smallest box that holds its middle, or whose
-    own middle lies in its cell. The four numbers are the logarithms of the px to the edges, at least 1 px each. The
-    positions of an object count 1 together; each of the background counts 1; those of a TINY object count nothing.
+    own middle lies in its cell. The four numbers are the logarithms of the px to the edges, at least 1 px each. One of
+    the n positions of an object counts 1 / sqrt(n), or nothing if the object is TINY; one of the background 1.
     """
     rows, columns = (side // STRIDE for side in size)
     x, y = (STRIDE * (torch.arange(n) + 0.5) for n in (columns, rows))
@@ -77,7 +78,7 @@ def targets(boxes: Tensor, labels: Tensor, size: tuple[int, int]) -> tuple[Tenso
     label, counts = torch.full((rows, columns), CLASSES), torch.ones(rows, columns)
     for k in range(len(boxes)):
         mine = owner == k
-        label[mine], counts[mine] = labels[k], (sides[k] >= TINY) / mine.sum()
+        label[mine], counts[mine] = labels[k], (sides[k] >= TINY) / mine.sum() ** 0.5
     return label, edges, counts
 
 
@@ -102,7 +103,7 @@ def four_in_one(images: Tensor, boxes: list, labels: list) -> tuple:
 class Run(training.Run):
     """Its labels are numbers of scenes."""
 
-    stream, clip, scenes = 2015, 5.0, ()
+    stream, clip, scenes, second = 2015, 5.0, (), False
 
     def build(self):
         return Dense(self.recipe.seed)
@@ -114,13 +115,16 @@ class Run(training.Run):
         moves = moves_of(self.draws, len(images))
         boxes, labels, _ = shifted([self.scenes[n] for n in labels], moves, images.shape[2:])
         shown = varied(images, moves, self.draws)
-        fours = four_in_one(shown, boxes, labels)
-        label, edges, counts = _stacked(boxes + fours[1], labels + fours[2], images.shape[2:])
-        said, there = self.net(torch.cat([shown, fours[0]])), label < CLASSES
+        if self.second:
+            fours = four_in_one(shown, boxes, labels)
+            shown, boxes, labels = torch.cat([shown, fours[0]]), boxes + fours[1], labels + fours[2]
+        label, edges, counts = _stacked(boxes, labels, images.shape[2:])
+        said, there = self.net(shown), label < CLASSES
+        counts = (counts if self.second else torch.ones_like(counts))[there]
         cost = F.cross_entropy(said[:, : CLASSES + 1], label, reduction="none")
         off = (said[:, CLASSES + 1 :] - edges).abs().mean(1)
-        count = counts[there].sum().clamp(min=1)
-        return (counts * (cost + 0.1 * off))[there].sum() / count + cost[~there].mean()
+        of_objects = (counts * (cost + 0.1 * off)[there]).sum() / counts.sum().clamp(min=1e-6)
+        return of_objects + cost[~there].mean()  # one position in eight holds an object
 
 
 def _stacked(boxes, labels, size):
@@ -129,7 +133,7 @@ def _stacked(boxes, labels, size):
 
 
 def score(net: nn.Module, images, scenes: list[tuple]) -> float:
-    """Share of an object's positions whose class is said, in [0, 1]: the mean over objects."""
+    """Share of the objects' positions whose class is said, in [0, 1], each with its weight."""
     net.eval()
     right, objects = 0, 0
     with torch.no_grad():
@@ -152,42 +156,48 @@ def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, resta
     images, scenes = scenes_of(data, "train", recipe.images)
     tuning = scenes_of(data, "tune", recipe.tested)
     with threads_set(threads) as threads:
-        run = Run(recipe, (runs or cache_dir() / "runs") / recipe.tag, world_of(data), torch.device("cpu"))
-        run.scenes = scenes
-        run.resume(restart)
-        run.train(images, np.arange(len(images)), lambda net: score(net, *tuning))
+        log, learned = [], None
+        for part, epochs in (("first", recipe.epochs), ("second", recipe.then)):
+            own = replace(recipe, epochs=epochs, tag=f"{recipe.tag}-{part}")
+            run = Run(own, (runs or cache_dir() / "runs") / own.tag, world_of(data), torch.device("cpu"))
+            run.scenes, run.second = scenes, part == "second"
+            if run.second:
+                run.net.load_state_dict(learned)
+            run.resume(restart)
+            run.train(images, np.arange(len(images)), lambda net: score(net, *tuning))
+            log, learned = log + run.log, run.net.state_dict()
         net = rounded(run.net)
         facts = {
             "data": {"train": f"detection train, scenes 0 to {recipe.images - 1}", "crowds": run.world},
             "right": {
-                f"of an object's positions, detection tune, {recipe.tested} scenes": round(
-                    score(net, *tuning), 4
-                )
+                f"positions of objects, detection tune, {recipe.tested} scenes": round(score(net, *tuning), 4)
             },
-            "epochs": run.log,
+            "epochs": log,
             "threads": threads,
         }
         numbers = (
-            f"--seed {recipe.seed} --epochs {recipe.epochs} --images {recipe.images} --threads {threads}"
+            f"--seed {recipe.seed} --epochs {recipe.epochs} --then {recipe.then} --images {recipe.images}"
         )
+        numbers += f" --threads {threads}"
         return ship(out, recipe.tag, f"{command('detection_trunk')} {numbers}", recipe, facts, net.trunk)
 
 
 def run(out: Path | None = None, threads=None, restart=False, **options) -> dict:
     """The training that the command line describes; out: the data folder, unless another one is given."""
     recipe = Recipe(**options)
-    if recipe.epochs < 1 or recipe.images < recipe.batch:
-        raise Refused(f"--epochs must be at least 1, --images at least {recipe.batch}")
+    if min(recipe.epochs, recipe.then) < 1 or recipe.images < recipe.batch:
+        raise Refused(f"--epochs and --then must be at least 1, --images at least {recipe.batch}")
     return train(out or data_dir(), recipe, threads=threads, restart=restart)
 
 
 EXPERIMENT = Experiment(
     makes=("weights/detection-trunk.*",),
-    takes="30 minutes",
+    takes="an hour",
     run=run,
     options={
         "--seed": {"type": int, "help": "(0)"},
-        "--epochs": {"type": int, "help": f"({Recipe.epochs})"},
+        "--epochs": {"type": int, "help": f"of the first part ({Recipe.epochs})"},
+        "--then": {"type": int, "help": f"epochs of the second ({Recipe.then})"},
         "--images": {"type": int, "help": f"training scenes ({Recipe.images})"},
     }
     | THREADS
