@@ -32,7 +32,7 @@ LEFT = 0.25  # an object of whose box less than this share is left after a shift
 COPIES = 2  # variations of each scene whose features are kept
 SEARCHED = ("RCNN", "FastRCNN")  # their proposals come from selective search
 USUAL = {
-    "HOGSVM": {"images": 500, "epochs": 1},
+    "HOGSVM": {"images": 4_000, "epochs": 1},
     "RCNN": {"tested": 50},
 }  # instead of what stands in Recipe
 

@@ -24,7 +24,7 @@ class HOGSVM(Detector):
     It learns by `fit`, not by steps down a loss. Scores are sigmoid(margin of the SVM): not probabilities.
 
     Source: Dalal, Triggs (2005). Differs: many classes, each with a window as wide and high as its mean object; cells
-    of 4 px; false positives count as such after NMS and below an IoU of .3.
+    of 4 px; false positives count as such after NMS and below an IoU of .3; objects and others weigh the same, C = 1.
     """
 
     def __init__(self, classes: int = 16):
@@ -34,13 +34,14 @@ class HOGSVM(Detector):
         self.register_buffer("bias", torch.full((classes,), -20.0))  # without examples: never found
 
     @torch.no_grad()
-    def fit(self, images, boxes, labels, negatives: int = 2, seed: int = 0) -> "HOGSVM":
+    def fit(self, images, boxes, labels, negatives: int = 4, mined: int = 400, seed: int = 0) -> "HOGSVM":
         """Learn from scenes as `loss` takes them: objects against windows at random, then against false positives too.
 
-        negatives: windows at random in an image for each class. Errors: ValueError.
+        negatives: windows at random in an image for each class. mined: these, and the false positives, come from so
+        many images, the first ones. Errors: ValueError.
         """
         images = self.check_scenes(images, boxes, labels)
-        check_count(negatives, "negatives")
+        check_count(negatives, "negatives"), check_count(mined, "mined")
         draws = torch.Generator().manual_seed(check_seed(seed))
         scenes = list(zip(boxes, labels, strict=True))
         own = {
@@ -49,13 +50,13 @@ class HOGSVM(Detector):
         other = {}
         for label in progress(own, "a window for each class"):
             self.shape[label] = _window(torch.cat(own[label]))
-            other[label] = [self._at_random(b, label, images, negatives, draws) for b in own[label]]
+            other[label] = [self._at_random(b, label, images, negatives, draws) for b in own[label][:mined]]
             self._separate(label, images, own[label], other[label])
-        shown = progress(images, "windows of all images")
+        shown = progress(images[:mined], "windows, and what is taken for an object")
         found = [self._thinned(self.windows(image[None], 0.27), 200) for image in shown]  # a margin of -1
         for label in progress(own, "against what was taken for each class"):
             of_class = [each.boxes[each.labels == label] for each in found]
-            false = [_apart(b, objects) for b, objects in zip(of_class, own[label], strict=True)]
+            false = [_apart(b, objects) for b, objects in zip(of_class, own[label], strict=False)]
             more = [torch.cat(pair) for pair in zip(other[label], false, strict=True)]
             self._separate(label, images, own[label], more)
         return self
@@ -97,7 +98,8 @@ class HOGSVM(Detector):
         of_objects, of_others = self._features(label, images, own), self._features(label, images, other)
         values = torch.cat([of_objects, of_others]).flatten(1).double().numpy()
         kinds = [1] * len(of_objects) + [0] * len(of_others)
-        svm = LinearSVC(C=0.01, dual="auto", random_state=0, max_iter=10_000).fit(values, kinds)
+        svm = LinearSVC(C=1.0, class_weight="balanced", dual="auto", random_state=0, max_iter=10_000)
+        svm.fit(values, kinds)
         rows, columns = (self.shape[label] - 1).tolist()
         self.weight[label] = 0
         self.weight[label, :, :rows, :columns] = (
@@ -110,7 +112,9 @@ class HOGSVM(Detector):
         shape, crops = self.shape[label], []
         side, grow = (shape * CELL).tolist(), (shape / (shape - 2 * MARGIN)).flip(0)
         pad = max(images.shape[2:]) // 2
-        for image, some in zip(images, boxes, strict=True):
+        for image, some in zip(images, boxes, strict=False):
+            if not len(some):
+                continue
             low, high = some.split(2, dim=1)
             centre, half = (low + high) / 2 + pad, (high - low) / 2 * grow
             around = torch.cat([centre - half, centre + half], 1)
