@@ -243,6 +243,9 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(tmp_path, monkey
     assert trained(tmp_path / "b") == whole and len(whole["epochs"]) == 2
     with pytest.raises(Refused, match="decay 0.01, now 0.1"):
         trained(tmp_path / "b", decay=0.1)
+    with monkeypatch.context() as patch, pytest.raises(Refused, match="trunk another"):
+        patch.setattr(detectors, "digest", lambda trunk: "another")
+        trained(tmp_path / "b")
     bias = load_detector("FastRCNN", folder=tmp_path / "a/weights").head.score.bias
     assert torch.equal(bias, bias.half().float()) and bias.abs().max() > 0
 

@@ -198,14 +198,15 @@ def train(out: Path, recipe: Recipe, data=crowds, runs=None, threads=None, jobs=
     tuning = scenes_of(data, "tune", recipe.tested, found, jobs)
     bits = 16 if recipe.name == "HOGSVM" else 8  # of a shipped weight: nine detectors in 9 MB
     with threads_set(threads) as threads:
-        run = Run(recipe, folder, world, torch.device("cpu"))
+        trunk = digest(Trunk())  # a checkpoint on another trunk is of another training
+        run = Run(recipe, folder, f"{world}, trunk {trunk}", torch.device("cpu"))
         if recipe.name == "HOGSVM":
             boxes, labels = ([torch.from_numpy(scene[k]) for scene in scenes] for k in (0, 1))
             run.net.fit(torch.from_numpy(images[:]).float() / 255, boxes, labels, seed=recipe.seed)
         else:
             run.scenes = scenes
             if recipe.name != "RCNN":
-                place = place.with_name("features") / f"{world}-{digest(run.net.trunk)}"
+                place = place.with_name("features") / f"{world}-{trunk}"
                 run.features = [kept(run.net.trunk, images, copy, place) for copy in range(COPIES)]
             run.resume(restart)
             run.train(images, np.arange(len(images)), lambda net: score(net, *tuning))
