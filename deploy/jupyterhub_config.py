@@ -19,7 +19,6 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"  # TLS is the business of the we
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:8081"
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = str(STATE / "cookie_secret")
-c.JupyterHub.concurrent_spawn_limit = 10  # a start is mostly imports: more at once only wait for each other
 c.JupyterHub.cleanup_servers = False
 c.ConfigurableHTTPProxy.should_start = False  # its token is CONFIGPROXY_AUTH_TOKEN, for both
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"

@@ -31,6 +31,7 @@ import aiohttp
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "inside-convnets"
 MOVES = 5
+STAGES = ("when started", "after the setup cell", "after the explorer")
 KEPT = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "LANG")  # of this environment, for the servers
 CONFIG = """
 load_subconfig({config!r})
@@ -56,6 +57,7 @@ class Hub:
     def __init__(self, folder, proxy, patience):
         self.folder, self.proxy_program, self.running = folder, proxy, {}
         self.token, self.password, self.secret = (secrets.token_hex(16) for _ in range(3))
+        self.session = None  # for whatever shows a token and no cookie
         self.homes, self.ports = folder / "homes", free_ports(3)
         self.url = f"http://127.0.0.1:{self.ports[0]}"
         self.config = folder / "config.py"
@@ -87,7 +89,7 @@ class Hub:
 
     def end(self, name):
         self.running[name].send_signal(signal.SIGTERM)
-        self.running[name].wait(60)
+        self.running[name].wait(120)
 
     def sweep(self):
         """End what still runs, the students' servers too: the hub would leave them."""
@@ -96,11 +98,11 @@ class Hub:
         for pid in [pid for pid, _ in processes() if cwd(pid).startswith(str(self.folder))]:
             os.kill(pid, signal.SIGTERM)
 
-    async def answers(self, session, patience):
+    async def answers(self, patience):
         """Wait until the hub answers through the proxy."""
         for _ in range(4 * patience):
             try:
-                async with session.get(f"{self.url}/hub/api/") as reply:
+                async with self.session.get(f"{self.url}/hub/api/") as reply:
                     if reply.status == 200:
                         return
             except aiohttp.ClientError:
@@ -110,11 +112,11 @@ class Hub:
             await asyncio.sleep(0.25)
         raise SystemExit(f"the hub does not answer:\n{(self.folder / 'hub.log').read_text()[-3000:]}")
 
-    async def api(self, session, method, path, **body):
+    async def api(self, method, path, **body):
         """The hub's own interface, as the service that watches this test."""
         headers = {"Authorization": f"token {self.token}"}
         where = f"{self.url}/hub/api/{path}"
-        async with session.request(method, where, headers=headers, json=body or None) as reply:
+        async with self.session.request(method, where, headers=headers, json=body or None) as reply:
             reply.raise_for_status()
             return await reply.json() if "json" in reply.headers.get("Content-Type", "") else None
 
@@ -134,34 +136,36 @@ class Student:
         self.times.setdefault(what, []).append(time.monotonic() - start)
         return result
 
-    async def come(self, session):
+    async def come(self):
         """Log in with the form, start a server, open the notebook, start its kernel."""
-        self.session = session
         await self.timed("log in", self.log_in())
         await self.timed("server starts", self.start_server())
-        token = await self.hub.api(session, "POST", f"users/{self.name}/tokens", note="load")
+        token = await self.hub.api("POST", f"users/{self.name}/tokens", note="load")
         self.headers = {"Authorization": f"token {token['token']}"}
         self.document = (await self.server("GET", self.path()))["content"]
         await self.timed("kernel starts", self.start_kernel())
 
     async def log_in(self):
-        page = f"{self.hub.url}/hub/login"
-        async with self.session.get(page) as reply:
-            xsrf = next(cookie.value for cookie in self.session.cookie_jar if cookie.key == "_xsrf")
-            assert reply.status == 200
-        form = {"username": self.name, "password": self.hub.password, "_xsrf": xsrf}
-        async with self.session.post(f"{page}?next=/hub/home", data=form) as reply:
-            assert reply.status == 200 and reply.url.path == "/hub/home", (reply.status, reply.url)
+        page, jar = (
+            f"{self.hub.url}/hub/login",
+            aiohttp.CookieJar(unsafe=True),
+        )  # of an address without a name
+        async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+            async with browser.get(page) as reply:
+                assert reply.status == 200
+            xsrf = next(cookie.value for cookie in jar if cookie.key == "_xsrf")
+            form = {"username": self.name, "password": self.hub.password, "_xsrf": xsrf}
+            async with browser.post(f"{page}?next=/hub/home", data=form) as reply:
+                assert reply.status == 200 and reply.url.path == "/hub/home", (reply.status, reply.url)
 
     async def start_server(self):
-        await self.hub.api(self.session, "POST", f"users/{self.name}/server")
-        while (
-            not (found := await self.hub.api(self.session, "GET", f"users/{self.name}"))["servers"]
-            .get("", {})
-            .get("ready")
-        ):
-            if not found["pending"] and not found["servers"]:
-                raise RuntimeError(f"{self.name}'s server did not start")
+        await self.hub.api("POST", f"users/{self.name}/server")
+        while True:
+            user = await self.hub.api("GET", f"users/{self.name}")
+            if "" not in user["servers"]:
+                raise RuntimeError("the server did not start")
+            if user["servers"][""]["ready"]:
+                return
             await asyncio.sleep(0.5)
 
     def path(self):
@@ -170,7 +174,7 @@ class Student:
     async def server(self, method, path, **body):
         """The student's own server, through the proxy."""
         where = f"{self.hub.url}/user/{self.name}/{path}"
-        async with self.session.request(method, where, headers=self.headers, json=body or None) as reply:
+        async with self.hub.session.request(method, where, headers=self.headers, json=body or None) as reply:
             reply.raise_for_status()
             return await reply.json()
 
@@ -181,7 +185,7 @@ class Student:
         where = (
             f"{self.hub.url}/user/{self.name}/api/kernels/{self.kernel}/channels?session_id={self.session_id}"
         )
-        self.socket = await self.session.ws_connect(
+        self.socket = await self.hub.session.ws_connect(
             where, headers=self.headers, max_msg_size=0, heartbeat=None
         )
         self.listener = asyncio.ensure_future(self.listen())
@@ -191,16 +195,16 @@ class Student:
         """Hand each message to whoever waits for it."""
         async for frame in self.socket:
             message = unpacked(frame)
-            content = message["content"]
-            if message["msg_type"] == "comm_open" and "max" in (state := content["data"].get("state", {})):
+            content, kind = message["content"], message["header"]["msg_type"]
+            if kind == "comm_open" and "max" in (state := content["data"].get("state", {})):
                 self.sliders.append((content["comm_id"], state))
             entry = self.waiting.get(message["parent_header"].get("msg_id"))
             if entry is None:
                 continue
-            entry["seen"].append(message["msg_type"])
-            if message["msg_type"] == "error":
+            entry["seen"].append(kind)
+            if kind == "error":
                 entry["error"] = f"{content['ename']}: {content['evalue']}"
-            if message["msg_type"] == "status" and content["execution_state"] == "idle":
+            if kind == "status" and content["execution_state"] == "idle":
                 entry["done"].set()
 
     async def ask(self, kind, content):
@@ -317,24 +321,28 @@ def processes():
             continue
 
 
-def memory(pid):
-    """{"Pss": MB, "own": MB that it shares with nobody} of a process."""
+def used(pid):
+    """What a process has taken: MB with its part of what it shares (Pss), MB of its own, seconds of CPU."""
     rows = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
     found = {row[0].rstrip(":"): int(row[1]) / 1024 for row in rows}
-    return {"Pss": found["Pss"], "own": found["Private_Clean"] + found["Private_Dirty"]}
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return {
+        "MB, Pss": found["Pss"],
+        "MB, its own": found["Private_Clean"] + found["Private_Dirty"],
+        "CPU, s": sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"),
+    }
 
 
 def of_users(students):
-    """MB of each kernel and each server now."""
-    found = {"kernel, Pss": [], "kernel, its own": [], "server, Pss": []}
+    """MB of each kernel and each server now, and the seconds of CPU that they have taken."""
     names = {f"kernel-{student.kernel}.json" for student in students if hasattr(student, "kernel")}
     homes = {str(student.hub.homes / student.name) for student in students}
+    found = {}
     for pid, line in processes():
-        if "ipykernel" in line and any(name in line for name in names):
-            found["kernel, Pss"].append(memory(pid)["Pss"])
-            found["kernel, its own"].append(memory(pid)["own"])
-        elif "singleuser" in line and cwd(pid) in homes:
-            found["server, Pss"].append(memory(pid)["Pss"])
+        kernel = "ipykernel" in line and any(name in line for name in names)
+        if kernel or ("singleuser" in line and cwd(pid) in homes):
+            for what, value in used(pid).items():
+                found.setdefault(f"{'kernel' if kernel else 'server'}, {what}", []).append(value)
     return found
 
 
@@ -373,40 +381,35 @@ async def whole(hub, given):
     """The test itself: the students, and what was measured."""
     students = [Student(hub, f"student{n:02d}", given.notebook, given.patience) for n in range(given.users)]
     before, result = available(), {}
-    quiet = aiohttp.ClientTimeout(total=given.patience)
-    sessions = [
-        aiohttp.ClientSession(timeout=quiet, cookie_jar=aiohttp.CookieJar(unsafe=True)) for _ in students
-    ]
-    watch = aiohttp.ClientSession(timeout=quiet)
-    try:
+    options = {
+        "timeout": aiohttp.ClientTimeout(total=given.patience),
+        "connector": aiohttp.TCPConnector(limit=0),
+    }
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), **options) as hub.session:
         hub.begin("proxy"), hub.begin("hub")
-        await hub.answers(watch, given.patience)
-        pairs = dict(zip(students, sessions, strict=True))
-        await everybody(students, lambda student: student.come(pairs[student]))
-        result["memory when started (MB)"] = of_users(students)
+        await hub.answers(given.patience)
+        await everybody(students, lambda student: student.come())
+        result["when started"] = of_users(students)
         await everybody(students, lambda student: student.timed("first cell", student.run(student.code()[0])))
-        result["memory after the setup cell (MB)"] = of_users(students)
+        result["after the setup cell"] = of_users(students)
         await everybody(students, lambda student: student.six_cells(given.cells))
         await everybody(students, lambda student: student.explore())
-        result["memory after the explorer (MB)"] = of_users(students)
-        result["memory taken from the machine (MB)"] = before - available()
+        result["after the explorer"] = of_users(students)
+        result["taken from the machine (MB)"] = before - available()
         well = [student for student in students if not student.faults]
         unlucky = random.sample(well, min(given.kill, len(well)))
         await everybody(unlucky, lambda student: student.killed())
         hub.end("hub")
         hub.begin("hub")  # while it starts, students work on: their servers and the proxy have not noticed
         await everybody(students, lambda student: student.explore("explorer moves, hub down"))
-        await hub.answers(watch, given.patience)
+        await hub.answers(given.patience)
         await everybody(students, lambda student: student.timed("log in, hub back", student.log_in()))
         await everybody(students, lambda student: student.save("after the hub came back"))
         result["killed"], result["faults"] = len(unlucky), [f for student in students for f in student.faults]
         result["lost"] = [student.name for student in students if student.saved and student.lost()]
         result["finished"] = sum(not student.faults for student in students)
         for student in students:
-            await hub.api(watch, "DELETE", f"users/{student.name}/server")
-    finally:
-        for session in [*sessions, watch]:
-            await session.close()
+            await hub.api("DELETE", f"users/{student.name}/server")
     result["seconds"] = {}
     for student in students:
         for what, seconds in student.times.items():
@@ -418,16 +421,13 @@ def table(result, users):
     """What was measured, as lines to read."""
     yield f"{users} students, {result['finished']} finished, {result['killed']} kernels killed, hub restarted once"
     yield f"files lost: {len(result['lost'])} {' '.join(result['lost'])}"
-    yield f"{'':28s}{'p50':>8s}{'p95':>8s}   n"
+    yield f"{'':44s}{'p50':>8s}{'p95':>8s}   n"
     for what, seconds in result["seconds"].items():
-        yield f"{what + ' (s)':28s}{share(seconds, 50):8.2f}{share(seconds, 95):8.2f}{len(seconds):4d}"
-    for when, of in result.items():
-        if when.startswith("memory") and isinstance(of, dict):
-            for what, values in of.items():
-                if values:
-                    words = f"{what}, {when.removeprefix('memory ')}"
-                    yield f"{words:60s}{share(values, 50):8.0f}{share(values, 95):8.0f}"
-    yield f"the machine has {result['memory taken from the machine (MB)']:.0f} MB less"
+        yield f"{what + ' (s)':44s}{share(seconds, 50):8.1f}{share(seconds, 95):8.1f}{len(seconds):4d}"
+    for when in STAGES:
+        for what, values in result[when].items():
+            yield f"{when + ': ' + what:44s}{share(values, 50):8.1f}{share(values, 95):8.1f}{len(values):4d}"
+    yield f"the machine has {result['taken from the machine (MB)']:.0f} MB less"
     yield from result["faults"]
 
 
