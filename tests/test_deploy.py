@@ -121,7 +121,7 @@ def test_a_student_starts_with_a_copy_and_keeps_what_was_changed(tmp_path):
 
     start()
     copy = home / "inside-convnets" / name
-    assert json.loads(copy.read_text())["cells"][0]["source"] == "hello"
+    assert json.loads(copy.read_text())["cells"][0]["source"] == ["hello"]
     assert (home / ".cache/numba/world_1/kernel.nbi").read_text() == "compiled"
     copy.write_text(copy.read_text().replace("hello", "mine"))
     notebook["cells"][0]["source"] = "hello, again"

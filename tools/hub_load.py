@@ -112,7 +112,7 @@ class Hub:
             await asyncio.sleep(0.25)
         raise SystemExit(f"the hub does not answer:\n{(self.folder / 'hub.log').read_text()[-3000:]}")
 
-    async def api(self, method, path, **body):
+    async def api(self, method, path, /, **body):
         """The hub's own interface, as the service that watches this test."""
         headers = {"Authorization": f"token {self.token}"}
         where = f"{self.url}/hub/api/{path}"
@@ -159,19 +159,23 @@ class Student:
                 assert reply.status == 200 and reply.url.path == "/hub/home", (reply.status, reply.url)
 
     async def start_server(self):
+        """Ask for it, and listen to the hub's events as the page with the progress bar does."""
         await self.hub.api("POST", f"users/{self.name}/server")
-        while True:
-            user = await self.hub.api("GET", f"users/{self.name}")
-            if "" not in user["servers"]:
-                raise RuntimeError("the server did not start")
-            if user["servers"][""]["ready"]:
-                return
-            await asyncio.sleep(0.5)
+        where = f"{self.hub.url}/hub/api/users/{self.name}/server/progress"
+        headers = {"Authorization": f"token {self.hub.token}"}
+        async with self.hub.session.get(where, headers=headers) as reply:
+            async for line in reply.content:
+                event = json.loads(line.removeprefix(b"data:")) if line.startswith(b"data:") else {}
+                if event.get("ready"):
+                    return
+                if event.get("failed"):
+                    raise RuntimeError(event["message"])
+        raise RuntimeError("the server did not start")
 
     def path(self):
         return f"api/contents/{FOLDER}/{quote(self.notebook)}"
 
-    async def server(self, method, path, **body):
+    async def server(self, method, path, /, **body):
         """The student's own server, through the proxy."""
         where = f"{self.hub.url}/user/{self.name}/{path}"
         async with self.hub.session.request(method, where, headers=self.headers, json=body or None) as reply:
