@@ -13,7 +13,7 @@ LECTURES = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"
 LATER = {"umap", "numba", "llvmlite", "cv2", "sklearn", "skimage", "pandas", "sympy", "torchvision"}
 LATER |= {"scipy.stats", "matplotlib.pyplot", "torch._dynamo"}
 MOST = 450  # MB of its own
-MOST_ABOVE_TORCH = 100  # MB; measured: 18 for 00, at most 75, for 10
+MOST_ABOVE_TORCH = 100  # MB; measured: 18 for 00, at most 75, for 10; IPython takes 35 besides
 NEEDED = {"10_autoregressive.ipynb": {"sklearn", "scipy.stats"}}  # its digits are in scikit-learn
 
 # One process with torch, and a fork of it for each setup cell.
