@@ -89,6 +89,21 @@ def test_it_is_torchvisions_net_behind_a_normalisation(lab, pictures, home):
     assert set(dict(reference.named_modules())) <= set(dict(lab.net.named_modules()))
 
 
+def test_our_squeezenet_is_torchvisions():
+    from torchvision import models
+
+    net, images = imagenet.build("squeezenet", seed=3), torch.rand(2, 3, 90, 90)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        theirs = models.squeezenet1_1(weights=None).eval()
+    assert repr(net) == repr(theirs)
+    ours, expected = net.state_dict(), theirs.state_dict()
+    assert list(ours) == list(expected) and all(torch.equal(ours[key], expected[key]) for key in expected)
+    with torch.no_grad():
+        assert torch.equal(net(images), theirs((images - net.mean) / net.std))
+    assert list(imagenet.classes("squeezenet")) == models.SqueezeNet1_1_Weights.DEFAULT.meta["categories"]
+
+
 def test_every_layer_is_there_in_order_and_after_its_relu(lab, pictures):
     """... and the tools work on each, and leave the net as it was."""
     assert list(lab.layers) == list(CHANNELS[lab.name])

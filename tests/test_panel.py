@@ -57,6 +57,7 @@ def counting(test):
         last.value = 12
         run.click()
         assert text.value == "a picture of 12", "the click itself does not wait for a picture"
+        assert run.description == "working ..."
         await breathe(3)
         await test(explorer, last, run, stop, image, text)
 
@@ -79,6 +80,7 @@ async def test_stop_is_heard_between_two_turns_and_the_picture_stays(explorer, l
     assert run.disabled and not stop.disabled
     stop.click()
     kept, said = image.value, text.value
+    assert run.description == "Run live"
     assert said.startswith("counted to ") and said != "counted to 12"
     assert not run.disabled and stop.disabled and explorer.closed == 1
     await breathe(20)

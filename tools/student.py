@@ -1,10 +1,11 @@
 """The student's copy of the notebooks, in work/, which git does not know: nobody's work stands in the way of an update.
 
-python tools/student.py [--update]
+python tools/student.py [--update] [FOLDER]
 
-Copies what work/ does not have yet. --update also renews each notebook of which there is a new version: one that nobody
-has touched is replaced; beside one that was changed the new version is put, as NN_name.new.ipynb. Nothing that a
-student has changed is ever written over. A copy leaves out the lecturer's notes and the stored answers to **Predict.**
+Copies what work/ does not have yet; on a hub FOLDER, in the student's home, takes the place of work/. --update also
+renews each notebook of which there is a new version: one that nobody has touched is replaced; beside one that was
+changed the new version is put, as NN_name.new.ipynb. Nothing that a student has changed is ever written over. A copy
+leaves out the lecturer's notes and the stored answers to **Predict.**
 """
 
 import hashlib
@@ -75,7 +76,7 @@ def for_students(notebook):
 
 
 if __name__ == "__main__":
-    update = sys.argv[1:] == ["--update"]
-    for sentence in copies(update):
+    update, folder = "--update" in sys.argv, [given for given in sys.argv[1:] if given != "--update"]
+    for sentence in copies(update, work=Path(*folder) if folder else WORK):
         if update:
             print(sentence)

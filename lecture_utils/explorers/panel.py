@@ -7,6 +7,7 @@ from threading import RLock
 import ipywidgets
 from traitlets import Unicode
 
+WORKING = "working ..."  # on the button at once: a first picture may take seconds
 BREATH = 0.02  # s between two stages of a live run, in which the kernel hears a click
 
 
@@ -114,7 +115,7 @@ class LiveRun:
         with self.panel.lock:
             self.stop()
             turns = self.turns = self.panel.explorer.live(**self.panel.values())
-            self.start.disabled, self.end.disabled = True, False
+            self.start.disabled, self.start.description, self.end.disabled = True, WORKING, False
         if self.loop is not None and self.loop.is_running():
             asyncio.run_coroutine_threadsafe(self.keep_going(turns), self.loop)
         else:
@@ -147,4 +148,4 @@ class LiveRun:
             if self.turns is not None:
                 self.turns.close()
             self.turns = None
-            self.start.disabled, self.end.disabled = False, True
+            self.start.disabled, self.start.description, self.end.disabled = False, "Run live", True

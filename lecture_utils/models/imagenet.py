@@ -7,7 +7,9 @@ asked for: it takes seconds.
 
 import http.client
 import re
+import runpy
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -15,6 +17,7 @@ from torch import nn
 
 from ..checks import check_choice
 from .architectures import normalising, seeded_net
+from .squeezenet import SqueezeNet
 
 NETS = ("alexnet", "vgg16", "resnet18", "densenet121", "squeezenet1_1")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision trained them
@@ -77,12 +80,11 @@ def load(name: str) -> nn.Module:
 
 
 def photograph_net() -> nn.Module:
-    """The SqueezeNet 1.1 that ships, without its weights: torchvision's module, taking images in [0, 1].
+    """The SqueezeNet 1.1 that ships, without its weights: taking images in [0, 1].
 
     Its weights are Caffe's and want 0 to 255 less the mean colour; `models.load("squeezenet")` puts them in.
     """
-    net = _torchvision("squeezenet1_1").squeezenet1_1(weights=None)
-    return _normalised("squeezenet1_1", net, CAFFE_MEAN, CAFFE_STD)
+    return _normalised(SHIPPED, SqueezeNet(), CAFFE_MEAN, CAFFE_STD)
 
 
 def efficientnet_lite0() -> nn.Module:
@@ -105,8 +107,10 @@ def efficientnet_lite0() -> nn.Module:
 
 
 def classes(name: str) -> tuple[str, ...]:
-    """The names of the 1,000 classes, from the metadata of the weights."""
-    return tuple(_weights("squeezenet1_1" if name in (SHIPPED, LITE) else name).meta["categories"])
+    """The names of the 1,000 classes, from torchvision's list; its file is run alone, as all of torchvision is slow."""
+    check_choice(name, (*NETS, SHIPPED, LITE), "net")
+    (folder,) = find_spec("torchvision").submodule_search_locations
+    return tuple(runpy.run_path(f"{folder}/models/_meta.py")["_IMAGENET_CATEGORIES"])
 
 
 def weights_file(name: str) -> Path:

@@ -15,9 +15,9 @@ Arrays (one row each)
 """
 
 import math
+from threading import Lock
 
 import numpy as np
-from numba import njit
 
 # columns of prims
 TYPE, CX, ROT, ARG, ROUND, BLEND, BOUND, OBJECT, PART = 0, 1, 4, 13, 23, 24, 25, 26, 27
@@ -49,12 +49,27 @@ FAR = 1e9
 MAX_ACTIVE = 192
 
 
+PLAIN, ONE_AT_A_TIME = [], Lock()  # what is not compiled yet
+
+
 def compiled(function):
-    """numba's njit, cached on disk where the install folder (or a cache folder) can be written."""
-    try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # read-only install without a writable home: compile anew in each process
-        return njit(nogil=True, error_model="numpy")(function)
+    """Mark a function for `ready`."""
+    PLAIN.append(function)
+    return function
+
+
+def ready():
+    """Let numba compile what is marked. It is imported only now: who renders nothing saves its memory."""
+    with ONE_AT_A_TIME:
+        if PLAIN:
+            from numba import njit
+        while PLAIN:
+            function = PLAIN.pop()
+            try:
+                done = njit(cache=True, nogil=True, error_model="numpy")(function)
+            except RuntimeError:  # read-only install without a writable home: compile anew in each process
+                done = njit(nogil=True, error_model="numpy")(function)
+            globals()[function.__name__] = done
 
 
 @compiled

@@ -40,6 +40,7 @@ def render(scene, size=112, shadows_from=None, threads=None):
     dark = (prims, groups) if shadows_from is None else shadows_from.arrays()[:2]
     image = np.zeros((3, size, size), np.float32)
     objects, parts = np.zeros((2, size, size), np.uint8)
+    kernel.ready()
 
     def rows(first, last):
         kernel.mask_rows(first, last, camera, prims, groups, objects, parts)
@@ -76,5 +77,6 @@ def masks(scene, size=112):
     """Only the masks (objects, parts), uint8 (size, size) each: much faster than :func:`render`."""
     prims, groups, _ = scene.arrays()
     objects, parts = np.zeros((2, size, size), np.uint8)
+    kernel.ready()
     kernel.mask_rows(0, size, scene.camera.row(), prims, groups, objects, parts)
     return objects, parts
