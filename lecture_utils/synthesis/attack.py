@@ -117,7 +117,9 @@ def _best(net, ends, labels, target):
         ranks.append(
             loss_to_raise(logits, labels, target).cpu().double() + 1e6 * done.cpu()
         )  # no loss is that large
-    best = torch.stack(ranks).nan_to_num(-torch.inf).argmax(0).to(images.device)  # the first, where several are equal
+    best = (
+        torch.stack(ranks).nan_to_num(-torch.inf).argmax(0).to(images.device)
+    )  # the first, where several are equal
     return torch.stack(ends)[best, torch.arange(len(best), device=best.device)]
 
 
