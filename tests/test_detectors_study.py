@@ -142,6 +142,82 @@ def test_differences_are_paired():
     assert (row["one"], row["two"]) == ("a", "b") and row["AP .75"] == [0.1, 0.1, 0.1]
 
 
+def test_objects_that_are_found_by_hand():
+    """Of three: one found by .9, one by .2 (an IoU of .5 is enough), one by another class; none in the second image."""
+    objects = torch.cat([BOX, BOX + 20, BOX + 40])
+    half = torch.tensor([[20.0, 20, 30, 25]])
+    found = [
+        d.Detections(torch.cat([half, BOX, BOX + 40]), torch.tensor([0.2, 0.9, 0.8]), torch.tensor([1, 0, 0]))
+    ]
+    truth = [(objects, torch.tensor([0, 1, 2])), (BOX, torch.tensor([0])), (BOX[:0], torch.zeros(0).long())]
+    found += [d.Detections(BOX[:0], torch.zeros(0), torch.zeros(0).long())] * 2
+    assert study.found_objects(found, truth, 0.5) == "2100"
+    assert study.found_objects(found, truth, 0.2) == "2200", "a score at the threshold is enough"
+
+
+def test_trainings_that_differ_only_in_their_seed_are_a_group():
+    def card(net, seed, **options):
+        return {"net": net, "recipe": {"seed": seed, "options": options}}
+
+    cards = {"SSD": card("SSD", 0), "YOLO": card("YOLO", 0), "YOLO seed 2": card("YOLO", 2)}
+    cards |= {"YOLO boxes-3": card("YOLO", 0, boxes=3), "YOLO boxes-3 seed 1": card("YOLO", 1, boxes=3)}
+    groups = study.groups(cards)
+    assert groups == {
+        "YOLO": {0: "YOLO", 2: "YOLO seed 2"},
+        "YOLO boxes-3": {0: "YOLO boxes-3", 1: "YOLO boxes-3 seed 1"},
+    }
+
+
+def test_means_and_differences_over_seeds_by_hand():
+    """AP of one: .5, .7, .6 (seeds 0, 1, 2), of two: .4, .55 (2, 1); in every draw each is .1 higher."""
+    ap = {"a": 0.5, "b": 0.7, "c": 0.6, "d": 0.4, "e": 0.55}
+    several = {name: {"AP": torch.tensor([x, x + 0.1, x + 0.1]).double()} for name, x in ap.items()}
+    several["a"]["AP"][1:] = torch.tensor([0.3, 0.9])
+    groups = {"one": {0: "a", 1: "b", 2: "c"}, "two": {2: "d", 1: "e"}}
+    rows, (gap,) = study.over_seeds(several, groups)
+    assert rows["one"]["seeds"] == [0, 1, 2] and rows["one"]["AP"]["each"] == [0.5, 0.7, 0.6]
+    assert rows["one"]["AP"]["spread"] == pytest.approx(0.1)
+    assert rows["one"]["AP"]["mean"] == pytest.approx(
+        [0.6, 0.505, 0.695], abs=1e-4
+    )  # of .5, .7 as of .6 +- .1
+    assert rows["two"]["AP"]["mean"] == pytest.approx([0.475] * 3)
+    assert (gap["one"], gap["two"], gap["seeds"]) == ("one", "two", [1, 2])
+    assert gap["AP"]["each"] == pytest.approx([0.15, 0.2])
+    assert gap["AP"]["range"] == pytest.approx([-0.05, 0.3])
+    assert gap["AP"]["mean"] == pytest.approx([0.125, 0.03, 0.22], abs=1e-4)
+
+
+def test_a_study_of_seeds_times_one_of_them(monkeypatch):
+    asked = []
+    monkeypatch.setattr(study, "timed", lambda work, repeats: 8.0)
+    monkeypatch.setattr(study, "Trunk", torch.nn.Identity)
+    monkeypatch.setattr(study, "loaded", lambda card: asked.append(card) or torch.nn.Identity())
+    plain, second = ({"net": "SSD", "recipe": {"seed": n, "options": {}}} for n in (0, 1))
+    found = study.measured_times(torch.zeros(1, 3, 8, 8), {"SSD": plain, "SSD seed 1": second}, None)
+    assert asked == [plain] and found == {
+        "trunk": {"batch 1": 8.0, "batch 8": 1.0},
+        "SSD": {"batch 1": 8.0, "batch 8": 1.0, "of it proposals": 0.0},
+    }
+
+
+def test_trainings_come_in_the_order_of_detectors_variants_and_seeds(monkeypatch):
+    order = [("FasterRCNN", {}, 0), ("YOLO", {}, 0), ("RetinaNet", {}, 0), ("RetinaNet", {}, 1)]
+    order += [("RetinaNet", {"fpn": False}, 0), ("RetinaNet", {"fpn": False}, 1)]
+    cards = [{"net": net, "recipe": {"options": options, "seed": n}} for net, options, n in order]
+    stems = [
+        detector_tag(card["net"], trained_detectors.variant(card), card["recipe"]["seed"]) for card in cards
+    ]
+    files = {f"weights/{stem}.json": json.dumps(card) for stem, card in zip(stems, cards, strict=True)}
+    monkeypatch.setattr(trained_detectors.store, "manifest", lambda: {"weights/alex.json": ""} | files)
+    monkeypatch.setattr(trained_detectors.store, "read_verified", files.__getitem__)
+    expected = ["FasterRCNN", "YOLO", "RetinaNet", "RetinaNet seed 1"]
+    assert list(trained_detectors.trained()) == [
+        *expected,
+        "RetinaNet fpn-false",
+        "RetinaNet fpn-false seed 1",
+    ]
+
+
 def test_time_is_the_median_and_the_first_call_does_not_count(monkeypatch):
     clock, calls = [0.0], []
 
@@ -214,6 +290,9 @@ class Says(torch.nn.Module):
     """A head that takes each proposal for an object; its class is 1 in the right half of the image."""
 
     trunk = torch.nn.Identity()
+
+    def checked(self, images):
+        return images
 
     def region_detections(self, features, proposals, size, *rest):
         each = [(boxes, torch.ones(len(boxes)), (boxes[:, 0] >= size[1] / 2).long()) for boxes in proposals]

@@ -16,12 +16,13 @@ from ..train.detectors import SEARCHED, searched
 
 
 def trained() -> dict[str, dict]:
-    """{name: card} of the detectors that ship, in the order of DETECTORS: "FasterRCNN", "RetinaNet fpn-false"."""
+    """{name: card} of the detectors that ship, in the order of DETECTORS: "RetinaNet", "RetinaNet seed 1", "RetinaNet
+    fpn-false", "RetinaNet fpn-false seed 1"."""
     names = [
         name for name in store.manifest() if name.startswith("weights/detector-") and name.endswith(".json")
     ]
     cards = [json.loads(store.read_verified(name)) for name in sorted(names)]
-    cards.sort(key=lambda card: DETECTORS.index(card["net"]))
+    cards.sort(key=lambda card: (DETECTORS.index(card["net"]), variant(card), card["recipe"]["seed"]))
     return {" ".join(filter(None, (card["net"], variant(card), seed(card)))): card for card in cards}
 
 

@@ -1,10 +1,12 @@
 """How good and how fast is each detector that was trained here?  python -m experiments detector_scores
 
-All 600 scenes of the gallery; one training of each detector, so an interval over scenes says nothing about another
-seed. Detections are kept in the cache, each detector's once. AP is the mean over classes of COCO's (101 recalls), at
-an IoU of .5 (also of small, medium and large boxes), of .75, and as the mean of .5, .55, ... .95; "box found" is AP at
-.5 with one class for all, after NMS at .7. An interval: the scenes are drawn anew 300 times, the same draws for all,
-so that differences are paired. Errors: at the score of the best F1 on the first 300 scenes, counted in the others.
+All 600 scenes of the gallery. A row is one training, so its interval, over scenes, says nothing about another seed;
+where a detector or a variant of one was trained with several seeds, "seeds" has their mean and spread, and "seed pairs"
+the differences of such means. Detections are kept in the cache, each detector's once. AP is the mean over classes of
+COCO's (101 recalls), at an IoU of .5 (also of small, medium and large boxes), of .75, and as the mean of .5, .55, ...
+.95; "box found" is AP at .5 with one class for all, after NMS at .7. An interval: the scenes are drawn anew 300 times,
+the same draws for all, so that differences are paired. Errors: at the score of the best F1 on the first 300 scenes,
+counted in the others. "found" has a digit for each object: 2 found above that score, 1 found below it, 0 not found.
 Beside the detectors stand baselines and upper bounds that read the answer key.
 
 --times measures milliseconds instead, and adds them to the results: run it alone on the machine.
@@ -21,13 +23,22 @@ import torch
 
 from lecture_utils import detection, results
 from lecture_utils.crowds import SIZES, read_crowds
-from lecture_utils.detection import ERROR_TYPES, Detections, box_iou, error_types, nms, selective_search
+from lecture_utils.detection import (
+    ERROR_TYPES,
+    Detections,
+    Trunk,
+    box_iou,
+    error_types,
+    nms,
+    selective_search,
+)
+from lecture_utils.detection.precision import by_score, match_detections
 from lecture_utils.progress import progress
 from lecture_utils.world import CLASSES
 
 from ..experiment import Experiment, command, write_results
 from ..methods.detection_draws import best_threshold, interval, overlaps, precisions
-from ..methods.trained_detectors import detections, loaded, proposals, references, trained
+from ..methods.trained_detectors import detections, loaded, proposals, references, seed, trained
 from ..train.detection_scenes import fingerprint
 from ..train.detectors import SEARCHED
 from ..training import threads_set
@@ -98,16 +109,80 @@ def two_apart(crowds) -> list[int]:
     return found
 
 
+def found_objects(found: list, truth: list, threshold: float) -> str:
+    """A digit for each object of all images: 2 found at IoU .5, 1 found by a score below the threshold, 0 not found."""
+    digits = []
+    for each, (objects, own) in zip(found, truth, strict=True):
+        boxes, scores, labels = by_score(*each)
+        match = match_detections(
+            torch.where(labels[:, None] == own, box_iou(boxes, objects.double()), -1), 0.5
+        )
+        sure = {g: int(score >= threshold) for g, score in zip(match.tolist(), scores, strict=True)}
+        digits += [str(1 + sure[g]) if g in sure else "0" for g in range(len(own))]
+    return "".join(digits)
+
+
 def pairs(several: dict[str, dict]) -> list[dict]:
     """Differences of all pairs of detectors with paired intervals; several: {name: {measure: AP (1 + draws,)}}."""
     rows = []
     for one, two in combinations(several, 2):
-        gaps = {
-            measure: several[one][measure] - several[two][measure]
-            for measure in ("AP .5", "AP .75", "AP .5 to .95")
-        }
+        gaps = {m: several[one][m] - several[two][m] for m in several[one]}
         rows.append({"one": one, "two": two} | {measure: interval(gap) for measure, gap in gaps.items()})
     return rows
+
+
+def groups(cards: dict[str, dict]) -> dict[str, dict[int, str]]:
+    """{detector, or variant of one: {seed: name of the training}}, of those that were trained more than once."""
+    found = {}
+    for name, card in cards.items():
+        found.setdefault(name.removesuffix(seed(card)).strip(), {})[card["recipe"]["seed"]] = name
+    return {name: trainings for name, trainings in found.items() if len(trainings) > 1}
+
+
+def over_seeds(several: dict[str, dict], trainings: dict[str, dict[int, str]]) -> tuple[dict, list[dict]]:
+    """Of each group its mean over seeds, and of each pair of groups the difference of these means.
+
+    Group: {measure: {"mean": [AP, low, high] over scenes, "each": AP of each seed, "spread": standard deviation}}.
+    Pair: {measure: {"mean": as there, "each": one - two for each seed that both have, "range": [least, most] of any
+    seed of one minus any seed of two}}. A range that leaves out 0: all seeds of one lie on one side of all of two.
+    """
+    rows, gaps, every = {}, [], {}
+    for group, names in trainings.items():
+        measures = several[next(iter(names.values()))]
+        each = every[group] = {
+            m: torch.stack([several[name][m] for name in names.values()]) for m in measures
+        }
+        rows[group] = {"seeds": list(names)} | {measure: of_seeds(values) for measure, values in each.items()}
+    for one, two in combinations(trainings, 2):
+        both = [n for n in trainings[one] if n in trainings[two]]
+        row = {"one": one, "two": two, "seeds": both}
+        at, too = ([list(trainings[group]).index(n) for n in both] for group in (one, two))
+        for measure, values in every[one].items():
+            row[measure] = seed_gap(values, every[two][measure], at, too)
+        gaps.append(row)
+    return rows, gaps
+
+
+def of_seeds(values: torch.Tensor) -> dict:
+    """A row of `over_seeds`: values (seeds, 1 + draws), the scenes as they are first."""
+    each = values[:, 0]
+    return {"mean": interval(values.mean(0)), "each": rounded(each), "spread": rounded(each.std())}
+
+
+def seed_gap(one: torch.Tensor, two: torch.Tensor, at: list, too: list) -> dict:
+    """A difference of `over_seeds`: values (seeds, 1 + draws); rows at[k] of one and too[k] of two have one seed."""
+    a, b = one[:, 0], two[:, 0]
+    reach = torch.stack([a.min() - b.max(), a.max() - b.min()])
+    return {
+        "mean": interval(one.mean(0) - two.mean(0)),
+        "each": rounded(a[at] - b[too]),
+        "range": rounded(reach),
+    }
+
+
+def rounded(values: torch.Tensor) -> list | float:
+    """Four digits."""
+    return np.round(values.double().numpy(), 4).tolist()
 
 
 def study(out, times: bool = False) -> dict:
@@ -130,7 +205,9 @@ def study(out, times: bool = False) -> dict:
         rows[name]["errors"] = errors(some, truth, crowds.shares, crowds.sizes)
         if name in cards:
             rows[name] |= facts(cards[name])
+            rows[name]["found"] = found_objects(some, truth, rows[name]["errors"]["threshold"])
             rows[name]["slice"] = round(float(scores(some[:SLICE], truth[:SLICE], 1)[0]["AP .5"][0]), 4)
+    seeds, gaps = over_seeds(several, groups(cards))
     content = {
         "command": command("detector_scores"),
         "crowds": fingerprint(),
@@ -139,7 +216,9 @@ def study(out, times: bool = False) -> dict:
         "draws": DRAWS,
         "slice": SLICE,
         "rows": rows,
-        "pairs": pairs({name: several[name] for name in found}),
+        "pairs": pairs({name: several[name] for name, card in cards.items() if not seed(card)}),
+        "seeds": seeds,
+        "seed pairs": gaps,
         "times": (results.load("detectors") if "detectors" in results.names() else {}).get("times", {}),
     }
     write_results(out, "detectors", content)
@@ -156,10 +235,16 @@ def facts(card: dict) -> dict:
 def measured_times(images, cards: dict, regions: list | None, repeats: int = REPEATS) -> dict:
     """{name: {"batch 1": ms, "batch 8": ms, "of it proposals": ms}}, for one image, medians over `repeats` others.
 
-    One thread. The proposals of FasterRCNN include its trunk, which its second stage uses again.
+    One thread; one seed of each. The proposals of FasterRCNN include its trunk, which its second stage uses again.
+    "trunk": the trunk alone.
     """
-    found = {}
-    with threads_set(1):
+    found, trunk = {}, Trunk().eval()
+    cards = {name: card for name, card in cards.items() if not seed(card)}
+    with threads_set(1), torch.no_grad():
+        found["trunk"] = {
+            "batch 1": round(timed(lambda n: trunk(images[n : n + 1]), repeats), 2),
+            "batch 8": round(timed(lambda n: trunk(images[8 * n : 8 * n + 8]), repeats) / 8, 2),
+        }
         search = timed(lambda n: selective_search(images[n : n + 1]), repeats) if regions else 0.0
         for name, card in progress(cards.items(), "timing", len(cards)):
             net = loaded(card)
@@ -197,6 +282,8 @@ def report(content: dict) -> str:
             f"{row[m][0]:.3f} [{row[m][1]:.3f}, {row[m][2]:.3f}]" for m in ("AP .5", "AP .75", "AP .5 to .95")
         ]
         lines.append(f"{name:40s}" + "  ".join(cells) + f"  {content['times'].get(name, {})}")
+    for group, row in content["seeds"].items():
+        lines.append(f"{group}, seeds {row['seeds']}: AP .5 {row['AP .5']['each']}")
     return "\n".join(lines)
 
 
