@@ -57,7 +57,7 @@ def test_the_image_does_not_run_as_root_and_its_home_is_no_part_of_the_course():
     assert place > last_run and user == str(VALUES["singleuser"]["uid"]) != "0"
     assert f"--uid {user} " in DOCKERFILE
     homes = [rest for word, rest in instructions() if word == "WORKDIR"]
-    assert homes == ["/opt/course", "/home/student"]
+    assert homes == ["/opt/course", "/srv/student"]
     assert VALUES["singleuser"]["storage"]["homeMountPath"] == homes[-1]
 
 

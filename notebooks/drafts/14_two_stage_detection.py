@@ -644,7 +644,8 @@ if file.exists():
     words, title = [known[k] for k in found["labels"][sure]], "Trained on photographs, it knows this street"
     picture = plots.boxes(street[None], [found["boxes"][sure]], words=[words], title=title)
 else:
-    print(f"Put download.pytorch.org/models/{file.name} (74 MB) into torch's folder hub/checkpoints.")
+    where = f"torchvision.models.get_model_weights('{name}').DEFAULT.url"
+    print(f"Put {file.name} (74 MB; {where} says from where) into torch's folder hub/checkpoints.")
 picture
 
 # %% [markdown] slideshow={"slide_type": "skip"}
