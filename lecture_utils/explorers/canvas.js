@@ -85,7 +85,11 @@ function render({ model, el }) {
     const button = document.createElement("button");
     button.className = "jupyter-button";
     button.textContent = "Full screen";
-    button.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
+    button.onclick = () => {
+      const shown = root.querySelector("img.widget-image");
+      root.style.setProperty("--ratio", shown.naturalWidth / shown.naturalHeight);
+      document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen();
+    };
     el.append(button);
   }
   el.append(hint);
