@@ -110,6 +110,8 @@ def test_the_page_gets_its_answer_after_a_fault_too():
     with pytest.raises(ZeroDivisionError):
         heard(panel, SimpleNamespace(send=answers.append), {"steps": [4, 0]})
     assert len(answers) == 1 and "not at 90" in panel.text.value
+    panel.drag(1, share(50, 50), share(20, 50))
+    assert panel.text.value == "at 20, 0.5", "it can be dragged on from there"
 
 
 def test_play_goes_through_the_stops_and_a_move_between_them_ends_it():

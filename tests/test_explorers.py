@@ -239,7 +239,7 @@ def parts(explorer):
 
 def test_a_jump_draws_once_and_a_move_between_stops_says_so(monkeypatch):
     explorer, drawn = Steps(), []
-    monkeypatch.setattr(explorer, "encoded", lambda **values: drawn.append(values) or b"")
+    monkeypatch.setattr(explorer, "board", lambda **values: drawn.append(values) or ui.Block(1, 1))
     _, next_, place, (x, kind), _, text = parts(explorer)
     x.value = 1.5
     assert drawn[-1] == {"x": 1.5, "kind": "a"} and len(drawn) == 2

@@ -83,7 +83,7 @@ class Panel:
         What was under the pointer when the drag began is held until it ends, wherever the pointer goes.
         """
         if self.held is None or self.held[0] != number:
-            board = self.explorer.board(**self.values())
+            board = self.board  # the last one that was drawn
             self.held = number, board, board.under(start[0] * board.wide, start[1] * board.high)
         _, board, (block, x, y) = self.held
         right, down = (to[0] - start[0]) * board.wide, (to[1] - start[1]) * board.high
@@ -119,7 +119,9 @@ class Panel:
             self.where.value = place if here else f"between stops ({place} was the last)"
             self.play.value, self.play.playing = self.at, self.play.playing and bool(here)
             try:
-                self.show(self.explorer.encoded(**values), self.explorer.describe(**values))
+                self.explorer.check(**values)
+                self.board = self.explorer.board(**values)
+                self.show(self.explorer.packed(self.board), self.explorer.describe(**values))
             except Exception as error:
                 self.complain(error)
                 raise
