@@ -1,11 +1,14 @@
 """The canvas: what a pointer and keys on an explorer's picture make of its controls."""
 
+import base64
 import io
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from browser import chromium
 from PIL import Image
 
 from lecture_utils import explorers
@@ -34,6 +37,8 @@ class Dot(Explorer):
 
     def board(self, x, up, ink):
         self.drawn += 1
+        if x == 90:
+            raise ZeroDivisionError("not at 90")
         image = Image.new("RGB", (100, 100), "white")
         image.paste("black", (x - 2, round(100 - 100 * up) - 2, x + 3, round(100 - 100 * up) + 3))
         tile = ui.held(ui.Tile(image), lambda x, y, *_: {"x": x, "up": 1 - y / 100})
@@ -41,8 +46,6 @@ class Dot(Explorer):
         return ui.row(other, ui.column(ui.Text("what", wide=100), tile))
 
     def sentence(self, x, up, ink):
-        if x == 90:
-            raise ZeroDivisionError("not at 90")
         return f"at {x}, {up}"
 
 
@@ -205,3 +208,98 @@ def test_a_gan_s_step_is_under_the_pointer():
     for chart in charts:
         x = 50 + chart.place(ours.steps[4], 0)[0]
         assert chart.grip(x, 0, 0, 0) == {"kept": 4}
+
+
+PAGE = """<div class="explorer">
+<div class="widget-play"><button>a</button><button>b</button></div><div id="hand" class="explorer-hand"></div>
+<div class="widget-hslider"><label class="widget-label">x (px)</label>
+<div class="noUi-handle" role="slider" tabindex="0">o</div></div>
+<img class="widget-image"><div class="widget-html"><div class="widget-html-content"></div></div></div>"""
+BEGIN = """async ([code, hint]) => {
+  const picture = document.querySelector('img'), words = document.querySelector('.widget-html-content')
+  const show = ({ source, said }) => { picture.src = source; picture.title = words.textContent = said }
+  let answered
+  const model = { get: () => hint, on: (_, heard) => { answered = heard }, off: () => {} }
+  model.send = async message => { show(await kernel(message)); answered() }
+  show(await kernel(null))
+  const canvas = await import(`data:text/javascript;base64,${code}`)
+  canvas.default.render({ model, el: document.querySelector('#hand') })
+}"""
+
+
+class Slow(Dot):
+    def board(self, **values):
+        sleep(0.15)
+        return super().board(**values)
+
+
+def test_in_a_page_the_picture_is_moved_by_keys_and_by_a_pointer_and_no_move_is_stale():
+    """The page side in Chromium, a panel in this process behind it; the whole, in JupyterLab: another file."""
+    panel = Panel(Slow())
+
+    def kernel(said):
+        if said:
+            heard(panel, SimpleNamespace(send=lambda _: None), said)
+        source = f"data:image/png;base64,{base64.b64encode(panel.image.value).decode()}"
+        return {"source": source, "said": panel.image.tooltip}
+
+    with chromium(viewport={"width": 1440, "height": 900}) as context:
+        from playwright.sync_api import expect
+
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
+        page.expose_function("kernel", kernel)
+        page.set_content(PAGE)
+        page.add_style_tag(content=str(canvas.Canvas._css))
+        code = base64.b64encode(str(canvas.Canvas._esm).encode()).decode()
+        page.evaluate(BEGIN, [code, Slow.hint])
+        image, words = page.locator("img[role=application]"), page.locator(".widget-html-content")
+        expect(page.get_by_role("application", name="at 50, 0.5", exact=True)).to_be_visible()
+        expect(page.get_by_role("slider", name="x (px)", exact=True)).to_be_visible()
+        assert page.locator(".widget-play button").first.get_attribute("title").startswith("Play the stops")
+        expect(page.locator("#hand")).to_contain_text("Full screen")
+
+        def line(locator):
+            return locator.evaluate(
+                "e => [getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth]"
+            )
+
+        page.keyboard.press("Tab")
+        for key, said in (
+            ("ArrowRight", "at 60, 0.5"),
+            ("ArrowDown", "at 60, 0.4"),
+            ("Shift+ArrowUp", "at 60, 0.9"),
+            ("End", "at 100, 0.9"),
+            ("Home", "at 0, 0.9"),
+        ):
+            image.press(key)
+            expect(words).to_have_text(said)
+        assert line(image) == ["solid", "3px"]
+        image.press("Control+ArrowRight")
+        before = panel.explorer.drawn
+        for _ in range(6):
+            image.press("ArrowRight")
+        expect(words).to_have_text("at 60, 0.9")
+        assert panel.explorer.drawn - before < 6, "keys that come while it draws are one move"
+
+        spot, before = image.bounding_box(), panel.explorer.drawn
+        start, end = (
+            [spot["x"] + at[0] * spot["width"], spot["y"] + at[1] * spot["height"]] for at in PLACES
+        )
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*end, steps=40)
+        page.mouse.move(*start, steps=40)
+        page.mouse.move(*end, steps=40)
+        page.mouse.up()
+        expect(words).to_have_text("at 20, 0.7")
+        assert 1 <= panel.explorer.drawn - before < 15, "what is stale is never drawn"
+        page.mouse.move(*start)
+        page.wait_for_timeout(300)
+        assert words.inner_text() == "at 20, 0.7", "not held any longer"
+        page.get_by_role("button", name="Full screen").click()
+        page.wait_for_function("document.fullscreenElement?.className == 'explorer'")
+
+
+PLACES = share(80, 20), share(20, 30)

@@ -363,7 +363,7 @@ def test_the_picture_follows_keys_and_the_mouse_and_the_stops_are_played(opened)
     expect(x).to_have_attribute("aria-valuetext", "70")
 
     assert panel.box.bounding_box()["height"] <= 600
-    start = panel.box.locator(".widget-play button").first
+    start = panel.box.get_by_role("button", name="Play the stops, or pause")
     start.click()
     for _ in range(3):
         panel.changed()

@@ -2,10 +2,11 @@
 // new picture. One message is under way at a time: what comes meanwhile waits, and of places only the newest one.
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ENDS = { Home: "low", End: "high" };
+const PLAY = ["Play the stops, or pause", "Back to the first stop"];
 
 function render({ model, el }) {
   const hint = model.get("hint");
-  let root, image, waiting, busy = false, drag = 0, from;
+  let root, image, waiting, busy = false, drag, from;
 
   function send(message) {
     if (!busy) {
@@ -36,7 +37,7 @@ function render({ model, el }) {
     event.preventDefault();
     image.focus({ preventScroll: true });
     image.setPointerCapture(event.pointerId);
-    [from, drag] = [place(event), drag + 1];
+    [from, drag] = [place(event), Math.random()]; // no other view of the panel has the same
     send({ drag, from, to: from });
   }
 
@@ -59,6 +60,7 @@ function render({ model, el }) {
       if (label) handle.setAttribute("aria-label", label.textContent);
       handle.dataset.lmSuppressShortcuts = "true"; // the arrow keys are the slider's, not JupyterLab's
     }
+    root.querySelectorAll(".widget-play button").forEach((button, n) => (button.title = PLAY[n] ?? ""));
     root.querySelector(":scope > .widget-html .widget-html-content")?.setAttribute("aria-live", "polite");
     const found = root.querySelector("img.widget-image");
     if (!hint || !found || found === image) return;
