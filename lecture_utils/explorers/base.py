@@ -25,8 +25,8 @@ from .panel import Panel
 
 def _words(label):
     """What a control's widget is told to show its label in full; without a tooltip the page says "null"."""
-    layout = ipywidgets.Layout(width="520px", max_width="98%")
-    return {"description": label, "tooltip": label, "style": {"description_width": "250px"}, "layout": layout}
+    layout = ipywidgets.Layout(width="490px", max_width="98%")
+    return {"description": label, "tooltip": label, "style": {"description_width": "245px"}, "layout": layout}
 
 
 def distinct(stops):

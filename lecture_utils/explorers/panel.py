@@ -24,7 +24,8 @@ class Picture(ipywidgets.Image):
 
 
 def _button(word, tooltip, clicked, **options):
-    button = ipywidgets.Button(description=word, tooltip=tooltip, **options)
+    layout = ipywidgets.Layout(width="auto")
+    button = ipywidgets.Button(description=word, tooltip=tooltip, layout=layout, **options)
     button.on_click(lambda _: clicked())
     return button
 
@@ -116,7 +117,7 @@ class Panel:
             here = [n for n, _, stop in self.explorer.places() if stop == values]
             self.at = here[0] if here else self.at
             place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
-            self.where.value = place if here else f"between stops ({place} was the last)"
+            self.where.value = place if here else f"between stops (last: {self.titles[self.at]})"
             self.play.value, self.play.playing = self.at, self.play.playing and bool(here)
             try:
                 self.explorer.check(**values)
