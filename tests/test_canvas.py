@@ -258,7 +258,7 @@ def test_in_a_page_the_picture_is_moved_by_keys_and_by_a_pointer_and_no_move_is_
         image, words = page.locator("img[role=application]"), page.locator(".widget-html-content")
         expect(page.get_by_role("application", name="at 50, 0.5", exact=True)).to_be_visible()
         expect(page.get_by_role("slider", name="x (px)", exact=True)).to_be_visible()
-        assert page.locator(".widget-play button").first.get_attribute("title").startswith("Play the stops")
+        expect(page.get_by_role("button", name="Play the stops, or pause", exact=True)).to_be_visible()
         expect(page.locator("#hand")).to_contain_text("Full screen")
 
         def line(locator):

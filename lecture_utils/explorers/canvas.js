@@ -60,7 +60,10 @@ function render({ model, el }) {
       if (label) handle.setAttribute("aria-label", label.textContent);
       handle.dataset.lmSuppressShortcuts = "true"; // the arrow keys are the slider's, not JupyterLab's
     }
-    root.querySelectorAll(".widget-play button").forEach((button, n) => (button.title = PLAY[n] ?? ""));
+    root.querySelectorAll(".widget-play button").forEach((button, n) => {
+      button.title = PLAY[n] ?? "";
+      button.setAttribute("aria-label", button.title); // its icon is a letter, which would be its name
+    });
     root.querySelector(":scope > .widget-html .widget-html-content")?.setAttribute("aria-live", "polite");
     const found = root.querySelector("img.widget-image");
     if (!hint || !found || found === image) return;
