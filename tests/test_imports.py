@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "attribution": {"progress", "checks", "hooks", "metrics"},
     "synthesis": {"progress", "checks", "hooks"},
     "generative": {"progress", "checks", "hooks"},
-    "detection": {"checks", "hooks", "models", "store"},
+    "detection": {"progress", "checks", "hooks", "models", "store"},
     "models": {"generative"} | BOTTOM,
     "photographs": {"progress", "checks", "store"},
     "datasets": {"checks", "store"},
