@@ -246,7 +246,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(tmp_path, monkey
     with monkeypatch.context() as patch, pytest.raises(Refused, match="trunk another"):
         patch.setattr(detectors, "digest", lambda trunk: "another")
         trained(tmp_path / "b")
-    bias = load_detector("FastRCNN", folder=tmp_path / "a/weights").head.score.bias
+    bias = load_detector("FastRCNN", "epochs-2-images-6", folder=tmp_path / "a/weights").head.score.bias
     assert torch.equal(bias, bias.half().float()) and bias.abs().max() > 0
 
 
@@ -264,8 +264,9 @@ def test_kept_features_are_those_of_the_moved_images_and_the_trunk_stays_as_it_i
         moves, detectors.kept(trunk, images, 0, tmp_path)[1]
     )
     trained(tmp_path / "a", "FasterRCNN")
-    net = load_detector("FasterRCNN", folder=tmp_path / "a/weights")
-    names = safetensors.torch.load_file(tmp_path / "a/weights/detector-fasterrcnn.safetensors")
+    (file,) = (tmp_path / "a/weights").glob("*.safetensors")
+    net = load_detector("FasterRCNN", "epochs-2-images-6", folder=file.parent)
+    names = safetensors.torch.load_file(file)
     assert not any(name.startswith("trunk.") for name in names)  # it ships once
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.train().trunk.state_dict().items())
     assert (
@@ -277,8 +278,8 @@ def test_kept_features_are_those_of_the_moved_images_and_the_trunk_stays_as_it_i
 
 def test_hog_is_trained_by_the_same_command(tmp_path):
     card = trained(tmp_path, "HOGSVM", options={"classes": 2}, epochs=1)
-    assert json.loads((tmp_path / "weights/detector-hogsvm-classes-2.json").read_text()) == card
-    assert load_detector("HOGSVM", "classes-2", folder=tmp_path / "weights").classes == 2
+    assert json.loads((tmp_path / "weights/detector-hogsvm-classes-2-images-6.json").read_text()) == card
+    assert load_detector("HOGSVM", "classes-2-images-6", folder=tmp_path / "weights").classes == 2
     with pytest.raises(Refused, match="name=value"):
         detectors.run("RCNN", set=["fpn"])
 

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from experiments.studies import marginal_likelihood
-from lecture_utils import synthesis
+from lecture_utils import detection, synthesis
+from lecture_utils.detection import precision
 from lecture_utils.exercises import find
 from lecture_utils.generative import autoregressive, gan_trainer, vae
 from lecture_utils.synthesis.attack import project
@@ -60,6 +61,24 @@ def game(shift, weights, real, noise, lr, forget=True, detach=True, at_once=Fals
     return torch.stack([s, w]).detach()
 
 
+def region_by_the_package(features, box, stride, size):
+    return detection.roi_pool(features[None], box[None], torch.tensor([0]), size, stride)[0]
+
+
+def area_by_the_package(scores, right, objects):
+    right = right[scores.argsort(descending=True)]
+    return precision.area_under(*precision.precision_recall(right, objects), "voc")
+
+
+def grid_by_the_package(boxes, side, cells):
+    labels = torch.zeros(len(boxes)).long()
+    return detection.yolo_targets(boxes, labels, int(side), 1, cells)[..., :5]
+
+
+def focal_by_the_package(logits, targets, alpha, gamma):
+    return detection.sigmoid_focal_loss(logits, targets.float(), alpha, gamma).sum() / targets.sum()
+
+
 RIGHT = [
     ("01.1", lambda w: (w.double() / w.abs().amax() + 1) / 2),
     ("01.2", lambda w, low, high: (low + (high - low) * (w > 0).movedim(1, -1)).movedim(-1, 1)),
@@ -74,6 +93,12 @@ RIGHT = [
     ("11.4", bound_by_the_package),
     ("12.1", losses_by_the_package),
     ("12.3", game),
+    ("14.1", detection.box_iou),
+    ("14.3", region_by_the_package),
+    ("14.4", area_by_the_package),
+    ("15.1", grid_by_the_package),
+    ("15.2", focal_by_the_package),
+    ("15.4", lambda *args: detection.center_decode(*args)[0]),
 ]
 
 
@@ -96,6 +121,20 @@ def torch_renorm(perturbed, images, eps, norm):
     return (images + torch.renorm((perturbed - images).flatten(1), p, 0, eps).view_as(images)).clip(0, 1)
 
 
+def first_come(cost):
+    cost, found = cost.clone(), []
+    for m in range(cost.shape[1]):
+        found.append(cost[:, m].argmin())
+        cost[found[-1]] = torch.inf
+    return torch.stack(found)
+
+
+def suppressed_by_all(iou, scores, threshold):
+    better = scores[:, None] > scores
+    kept = (~((iou > threshold) & better).any(0)).nonzero()[:, 0]
+    return kept[scores[kept].argsort(descending=True)]
+
+
 IN_OTHER_WORDS = [
     ("04.3", lambda *args: find("04.3").oracle(*args).relu(), "what arrives at x is rectified as well"),
     ("06.3", lambda a, b: np.corrcoef(a, b)[0, 1], "this is Pearson's correlation"),
@@ -103,6 +142,8 @@ IN_OTHER_WORDS = [
     ("09.3", torch_renorm, "the whole difference is shrunk"),
     ("12.3", lambda *args: game(*args, at_once=True), "both move at once"),
     ("12.3", lambda *args: game(*args, forget=False, detach=False), "gradients of the first step"),
+    ("14.2", suppressed_by_all, "a box that is gone still suppresses others"),
+    ("15.3", first_come, "one object after the other"),
 ]
 
 

@@ -38,8 +38,8 @@ class FasterRCNN(FastRCNN):
     """A region proposal network on the features of the trunk; its proposals go to Fast R-CNN's head.
 
     Source: Ren, He, Girshick, Sun (2015), section 3. Differs: both learn at once, in one step, not in turns; strides of
-    8 px, anchors of 12, 25 and 52 px; 64 anchors of each image instead of 256; 200 proposals to
-    learn from and 40 to answer with, instead of 2000 and 300.
+    8 px, anchors of 12, 25 and 52 px; 64 anchors of each image instead of 256; 200 proposals to learn from and 40 to
+    answer with, instead of 2000 and 300.
     """
 
     def __init__(self, classes: int = 16, pretrained: bool = True, seed: int = 0, align: bool = True):

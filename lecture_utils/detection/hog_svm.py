@@ -56,7 +56,7 @@ class HOGSVM(Detector):
         found = [self._thinned(self.windows(image[None], 0.27), 200) for image in shown]  # a margin of -1
         for label in progress(own, "against what was taken for each class"):
             of_class = [each.boxes[each.labels == label] for each in found]
-            false = [_apart(b, objects) for b, objects in zip(of_class, own[label], strict=False)]
+            false = [_apart(b, objects) for b, objects in zip(of_class, own[label][:mined], strict=True)]
             more = [torch.cat(pair) for pair in zip(other[label], false, strict=True)]
             self._separate(label, images, own[label], more)
         return self

@@ -114,12 +114,10 @@ def _best(net, ends, labels, target):
         logits = all_logits(net, images)
         given = torch.as_tensor(labels if target is None else target).to(logits.device)
         done = (logits.argmax(1) == given) == (target is not None)
-        ranks.append(
-            loss_to_raise(logits, labels, target).cpu().double() + 1e6 * done.cpu()
-        )  # no loss is that large
-    best = (
-        torch.stack(ranks).nan_to_num(-torch.inf).argmax(0).to(images.device)
-    )  # the first, where several are equal
+        loss = loss_to_raise(logits, labels, target).cpu().double()
+        ranks.append(loss + 1e6 * done.cpu())  # no loss is that large
+    ranks = torch.stack(ranks).nan_to_num(-torch.inf)
+    best = ranks.argmax(0).to(images.device)  # the first, where several are equal
     return torch.stack(ends)[best, torch.arange(len(best), device=best.device)]
 
 
