@@ -8,7 +8,7 @@ import torch
 
 from ..hooks import random_state_kept
 
-SHOWN = 12  # numbers of a tensor that fit into one line
+SHOWN = 20  # numbers of a tensor that fit into one line
 UNKNOWN = "none of the usual mistakes: follow this input through your function by hand"
 KINDS = {"float": "numbers with a decimal point", "int": "whole numbers", "bool": "True or False"}
 TYPES = {"bool": (bool, np.bool_), "int": (int, np.integer), "float": (float, np.floating)}
@@ -222,5 +222,7 @@ def show_value(value):
     if not isinstance(value, torch.Tensor):
         return f"{value:.4g}" if isinstance(value, float) else repr(value)
     if value.numel() > SHOWN:
-        return f"random numbers of shape {tuple(value.shape)}"
+        alike = bool((value == value.flatten()[0]).all())
+        numbers = f"only {show_value(value.flatten()[0].item())}" if alike else "random numbers"
+        return f"{numbers} of shape {tuple(value.shape)}"
     return show_value(value.tolist())

@@ -158,6 +158,7 @@ def my_peaks(heatmap, sizes, stride, most):
 
 def some_heatmaps():
     heatmap = torch.tensor([[[0.2, 0.9, 0.7, 0.1], [0.1, 0.8, 0.3, 0.2], [0.1, 0.2, 0.4, 0.6]]])
+    yield heatmap, torch.full((4, 3, 4), 0.5), 4, 2
     yield heatmap, uniform(4, 3, 4), 4, 2
     yield heatmap.flip(2), uniform(4, 3, 4, seed=1), 2, 1
     yield torch.nn.functional.avg_pool2d(uniform(2, 11, 13), 3, 1), uniform(4, 9, 11, seed=2), 8, 5

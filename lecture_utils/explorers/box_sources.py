@@ -102,7 +102,7 @@ class QueryPicker(OnScene):
     """
 
     title = "A query of DETR: what it predicts on a scene, and on many"
-    caption = "Attention, and the centres of its boxes, a mark a scene. Has each query places and shapes of its own?"
+    caption = "Marks: the centres of its boxes, one a scene. Green: small, orange: wide, blue: high, grey: no object."
 
     across, filmed = 2, (0, 1, 2, 3)
 

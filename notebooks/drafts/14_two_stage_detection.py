@@ -34,9 +34,9 @@ crowds = lab.detection  # 600 images of 128 px with one to four objects, and the
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 · From a class to boxes
 #
-# A classifier gives one class to an image. *Object detection* gives a class and a box to each object: $x_0, y_0, x_1, y_1$ in px. For *one* object four more outputs are enough. But how many for one to four objects, or for forty? And which output is for which object? So most detectors turn the question around. They take many *candidate* boxes and ask of each: what do you hold, and how should you move (**bounding-box regression**)?
+# A classifier gives one class to an image. *Object detection* gives a class and a box to each object: $x_0, y_0, x_1, y_1$ in px. For *one* object four more outputs are enough. But for forty? And which output is for which object? So most detectors turn the question around. They take many *candidate* boxes and ask of each: what do you hold, how sure are you (its *score*), and how should you move (**bounding-box regression**)?
 #
-# An object that is partly hidden has two true boxes: one around what is *visible*, and an **amodal box** around all of it. We ask for the visible one.
+# Our objects are of 16 classes; all else (logs, balls, gift boxes) is *clutter*. An object that is partly hidden has two true boxes: one around what is *visible*, and an **amodal box** around all of it. We ask for the visible one.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 8
@@ -50,36 +50,36 @@ crowds = lab.detection  # 600 images of 128 px with one to four objects, and the
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Boxes are compared by their *intersection over union* (IoU): the area that two boxes share, divided by the area that they cover together. From 0.5 on, a box usually counts as right.
 #
-# **Predict.** A box is as large as the true one, but lies a third of its width too far to the right. Its IoU?
+# **Predict.** A box is as large as the true one, but lies three tenths of its width too far to the right. Its IoU?
 
 # %% slideshow={"slide_type": "subslide"} tags=["method", "nbval-check-output"]
 true = crowds.boxes[41][0]  # of a mushroom
-third = (true[2:] - true[:2]) / 3  # of its width and of its height
-for name, move in (("right", third * torch.tensor([1, 0])), ("right and down", third)):
+part = 0.3 * (true[2:] - true[:2])  # of its width and of its height
+for name, move in (("right", part * torch.tensor([1, 0])), ("right and down", part)):
     moved = true + torch.cat([move, move])
     low, high = torch.maximum(true[:2], moved[:2]), torch.minimum(true[2:], moved[2:])
     both = (high - low).clamp(min=0).prod()  # 0 where they do not touch
     union = (true[2:] - true[:2]).prod() + (moved[2:] - moved[:2]).prod() - both
     assert torch.isclose(both / union, detection.box_iou(true[None], moved[None])[0, 0])
-    print(f"a third to the {name}: IoU {both / union:.2f}")
+    print(f"three tenths to the {name}: IoU {both / union:.2f}")
 
 # %% slideshow={"slide_type": "subslide"} tags=["readme"]
 true = crowds.boxes[41]
-third = (true[:, 2:] - true[:, :2]).repeat(1, 2) / 3
-moved = [torch.cat([true, true + third * torch.tensor([1, down, 1, down])]) for down in (0, 1)]
+part = 0.3 * (true[:, 2:] - true[:, :2]).repeat(1, 2)
+moved = [torch.cat([true, true + part * torch.tensor([1, down, 1, down])]) for down in (0, 1)]
 shown = [true, torch.cat([crowds.amodal[35], crowds.boxes[35]]), *moved]
 kinds, key = [[0], [1] * 3 + [0] * 3, [0, 2], [0, 2]], ("visible", "amodal", "moved")
-titles = ["one object: 4 numbers", "three: how many?", "IoU 0.50: right", "IoU 0.29: wrong"]
-title = "Where objects overlap, even the true box has two meanings"
+titles = ["one object: 4 numbers", "three objects: 12?", "IoU 0.54: right", "IoU 0.32: wrong"]
+title = "How far may a box be off? And which box is the true one?"
 plots.boxes(crowds.images[[41, 35, 41, 41]], shown, kinds, key=key, titles=titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Both boxes on the right say *mushroom*, but only one is good enough. And a class alone is worth little: as a box, the *whole image* has an IoU of 0.5 with 1 of 1,617 objects.
+# Both moved boxes say *mushroom*, but only one is good enough. And a class alone is worth little: as a box, the *whole image* has an IoU of 0.5 with 1 of 1,617 objects.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 · Non-maximum suppression
 #
-# Of many candidates, many find the same dog. **Non-maximum suppression** (NMS) keeps the box of the highest score, drops all that overlap it by more than a threshold, and goes on with what is left. It does so in each class by itself: a dog does not suppress a cat.
+# Of many candidates, many find the same dog. **Non-maximum suppression** (NMS) keeps the box of the highest score, drops all that overlap it by more than a threshold, and goes on with what is left. Each class by itself: a dog does not suppress a cat.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 8
@@ -93,7 +93,7 @@ plots.boxes(crowds.images[[41, 35, 41, 41]], shown, kinds, key=key, titles=title
 # %% slideshow={"slide_type": "subslide"} tags=["method", "nbval-check-output"]
 random, truth = torch.Generator().manual_seed(0), crowds.boxes[30]  # two giraffes
 boxes = truth.repeat(20, 1) + torch.randn(40, 4, generator=random)  # 20 candidates around each
-scores = detection.box_iou(boxes, truth).amax(1)  # here: the better a box, the higher its score
+scores = detection.box_iou(boxes, truth).amax(1)  # an oracle: no detector knows this
 
 left, kept = scores.argsort(descending=True).tolist(), []
 while left:
@@ -115,7 +115,7 @@ explorer
 explorer.filmstrip()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# How much does NMS lose at the least? Take a *perfect* detector, whose boxes are the true ones:
+# Low ones drop the object behind, high ones leave two boxes on one; often none does both. How much does NMS lose at the least? Take a *perfect* detector, whose boxes are the true ones:
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
 for threshold in (0.3, 0.5, 0.7):
@@ -126,7 +126,7 @@ for threshold in (0.3, 0.5, 0.7):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 · A sliding window: HOG and a linear SVM
 #
-# Before features were learned, they were designed. A **histogram of oriented gradients** (HOG; Dalal and Triggs, 2005) divides the image into cells. In each cell, every pixel votes for the direction of its gradient, in nine bins of 20°, with the gradient's length. Blocks of 2 × 2 cells are normalised, so that light and contrast count little.
+# A **histogram of oriented gradients** (HOG; Dalal and Triggs, 2005) divides the image into cells. In each cell, every pixel votes for the direction of its gradient, in nine bins of 20° (from dark to light or from light to dark: all one), with the gradient's length. Blocks of 2 × 2 cells are normalised, so that light and contrast count little.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 9
@@ -152,9 +152,9 @@ block = block.clamp(max=0.2) / block.clamp(max=0.2).norm()  # no direction count
 assert torch.allclose(block, detection.hog(image)[0, 8, 10], atol=1e-4)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# A linear *support vector machine* (SVM) learns weights for a window of cells, one window a class: a filter. To slide it is a convolution; an **image pyramid** of 11 sizes lets it meet objects of 8 to 80 px. It learns twice: the second time also from its own mistakes on background, **hard negative mining**.
+# A *support vector machine* (SVM), a linear classifier that wants a margin between the classes, learns weights for a window of cells (now of 4 px), one window a class: a filter. To slide it is a convolution; an **image pyramid** of 11 sizes lets it meet objects of 8 to 80 px. It learns twice: the second time also from its own mistakes on background, **hard negative mining**.
 #
-# **Predict.** What does the filter of *mushroom* look like?
+# **Predict.** Of the three surest boxes for *mushroom*: how many are right?
 
 # %% slideshow={"slide_type": "subslide"}
 def stroked(cells):  # (rows, columns, 9) -> an image: in each cell, strokes along the edges
@@ -172,19 +172,19 @@ weights = net.weight[mushroom, :, :rows, :columns].clamp(min=0).unflatten(0, (4,
 seen = [stroked(detection.hog(crop, cell=16)[0, :, :, 0, 0]), stroked(weights.permute(1, 2, 0))]
 
 # %% slideshow={"slide_type": "-"}
-(found,), count = net.detect(image), len(net.windows(image, 0).scores)
+(found,), count = net.detect(image), int((net.windows(image, 0).labels == mushroom).sum())
 images = torch.cat([crop, *seen, torch.nn.functional.interpolate(image, (256, 256))])
-titles = ["window, enlarged", "what HOG sees", "filter of “mushroom”", f"3 best of {count:,} windows"]
-title = "HOG keeps the outline of the mushroom, and as much of the ground"
+titles = ["part of the image", "its HOG", "filter, stretched", f"3 surest of {count:,} windows"]
+title = "HOG sees the cap; the three surest mushrooms are all wrong"
 plots.boxes(images, [[], [], [], 2 * found.boxes[found.labels == mushroom][:3]], titles=titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Lecture notes often file this under two-stage detection. But there are no proposals: each window is classified, once. It is a **sliding window**, the ancestor of the one-stage detectors of [notebook 15](15_one_stage_detection.ipynb). The notes also say that cells of 8 × 8 px in blocks of 2 × 2 are best, and smoothing helps. In the paper 6 × 6 px and 3 × 3 were best (8 × 8 a close second), and smoothing cost 9 points of recall.
+# HOG found people, who stand upright. Our objects turn, are small, and lie in clutter: it finds almost none (section 8). Many lecture notes file this under two-stage detection. But there are no proposals: each window is classified, once. It is a **sliding window**, the ancestor of [one-stage detectors](15_one_stage_detection.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 · Selective search: where may an object be?
 #
-# A **two-stage detector** first asks *where*, then *what*. **Region proposals** are the first answer: a few hundred boxes, without a class. **Selective search** (Uijlings et al., 2013) cuts the image into segments of even colour. Then it merges, again and again, the two neighbours that are most alike in colour, texture, size and fit. The box of each region on the way is a proposal.
+# A **two-stage detector** first asks *where*, then *what*. **Region proposals** are the first answer: a few hundred boxes, without a class. **Selective search** (Uijlings et al., 2013) cuts the image into segments of even colour. Then it merges, again and again, the two neighbours that are most alike in colour and texture, small, and fit together. The box of each region on the way is a proposal.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 8
@@ -223,14 +223,12 @@ for n, (a, b) in enumerate(merges):
     labels[(labels == a) | (labels == b)] = count + n
 iou, best = detection.box_iou(crowds.boxes[48], boxes).max(1)
 words = [[f"{value:.2f}" for value in iou.tolist()], [], [], []]
-titles = [f"best of {len(boxes)}, its IoU", f"{count} segments", "30 regions", "8 regions"]
+titles = [f"best of {len(boxes)}: IoU with a car", f"{count} segments", "30 left, mean colours", "8 left"]
 title = "The car merges with the ground before it merges with its roof"
 plots.boxes(pictures, [boxes[best], [], [], []], None, words, (), titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# (Each region in its mean colour.)
-#
-# **Predict.** The share of the objects that are found is the **recall**. With 200 boxes at random, of the sizes of our objects: how many have one with an IoU of 0.5? And with selective search?
+# **Predict.** The share of the objects that are found is the **recall**. With 200 boxes at random, of the sizes of our objects: how many have one with an IoU of 0.5? And with selective search, whose 200 are often all it has?
 
 # %% slideshow={"slide_type": "subslide"}
 rows = results.load("proposals")["rows"]
@@ -239,14 +237,16 @@ for kind in ("selective search", "random boxes"):  # recall at an IoU of 0.5, 20
     print(f"{kind}: {found[0]} with 40 boxes, {found[1]} with 100, {found[2]} with 200")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# What has no proposal, the second stage cannot find, however good it is. On VOC 2007 a search in two colour spaces reached a recall of 98.0% with 2,134 boxes an image. The notes say "2,000 boxes, 99%"; the 99.1% belong to 10,097 boxes. The whole curve, the sliding window, each similarity: [evidence 14, section 3](evidence/14_two_stage_detection.ipynb).
+# What has no proposal, the second stage cannot find. On the photographs of VOC 2007, eight searches together reached a recall of 98.0% with 2,134 boxes an image. Often you read "2,000 boxes, 99%"; the 99.1% belong to 10,097 boxes. The whole curve: [evidence 14, section 3](evidence/14_two_stage_detection.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 · R-CNN: a ConvNet on every region
 #
-# **R-CNN** (Girshick et al., 2014) crops each proposal with a little context, warps it to one size, and shows it to a ConvNet. Two linear layers follow: one gives logits of all classes and of *background*, one gives each class four offsets, by which its box $(x, y, w, h)$, centre and size, moves:
+# **R-CNN** (Girshick et al., 2014) crops each proposal with a little context, warps it to one size, and shows it to a ConvNet, its *trunk*. The *head* follows: a hidden layer, and two linear ones. One gives logits of all classes and of *background*, one gives each class four offsets, by which its box $(x, y, w, h)$, centre and size, moves:
 #
 # $$\hat{x} = x + w\,t_x \qquad \hat{y} = y + h\,t_y \qquad \hat{w} = w\,e^{t_w} \qquad \hat{h} = h\,e^{t_h}$$
+#
+# In training $t$ is solved for the object's box: $t_x = (x^* - x) / w$, $t_w = \log(w^* / w)$. So a large box may err by more px. Class and offsets learn together, the offsets by the **smooth L1 loss**: squared where the error is small, absolute where it is large.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 8
@@ -266,7 +266,7 @@ with torch.no_grad():
 scores = logits.softmax(1)[:, :16]  # the 17th class is background
 region, label = (scores > 0.05).nonzero(as_tuple=True)
 low, high = regions[region].split(2, 1)
-t = offsets[region, label] * torch.tensor([0.1, 0.1, 0.2, 0.2])  # they are learned in these units
+t = offsets[region, label] * torch.tensor([0.1, 0.1, 0.2, 0.2])  # divided by these, targets are about 1
 middle, size = (low + high) / 2 + (high - low) * t[:, :2], (high - low) * t[:, 2:].exp()
 boxes = detection.clip_boxes(torch.cat([middle - size / 2, middle + size / 2], 1), 128)
 kept = detection.batched_nms(boxes, scores[region, label], label, 0.3)
@@ -287,14 +287,14 @@ title = "TODO(lead): R-CNN, scene 48, a true sentence"
 plots.boxes(torch.cat([image, image, large]), shown, None, words, (), titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Training needs labels for regions: IoU of 0.5 or more is the object, all else background. The notes add "below 0.3 negative". These are two rules of the paper: 0.5 to fine-tune the net; 0.3 for SVMs trained afterwards on its features, with only the true boxes as positive. (Ours has a softmax.)
+# Which regions are positive? Those with an IoU of 0.5 or more; all else is background. (The 0.3 that is often added belongs to SVMs that the paper trains afterwards.)
 #
-# The price: 151 passes for this one image. Published: 13 s an image on a GPU, 53 s on a CPU, with proposals.
+# The price: 151 passes for this one image. Published (AlexNet): 13 s an image on a GPU, 53 s on a CPU, proposals included.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 · Fast R-CNN: one feature map for all regions
 #
-# **Fast R-CNN** (Girshick, 2015) shows the *whole image* to the net, once. Each **region of interest** (RoI) is cut out of the feature map. **RoI pooling** makes all of one size: round the box to positions, divide it into bins, keep the largest value of each. By hand, two by two bins on a 4 × 4 map, where a position stands for 8 px:
+# **Fast R-CNN** (Girshick, 2015) shows the *whole image* to the net, once. Each **region of interest** (RoI) is cut out of the feature map. **RoI pooling** makes all of one size: round the box to positions (the last one belongs to it), divide these $n$ into bins, keep the largest value of each. Bin $i$ of $s$ goes from $\lfloor i\,n/s \rfloor$ to $\lceil (i+1)\,n/s \rceil$, so two may share a position. By hand, two by two bins on a 4 × 4 map, where a position stands for 8 px:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 8
@@ -319,9 +319,9 @@ aligned = detection.roi_align(columns, box, of_image, 2, stride=8)
 assert torch.allclose(aligned[0, 0, 0], middles / 8 - 0.5)  # column c has its middle at 8 (c + 0.5) px
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **RoI align** (He et al., 2017), the second half, does not round. It takes points in each bin and interpolates between positions. Asked for a feature that says where it is, it gives the exact place.
+# **RoI align** (He et al., 2017; second half of the cell) does not round. It takes points in each bin, interpolates between positions, and averages. Asked for a feature that says where it is, it gives the exact place.
 #
-# **Predict.** Rounded to positions of 8 px: which of three cars loses most, the large or the small one?
+# **Predict.** Rounded to positions of 8 px: which of three cars loses most?
 
 # %% slideshow={"slide_type": "subslide"}
 images, shown, titles = [], [], []
@@ -336,16 +336,16 @@ caption, key = "80 x 80 px around each car; a position of the feature map is 8 x
 plots.boxes(images, shown, [[0, 1]] * 3, None, key, titles, title=title, caption=caption)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Over all objects the mean IoU is 0.25 for small ones (below 16 × 16 px), 0.47 for medium, 0.66 for large ([evidence 14, section 7](evidence/14_two_stage_detection.ipynb)). It is not what the detector loses, for the net learns with what it gets.
+# Over all objects the mean IoU is 0.25 for small ones (below 16 × 16 px), 0.47 for medium, 0.66 for large ([evidence 14, section 7](evidence/14_two_stage_detection.ipynb)). What AP loses by it is another question, for the net is trained on rounded regions: <<ALIGN>>
 #
-# Class and box are trained together, the box by the **smooth L1 loss**: squared where the error is small, absolute where it is large. Published, VGG16 on VOC 2007: 47.0 s an image with R-CNN, 0.32 s with Fast R-CNN. *Both numbers leave out the proposals*, about 1.5 s: now the net waits for them.
+# Published, VGG16 on VOC 2007: 47.0 s an image with R-CNN, 0.32 s with Fast R-CNN. *Both numbers leave out the proposals*, about 1.5 s: now the net waits for them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 · Faster R-CNN: the net proposes
 #
-# **Faster R-CNN** (Ren et al., 2015) asks the feature map itself. **Anchors** are boxes laid around every position: here three scales, 12, 25 and 52 px, times three ratios. A **region proposal network** (RPN), one 3 × 3 convolution and two 1 × 1, gives each of the $k = 9$ anchors of a position $2k$ scores (object, background) and $4k$ offsets: 54 channels in all.
+# **Faster R-CNN** (Ren et al., 2015) asks the feature map itself. **Anchors** are boxes laid around every position: here three scales, 12, 25 and 52 px, times three ratios. A **region proposal network** (RPN), one 3 × 3 convolution and two 1 × 1, gives each of the $k = 9$ anchors of a position two scores (background, object) and four offsets: $2k + 4k = 54$ channels.
 #
-# Targets: an anchor with an IoU of 0.7 or more shall find its object; below 0.3 with all objects it is background; between, it is *ignored*. The notes stop here; then four of five of our objects would have no anchor (of the small ones 96%). So the best anchor of each object counts as well:
+# Targets: an anchor with an IoU of 0.7 or more shall find its object; below 0.3 with all objects it is background; between, it is *ignored*. Many notes stop here; then four of five of our objects would have no anchor (of the small ones 96%). So the best anchor of each object counts as well (for the object that *it* overlaps most):
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 12
@@ -380,9 +380,9 @@ explorer
 explorer.filmstrip()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Now we train an RPN. The trunk, which all our detectors share, was trained on other scenes before and stays as it is (*frozen*), so the features of 200 scenes are computed once. 50 other scenes test it. *Recall@40*: the share of their objects of which one of 40 proposals has an IoU of 0.5.
+# Now we train an RPN. The trunk, which all our detectors share, was trained before and stays as it is (*frozen*), so the features of 200 scenes are computed once. The loss of an image: 64 anchors inside it are drawn, at most half of them objects; cross-entropy of their scores, plus smooth L1 of the objects' offsets. 50 other scenes test it.
 #
-# **Predict.** Before training, the 40 proposals are 40 anchors after NMS. How many objects do they find? And after 120 steps?
+# **Predict.** Before training, the 40 proposals are anchors, nearly at random. How many objects do they find? And after 120 steps?
 
 # %% slideshow={"slide_type": "subslide"}
 from lecture_utils.detection.faster_rcnn import RPN, rpn_loss
@@ -409,8 +409,8 @@ for step in progress(range(121), "region proposal network"):
         with torch.no_grad():
             boxes = [propose(*each) for each in zip(*rpn(features[200:]), strict=True)]
         best = [detection.box_iou(*pair).amax(1) for pair in zip(crowds.boxes[200:250], boxes, strict=True)]
-        title = f"Step {step}: 40 proposals find {(torch.cat(best) >= 0.5).float().mean():.0%} of the objects"
-        live(plots.boxes(crowds.images[200:205], [each[:5] for each in boxes[:5]], title=title))
+        title = f"Step {step}: 40 proposals find {(torch.cat(best) >= 0.5).float().mean():.0%} of the objects (here: 5 of 40)"
+        live(plots.boxes(crowds.images[200:205], [b[:5] for b in boxes[:5]], title=title))
     some = torch.randperm(200)[:10]
     each = zip(*rpn(features[some]), [crowds.boxes[n] for n in some], strict=True)
     losses = [sum(rpn_loss(*one, around, (128, 128)).values()) for one in each]
@@ -421,7 +421,7 @@ for step in progress(range(121), "region proposal network"):
 # %% [markdown] slideshow={"slide_type": "-"}
 # That is 200 scenes. The shipped Faster R-CNN learned from 8,000, and finds TODO(lead)%. Are 40 of its proposals as good as all of selective search? The paper's test: swap them, in a Fast R-CNN that has learned with selective search.
 #
-# **Predict.** Will its mean average precision (section 8) fall?
+# **Predict.** 40 boxes instead of some 180: will its detections get worse? (Measured by mAP, section 8: 1 is perfect.)
 
 # %% slideshow={"slide_type": "subslide"}
 images, truth = crowds.images[:40], list(zip(crowds.boxes[:40], crowds.labels[:40], strict=True))
@@ -431,12 +431,12 @@ for name, given in (("selective search", None), ("an RPN", network.proposals(ima
     print(f"Fast R-CNN on proposals of {name}: mAP {ap.mean:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Published, the same swap on VOC 2007 (ZF net): 58.7 with 2,000 boxes of selective search, 56.8 with 300 of an RPN. In the paper trunk, RPN and head then learn together; ours leaves the trunk as it is. Published (VGG16): 198 ms an image in all, of which the RPN takes 10; selective search alone took 1.5 s.
+# 40 scenes settle nothing. Published, the same swap on VOC 2007 (ZF net): 58.7 with 2,000 boxes of selective search, 56.8 with 300 of an RPN. In the paper RPN and head are trained in turns until they share one trunk; ours never changes the trunk. Published (VGG16): 198 ms an image, 10 of them the RPN; selective search alone took 1.5 s.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8 · Side by side, and what goes wrong
 #
-# Detections of one class, the surest first, are right or wrong: right if they have found an object that none before them has found. **Precision** is the share of right ones so far; recall the share of the objects found. The **precision-recall curve** falls as we accept more boxes; the area below it, once precision may only fall, is the *average precision* (AP), and its mean over classes the **mean average precision** (mAP).
+# Detections of one class, the surest first, are right or wrong: right with an IoU above 0.5 with an object of the class that no surer one has found. **Precision** is the share of right ones so far; recall the share of the objects found. The **precision-recall curve** goes up and down as we accept more boxes; the area below it, once precision may only fall, is the *average precision* (AP), and its mean over classes the **mean average precision** (mAP). Each right box adds 1 / objects to recall: so sum their precisions, and divide. (Elsewhere we average at 101 recalls, as COCO does; COCO's own AP is also a mean over IoU 0.5 to 0.95.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 11
@@ -473,19 +473,19 @@ explorer
 explorer.filmstrip()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** The same trunk, the same 8,000 scenes: which detector is most accurate, which is fastest, proposals included?
+# **Predict.** HOG, and three detectors with one trunk and the same 8,000 scenes: which is most accurate, which is fastest, proposals included?
 
 # %% slideshow={"slide_type": "subslide"}
 table = results.load("detectors")
 for name in ("HOGSVM", "RCNN", "FastRCNN", "FasterRCNN"):
-    (half, *_), (strict, *_) = (table["rows"][name][at] for at in ("AP .5", "AP .75"))
+    half, low, high = table["rows"][name]["AP .5"]
     ms, of_it = (table["times"][name][what] for what in ("batch 1", "of it proposals"))
-    print(f"{name:10}  mAP {half:.2f}, at 0.75 {strict:.2f}; {ms:.0f} ms, {of_it:.0f} of them for proposals")
+    print(f"{name:10}  mAP {half:.3f} ({low:.3f} to {high:.3f}); {ms:.0f} ms, {of_it:.0f} for proposals")
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # TODO(lead): which ordering holds, by how much, and what the proposals cost. One training each: the interval is over scenes, so the order of two detectors is not settled. [evidence 14, section 4](evidence/14_two_stage_detection.ipynb).
 #
-# *What goes wrong?* The answer key says of each wrong box why: place, class, both, a duplicate, or nothing there (background).
+# *What goes wrong?* The answer key says of each wrong box why: its place (an IoU of 0.1 to 0.5), its class (confusion), both, a duplicate, or nothing there (background).
 
 # %% slideshow={"slide_type": "subslide"}
 from lecture_utils import photographs
@@ -500,7 +500,7 @@ title = "TODO(lead): A box too large, clutter taken for a teapot, a butterfly fo
 plots.boxes(images, [each.boxes for each in found], kinds, words, key, titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# On the photograph nothing is right: it knows 16 things, and no way to say "something else" but background. A detector that knows photographs stands below, in *Since then*.
+# On the photograph nothing *can* be right: it knows 16 things, and no way to say "something else" but background. A detector that knows photographs stands below, in *Since then*.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What we saw
@@ -509,7 +509,7 @@ plots.boxes(images, [each.boxes for each in found], kinds, words, key, titles, t
 # |---|---|---|
 # | NMS leaves one box an object | at 0.3 it drops 142 of 1,617 *true* boxes | [exact, section 8](evidence/14_two_stage_detection.ipynb) |
 # | 2,000 proposals find 99% | TODO-SS | [200 scenes, section 3](evidence/14_two_stage_detection.ipynb) |
-# | RoI pooling costs small objects | rounded, a small box has an IoU of 0.25 with itself | [exact, section 7](evidence/14_two_stage_detection.ipynb) |
+# | RoI pooling costs small objects | a small box's region has an IoU of 0.25 with it; <<AP>> | [exact, section 7](evidence/14_two_stage_detection.ipynb) |
 # | an anchor is positive from 0.7 on | and the best of each object, or 79% of the objects had none | [exact, section 9](evidence/14_two_stage_detection.ipynb) |
 # | R-CNN, Fast, Faster: each better and faster | TODO-TABLE | [one training each, section 4](evidence/14_two_stage_detection.ipynb) |
 # | most errors are of place | TODO-ERRORS | [600 scenes, section 6](evidence/14_two_stage_detection.ipynb) |
@@ -621,7 +621,7 @@ check("14.4", my_ap)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Since then
 #
-# **Mask R-CNN** (He et al., 2017) is Faster R-CNN with RoI align and a third branch that draws a mask in each box. *Feature pyramids* (Lin et al., 2017; [notebook 15](15_one_stage_detection.ipynb)) give small objects a finer feature map: the recall of 1,000 proposals rose by 8 points on COCO, by 13 for small objects. *Cascade R-CNN* (Cai and Vasconcelos, 2018) refines boxes in several heads, each for a higher IoU. A recipe alone can be worth as much: torchvision's Faster R-CNN went from 37.0 to 46.7 AP under the same name, with other heads, stronger augmentation and 400 epochs.
+# **Mask R-CNN** (He et al., 2017) is Faster R-CNN with RoI align and a third branch that draws a mask in each box. *Feature pyramids* (Lin et al., 2017; [notebook 15](15_one_stage_detection.ipynb)) give small objects a finer feature map: the recall of 1,000 proposals rose by 8 points on COCO, by 13 for small objects. A recipe alone can be worth as much: torchvision's Faster R-CNN went from 37.0 to 46.7 AP under the same name, with other heads, stronger augmentation and 400 epochs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # *Photographs.* Take a detector that was trained on them, with your own copy of torchvision's weights. The cell downloads nothing; without the file it says what to do.
@@ -651,9 +651,9 @@ picture
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Sources
 #
-# - N. Dalal, B. Triggs (2005), *Histograms of Oriented Gradients for Human Detection*, section 6. Ours: 16 classes; a pixel votes for one bin and one cell, without interpolation.
+# - N. Dalal, B. Triggs (2005), *Histograms of Oriented Gradients for Human Detection*, section 6. Lecture notes call cells of 8 × 8 px in blocks of 2 × 2 best, and smoothing good; in the paper 6 × 6 px in blocks of 3 × 3 were best, and smoothing (σ = 2) lost 9 people of 100. Ours: 16 classes; a pixel votes for one bin and one cell, without interpolation.
 # - J. Uijlings et al. (2013), *Selective Search for Object Recognition*, section 3, tables 4 and 5; P. Felzenszwalb, D. Huttenlocher (2004): the segments. Ours: one strategy, in HSV.
 # - R. Girshick, J. Donahue, T. Darrell, J. Malik (2014), *Rich Feature Hierarchies*: R-CNN. Ours: crops of 64 px, a softmax instead of SVMs, trained in one go.
 # - R. Girshick (2015), *Fast R-CNN*, sections 2 and 3, table 4; K. He et al. (2017), *Mask R-CNN*, section 3: RoI align.
 # - S. Ren, K. He, R. Girshick, J. Sun (2015), *Faster R-CNN*, section 3. Ours: anchors of 12, 25 and 52 px; trained jointly; 40 proposals instead of 300.
-# - M. Everingham et al. (2010), *The PASCAL VOC Challenge*: average precision. D. Bolya et al. (2020), *TIDE*: the kinds of errors.
+# - M. Everingham et al. (2010), *The PASCAL VOC Challenge*: average precision (there at 11 recalls, later as here). D. Bolya et al. (2020), *TIDE*: the kinds of errors.
