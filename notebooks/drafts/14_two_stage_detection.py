@@ -279,11 +279,11 @@ assert torch.allclose(boxes[kept], found.boxes, atol=1e-3)
 # %% slideshow={"slide_type": "subslide"}
 sure = found.scores > 0.5
 words = [f"{lab.classes[k]} {p:.2f}" for k, p in zip(found.labels[sure], found.scores[sure], strict=True)]
-large = torch.nn.functional.interpolate(crops[region[kept[sure]]], (128, 128))[:3]
+large = torch.nn.functional.interpolate(crops[region[kept[sure]]], (128, 128))[:2]
 shown = [regions, found.boxes[sure], *[[]] * len(large)]
 words = [[""] * len(regions), words, *[[]] * len(large)]
 titles = [f"{len(regions)} proposals", "surer than 0.5", *["a crop, 64 px"] * len(large)]
-title = "TODO(lead): R-CNN, scene 48, a true sentence"
+title = "R-CNN finds two of three cars, and says two boxes that are wrong"
 plots.boxes(torch.cat([image, image, large]), shown, None, words, (), titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -336,7 +336,7 @@ caption, key = "80 x 80 px around each car; a position of the feature map is 8 x
 plots.boxes(images, shown, [[0, 1]] * 3, None, key, titles, title=title, caption=caption)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Over all objects the mean IoU is 0.25 for small ones (below 16 × 16 px), 0.47 for medium, 0.66 for large ([evidence 14, section 7](evidence/14_two_stage_detection.ipynb)). What AP loses by it is another question, for the net is trained on rounded regions: <<ALIGN>>
+# Over all objects the mean IoU is 0.25 for small ones (below 16 × 16 px), 0.47 for medium, 0.66 for large ([evidence 14, section 7](evidence/14_two_stage_detection.ipynb)). What AP loses by it is another question, for the net is trained on rounded regions; nobody has asked it here.
 #
 # Published, VGG16 on VOC 2007: 47.0 s an image with R-CNN, 0.32 s with Fast R-CNN. *Both numbers leave out the proposals*, about 1.5 s: now the net waits for them.
 
@@ -419,7 +419,7 @@ for step in progress(range(121), "region proposal network"):
     optimiser.step()
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# That is 200 scenes. The shipped Faster R-CNN learned from 8,000, and finds TODO(lead)%. Are 40 of its proposals as good as all of selective search? The paper's test: swap them, in a Fast R-CNN that has learned with selective search.
+# That is 200 scenes. The shipped Faster R-CNN learned from 8,000, and finds 91% ([evidence 14, section 3](evidence/14_two_stage_detection.ipynb)). Are 40 of its proposals as good as all of selective search? The paper's test: swap them, in a Fast R-CNN that has learned with selective search.
 #
 # **Predict.** 40 boxes instead of some 180: will its detections get worse? (Measured by mAP, section 8: 1 is perfect.)
 
@@ -496,11 +496,11 @@ found = detection.load_detector("FastRCNN").detect(images, threshold=0.5)
 truth = [(crowds.boxes[n], crowds.labels[n]) for n in scenes] + [(torch.zeros(0, 4), torch.zeros(0).long())]
 kinds, missed = detection.error_types(found, truth)
 words, titles = [lab.names(each.labels) for each in found], [f"{int(each.sum())} missed" for each in missed]
-title = "TODO(lead): A box too large, clutter taken for a teapot, a butterfly for a truck"
+title = "Boxes in the wrong place, a dog and a windmill that nobody finds"
 plots.boxes(images, [each.boxes for each in found], kinds, words, key, titles, title=title)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# On the photograph nothing *can* be right: it knows 16 things, and no way to say "something else" but background. A detector that knows photographs stands below, in *Since then*.
+# On the photograph it is silent. Whatever it said would be wrong: it knows 16 things, and no way to say "something else" but background. A detector that knows photographs stands below, in *Since then*.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What we saw
@@ -508,8 +508,8 @@ plots.boxes(images, [each.boxes for each in found], kinds, words, key, titles, t
 # | you will hear | here | how sure |
 # |---|---|---|
 # | NMS leaves one box an object | at 0.3 it drops 142 of 1,617 *true* boxes | [exact, section 8](evidence/14_two_stage_detection.ipynb) |
-# | 2,000 proposals find 99% | TODO-SS | [200 scenes, section 3](evidence/14_two_stage_detection.ipynb) |
-# | RoI pooling costs small objects | a small box's region has an IoU of 0.25 with it; <<AP>> | [exact, section 7](evidence/14_two_stage_detection.ipynb) |
+# | 2,000 proposals find 99% | about 170 boxes find 77% | [200 scenes, section 3](evidence/14_two_stage_detection.ipynb) |
+# | RoI pooling costs small objects | a small box's region has an IoU of 0.25 with it; AP not asked | [exact, section 7](evidence/14_two_stage_detection.ipynb) |
 # | an anchor is positive from 0.7 on | and the best of each object, or 79% of the objects had none | [exact, section 9](evidence/14_two_stage_detection.ipynb) |
 # | R-CNN, Fast, Faster: each better and faster | TODO-TABLE | [one training each, section 4](evidence/14_two_stage_detection.ipynb) |
 # | most errors are of place | TODO-ERRORS | [600 scenes, section 6](evidence/14_two_stage_detection.ipynb) |
