@@ -27,6 +27,7 @@ class Anchors(OnScene):
 
     title = "Anchors find objects of their own size"
     caption = "Look for objects without an anchor: another scale, other ratios, or a finer stride?"
+    hint, arrows = "Drag the scale along the chart, or use the arrow keys.", {"scale": (1, 0)}
     ratios = {"1": (1.0,), "1/2, 1, 2": (0.5, 1.0, 2.0), "1/3, 1/2, 1, 2, 3": (1 / 3, 0.5, 1.0, 2.0, 3.0)}
 
     def __init__(self, crowds):
@@ -77,7 +78,9 @@ class Anchors(OnScene):
             share = reached[:, self.sizes == size].mean(1).nan_to_num().tolist()
             lines.append(ui.Line(self.scales, share, ink, name, dot=False))
         ticks = {8: "8", 32: "32", 64: "64", 96: "96 px"}, {0: "0", 0.5: ".5", 1: "1"}
-        return ui.Chart(BESIDE, 250, lines, (8, 96), (0, 1.05), ticks, scale, "share that reaches .5:", 50)
+        head = "share that reaches .5:"
+        chart = ui.Chart(BESIDE, 250, lines, (8, 96), (0, 1.05), ticks, scale, head, 50)
+        return ui.held(chart, lambda x, *_: {"scale": chart.value(x)})
 
 
 def best_iou(boxes, size, stride, scale, ratios):

@@ -152,7 +152,8 @@ class Channels(OfImages):
     whose units have positions. names: what each image shows, or None.
     Lit: the map, enlarged, lies above the value that a channel exceeds at one position in two hundred on all images.
     The stops take the first images in turn, for each the channel that comes nearest to its largest value on any
-    image; no channel twice. Errors: ValueError, KeyError as for `features.top_patches`.
+    image; no channel twice. Another unit than the strongest is pointed at on the map.
+    Errors: ValueError, KeyError as for `features.top_patches`.
     """
 
     title = "What does this channel respond to?"
@@ -160,7 +161,8 @@ class Channels(OfImages):
         "Lit: above the channel's 99.5th percentile. Orange frame: all that its strongest unit sees. "
         "Right: its nine top patches. Do they show one thing?"
     )
-    format, across = "jpeg", 2
+    format, across, hint = "jpeg", 2, "Point at a unit of the map, or use the arrow keys."
+    arrows = {"column": (1, 0), "row": (0, 1)}
 
     def __init__(self, net, images, layer, names=None):
         super().__init__(net, images, names, 9, "one for each patch")
@@ -174,7 +176,12 @@ class Channels(OfImages):
             "channel": Slider(0, self.maps.shape[1] - 1, 1, "channel"),
             "picture": Slider(0, len(images) - 1, 1, "picture"),
         }
-        self.stops = {f"channel {c}, picture {p}": {"channel": c, "picture": p} for p, c in self._choose()}
+        for name, count in zip(("row", "column"), self.maps.shape[2:], strict=True):
+            self.controls[name] = Slider(-1, count - 1, 1, f"{name} of the unit (−1: the strongest's)")
+        strongest = {"row": -1, "column": -1}
+        self.stops = {
+            f"channel {c}, picture {p}": {"channel": c, "picture": p} | strongest for p, c in self._choose()
+        }
         self.patches = lru_cache(maxsize=64)(self._patches)
 
     def _choose(self):
@@ -186,24 +193,33 @@ class Channels(OfImages):
             ratio[:, channel] = -1
             yield picture, channel
 
-    def look(self, channel, picture):
-        """The map (rows, columns), where it is lit (h, h), and the strongest unit's box; None where all is inactive."""
+    def unit(self, channel, picture, row, column):
+        """The row and the column of a unit; where one is −1, that of the strongest."""
+        strongest = divmod(int(self.maps[picture, channel].argmax()), self.maps.shape[3])
+        return [best if own < 0 else own for own, best in zip((row, column), strongest, strict=True)]
+
+    def look(self, channel, picture, row=-1, column=-1):
+        """The map (rows, columns), where it is lit (h, h), and the unit's box; None where all is inactive."""
         values = self.maps[picture, channel]
         placed = features.placed(values[None, None], self.field, self.images.shape[2:])[0, 0]
         lit = placed > self.thresholds[channel]
         if values.max() <= 0:
             return values, lit, None
-        unit = torch.tensor(divmod(int(values.argmax()), values.shape[1]))
+        unit = torch.tensor(self.unit(channel, picture, row, column))
         return values, lit, self.field.boxes(unit).tolist()
 
-    def sentence(self, channel, picture):
+    def sentence(self, channel, picture, row=-1, column=-1):
         values, lit, box = self.look(channel, picture)
         if box is None:
             return f"Channel {channel} is inactive on {self.named(picture)}."
+        own = ""
+        if max(row, column) >= 0:
+            row, column = self.unit(channel, picture, row, column)
+            own = f" Its unit in row {row}, column {column} has {values[row, column]:.1f}."
         return (
             f"Channel {channel} on {self.named(picture)}: it reaches {values.max():.1f}, of "
             f"{self.limits[channel]:.1f} on any image, and is active at {lit.float().mean():.1%} of the pixels. "
-            f"Its top patches are from {self._sources(channel)}."
+            f"Its top patches are from {self._sources(channel)}.{own}"
         )
 
     def _sources(self, channel):
@@ -220,19 +236,30 @@ class Channels(OfImages):
         found = features.cut_patches(self.net, self.images, self.layer, *unit).patches
         return ui.grid([ui.Tile(patch, (SIDE - 8) // 3) for patch in found], 3, gap=4).image()
 
-    def panels(self, channel, picture):
-        """The image lit, with the strongest unit's field; the map; the nine patches: Pillow images of SIDE px."""
-        values, lit, box = self.look(channel, picture)
+    def panels(self, channel, picture, row=-1, column=-1):
+        """The image lit, with the unit's field; the map; the nine patches: Pillow images of SIDE px."""
+        values, lit, box = self.look(channel, picture, row, column)
         shown = ui.scaled(spotlight(self.images[picture], lit), SIDE)
         if box is not None:
             shown = ui.outlined(shown, [[edge * SIDE / self.images.shape[3] for edge in box]], FRAME)
         colours = ui.mapped(values.numpy(), "viridis", 0, float(self.limits[channel]))
-        return shown, ui.scaled(colours, SIDE, smooth=False), self.patches(channel)
+        heat = ui.scaled(colours, SIDE, smooth=False)
+        if max(row, column) >= 0:
+            row, column = self.unit(channel, picture, row, column)
+            high, wide = SIDE / values.shape[0], SIDE / values.shape[1]
+            here = column * wide, row * high, (column + 1) * wide, (row + 1) * high
+            heat = ui.outlined(heat, [here], FRAME)
+        return shown, heat, self.patches(channel)
 
-    def board(self, channel, picture):
+    def board(self, channel, picture, row=-1, column=-1):
         rows, columns = self.maps.shape[2:]
-        shown, heat, patches = self.panels(channel, picture)
-        panels = map(ui.Tile, (shown, heat, self._bar(channel), patches))
+        shown, heat, patches = self.panels(channel, picture, row, column)
+        panels = list(map(ui.Tile, (shown, heat, self._bar(channel), patches)))
+
+        def grip(x, y, *_):
+            return {"row": max(0, y * rows / SIDE - 0.5), "column": max(0, x * columns / SIDE - 0.5)}
+
+        ui.held(panels[1], grip)
         heads = self.named(picture), f"channel {channel}, {rows} × {columns}", "", "its nine top patches"
         return ui.row(*map(ui.titled, panels, heads))
 
@@ -246,7 +273,7 @@ class Channels(OfImages):
         pen.text((26, at), "active", FRAME, ui.font(17), "lm")
         return image
 
-    def still(self, title, channel, picture):
+    def still(self, title, channel, picture, **unit):
         small = (ui.resized(panel, SMALL) for panel in self.panels(channel, picture))
         name = "" if self.names is None else f" ({self.names[picture]})"
         return ui.captioned(ui.row(*small, gap=6), title + name, align=0)
