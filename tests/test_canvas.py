@@ -12,13 +12,16 @@ from browser import chromium
 from PIL import Image
 
 from lecture_utils import explorers
+from lecture_utils.detection import DETR
 from lecture_utils.explorers import Choice, Explorer, Slider, board as ui, canvas
 from lecture_utils.explorers.canvas import heard
 from lecture_utils.explorers.panel import Panel
 from lecture_utils.explorers.planes import EDGE
 from lecture_utils.explorers.probing import WIDE, _turned
+from lecture_utils.explorers.units import PANEL
+from tests.detection_cases import crowds
 from tests.helpers import blocks
-from tests.test_explorers import channels, history, occluder, plane, scores
+from tests.test_explorers import axes, channels, filters, history, occluder, plane, scores
 
 HEAD, GAP = 26, 6  # px of a line of text 20 px high, and below it
 
@@ -193,12 +196,65 @@ def test_a_unit_is_pointed_at_on_its_map():
     assert at == pytest.approx({"row": 1, "column": columns - 1})
     box = ours.look(3, 1, 1, columns - 1)[2]
     assert box == ours.field.boxes(torch.tensor([1, columns - 1])).tolist()
-    assert f"row 1, column {columns - 1} has {ours.maps[1, 3, 1, columns - 1]:.1f}" in ours.describe(
-        channel=3, picture=1, row=1, column=columns - 1
+    said = ours.describe(channel=3, picture=1, row=1, column=columns - 1)
+    assert said.endswith(f" In row 1, column {columns - 1} it reaches {ours.maps[1, 3, 1, columns - 1]:.1f}.")
+    values = ours.maps[1, 3]
+    at = int(values[2].argmax())
+    assert ours.unit(3, 1, 2, -1) == (2, at), "the strongest of its row"
+    assert ours.look(3, 1, 2)[2] == ours.look(3, 1, 2, at)[2] != ours.look(3, 1)[2]
+    assert ours.unit(3, 1, -1, 4) == (int(values[:, 4].argmax()), 4)
+    assert values[ours.unit(3, 1, -1, -1)] == values.max()
+
+
+def test_each_step_of_a_unit_s_row_or_column_is_seen_where_its_channel_is_inactive_too():
+    ours = channels()
+    ours.maps[1, 3] = 0
+    start = {"channel": 3, "picture": 1, "row": -1, "column": -1}
+    seen = {}
+    for row, column in ((-1, -1), (0, -1), (-1, 0), (0, 0), (1, 0), (0, 1), (12, 12)):
+        values = start | {"row": row, "column": column}
+        picture, said = ours.board(**values).pixels().tobytes(), ours.describe(**values)
+        assert said.startswith("Channel 3 is inactive") and ("reaches 0.0" in said) == (values != start)
+        assert picture not in seen and said not in seen.values(), (row, column)
+        seen[picture] = said
+    assert ours.look(3, 1, 4)[2] is None and ours.look(3, 1, 4, 0)[2] is not None, (
+        "of zeros none is strongest"
     )
-    strongest = ours.unit(3, 1, -1, -1)
-    assert ours.maps[1, 3][tuple(strongest)] == ours.maps[1, 3].max()
-    assert ours.look(3, 1)[2] == ours.look(3, 1, *strongest)[2]
+
+
+def test_a_filter_is_found_where_it_is_most_active():
+    ours = filters()
+    values = ours.places()[0][2]
+    answers = ours.answers(values["picture"])
+    pointed = [tile for tile in blocks(ours.board(**values), ui.Tile) if tile.grip]
+    assert len(pointed) == 2
+    for row, column in ((0, 0), (3, 17), (26, 26)):
+        left, top, right, bottom = (edge * PANEL / 112 for edge in answers.box((row, column), answers.step))
+        best = int(answers.signed[:, row, column].argmax())
+        for tile in pointed:
+            assert tile.grip((left + right) / 2, (top + bottom) / 2, 0, 0) == {"filter": best}
+            assert tile.grip(right - 0.1, top + 0.1, 0, 0) == {"filter": best}
+    assert pointed[0].grip(-999, 9999, 0, 0) == {"filter": int(answers.signed[:, -1, 0].argmax())}
+
+
+def test_from_side_to_side_of_the_decoded_image_a_latent_axis_goes_through_its_range():
+    ours = axes()
+    values = ours.places()[0][2] | {"axis_1": 1.0, "axis_2": -0.5}
+    (tile,) = [tile for tile in blocks(ours.board(**values), ui.Tile) if tile.grip]
+    assert tile.grip(5, 5, tile.wide / 4, tile.high / 8) == {"axis_1": 3.0, "axis_2": -1.5}
+
+
+def test_the_query_that_predicts_what_is_pointed_at():
+    ours = explorers.QueryPicker(DETR(queries=3), crowds(), most=4)
+    side = ours.images.shape[3]
+    ours.boxes[1] = torch.tensor([[0.0, 0, 20, 20], [30, 30, 50, 50], [0, 30, 20, 50]])
+    ours.says[1] = torch.tensor([True, True, False])
+    (tile,) = [tile for tile in blocks(ours.board(query=0, scene=1), ui.Tile) if tile.grip]
+    for (x, y), query in (((11, 9), 0), ((38, 41), 1), ((9, 38), 0), ((999, 999), 1)):
+        assert tile.grip(x * tile.wide / side, y * tile.wide / side, 0, 0) == {"query": query}
+    ours.says[1] = False
+    (tile,) = [tile for tile in blocks(ours.board(query=0, scene=1), ui.Tile) if tile.grip]
+    assert tile.grip(9 * tile.wide / side, 38 * tile.wide / side, 0, 0) == {"query": 2}, "none predicts one"
 
 
 def test_a_gan_s_step_is_under_the_pointer():

@@ -252,7 +252,10 @@ def the_mouse_clicks_and_drags(panel):
         panel.changed()
         handle.hover()  # waits until it stands still: it glides to where one clicked
         panel.page.mouse.down()
-        panel.page.mouse.move(x + toward * 0.1 * track["width"], y, steps=12)
+        near = round(0.1 * (high - low)) / (
+            high - low
+        )  # no half of a step, which could end where one clicked
+        panel.page.mouse.move(x + toward * near * track["width"], y, steps=12)
         panel.page.mouse.up()
         panel.changed()
         panel.quiet()

@@ -12,7 +12,7 @@ from ..plots import INK
 from ..progress import progress
 from . import board as ui
 from .base import Choice, Slider
-from .detection import BESIDE, GREEN, NAMES, OnScene
+from .detection import BESIDE, GREEN, NAMES, PANEL, OnScene
 
 LOOK = 202  # px: attention, and the centres of a query's boxes
 GOOD, BEST = 0.5, 0.7  # IoU with an object
@@ -107,7 +107,8 @@ class QueryPicker(OnScene):
     title = "A query of DETR: what it predicts on a scene, and on many"
     caption = "Attention, and the centres of its boxes, a mark a scene. Has each query places and shapes of its own?"
 
-    across, filmed = 2, (0, 1, 2, 3)
+    across, filmed, arrows = 2, (0, 1, 2, 3), {"query": (1, 0)}
+    hint = "Point at an object: the query that predicts it. Or use the arrow keys."
 
     def __init__(self, net, crowds, most=160):
         if not isinstance(net, DETR):
@@ -135,6 +136,15 @@ class QueryPicker(OnScene):
         layers = [ui.Layer(name, boxes, *((ui.BLUE, 0) if says else (ui.ORANGE, 5)), [said])]
         result = f"an object in {int(self.says[:, query].sum())} of {len(self.says)} scenes"
         return self.images[scene], layers, (f"scene {scene}", f"query {query}", result)
+
+    def pointed(self, query, scene):
+        """The query whose box has its middle nearest to the pointer, of those that predict an object, if any do."""
+        zoom = PANEL / self.images.shape[3]
+        middles = (self.boxes[scene, :, :2] + self.boxes[scene, :, 2:]) / 2 * zoom
+        others = 1e6 * ~self.says[scene]
+        return lambda x, y, *_: {
+            "query": int(((middles - torch.tensor([x, y])).norm(dim=1) + others).argmin())
+        }
 
     def beside(self, query, scene):
         heat = self.attention[scene, query].unflatten(0, (round(self.attention.shape[2] ** 0.5), -1))

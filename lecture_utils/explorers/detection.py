@@ -33,7 +33,11 @@ class OnScene(Explorer):
         image, layers, (scene, setting, result) = self.look(**values)
         head, keys = ui.Text(setting, bold=True, wide=BESIDE), [ui.key(layer, BESIDE) for layer in layers]
         beside = ui.column(head, *keys, ui.Text(result, 18, wide=BESIDE), self.beside(**values), gap=8)
-        return ui.row(ui.titled(ui.boxed(image, PANEL, layers), scene), beside, gap=24)
+        shown = ui.held(ui.boxed(image, PANEL, layers), self.pointed(**values))
+        return ui.row(ui.titled(shown, scene), beside, gap=24)
+
+    def pointed(self, **values):
+        """The grip of the image, if it has one."""
 
     def still(self, title, **values):
         image, layers, (*_, result) = self.look(**values)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 import torch
@@ -38,7 +39,8 @@ class FilterAtWork(OfImages):
         "Beside each filter its activation at every position. All maps share one scale; stronger activations are cut "
         "off at its ends. Look for an edge that is red in one map and missing in another."
     )
-    format = "jpeg"
+    format, arrows = "jpeg", {"filter": (1, 0)}
+    hint = "Point at a place: the filter that is most active there. Or use the arrow keys."
 
     def __init__(self, net, images, names=None):
         super().__init__(net, images, names, 2)
@@ -117,7 +119,15 @@ class FilterAtWork(OfImages):
             cut = ui.Tile(crop(self.images[[picture]], box)[0], TILE - 8, smooth=False, frame=YES)
             patch = ui.titled(cut, "most like it", size=19, bold=False, ink=YES, gap=8)
         kernels = ui.column(ui.Tile(self.filters[filter], TILE, smooth=False), patch, gap=9)
-        panels = kernels, ui.Tile(shown), ui.Tile(heat), self.bar
+
+        def grip(x, y, *_):
+            """The filter whose activation is the largest of all at a place."""
+            every = answers.signed if view == SIGNED else answers.relu
+            at = np.floor((np.array([y, x]) / zoom - answers.start) / answers.step).astype(int)
+            row, column = at.clip(0, np.subtract(values.shape, 1))
+            return {"filter": int(every[:, row, column].argmax())}
+
+        panels = kernels, ui.held(ui.Tile(shown), grip), ui.held(ui.Tile(heat), grip), self.bar
         shape = "{} x {} positions".format(*values.shape)
         heads = f"filter {filter}", self.named(picture), f"{view}, {shape}", ""
         return ui.row(*map(ui.titled, panels, heads), gap=24)
@@ -177,7 +187,7 @@ class Channels(OfImages):
             "picture": Slider(0, len(images) - 1, 1, "picture"),
         }
         for name, count in zip(("row", "column"), self.maps.shape[2:], strict=True):
-            self.controls[name] = Slider(-1, count - 1, 1, f"{name} of the unit (−1: the strongest's)")
+            self.controls[name] = Slider(-1, count - 1, 1, f"{name} of the unit (−1: all)")
         strongest = {"row": -1, "column": -1}
         self.stops = {
             f"channel {c}, picture {p}": {"channel": c, "picture": p} | strongest for p, c in self._choose()
@@ -193,29 +203,31 @@ class Channels(OfImages):
             ratio[:, channel] = -1
             yield picture, channel
 
+    def among(self, row, column):
+        """The rows and the columns that are asked: one, or all of them where it is −1."""
+        counts = self.maps.shape[2:]
+        return [[at] if at >= 0 else range(count) for at, count in zip((row, column), counts, strict=True)]
+
     def unit(self, channel, picture, row, column):
-        """The row and the column of a unit; where one is −1, that of the strongest."""
-        strongest = divmod(int(self.maps[picture, channel].argmax()), self.maps.shape[3])
-        return [best if own < 0 else own for own, best in zip((row, column), strongest, strict=True)]
+        """The row and the column of the strongest unit of those that are asked."""
+        return max(product(*self.among(row, column)), key=self.maps[picture, channel].numpy().__getitem__)
 
     def look(self, channel, picture, row=-1, column=-1):
-        """The map (rows, columns), where it is lit (h, h), and the unit's box; None where all is inactive."""
+        """The map (rows, columns), where it is lit (h, h), and the unit's box; None for one of several inactive ones."""
         values = self.maps[picture, channel]
         placed = features.placed(values[None, None], self.field, self.images.shape[2:])[0, 0]
-        lit = placed > self.thresholds[channel]
-        if values.max() <= 0:
-            return values, lit, None
-        unit = torch.tensor(self.unit(channel, picture, row, column))
-        return values, lit, self.field.boxes(unit).tolist()
+        lit, unit = placed > self.thresholds[channel], self.unit(channel, picture, row, column)
+        shown = values[unit] > 0 or min(row, column) >= 0
+        return values, lit, self.field.boxes(torch.tensor(unit)).tolist() if shown else None
 
     def sentence(self, channel, picture, row=-1, column=-1):
-        values, lit, box = self.look(channel, picture)
-        if box is None:
-            return f"Channel {channel} is inactive on {self.named(picture)}."
-        own = ""
-        if max(row, column) >= 0:
-            row, column = self.unit(channel, picture, row, column)
-            own = f" Its unit in row {row}, column {column} has {values[row, column]:.1f}."
+        values, lit, _ = self.look(channel, picture)
+        asked = ", ".join(f"{name} {at}" for name, at in (("row", row), ("column", column)) if at >= 0)
+        own = (
+            f" In {asked} it reaches {values[self.unit(channel, picture, row, column)]:.1f}." if asked else ""
+        )
+        if values.max() <= 0:
+            return f"Channel {channel} is inactive on {self.named(picture)}.{own}"
         return (
             f"Channel {channel} on {self.named(picture)}: it reaches {values.max():.1f}, of "
             f"{self.limits[channel]:.1f} on any image, and is active at {lit.float().mean():.1%} of the pixels. "
@@ -245,9 +257,8 @@ class Channels(OfImages):
         colours = ui.mapped(values.numpy(), "viridis", 0, float(self.limits[channel]))
         heat = ui.scaled(colours, SIDE, smooth=False)
         if max(row, column) >= 0:
-            row, column = self.unit(channel, picture, row, column)
-            high, wide = SIDE / values.shape[0], SIDE / values.shape[1]
-            here = column * wide, row * high, (column + 1) * wide, (row + 1) * high
+            (y, x), (high, wide) = self.among(row, column), (SIDE / count for count in values.shape)
+            here = x[0] * wide, y[0] * high, (x[-1] + 1) * wide, (y[-1] + 1) * high
             heat = ui.outlined(heat, [here], FRAME)
         return shown, heat, self.patches(channel)
 
