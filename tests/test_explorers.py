@@ -138,7 +138,7 @@ def test_every_stop_and_corner_renders_the_same_twice(explorer):
 
 
 def test_what_travels_to_the_page_is_the_picture(explorer):
-    sent = Image.open(io.BytesIO(explorer.encoded(**first(explorer))))
+    sent = Image.open(io.BytesIO(explorer.packed(explorer.board(**first(explorer)))))
     assert sent.format.lower() == explorer.format
     difference = np.abs(np.asarray(sent).astype(int) - explorer.render(**first(explorer)))
     assert difference.mean() < (2 if explorer.format == "jpeg" else 1e-9)
@@ -161,7 +161,7 @@ def test_wrong_values_are_refused(explorer):
             wrong = [control.high + control.step, "x", True, float("nan")]
         for value in wrong:
             with pytest.raises((ValueError, KeyError), match=name):
-                explorer.encoded(**first(explorer) | {name: value})
+                explorer.render(**first(explorer) | {name: value})
     with pytest.raises(KeyError, match="unknown control"):
         explorer.check(colour=1)
     with pytest.raises(KeyError, match="unknown stop"):
@@ -173,7 +173,7 @@ def test_prev_and_next_step_through_the_stops(explorer):
     titles = list(explorer.stops)
     for number, title, values in explorer.places():
         assert place.value == f"stop {number + 1} of {len(titles)}: {title}"
-        assert image.value == explorer.encoded(**values)
+        assert image.value == explorer.packed(explorer.board(**values))
         assert image.tooltip == explorer.describe(**values) and text.value
         next_.click()
     assert place.value.startswith("stop 1 of")

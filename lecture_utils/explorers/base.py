@@ -160,13 +160,8 @@ class Explorer:
             (title, values) for n, title, values in self.places() if self.filmed is None or n in self.filmed
         ]
 
-    def encoded(self, **values):
-        """The picture as the bytes of a file of `format`. Errors: as `check`."""
-        self.check(**values)
-        return self.packed(self.board(**values))
-
     def packed(self, board):
-        """A board as such bytes; lightly packed, because it is made at every move."""
+        """A board as the bytes of a file of `format`; lightly packed, because it is made at every move."""
         file, image = io.BytesIO(), board.image()
         if self.format == "jpeg":
             image.save(file, "JPEG", quality=90, subsampling=0)  # full colour resolution keeps letters clean

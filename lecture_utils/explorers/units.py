@@ -213,7 +213,7 @@ class Channels(OfImages):
         return max(product(*self.among(row, column)), key=self.maps[picture, channel].numpy().__getitem__)
 
     def look(self, channel, picture, row=-1, column=-1):
-        """The map (rows, columns), where it is lit (h, h), and the unit's box; None for one of several inactive ones."""
+        """The map (rows, columns), where it is lit (h, h), and the unit's box; None: one of several, all inactive."""
         values = self.maps[picture, channel]
         placed = features.placed(values[None, None], self.field, self.images.shape[2:])[0, 0]
         lit, unit = placed > self.thresholds[channel], self.unit(channel, picture, row, column)
