@@ -20,7 +20,7 @@ from lecture_utils.models.studio import FactorNet
 from lecture_utils.plots import Picture
 from lecture_utils.world import CLASSES
 from tests.detection_cases import Doubles, crowds
-from tests.helpers import refusals, uniform as noise
+from tests.helpers import blocks, refusals, uniform as noise
 
 
 @cache
@@ -138,7 +138,7 @@ def test_every_stop_and_corner_renders_the_same_twice(explorer):
 
 
 def test_what_travels_to_the_page_is_the_picture(explorer):
-    sent = Image.open(io.BytesIO(explorer.encoded(**first(explorer))))
+    sent = Image.open(io.BytesIO(explorer.packed(explorer.board(**first(explorer)))))
     assert sent.format.lower() == explorer.format
     difference = np.abs(np.asarray(sent).astype(int) - explorer.render(**first(explorer)))
     assert difference.mean() < (2 if explorer.format == "jpeg" else 1e-9)
@@ -161,7 +161,7 @@ def test_wrong_values_are_refused(explorer):
             wrong = [control.high + control.step, "x", True, float("nan")]
         for value in wrong:
             with pytest.raises((ValueError, KeyError), match=name):
-                explorer.encoded(**first(explorer) | {name: value})
+                explorer.render(**first(explorer) | {name: value})
     with pytest.raises(KeyError, match="unknown control"):
         explorer.check(colour=1)
     with pytest.raises(KeyError, match="unknown stop"):
@@ -173,12 +173,24 @@ def test_prev_and_next_step_through_the_stops(explorer):
     titles = list(explorer.stops)
     for number, title, values in explorer.places():
         assert place.value == f"stop {number + 1} of {len(titles)}: {title}"
-        assert image.value == explorer.encoded(**values)
+        assert image.value == explorer.packed(explorer.board(**values))
         assert image.tooltip == explorer.describe(**values) and text.value
         next_.click()
     assert place.value.startswith("stop 1 of")
     prev.click()
     assert place.value.startswith(f"stop {len(titles)} of")
+
+
+def test_what_can_be_dragged_is_a_control(explorer):
+    """A hint, keys and places to drag go together, and a drag anywhere gives values that the controls can have."""
+    held = [block for block in blocks(explorer.board(**first(explorer)), ui.Block) if block.grip]
+    assert bool(explorer.hint) == bool(explorer.arrows) == bool(held)
+    assert all(isinstance(explorer.controls[name], Slider) for name in explorer.arrows)
+    for block in held:
+        for x, y in ((0, 0), (block.wide / 2, block.high / 2), (2 * block.wide, -block.high)):
+            found = block.grip(x, y, x, y)
+            assert set(found) == set(explorer.arrows)
+            explorer.check(**{name: explorer.controls[name].nearest(value) for name, value in found.items()})
 
 
 HISTORY, TABLE = "expected at least 3 kept steps, got 2", partial(explorers.Turntable, opinions())
@@ -221,13 +233,13 @@ class Steps(Explorer):
 
 def parts(explorer):
     """Prev, Next, place, inputs, image, sentence of a new widget."""
-    head, *inputs, image, text = explorer.widget().children
-    return *head.children, inputs[: len(explorer.controls)], image, text  # behind them: the live run
+    head, inputs, *_, image, text = explorer.widget().children
+    return *head.children[:2], head.children[-1], inputs.children, image, text
 
 
 def test_a_jump_draws_once_and_a_move_between_stops_says_so(monkeypatch):
     explorer, drawn = Steps(), []
-    monkeypatch.setattr(explorer, "encoded", lambda **values: drawn.append(values) or b"")
+    monkeypatch.setattr(explorer, "board", lambda **values: drawn.append(values) or ui.Block(1, 1))
     _, next_, place, (x, kind), _, text = parts(explorer)
     x.value = 1.5
     assert drawn[-1] == {"x": 1.5, "kind": "a"} and len(drawn) == 2

@@ -6,6 +6,7 @@ explorer cell creates an explorer and ends with it; it needs no more than setup 
 """
 
 import re
+from math import cos, sin
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -21,16 +22,19 @@ SETUP = """
 from time import sleep
 from PIL import Image
 from lecture_utils.explorers import Choice, Explorer, Slider
-from lecture_utils.explorers.board import Tile
+from lecture_utils.explorers.board import Tile, held
 
 class Ours(Explorer):
     controls = {"x": Slider(0, 100, 1, "x (px)"), "ink": Choice(("black", "red", "blue"), "ink")}
+    hint, arrows = "Drag it", {"x": (1, 0)}
     stops = {"left": {"x": 0, "ink": "black"}, "right": {"x": 100}, "red": {"ink": "red"}, "middle": {"x": 50}}
     def board(self, x, ink):
         sleep(0.4)
         if x == 99:
             raise ZeroDivisionError("not at <99>")
-        return Tile(Image.new("RGB", (100 + x, 40), ink))
+        image = Image.new("RGB", (200, 40), "white")
+        image.paste(ink, (0, 0, 100 + x, 40))
+        return held(Tile(image), lambda x, *_: {"x": x - 100})
     def sentence(self, x, ink):
         return f"x is {x}, {ink}"
     def live(self, x, ink):
@@ -204,11 +208,14 @@ def every_control_leads_to_pictures_that_are_no_stop(panel):
 
 def it_is_read_aloud(panel):
     """The picture's name is its sentence; every control has its label beside it, and keys move it."""
-    assert panel.box.get_by_role("img", name=panel.sentence.inner_text(), exact=True).count() == 1
+    role = panel.image.get_attribute("role") or "img"  # "application" where it can be dragged
+    assert panel.box.get_by_role(role, name=panel.sentence.inner_text(), exact=True).count() == 1
+    assert panel.sentence.get_attribute("aria-live") == "polite"
     labels = panel.box.locator(".widget-hslider .widget-label")
     assert labels.count() == panel.handles.count()
     for label in labels.all():  # its tooltip, too; without one it says "null"
         assert label.inner_text() and label.get_attribute("title") == label.inner_text()
+        assert panel.box.get_by_role("slider", name=label.inner_text(), exact=True).count() == 1
     for each in panel.lists.all():
         label = each.evaluate("list => list.labels[0].innerText")
         assert label and panel.box.get_by_role("combobox", name=label, exact=True).count() == 1
@@ -245,7 +252,7 @@ def the_mouse_clicks_and_drags(panel):
         panel.changed()
         handle.hover()  # waits until it stands still: it glides to where one clicked
         panel.page.mouse.down()
-        panel.page.mouse.move(x + toward * 0.1 * track["width"], y, steps=12)
+        panel.page.mouse.move(x, y, steps=12)  # whatever the steps, another value than where one clicked
         panel.page.mouse.up()
         panel.changed()
         panel.quiet()
@@ -313,6 +320,92 @@ def test_dragging_leaves_no_queue_and_a_fault_is_shown(opened):
     panel.handles.first.press("ArrowLeft")
     expect(panel.sentence).to_contain_text("x is 98,", timeout=PAUSE)
     assert page.faults == [] and page.page.locator(WRONG).count() == 0
+
+
+def outline(locator):
+    """How thick the line is around what has the focus, "0px" for none."""
+    return locator.evaluate(
+        "e => getComputedStyle(e).outlineStyle == 'none' ? '0px' : getComputedStyle(e).outlineWidth"
+    )
+
+
+def test_the_picture_follows_keys_and_the_mouse_and_the_stops_are_played(opened):
+    from playwright.sync_api import expect
+
+    page = opened(OURS)
+    (panel,) = page.explorers
+    image, x = panel.image, panel.handles.first
+    for key, value in (
+        ("Home", 0),
+        ("ArrowRight", 1),
+        ("Shift+ArrowRight", 6),
+        ("ArrowLeft", 5),
+        ("End", 100),
+    ):
+        image.press(key)
+        expect(panel.sentence).to_have_text(
+            f"x is {value}, {panel.sentence.inner_text().split()[-1]}", timeout=PAUSE
+        )
+        expect(x).to_have_attribute("aria-valuetext", f"{value}", timeout=PAUSE)
+    assert outline(image) == "3px", "one sees that it has the focus"
+    x.press("Home")
+    assert outline(x) == "3px"
+    panel.quiet()
+    spot, before = image.bounding_box(), len(panel.times()["pictures"])
+    y = spot["y"] + spot["height"] / 2
+    page.page.mouse.move(spot["x"] + 120.5 * spot["width"] / 200, y)
+    page.page.mouse.down()
+    page.page.mouse.move(spot["x"] + 170.4 * spot["width"] / 200, y, steps=50)
+    page.page.mouse.up()
+    expect(panel.sentence).to_contain_text("x is 70,", timeout=PAUSE)
+    assert len(panel.quiet()["pictures"]) - before < 30, "what is stale is never drawn"
+    expect(x).to_have_attribute("aria-valuetext", "70")
+    panel.changed()  # seen, so that what comes next is a stop
+
+    assert panel.box.bounding_box()["height"] <= 600
+    start = panel.box.get_by_role("button", name="Play the stops, or pause")
+    start.click()
+    for _ in range(3):
+        panel.changed()
+        assert not panel.between()
+    start.click()
+    place = panel.place.inner_text()
+    page.page.wait_for_timeout(4000)
+    assert panel.place.inner_text() == place, "it pauses"
+
+    whole = panel.box.get_by_role("button", name="Full screen")
+    whole.click()
+    page.page.wait_for_function("document.fullscreenElement?.classList.contains('explorer')")
+    assert panel.image.bounding_box()["width"] > 1000
+    whole.click()
+    page.page.wait_for_function("!document.fullscreenElement")
+    assert page.faults == [] and page.page.locator(WRONG).count() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY, ids=lambda name: Path(name).stem)
+def test_frames_a_second_of_a_drag(opened, name, record_testsuite_property):
+    """To and fro across the picture's places that can be dragged, for three seconds. A busy machine keeps few."""
+    for number, panel in enumerate(opened(name).explorers, 1):
+        if panel.image.get_attribute("role") != "application":
+            continue
+        spot, mouse = panel.image.bounding_box(), panel.page.mouse
+        before, y = panel.quiet()["pictures"], spot["y"] + spot["height"] * 0.75
+        for share in (0.2, 0.5, 0.85):  # an image at the left, a map in the middle, a chart at the right
+            mouse.move(spot["x"] + share * spot["width"], y)
+            mouse.down()
+            until, n = monotonic() + 3, 0
+            while monotonic() < until:
+                n += 1
+                mouse.move(spot["x"] + (share + 0.1 * sin(n / 10)) * spot["width"], y + 20 * cos(n / 10))
+                panel.page.wait_for_timeout(8)
+            mouse.up()
+            found = panel.quiet()["pictures"][len(before) :]
+            before = panel.times()["pictures"]
+            if len(found) > 1:
+                rate = 1000 * (len(found) - 1) / (found[-1] - found[0])
+                record_testsuite_property(f"{Path(name).stem} {number} drag", f"{rate:.1f}")
+                assert rate > 0.5
 
 
 def test_a_live_run_can_be_stopped_and_leaves_the_kernel_free(opened):

@@ -87,7 +87,9 @@ def nbval(folder, *options):
     return done.returncode, done.stdout + done.stderr
 
 
-BREAK = "import lecture_utils.explorers\n\nlecture_utils.explorers.Explorer.encoded = lambda self, **values: 1 / 0"
+BREAK = (
+    "import lecture_utils.explorers\n\nlecture_utils.explorers.Explorer.packed = lambda self, board: 1 / 0"
+)
 
 
 def test_an_explorer_of_the_course_that_raises_fails(tmp_path):

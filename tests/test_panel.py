@@ -40,8 +40,8 @@ class Counts(Explorer):
 
 def parts(explorer):
     """Inputs, the two buttons of the live run, image, sentence."""
-    _, *inputs, run, image, text = explorer.widget().children
-    return inputs, *run.children, image, text
+    _, inputs, run, image, text = explorer.widget().children
+    return inputs.children, *run.children, image, text
 
 
 async def breathe(times):

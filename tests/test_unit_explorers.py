@@ -91,7 +91,12 @@ def test_channels_show_what_the_functions_below_say():
     share = maps.amax((2, 3)) / maps.amax((0, 2, 3)).clamp_min(1e-12)
     share[:, features.top_thresholds(maps) <= 0] = 0
     for picture, values in enumerate(explorer.stops.values()):
-        assert values == {"channel": int(share[picture].argmax()), "picture": picture}
+        assert values == {
+            "channel": int(share[picture].argmax()),
+            "picture": picture,
+            "row": -1,
+            "column": -1,
+        }
         share[:, values["channel"]] = -1
 
 

@@ -245,7 +245,7 @@ def latency(explorer, moves=100, seed=0):
         every = {name: control.values() for name, control in explorer.controls.items()}
         values = {name: some[int(rng.integers(len(some)))] for name, some in every.items()}
         start = perf_counter()
-        explorer.encoded(**values)
+        explorer.packed(explorer.board(**values))
         explorer.describe(**values)
         times.append(1000 * (perf_counter() - start))
     return np.quantile(times[5:], [0.5, 0.95]).tolist()

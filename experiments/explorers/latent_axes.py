@@ -63,7 +63,8 @@ class LatentAxes(Explorer):
         "One axis of the same picture's code, moved by so many standard deviations of the prior; below each picture "
         "what a net reads that learned the true factors. Look for an axis that changes one factor alone."
     )
-    format = "jpeg"
+    format, arrows = "jpeg", {"axis_1": (1, 0), "axis_2": (0, -1)}
+    hint = "Drag the decoded picture, or use the arrow keys: across moves axis 1, up axis 2."
 
     def __init__(self, model, x, labels, names, net=None):
         self.model, self.net = model, net or models.load("studio-factors")
@@ -127,7 +128,12 @@ class LatentAxes(Explorer):
         given, again = (ui.Tile(image, SMALL, smooth=False) for image in (given, again))
         given = ui.titled(given, "test picture", size=18, bold=False)
         again = ui.titled(again, "given back", size=18, bold=False)
-        decoded = ui.titled(ui.Tile(made, BIG, smooth=False), "decoded", gap=10)
+
+        def grip(x, y, right, down):
+            return {"axis_1": moved["axis_1"] + 8 * right / BIG, "axis_2": moved["axis_2"] - 8 * down / BIG}
+
+        decoded = ui.held(ui.Tile(made, BIG, smooth=False), grip)
+        decoded = ui.titled(decoded, "decoded", gap=10)
         middle = ui.titled(self._table(images, values), "each axis alone, moved by", gap=10)
         return ui.row(ui.column(decoded, ui.row(given, again, gap=16)), middle, _shown(reading), gap=40)
 

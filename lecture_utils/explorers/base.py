@@ -25,7 +25,8 @@ from .panel import Panel
 
 def _words(label):
     """What a control's widget is told to show its label in full; without a tooltip the page says "null"."""
-    return {"description": label, "tooltip": label, "style": {"description_width": "initial"}}
+    layout = ipywidgets.Layout(width="490px", max_width="98%")
+    return {"description": label, "tooltip": label, "style": {"description_width": "245px"}, "layout": layout}
 
 
 def distinct(stops):
@@ -61,6 +62,11 @@ class Slider:
         values = [self.low + self.step * n for n in range(count)]
         return values if self.whole else [min(round(v, 9), self.high) for v in values]  # 0.1 * 3 is above 0.3
 
+    def nearest(self, wanted):
+        """Of its values the one that is nearest to a number."""
+        values = self.values()
+        return values[round(min(max((wanted - self.low) / self.step, 0), len(values) - 1))]
+
     def check(self, name, value):
         """Refuse what the slider cannot be set to. ValueError."""
         kind = Integral if self.whole else Real
@@ -70,8 +76,7 @@ class Slider:
 
     def widget(self, value):
         kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
-        layout = ipywidgets.Layout(width="460px", max_width="98%")
-        return kind(value, min=self.low, max=self.high, step=self.step, layout=layout, **_words(self.label))
+        return kind(value, min=self.low, max=self.high, step=self.step, **_words(self.label))
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,15 @@ class Explorer:
     where it is mostly a photograph: a third of the bytes, in a tenth of the time. Of the filmstrip, across: stops in
     a row; filmed: the numbers of the stops on it, None for all. live: None, or a generator
     (**values) -> (board, sentence), again and again, each a short while after the last: it gets a button that runs
-    it, and one that stops it.
+    it, and one that stops it. A picture is dragged by the blocks of its board that are `board.held`; arrows:
+    {control: (steps at the right arrow key, at the one down)}, the first one goes with Home and End, too; hint: what
+    to drag, in words.
     """
 
-    title, caption, format, across, filmed = "", "", "png", 3, None
+    title, caption, format, across, filmed, hint = "", "", "png", 3, None, ""
     controls: dict = {}
     stops: dict = {}
+    arrows: dict = {}
     live = None
 
     def still(self, title, **values):
@@ -152,13 +160,8 @@ class Explorer:
             (title, values) for n, title, values in self.places() if self.filmed is None or n in self.filmed
         ]
 
-    def encoded(self, **values):
-        """The picture as the bytes of a file of `format`. Errors: as `check`."""
-        self.check(**values)
-        return self.packed(self.board(**values))
-
     def packed(self, board):
-        """A board as such bytes; lightly packed, because it is made at every move."""
+        """A board as the bytes of a file of `format`; lightly packed, because it is made at every move."""
         file, image = io.BytesIO(), board.image()
         if self.format == "jpeg":
             image.save(file, "JPEG", quality=90, subsampling=0)  # full colour resolution keeps letters clean

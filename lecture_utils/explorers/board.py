@@ -91,8 +91,14 @@ def crossed(image, x, y, colour="black", reach=11, hole=0):
 class Block:
     """Something `wide` x `high` px that draws itself with its upper left corner at x, y of a Pillow image."""
 
+    grip = None
+
     def __init__(self, wide=0, high=0):
         self.wide, self.high = wide, high
+
+    def under(self, x, y):
+        """The innermost block at a place of it, px, and where that is in the block."""
+        return self, x, y
 
     def draw(self, sheet, x, y):
         """Draw it. Nothing, unless a subclass does: a space."""
@@ -121,9 +127,23 @@ class Stack(Block):
             at += gap + along
         super().__init__(*((at, most) if across else (most, at)))
 
+    def under(self, x, y):
+        for block, (left, top) in zip(self.blocks, self.places, strict=True):
+            if 0 <= x - left < block.wide and 0 <= y - top < block.high:
+                return block.under(x - left, y - top)
+        return self, x, y
+
     def draw(self, sheet, x, y):
         for block, (left, top) in zip(self.blocks, self.places, strict=True):
             block.draw(sheet, x + left, y + top)
+
+
+def held(block, grip):
+    """The block, which a pointer can drag now. grip: (x, y, right, down) -> {control: number}, of which the nearest
+    value that the control has is taken: where a pointer is in the block, and how far it has come, px.
+    """
+    block.grip = grip
+    return block
 
 
 def row(*blocks, gap=14, align=0.0):
@@ -361,6 +381,10 @@ class Chart(Block):
         across = (a - self.x[0]) / (self.x[1] - self.x[0])
         up = (min(max(b, self.y[0]), self.y[1]) - self.y[0]) / (self.y[1] - self.y[0])
         return across * self.inner[0], (1 - up) * self.inner[1]
+
+    def value(self, x):
+        """The value of the x axis so many px from the left edge."""
+        return self.x[0] + (x - 50) / self.inner[0] * (self.x[1] - self.x[0])
 
     def draw(self, sheet, x, y):
         pen, left, top, (wide, high) = ImageDraw.Draw(sheet), x + 50, y + 30, self.inner

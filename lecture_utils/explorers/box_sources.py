@@ -12,7 +12,7 @@ from ..plots import INK
 from ..progress import progress
 from . import board as ui
 from .base import Choice, Slider
-from .detection import BESIDE, GREEN, NAMES, OnScene
+from .detection import BESIDE, GREEN, NAMES, PANEL, OnScene
 
 LOOK = 202  # px: attention, and the centres of a query's boxes
 GOOD, BEST = 0.5, 0.7  # IoU with an object
@@ -27,6 +27,7 @@ class Anchors(OnScene):
 
     title = "Anchors find objects of their own size"
     caption = "Look for objects without an anchor: another scale, other ratios, or a finer stride?"
+    hint, arrows = "Drag the scale along the chart, or use the arrow keys.", {"scale": (1, 0)}
     ratios = {"1": (1.0,), "1/2, 1, 2": (0.5, 1.0, 2.0), "1/3, 1/2, 1, 2, 3": (1 / 3, 0.5, 1.0, 2.0, 3.0)}
 
     def __init__(self, crowds):
@@ -77,7 +78,9 @@ class Anchors(OnScene):
             share = reached[:, self.sizes == size].mean(1).nan_to_num().tolist()
             lines.append(ui.Line(self.scales, share, ink, name, dot=False))
         ticks = {8: "8", 32: "32", 64: "64", 96: "96 px"}, {0: "0", 0.5: ".5", 1: "1"}
-        return ui.Chart(BESIDE, 250, lines, (8, 96), (0, 1.05), ticks, scale, "share that reaches .5:", 50)
+        head = "share that reaches .5:"
+        chart = ui.Chart(BESIDE, 250, lines, (8, 96), (0, 1.05), ticks, scale, head, 50)
+        return ui.held(chart, lambda x, *_: {"scale": chart.value(x)})
 
 
 def best_iou(boxes, size, stride, scale, ratios):
@@ -104,7 +107,8 @@ class QueryPicker(OnScene):
     title = "A query of DETR: what it predicts on a scene, and on many"
     caption = "Marks: the centres of its boxes, one a scene. Green: small, orange: wide, blue: high, grey: no object."
 
-    across, filmed = 2, (0, 1, 2, 3)
+    across, filmed, arrows = 2, (0, 1, 2, 3), {"query": (1, 0)}
+    hint = "Point at an object: the query that predicts it. Or use the arrow keys."
 
     def __init__(self, net, crowds, most=160):
         if not isinstance(net, DETR):
@@ -132,6 +136,15 @@ class QueryPicker(OnScene):
         layers = [ui.Layer(name, boxes, *((ui.BLUE, 0) if says else (ui.ORANGE, 5)), [said])]
         result = f"an object in {int(self.says[:, query].sum())} of {len(self.says)} scenes"
         return self.images[scene], layers, (f"scene {scene}", f"query {query}", result)
+
+    def pointed(self, query, scene):
+        """The query whose box has its middle nearest to the pointer, of those that predict an object, if any do."""
+        zoom = PANEL / self.images.shape[3]
+        middles = (self.boxes[scene, :, :2] + self.boxes[scene, :, 2:]) / 2 * zoom
+        others = 1e6 * ~self.says[scene]
+        return lambda x, y, *_: {
+            "query": int(((middles - torch.tensor([x, y])).norm(dim=1) + others).argmin())
+        }
 
     def beside(self, query, scene):
         heat = self.attention[scene, query].unflatten(0, (round(self.attention.shape[2] ** 0.5), -1))

@@ -47,7 +47,8 @@ class Completion(Explorer):
         "Blue: what is missing. Above each completion, and the truth, stands what the missing part costs, in bits for "
         "each value. Look at how the completions differ from each other, and whether the cheapest look best."
     )
-    across = 2
+    across, hint = 2, "Drag the edge of what is given up or down, or use the arrow keys."
+    arrows = {"rows": (0, 1)}
 
     def __init__(self, model):
         self.pixels, self.names, self.made = shipped()
@@ -106,7 +107,8 @@ class Completion(Explorer):
     def board(self, picture, rows, temperature, live=None):
         found, bits, done, where = live or self.look(picture, rows, temperature)
         image, whole = self.images[self.names.index(picture)], self.height
-        given = ui.titled(_panel(image, PANEL, rows, whole), f"given: {rows} of {whole} rows")
+        given = ui.held(_panel(image, PANEL, rows, whole), lambda x, y, *_: {"rows": y * whole / PANEL})
+        given = ui.titled(given, f"given: {rows} of {whole} rows")
         true = ui.titled(_panel(image, PANEL, whole, whole), f"the truth: {picture}")
         cells = []
         for n, (each, cost) in enumerate(zip(self._shown(found), bits, strict=True), 1):

@@ -33,7 +33,11 @@ class OnScene(Explorer):
         image, layers, (scene, setting, result) = self.look(**values)
         head, keys = ui.Text(setting, bold=True, wide=BESIDE), [ui.key(layer, BESIDE) for layer in layers]
         beside = ui.column(head, *keys, ui.Text(result, 18, wide=BESIDE), self.beside(**values), gap=8)
-        return ui.row(ui.titled(ui.boxed(image, PANEL, layers), scene), beside, gap=24)
+        shown = ui.held(ui.boxed(image, PANEL, layers), self.pointed(**values))
+        return ui.row(ui.titled(shown, scene), beside, gap=24)
+
+    def pointed(self, **values):
+        """The grip of the image, if it has one."""
 
     def still(self, title, **values):
         image, layers, (*_, result) = self.look(**values)
@@ -51,6 +55,7 @@ class Suppression(OnScene):
 
     title = "Non-maximum suppression: too low, and a neighbour is lost; too high, and duplicates stay"
     caption = "Look at two objects of one class that overlap: which threshold keeps one box for each?"
+    hint, arrows = "Drag the threshold along the chart, or use the arrow keys.", {"overlap": (1, 0)}
 
     def __init__(self, crowds, net):
         if "overlap" not in inspect.signature(net.detect).parameters:
@@ -107,7 +112,8 @@ class Suppression(OnScene):
             self.curves[scene, score] = list(zip(*pairs, strict=True))
         names = ((ui.BLUE, "objects found"), (GREEN, "boxes right"))
         curves = zip(self.curves[scene, score], names, strict=True)
-        return chart([ui.Line(steps, curve, *name, dot=False) for curve, name in curves], "IoU", overlap)
+        shown = chart([ui.Line(steps, curve, *name, dot=False) for curve, name in curves], "IoU", overlap)
+        return ui.held(shown, lambda x, *_: {"overlap": shown.value(x)})
 
 
 class ScoreThreshold(OnScene):
@@ -121,6 +127,7 @@ class ScoreThreshold(OnScene):
 
     title = "Precision or recall: the score threshold decides"
     caption = "Lower the threshold, and missed objects are found; wrong boxes come with them."
+    hint, arrows = "Drag along the curve, or use the arrow keys.", {"score": (-1, 0)}
 
     def __init__(self, crowds, found):
         truth = list(zip(crowds.boxes, crowds.labels, strict=True))[: len(found)]
@@ -189,7 +196,14 @@ class ScoreThreshold(OnScene):
             self.classes[name]["AP"],
         )
         lines = [ui.Line(*curve, ui.BLUE, dot=False), ui.Line(*([n] for n in point), INK)]
-        return chart(lines, "recall", point[0], f"precision, AP {ap:.2f}")
+        shown = chart(lines, "recall", point[0], f"precision, AP {ap:.2f}")
+        return ui.held(shown, lambda x, *_: {"score": self.reaching(name, shown.value(x))})
+
+    def reaching(self, name, recall):
+        """The largest score threshold at which a class reaches a recall, or the last box's where it never does."""
+        scores, (recalls, _) = self.classes[name]["scores"], self.classes[name]["curve"]
+        count = sum(each < recall for each in recalls)  # boxes that are needed, the surest first
+        return float(scores[min(count, len(scores)) - 1]) if count and len(scores) else 1.0
 
 
 def closest(crowds):

@@ -24,7 +24,8 @@ class GanHistory(Explorer):
         "Each row: the same six latent vectors after so many steps. Look at when there is a ground, an object, a class "
         "that one can name; and at the losses: do they tell you?"
     )
-    format = "jpeg"
+    format, hint = "jpeg", "Drag along the charts, or use the arrow keys."
+    arrows = {"kept": (1, 0)}
 
     def __init__(self, history):
         self.steps, self.images = [int(step) for step in history["turns"]], history["images"]
@@ -78,7 +79,8 @@ class GanHistory(Explorer):
         lines = [ui.Line(self.at[before:], self.log[name][before:], PALE) for name in names]
         lines += [ui.Line(self.at[:rows], self.log[name][:rows], COLOUR[name], SHOWN[name]) for name in names]
         axes = (0, end), (0, most), (across, ticks)
-        return ui.Chart(wide, high, lines, *axes, self.steps[kept], title, right=56, size=size)
+        chart = ui.Chart(wide, high, lines, *axes, self.steps[kept], title, right=56, size=size)
+        return ui.held(chart, lambda x, *_: {"kept": self._nearest(chart.value(x))})
 
     def still(self, title, kept):
         images = (ui.Tile(image, 76, smooth=False) for image in self.images[kept][:COLUMNS])

@@ -7,8 +7,12 @@ from threading import RLock
 import ipywidgets
 from traitlets import Unicode
 
+from .canvas import canvas
+
 WORKING = "working ..."  # on the button at once: a first picture may take seconds
 BREATH = 0.02  # s between two stages of a live run, in which the kernel hears a click
+PAUSE = 3000  # ms at each stop when the stops are played
+HIGH, ROW = 600, 34  # px of a panel, and of a row of controls
 
 
 class Picture(ipywidgets.Image):
@@ -21,7 +25,8 @@ class Picture(ipywidgets.Image):
 
 
 def _button(word, tooltip, clicked, **options):
-    button = ipywidgets.Button(description=word, tooltip=tooltip, **options)
+    layout = ipywidgets.Layout(width="auto")
+    button = ipywidgets.Button(description=word, tooltip=tooltip, layout=layout, **options)
     button.on_click(lambda _: clicked())
     return button
 
@@ -38,14 +43,20 @@ class Panel:
         self.inputs = {name: control.widget(start[name]) for name, control in explorer.controls.items()}
         for widget in self.inputs.values():
             widget.observe(lambda _: self.draw(), "value")
-        self.image = Picture(format=explorer.format, layout=ipywidgets.Layout(max_width="100%"))
+        rows = 3 + (len(self.inputs) + 1) // 2 + bool(explorer.live)  # one of buttons, two of words
+        size = {"max_width": "100%", "max_height": f"{HIGH - ROW * rows}px", "align_self": "flex-start"}
+        self.image = Picture(format=explorer.format, layout=ipywidgets.Layout(**size))
         self.text, self.where = ipywidgets.HTML(), ipywidgets.Label()
         prev = _button("Prev", "Prev stop", lambda: self.go(self.at - 1))
         next_ = _button("Next", "Next stop", lambda: self.go(self.at + 1))
-        self.jumping, self.run = False, LiveRun(self) if explorer.live else None
-        rows = [ipywidgets.HBox([prev, next_, self.where]), *self.inputs.values()]
-        rows += [self.run.box] if self.run else []
+        self.play = ipywidgets.Play(max=len(self.titles) - 1, interval=PAUSE, repeat=True, show_repeat=False)
+        self.play.observe(lambda change: change.new == self.at or self.go(change.new), "value")
+        self.jumping, self.run, self.held = False, LiveRun(self) if explorer.live else None, None
+        head = ipywidgets.HBox([prev, next_, self.play, *canvas(self), self.where])
+        inputs = ipywidgets.Box([*self.inputs.values()], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        rows = [head, inputs, self.run.box] if self.run else [head, inputs]
         self.box = ipywidgets.VBox([*rows, self.image, self.text])
+        self.box.add_class("explorer")
         self.draw()
 
     def values(self):
@@ -56,13 +67,45 @@ class Panel:
     def go(self, number):
         """Go to a stop; after the last comes the first. Several controls move, one picture is drawn."""
         self.at = number % len(self.titles)
+        self.set(self.explorer.stop(self.titles[self.at]))
+
+    def set(self, values):
+        """Give several controls their values, {name: value}, and draw one picture."""
         self.jumping = True
         try:
-            for name, value in self.explorer.stop(self.titles[self.at]).items():
+            for name, value in values.items():
                 self.inputs[name].value = value
         finally:
             self.jumping = False
         self.draw()
+
+    def drag(self, number, start, to):
+        """Follow a pointer. number: of its drag; start, to: shares of the picture's width and height.
+
+        What was under the pointer when the drag began is held until it ends, wherever the pointer goes.
+        """
+        if self.held is None or self.held[0] != number:
+            board = self.board  # the last one that was drawn
+            self.held = number, board, board.under(start[0] * board.wide, start[1] * board.high)
+        _, board, (block, x, y) = self.held
+        right, down = (to[0] - start[0]) * board.wide, (to[1] - start[1]) * board.high
+        found = block.grip(x + right, y + down, right, down) if block.grip else {}
+        found = {name: self.explorer.controls[name].nearest(value) for name, value in found.items()}
+        if any(self.inputs[name].value != value for name, value in found.items()):
+            self.set(found)
+
+    def step(self, across, down):
+        """Move by so many steps, as arrow keys ask."""
+        now, controls = self.values(), self.explorer.controls
+        for name, (right, below) in self.explorer.arrows.items():
+            steps = across * right + down * below
+            now[name] = controls[name].nearest(now[name] + steps * controls[name].step)
+        self.set(now)
+
+    def leap(self, high):
+        """Move the first of the controls that arrows move to its end."""
+        name = next(iter(self.explorer.arrows))
+        self.set({name: self.explorer.controls[name].values()[-1 if high else 0]})
 
     def draw(self):
         """The picture and the sentence for the values of the controls; it ends a live run."""
@@ -75,9 +118,12 @@ class Panel:
             here = [n for n, _, stop in self.explorer.places() if stop == values]
             self.at = here[0] if here else self.at
             place = f"stop {self.at + 1} of {len(self.titles)}: {self.titles[self.at]}"
-            self.where.value = place if here else f"between stops ({place} was the last)"
+            self.where.value = place if here else f"between stops (last: {self.titles[self.at]})"
+            self.play.value, self.play.playing = self.at, self.play.playing and bool(here)
             try:
-                self.show(self.explorer.encoded(**values), self.explorer.describe(**values))
+                self.explorer.check(**values)
+                self.board = self.explorer.board(**values)
+                self.show(self.explorer.packed(self.board), self.explorer.describe(**values))
             except Exception as error:
                 self.complain(error)
                 raise

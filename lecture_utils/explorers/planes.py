@@ -121,6 +121,8 @@ class LatentPlane(Explorer):
         "Left: the encoded test images; circles: one and two standard deviations of the prior. "
         "Right: each numbered z decoded; below it the test image encoded nearest."
     )
+    hint = "Walk in the plane: drag the cross, or use the arrow keys."
+    arrows = {"across": (1, 0), "up": (0, -1)}
 
     def __init__(self, model, x, labels, names=None):
         self.model, self.labels = model, labels.tolist()
@@ -193,8 +195,13 @@ class LatentPlane(Explorer):
         maps, (x, y) = [ui.column(image, near, gap=12)], self.place(across, up)
         for sheet, head in zip(self.maps(), ("the decoded plane", "the encoded test pictures"), strict=True):
             sheet = ui.crossed(sheet.copy(), x + EDGE, y, ui.ORANGE, 16, 5)  # 5: a free middle
-            maps.append(ui.titled(ui.Tile(sheet), f"   {head}", gap=12))
+            maps.append(ui.titled(ui.held(ui.Tile(sheet), self.grip), f"   {head}", gap=12))
         return ui.row(*maps, gap=10)
+
+    def grip(self, x, y, *moved):
+        """The point of the plane at a place of a map with its axes: the inverse of `place`."""
+        unit = (MAP - 1) / 2 / self.reach
+        return {"across": (x - EDGE) / unit - self.reach, "up": self.reach - y / unit}
 
     def place(self, across, up):
         """Where a point of the plane stands on a map, px."""

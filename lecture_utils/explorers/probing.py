@@ -35,7 +35,8 @@ class Turntable(Explorer):
         "Blue: the net's probability of the right class. Orange: of others. Look at the views from behind, which "
         "training never showed."
     )
-    format, across = "jpeg", 6
+    format, across, hint = "jpeg", 6, "Drag the object to turn it, or use the arrow keys."
+    arrows = {"azimuth": (1, 0)}
 
     def __init__(self, lab, object="elephant", scene=26):
         self.lab = lab
@@ -71,7 +72,8 @@ class Turntable(Explorer):
     def board(self, object, azimuth, scene):
         image, probabilities = self.look(object, azimuth, scene)
         bars = list(self._bars(probabilities, range(len(self.lab.classes)), object))
-        left = ui.column(ui.Tile(image, WIDE), ui.Tile(_ruler(azimuth)), gap=0)
+        left = ui.held(ui.Tile(image, WIDE), lambda x, y, right, down: {"azimuth": _turned(azimuth, right)})
+        left = ui.column(left, ui.Tile(_ruler(azimuth)), gap=0)
         return ui.row(left, ui.Bars(TURNED, bars, left.high / len(bars), NAMES))
 
     def still(self, title, object, azimuth, scene):
@@ -85,6 +87,11 @@ class Turntable(Explorer):
 def _scene(object, seed):
     """Drawing a scene takes longer than turning it; a moving slider asks for the same one again and again."""
     return sample_scene(object, seed)
+
+
+def _turned(azimuth, right):
+    """The azimuth, -180 to 180, after a drag of so many px: half a turn from one side of the image to the other."""
+    return (azimuth + 180 * right / WIDE + 180) % 360 - 180
 
 
 def _x(degrees):
@@ -127,6 +134,7 @@ class Occluder(OfImages):
     )
     format, across, filmed = "jpeg", 2, (0, 3, 4, 5)  # the worst position, black, the rival, another image
     sizes = (16, 32)  # sides of the square, px
+    hint, arrows = "Drag the square, or use the arrow keys.", {"x": (1, 0), "y": (0, 1)}
 
     def __init__(self, net, images, classes, names=None, across=13):
         super().__init__(net, images, names, 1)
@@ -218,15 +226,20 @@ class Occluder(OfImages):
     def board(self, picture, x, y, size, fill, asked):
         image, now = self.look(picture, x, y, size, fill)
         k = self.class_of(picture, asked)
-        heat = ui.Tile(self._drawn_map(SQUARE, picture, x, y, size, fill, asked))
+        heat = self._held(ui.Tile(self._drawn_map(SQUARE, picture, x, y, size, fill, asked)))
         heat = ui.titled(heat, f"drop of “{self.classes[k]}”")
         ramp = ui.titled(_ramp(SQUARE), "")
         bars = ui.titled(ui.Bars(BARS, self._bars(picture, now, k), 64, names=0, size=18), "the net says now")
         note = ui.Text("drop of the probability, by the square's middle", 15, MUTED)
         line = ui.Text("black line: the whole image", 15, MUTED)
-        image = ui.titled(ui.Tile(image, SQUARE), self.named(picture))
+        image = ui.titled(self._held(ui.Tile(image, SQUARE)), self.named(picture))
         bars = ui.column(bars, line, gap=heat.high - bars.high + 6)
         return ui.row(image, ui.column(heat, note), ramp, bars)
+
+    def _held(self, tile):
+        """A tile in which the middle of the square follows the pointer."""
+        zoom = self.side / tile.wide
+        return ui.held(tile, lambda x, y, *moved: {"x": x * zoom, "y": y * zoom})
 
     def _bars(self, picture, now, k):
         """The likeliest classes of the whole image, always in that order; a line marks what they had there."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 import torch
@@ -38,7 +39,8 @@ class FilterAtWork(OfImages):
         "Beside each filter its activation at every position. All maps share one scale; stronger activations are cut "
         "off at its ends. Look for an edge that is red in one map and missing in another."
     )
-    format = "jpeg"
+    format, arrows = "jpeg", {"filter": (1, 0)}
+    hint = "Point at a place: the filter that is most active there. Or use the arrow keys."
 
     def __init__(self, net, images, names=None):
         super().__init__(net, images, names, 2)
@@ -117,7 +119,15 @@ class FilterAtWork(OfImages):
             cut = ui.Tile(crop(self.images[[picture]], box)[0], TILE - 8, smooth=False, frame=YES)
             patch = ui.titled(cut, "most like it", size=19, bold=False, ink=YES, gap=8)
         kernels = ui.column(ui.Tile(self.filters[filter], TILE, smooth=False), patch, gap=9)
-        panels = kernels, ui.Tile(shown), ui.Tile(heat), self.bar
+
+        def grip(x, y, *_):
+            """The filter whose activation is the largest of all at a place."""
+            every = answers.signed if view == SIGNED else answers.relu
+            at = np.floor((np.array([y, x]) / zoom - answers.start) / answers.step).astype(int)
+            row, column = at.clip(0, np.subtract(values.shape, 1))
+            return {"filter": int(every[:, row, column].argmax())}
+
+        panels = kernels, ui.held(ui.Tile(shown), grip), ui.held(ui.Tile(heat), grip), self.bar
         shape = "{} x {} positions".format(*values.shape)
         heads = f"filter {filter}", self.named(picture), f"{view}, {shape}", ""
         return ui.row(*map(ui.titled, panels, heads), gap=24)
@@ -152,7 +162,8 @@ class Channels(OfImages):
     whose units have positions. names: what each image shows, or None.
     Lit: the map, enlarged, lies above the value that a channel exceeds at one position in two hundred on all images.
     The stops take the first images in turn, for each the channel that comes nearest to its largest value on any
-    image; no channel twice. Errors: ValueError, KeyError as for `features.top_patches`.
+    image; no channel twice. Another unit than the strongest is pointed at on the map.
+    Errors: ValueError, KeyError as for `features.top_patches`.
     """
 
     title = "What does this channel respond to?"
@@ -160,7 +171,8 @@ class Channels(OfImages):
         "Lit: above the channel's 99.5th percentile. Orange frame: all that its strongest unit sees. "
         "Right: its nine top patches. Do they show one thing?"
     )
-    format, across = "jpeg", 2
+    format, across, hint = "jpeg", 2, "Point at a unit of the map, or use the arrow keys."
+    arrows = {"column": (1, 0), "row": (0, 1)}
 
     def __init__(self, net, images, layer, names=None):
         super().__init__(net, images, names, 9, "one for each patch")
@@ -174,7 +186,12 @@ class Channels(OfImages):
             "channel": Slider(0, self.maps.shape[1] - 1, 1, "channel"),
             "picture": Slider(0, len(images) - 1, 1, "picture"),
         }
-        self.stops = {f"channel {c}, picture {p}": {"channel": c, "picture": p} for p, c in self._choose()}
+        for name, count in zip(("row", "column"), self.maps.shape[2:], strict=True):
+            self.controls[name] = Slider(-1, count - 1, 1, f"{name} of the unit (−1: all)")
+        strongest = {"row": -1, "column": -1}
+        self.stops = {
+            f"channel {c}, picture {p}": {"channel": c, "picture": p} | strongest for p, c in self._choose()
+        }
         self.patches = lru_cache(maxsize=64)(self._patches)
 
     def _choose(self):
@@ -186,24 +203,35 @@ class Channels(OfImages):
             ratio[:, channel] = -1
             yield picture, channel
 
-    def look(self, channel, picture):
-        """The map (rows, columns), where it is lit (h, h), and the strongest unit's box; None where all is inactive."""
+    def among(self, row, column):
+        """The rows and the columns that are asked: one, or all of them where it is −1."""
+        counts = self.maps.shape[2:]
+        return [[at] if at >= 0 else range(count) for at, count in zip((row, column), counts, strict=True)]
+
+    def unit(self, channel, picture, row, column):
+        """The row and the column of the strongest unit of those that are asked."""
+        return max(product(*self.among(row, column)), key=self.maps[picture, channel].numpy().__getitem__)
+
+    def look(self, channel, picture, row=-1, column=-1):
+        """The map (rows, columns), where it is lit (h, h), and the unit's box; None: one of several, all inactive."""
         values = self.maps[picture, channel]
         placed = features.placed(values[None, None], self.field, self.images.shape[2:])[0, 0]
-        lit = placed > self.thresholds[channel]
-        if values.max() <= 0:
-            return values, lit, None
-        unit = torch.tensor(divmod(int(values.argmax()), values.shape[1]))
-        return values, lit, self.field.boxes(unit).tolist()
+        lit, unit = placed > self.thresholds[channel], self.unit(channel, picture, row, column)
+        shown = values[unit] > 0 or min(row, column) >= 0
+        return values, lit, self.field.boxes(torch.tensor(unit)).tolist() if shown else None
 
-    def sentence(self, channel, picture):
-        values, lit, box = self.look(channel, picture)
-        if box is None:
-            return f"Channel {channel} is inactive on {self.named(picture)}."
+    def sentence(self, channel, picture, row=-1, column=-1):
+        values, lit, _ = self.look(channel, picture)
+        asked = ", ".join(f"{name} {at}" for name, at in (("row", row), ("column", column)) if at >= 0)
+        own = (
+            f" In {asked} it reaches {values[self.unit(channel, picture, row, column)]:.1f}." if asked else ""
+        )
+        if values.max() <= 0:
+            return f"Channel {channel} is inactive on {self.named(picture)}.{own}"
         return (
             f"Channel {channel} on {self.named(picture)}: it reaches {values.max():.1f}, of "
             f"{self.limits[channel]:.1f} on any image, and is active at {lit.float().mean():.1%} of the pixels. "
-            f"Its top patches are from {self._sources(channel)}."
+            f"Its top patches are from {self._sources(channel)}.{own}"
         )
 
     def _sources(self, channel):
@@ -220,19 +248,29 @@ class Channels(OfImages):
         found = features.cut_patches(self.net, self.images, self.layer, *unit).patches
         return ui.grid([ui.Tile(patch, (SIDE - 8) // 3) for patch in found], 3, gap=4).image()
 
-    def panels(self, channel, picture):
-        """The image lit, with the strongest unit's field; the map; the nine patches: Pillow images of SIDE px."""
-        values, lit, box = self.look(channel, picture)
+    def panels(self, channel, picture, row=-1, column=-1):
+        """The image lit, with the unit's field; the map; the nine patches: Pillow images of SIDE px."""
+        values, lit, box = self.look(channel, picture, row, column)
         shown = ui.scaled(spotlight(self.images[picture], lit), SIDE)
         if box is not None:
             shown = ui.outlined(shown, [[edge * SIDE / self.images.shape[3] for edge in box]], FRAME)
         colours = ui.mapped(values.numpy(), "viridis", 0, float(self.limits[channel]))
-        return shown, ui.scaled(colours, SIDE, smooth=False), self.patches(channel)
+        heat = ui.scaled(colours, SIDE, smooth=False)
+        if max(row, column) >= 0:
+            (y, x), (high, wide) = self.among(row, column), (SIDE / count for count in values.shape)
+            here = x[0] * wide, y[0] * high, (x[-1] + 1) * wide, (y[-1] + 1) * high
+            heat = ui.outlined(heat, [here], FRAME)
+        return shown, heat, self.patches(channel)
 
-    def board(self, channel, picture):
+    def board(self, channel, picture, row=-1, column=-1):
         rows, columns = self.maps.shape[2:]
-        shown, heat, patches = self.panels(channel, picture)
-        panels = map(ui.Tile, (shown, heat, self._bar(channel), patches))
+        shown, heat, patches = self.panels(channel, picture, row, column)
+        panels = list(map(ui.Tile, (shown, heat, self._bar(channel), patches)))
+
+        def grip(x, y, *_):
+            return {"row": max(0, y * rows / SIDE - 0.5), "column": max(0, x * columns / SIDE - 0.5)}
+
+        ui.held(panels[1], grip)
         heads = self.named(picture), f"channel {channel}, {rows} × {columns}", "", "its nine top patches"
         return ui.row(*map(ui.titled, panels, heads))
 
@@ -246,7 +284,7 @@ class Channels(OfImages):
         pen.text((26, at), "active", FRAME, ui.font(17), "lm")
         return image
 
-    def still(self, title, channel, picture):
+    def still(self, title, channel, picture, **unit):
         small = (ui.resized(panel, SMALL) for panel in self.panels(channel, picture))
         name = "" if self.names is None else f" ({self.names[picture]})"
         return ui.captioned(ui.row(*small, gap=6), title + name, align=0)

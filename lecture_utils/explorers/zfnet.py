@@ -90,6 +90,7 @@ class Invariance(Explorer):
     caption = (
         "Distance 1: as far as another scene. Look at which layer moves first, and at what the border adds."
     )
+    hint, arrows = "Drag along the charts, or use the arrow keys.", {"amount": (1, 0)}
     format, across = "jpeg", 5
 
     def __init__(self, lab, scenes):
@@ -163,10 +164,13 @@ class Invariance(Explorer):
         *apart, chance = (ui.Line(amounts, curve, ink, name) for curve, ink, name in inks)
         above = (low, high), (0, 1.4), (ticks, {0: "0", 0.5: ".5", 1: "1"}), at, "distance:"
         below = (low, high), (0, 1), (ticks, {0: "0", 0.5: ".5", 1: "1"}), at, "probability of the class"
-        size = 480, SHOWN // 2
-        return ui.column(
-            ui.Chart(*size, apart, *above, right=40), ui.Chart(*size, [chance], *below, right=40), gap=14
-        )
+        size, share = (480, SHOWN // 2), STEPS / (high - low)
+        charts = ui.Chart(*size, apart, *above, right=40), ui.Chart(*size, [chance], *below, right=40)
+
+        def grip(x, *_):
+            return {"amount": (charts[0].value(x) - low) * share}
+
+        return ui.column(*(ui.held(chart, grip) for chart in charts), gap=14)
 
     def still(self, title, scene, transform, way, amount):
         images, curves = self.seen[scene, transform, way]
