@@ -242,8 +242,13 @@ def test_a_card_names_its_detector_and_its_file():
     )  # does not overwrite the usual one
     assert Recipe("HOGSVM", epochs=1, images=4000).tag == "detector-hogsvm"
     assert trained_detectors.seed({"recipe": asdict(recipe)}) == "seed 1"
-    made = {"parameters": 7, "weights": {"sha256": "s"}}
-    assert study.facts(made | {"net": "SSD"}) == {"parameters": 7, "NMS": 0.45, "weights": "s"}
+    made = {"parameters": 7, "weights": {"sha256": "s"}, "command": "c"}
+    assert study.facts(made | {"net": "SSD"}) == {
+        "parameters": 7,
+        "NMS": 0.45,
+        "weights": "s",
+        "command": "c",
+    }
     assert study.facts(made | {"net": "DETR"})["NMS"] is None
     assert trained_detectors.seed({"recipe": asdict(Recipe("SSD"))}) == ""
 

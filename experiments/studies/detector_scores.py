@@ -213,7 +213,7 @@ def study(out, times: bool = False, more: str | None = None) -> dict:
             rows[name]["slice"] = round(float(scores(some[:SLICE], truth[:SLICE], 1)[0]["AP .5"][0]), 4)
     seeds, gaps = over_seeds(several, groups(cards))
     content = {
-        "command": command("detector_scores"),
+        "command": command("detector_scores") + " --more FOLDER" * bool(more),
         "crowds": fingerprint(),
         "scenes": len(crowds),
         "two apart": len(easy),
@@ -233,7 +233,8 @@ def facts(card: dict) -> dict:
     """What a row says of a detector. NMS: the IoU above which a box goes, in each class; None where there is no NMS."""
     asked = inspect.signature(getattr(detection, card["net"]).detect).parameters
     overlap = asked["overlap"].default if "overlap" in asked else None
-    return {"parameters": card["parameters"], "NMS": overlap, "weights": card["weights"]["sha256"]}
+    told = {"parameters": card["parameters"], "NMS": overlap}
+    return told | {"weights": card["weights"]["sha256"], "command": card["command"]}
 
 
 def measured_times(images, cards: dict, regions: list | None, repeats: int = REPEATS) -> dict:

@@ -512,7 +512,7 @@ plots.boxes(images, [each.boxes for each in found], kinds, words, key, titles, t
 # | RoI pooling costs small objects | a small box's region has an IoU of 0.25 with it; AP not asked | [exact, section 7](evidence/14_two_stage_detection.ipynb) |
 # | an anchor is positive from 0.7 on | and the best of each object, or 79% of the objects had none | [exact, section 9](evidence/14_two_stage_detection.ipynb) |
 # | R-CNN, Fast, Faster: each better and faster | TODO-TABLE | [one training each, section 4](evidence/14_two_stage_detection.ipynb) |
-# | most errors are of place | TODO-ERRORS | [600 scenes, section 6](evidence/14_two_stage_detection.ipynb) |
+# | most errors are of place | 39 of place, 55 on background, 394 of 820 missed | [600 scenes, section 6](evidence/14_two_stage_detection.ipynb) |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["presenter"]
 # **Minutes:** 3
