@@ -23,8 +23,7 @@ class DETR(Detector):
     Learned: Hungarian matching gives each object its own query, the others shall say "no object" (with weight .1);
     cross-entropy, 5 times L1 of (centre, width, height) as shares of the image, and 2 times 1 - GIoU.
     Errors: ValueError, also for an image with more objects than queries.
-    Source: Carion et al. (2020), sections 3.1, 3.2 and A.4. Differs: smaller (6 and 6 layers, 256 wide, 100 queries);
-    stride 8 instead of 32; no dropout.
+    Source: Carion et al. (2020), sections 3.1, 3.2, A.4. Differs: smaller (there 6 + 6 layers); stride 8; no dropout.
     """
 
     stride = 8
@@ -59,8 +58,7 @@ class DETR(Detector):
         memory = features.flatten(2).transpose(1, 2)  # (n, positions, width)
         for layer in self.encoder:
             memory, _ = layer(memory, where)
-        said = torch.zeros_like(self.queries).expand(len(images), -1, -1)  # (n, queries, width)
-        layers = []
+        said, layers = torch.zeros_like(self.queries).expand(len(images), -1, -1), []  # (n, queries, width)
         for layer in self.decoder:
             said, attention = layer(said, self.queries, memory, where)
             layers.append(said)

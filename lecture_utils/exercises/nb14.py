@@ -110,10 +110,7 @@ wrong: x and y have changed places: the rows of the features are y
     x0, y0, x1, y1 -> y0, x0, y1, x1
 """)
 def my_roi_pool(features, box, stride, size):
-    """The largest value in each of size x size bins of one box (4,) in px: (channels, size, size).
-
-    features: (channels, h, w), one position for stride x stride px. Edges are rounded to the nearest position.
-    """
+    """The largest value in each of size x size bins of one box (4,) in px: (channels, size, size)."""
     x0, y0, x1, y1 = (box / stride + 0.5).floor().long().tolist()
     width, height = x1 - x0 + 1, y1 - y0 + 1
     pooled = torch.zeros(len(features), size, size)
@@ -126,6 +123,8 @@ def my_roi_pool(features, box, stride, size):
 
 
 def some_regions():
+    by_hand = torch.tensor([[[1.0, 2, 0, 3], [4, 1, 5, 0], [0, 7, 2, 6], [8, 0, 1, 9]]])
+    yield by_hand, torch.tensor([7.0, 10.0, 25.0, 22.0]), 8, 2
     yield normal(1, 5, 5), torch.tensor([5.0, 5.0, 30.0, 21.0]), 8, 2
     yield normal(2, 5, 5, seed=1), torch.tensor([4.0, 9.0, 14.0, 16.0]), 4, 2
     yield normal(6, 12, 16), torch.tensor([10.0, 13.0, 57.0, 43.0]), 4, 3
@@ -161,10 +160,7 @@ wrong: you divide by the number of objects that were found; those that were miss
     / objects -> / hits[-1]
 """)
 def my_ap(scores, right, objects):
-    """The area below the precision-recall curve of one class: a number in [0, 1].
-
-    scores: (d,), of all boxes. right: bool (d,), whether a box has found an object. objects: how many there are.
-    """
+    """The area below the precision-recall curve of one class: a number in [0, 1]."""
     right = right[scores.argsort(descending=True)].float()
     hits = right.cumsum(0)
     precision = hits / torch.arange(1, len(hits) + 1)
