@@ -250,6 +250,7 @@ def test_a_card_names_its_detector_and_its_file():
         "command": "c",
     }
     assert study.facts(made | {"net": "DETR"})["NMS"] is None
+    assert "weights" not in study.facts(made | {"net": "SSD", "folder": "here"})  # nobody can compare them
     assert trained_detectors.seed({"recipe": asdict(Recipe("SSD"))}) == ""
 
 

@@ -230,11 +230,14 @@ def study(out, times: bool = False, more: str | None = None) -> dict:
 
 
 def facts(card: dict) -> dict:
-    """What a row says of a detector. NMS: the IoU above which a box goes, in each class; None where there is no NMS."""
+    """What a row says of a detector. NMS: the IoU above which a box goes, in each class; None where there is no NMS.
+
+    weights: of those that ship.
+    """
     asked = inspect.signature(getattr(detection, card["net"]).detect).parameters
     overlap = asked["overlap"].default if "overlap" in asked else None
-    told = {"parameters": card["parameters"], "NMS": overlap}
-    return told | {"weights": card["weights"]["sha256"], "command": card["command"]}
+    shipped = {} if "folder" in card else {"weights": card["weights"]["sha256"]}
+    return {"parameters": card["parameters"], "NMS": overlap, "command": card["command"]} | shipped
 
 
 def measured_times(images, cards: dict, regions: list | None, repeats: int = REPEATS) -> dict:
