@@ -34,6 +34,7 @@ c.SystemdSpawner.cpu_limit = 2.0
 c.SystemdSpawner.isolate_tmp = True
 c.SystemdSpawner.readonly_paths = [str(COURSE)]
 c.Spawner.cmd = [str(COURSE / "deploy/start-student.sh"), str(BIN / "jupyterhub-singleuser")]
+c.Spawner.args = ["--KernelManager.transport=ipc"]  # ports would be drawn twice where many start at once
 c.Spawner.default_url = "/lab/tree/inside-convnets/00_start_here.ipynb"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # thirty at once on few cores
 c.Spawner.environment = {

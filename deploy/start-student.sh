@@ -12,6 +12,8 @@ cache=${NUMBA_CACHE_DIR:-$HOME/.cache/numba}
 if [ -d "$here/.cache/numba" ] && [ ! -d "$cache" ]; then
   mkdir -p "$cache" && cp -r "$here/.cache/numba/." "$cache/"
 fi
+# Kernels listen on sockets in this folder; a socket's path may have 107 characters, 50 of them its own name.
+export JUPYTER_RUNTIME_DIR="$HOME/.run"
 export NUMBA_CACHE_DIR="$cache" PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 "$(dirname "$server")/python" "$here/tools/student.py" --update "$HOME/inside-convnets" ||
   echo "no copy of the notebooks could be made in $HOME" >&2

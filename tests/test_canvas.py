@@ -339,7 +339,9 @@ def test_in_a_page_the_picture_is_moved_by_keys_and_by_a_pointer_and_no_move_is_
         before = panel.explorer.drawn
         image.evaluate(SIX)
         expect(words).to_have_text("at 60, 0.9")
-        assert panel.explorer.drawn - before == 2, "keys that come while it draws are one move"
+        assert panel.explorer.drawn - before == 3, (
+            "two are under way, and the keys that come meanwhile are one move"
+        )
 
         spot = image.bounding_box()
         heard_of.clear()

@@ -88,6 +88,7 @@ def test_the_hub_of_one_machine(monkeypatch):
     assert gigabytes(found.SystemdSpawner.mem_limit) == gigabytes(VALUES["singleuser"]["memory"]["limit"])
     assert found.JupyterHub.cleanup_servers is False and found.ConfigurableHTTPProxy.should_start is False
     assert found.JupyterHub.bind_url.startswith("http://127.0.0.1:")
+    assert found.Spawner.args == ["--KernelManager.transport=ipc"]  # 22 at once drew two ports twice
     assert found.Spawner.default_url.endswith(VALUES["singleuser"]["defaultUrl"])
 
 
@@ -103,7 +104,7 @@ def test_a_student_starts_with_a_copy_and_keeps_what_was_changed(tmp_path):
     (course / "notebooks" / name).write_text(json.dumps(notebook))
     (course / ".cache/numba/world_1/kernel.nbi").write_text("compiled")
     (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (programs / "server").write_text('#!/bin/sh\necho "$PWD|$NUMBA_CACHE_DIR|$PYTHONPATH|$*"\n')
+    (programs / "server").write_text('#!/bin/sh\necho "$PWD|$NUMBA_CACHE_DIR|$JUPYTER_RUNTIME_DIR|$PYTHONPATH|$*"\n')
     for program in programs.iterdir():
         program.chmod(0o755)
     before = sorted(course.rglob("*"))
@@ -117,7 +118,7 @@ def test_a_student_starts_with_a_copy_and_keeps_what_was_changed(tmp_path):
     def start():
         line = [str(DEPLOY / "start-student.sh"), str(programs / "server"), "--port=1", "two words"]
         said = subprocess.check_output(line, env=variables, text=True).splitlines()[-1]
-        assert said == f"{home}|{home}/.cache/numba|{course}|--port=1 two words"
+        assert said == f"{home}|{home}/.cache/numba|{home}/.run|{course}|--port=1 two words"
 
     start()
     copy = home / "inside-convnets" / name

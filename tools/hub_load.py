@@ -41,7 +41,7 @@ c.SimpleLocalProcessSpawner.home_dir_template = {homes!r} + "/{{username}}"
 c.JupyterHub.bind_url = "http://127.0.0.1:{ports[0]}"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:{ports[1]}"
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{ports[2]}"
-c.Spawner.args = ["--allow-root"]
+c.Spawner.args += ["--allow-root"]
 c.Spawner.start_timeout = c.Spawner.http_timeout = {patience}
 c.Spawner.environment.update({kept!r})
 c.JupyterHub.services += [{{"name": "load", "api_token": {token!r}}}]

@@ -64,7 +64,11 @@ def usual(name: str) -> dict:
 def variant(recipe: dict) -> str:
     """What sets a training apart from the usual one, as `load_detector` wants it: "", "fpn-false-epochs-2"."""
     pairs = list(recipe["options"].items())
-    pairs += [(key, recipe[key]) for key in ("epochs", "images") if recipe[key] != usual(recipe["name"])[key]]
+    pairs += [
+        (key, recipe[key])
+        for key in ("epochs", "images", "rate")
+        if recipe[key] != usual(recipe["name"])[key]
+    ]
     return "-".join(f"{name}-{json.dumps(value)}" for name, value in pairs)
 
 

@@ -68,7 +68,7 @@ class Anchors(OnScene):
         ]
         reached = self.curves[stride, shapes][self.scales.index(scale)]
         good, high = (f"{(reached >= least).double().mean():.0%}" for least in (GOOD, BEST))
-        result = f"of {len(reached):,} objects {good} reach an IoU of .5, {high} of .7"
+        result = f"of {len(reached):,} objects {good} reach an IoU of .5, {high} reach .7"
         texts = f"scene {scene}", f"stride {stride} px, scale {scale} px, ratios {shapes}", result
         return self.crowds.images[scene], layers, texts
 

@@ -1,16 +1,17 @@
 // The hand on an explorer's picture. Drags and arrow keys go to the kernel, which moves the controls and answers with a
-// new picture. One message is under way at a time: what comes meanwhile waits, and of places only the newest one.
+// new picture. Two messages are under way at a time, so that the kernel works while the page shows what came before;
+// what comes meanwhile waits, and of places only the newest one.
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ENDS = { Home: "low", End: "high" };
 const PLAY = ["Play the stops, or pause", "Back to the first stop"];
 
 function render({ model, el }) {
   const hint = model.get("hint");
-  let root, image, waiting, busy = false, drag, from;
+  let root, image, waiting, under = 0, drag, from;
 
   function send(message) {
-    if (!busy) {
-      busy = true;
+    if (under < 2) {
+      under += 1;
       model.send(message);
     } else if (message.steps && waiting?.steps) {
       waiting.steps = waiting.steps.map((steps, n) => steps + message.steps[n]);
@@ -20,7 +21,7 @@ function render({ model, el }) {
   }
 
   function answered() {
-    busy = false;
+    under -= 1;
     const next = waiting;
     waiting = undefined;
     if (next) send(next);

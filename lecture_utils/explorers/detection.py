@@ -186,7 +186,7 @@ class ScoreThreshold(OnScene):
             ui.Layer(f"{len(words[1])} right", found.boxes[right], ui.BLUE, 0, words[1]),
         ]
         count, recall, precision = self.point(name, score)
-        result = f"{len(self.found)} scenes: {count} boxes, precision {precision:.2f}, recall {recall:.2f}"
+        result = f"{len(self.found)} scenes: boxes {count}, precision {precision:.2f}, recall {recall:.2f}"
         return self.crowds.images[n], layers, (f"scene {n}", f"{name}, score from {score:.2f} on", result)
 
     def beside(self, name, scene, score):
