@@ -104,7 +104,9 @@ def test_a_student_starts_with_a_copy_and_keeps_what_was_changed(tmp_path):
     (course / "notebooks" / name).write_text(json.dumps(notebook))
     (course / ".cache/numba/world_1/kernel.nbi").write_text("compiled")
     (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (programs / "server").write_text('#!/bin/sh\necho "$PWD|$NUMBA_CACHE_DIR|$JUPYTER_RUNTIME_DIR|$PYTHONPATH|$*"\n')
+    (programs / "server").write_text(
+        '#!/bin/sh\necho "$PWD|$NUMBA_CACHE_DIR|$JUPYTER_RUNTIME_DIR|$PYTHONPATH|$*"\n'
+    )
     for program in programs.iterdir():
         program.chmod(0o755)
     before = sorted(course.rglob("*"))
