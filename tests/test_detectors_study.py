@@ -240,14 +240,16 @@ def test_a_card_names_its_detector_and_its_file():
     assert (
         Recipe("RetinaNet", epochs=2).tag == "detector-retinanet-epochs-2"
     )  # does not overwrite the usual one
+    assert Recipe("SSD", rate=3e-3).tag == "detector-ssd-rate-0.003"
     assert Recipe("HOGSVM", epochs=1, images=4000).tag == "detector-hogsvm"
     assert trained_detectors.seed({"recipe": asdict(recipe)}) == "seed 1"
-    made = {"parameters": 7, "weights": {"sha256": "s"}, "command": "c"}
+    made = {"parameters": 7, "weights": {"sha256": "s"}, "command": "c", "ap50": {"200 scenes": 0.5}}
     assert study.facts(made | {"net": "SSD"}) == {
         "parameters": 7,
         "NMS": 0.45,
         "weights": "s",
         "command": "c",
+        "AP .5, tuning scenes": 0.5,
     }
     assert study.facts(made | {"net": "DETR"})["NMS"] is None
     assert "weights" not in study.facts(made | {"net": "SSD", "folder": "here"})  # nobody can compare them

@@ -232,12 +232,13 @@ def study(out, times: bool = False, more: str | None = None) -> dict:
 def facts(card: dict) -> dict:
     """What a row says of a detector. NMS: the IoU above which a box goes, in each class; None where there is no NMS.
 
-    weights: of those that ship.
+    weights: of those that ship. "AP .5, tuning scenes": by which a learning rate is chosen.
     """
     asked = inspect.signature(getattr(detection, card["net"]).detect).parameters
     overlap = asked["overlap"].default if "overlap" in asked else None
     shipped = {} if "folder" in card else {"weights": card["weights"]["sha256"]}
-    return {"parameters": card["parameters"], "NMS": overlap, "command": card["command"]} | shipped
+    told = {"parameters": card["parameters"], "NMS": overlap, "command": card["command"]}
+    return told | {"AP .5, tuning scenes": next(iter(card["ap50"].values()))} | shipped
 
 
 def measured_times(images, cards: dict, regions: list | None, repeats: int = REPEATS) -> dict:
