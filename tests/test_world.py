@@ -35,16 +35,6 @@ def outside(code):
     return done.stdout.strip()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
-def test_a_forked_process_starts_threads_of_its_own():
-    code = (
-        "import os; from lecture_utils.world import render, sample_scene; scene = sample_scene('dog', seed=7);"
-        "render(scene, size=32, threads=2); pid = os.fork(); render(scene, size=32, threads=2);"
-        "raise SystemExit(os.waitpid(pid, 0)[1] if pid else 0)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
 def test_same_seed_same_pixels_in_another_process_and_with_other_threads():
     there = outside(
         "import hashlib; from lecture_utils.world import sample_scene, render;"

@@ -3,7 +3,6 @@
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,19 +50,10 @@ def render(scene, size=112, shadows_from=None, threads=None):
         rows(0, size)
     else:
         bands = np.linspace(0, size, 3 * threads + 1).astype(int)
-        list(_pool(threads).map(rows, bands[:-1], bands[1:]))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(rows, bands[:-1], bands[1:]))
 
     return Rendering(image, objects, parts)
-
-
-@lru_cache(maxsize=1)
-def _pool(threads):
-    """Threads that wait for the next picture: to start them takes as long as a fifth of one."""
-    return ThreadPoolExecutor(threads)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not come along
 
 
 def render_many(scenes, size=112, threads=None):
