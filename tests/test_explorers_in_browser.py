@@ -334,6 +334,8 @@ def test_the_picture_follows_keys_and_the_mouse_and_the_stops_are_played(opened)
 
     page = opened(OURS)
     (panel,) = page.explorers
+    circle = page.page.locator(".jp-Notebook-ExecutionIndicator")
+    assert circle.count() == 0, "it would be drawn anew twice a move"
     image, x = panel.image, panel.handles.first
     for key, value in (
         ("Home", 0),
@@ -385,27 +387,28 @@ def test_the_picture_follows_keys_and_the_mouse_and_the_stops_are_played(opened)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY, ids=lambda name: Path(name).stem)
 def test_frames_a_second_of_a_drag(opened, name, record_testsuite_property):
-    """To and fro across the picture's places that can be dragged, for three seconds. A busy machine keeps few."""
+    """To and fro across the picture, for three seconds at three places. A busy machine keeps few."""
     for number, panel in enumerate(opened(name).explorers, 1):
         if panel.image.get_attribute("role") != "application":
             continue
-        spot, mouse = panel.image.bounding_box(), panel.page.mouse
+        spot, mouse, rates = panel.image.bounding_box(), panel.page.mouse, []
         before, y = panel.quiet()["pictures"], spot["y"] + spot["height"] * 0.75
-        for share in (0.2, 0.5, 0.85):  # an image at the left, a map in the middle, a chart at the right
+        for share in (0.2, 0.5, 0.8):  # an image at the left, a map in the middle, a chart at the right
             mouse.move(spot["x"] + share * spot["width"], y)
             mouse.down()
             until, n = monotonic() + 3, 0
             while monotonic() < until:
                 n += 1
-                mouse.move(spot["x"] + (share + 0.1 * sin(n / 10)) * spot["width"], y + 20 * cos(n / 10))
+                mouse.move(spot["x"] + (share + 0.18 * sin(n / 10)) * spot["width"], y + 20 * cos(n / 10))
                 panel.page.wait_for_timeout(8)
             mouse.up()
             found = panel.quiet()["pictures"][len(before) :]
             before = panel.times()["pictures"]
-            if len(found) > 1:
-                rate = 1000 * (len(found) - 1) / (found[-1] - found[0])
-                record_testsuite_property(f"{Path(name).stem} {number} drag", f"{rate:.1f}")
-                assert rate > 0.5
+            if len(found) > 1:  # this place can be dragged
+                rates.append(1000 * (len(found) - 1) / (found[-1] - found[0]))
+        assert rates, "what says that it can be dragged follows at one of the places"
+        record_testsuite_property(f"{Path(name).stem} {number} drag", f"{max(rates):.1f}")
+        assert max(rates) > 0.5
 
 
 def test_a_live_run_can_be_stopped_and_leaves_the_kernel_free(opened):

@@ -226,6 +226,10 @@ def test_the_lab_asks_no_questions():
     off = {"@jupyterlab/apputils-extension:announcements", "@jupyterlab/application-extension:faviconbusy"}
     # The tab's icon, drawn anew at each move, costs a drag a fifth of its pictures.
     assert settings == {"disabledExtensions": dict.fromkeys(off, True)}
+    settings = json.loads((ROOT / "tools/jupyter/labconfig/default_setting_overrides.json").read_text())
+    # The circle of a busy kernel made the page lay out its toolbar anew twice a move; the bar below says the same.
+    off = {"name": "executionProgress", "disabled": True}
+    assert settings == {"@jupyterlab/notebook-extension:panel": {"toolbar": [off]}}
 
 
 def test_the_lab_opens_where_the_home_folder_cannot_be_written(tmp_path, capsys):
