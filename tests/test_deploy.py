@@ -146,3 +146,23 @@ def test_two_students_lose_nothing_on_a_real_hub(tmp_path):
     assert said.returncode == 0, said.stdout + said.stderr
     result = json.loads(found.read_text())
     assert result["finished"] == 2 and result["killed"] == 1 and result["lost"] == result["faults"] == []
+
+
+def test_binder_installs_what_is_tested_and_gives_each_kernel_one_thread(tmp_path):
+    folder = ROOT / "binder"
+    assert yaml.safe_load((folder / "environment.yml").read_text())["dependencies"] == ["python=3.12", "pip"]
+    assert all(os.access(folder / name, os.X_OK) for name in ("postBuild", "start"))
+
+    # What postBuild calls, written down by a python that does nothing else.
+    (tmp_path / "python").write_text('#!/bin/sh\nprintf "%s\\n" "$*" >> "$LOG"\n')
+    (tmp_path / "python").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(tmp_path / "log")}
+    subprocess.run([folder / "postBuild"], cwd=ROOT, env=os.environ | path, check=True)
+    uv, packages, itself, compiled = (tmp_path / "log").read_text().splitlines()
+    assert re.fullmatch(r"-m pip install --quiet uv==[\d.]+", uv)
+    assert f"--python {tmp_path}/python --torch-backend cpu --constraints requirements.lock" in packages
+    assert itself.endswith("--no-deps --no-build-isolation --editable .") and "sample_scene" in compiled
+
+    line = [folder / "start", "sh", "-c", "echo $OMP_NUM_THREADS $OMP_WAIT_POLICY $JUPYTER_CONFIG_PATH"]
+    said = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    assert said == [*THREADS.values(), str(ROOT / "tools/jupyter")]

@@ -161,6 +161,8 @@ FAULTS = [  # (what is planted, lines of the report that must find it, words of 
     (other_nets_weights, [6], ["'zf' belong to another version", "experiments classifier zf"]),
     (weights_that_overflow, [6], ["'alex' give scores that are no numbers", "git checkout"]),
     (version("jupyterlab_widgets", "1.1.7"), [7], ["ipywidgets 8 needs jupyterlab_widgets 3", INSTALL]),
+    (version("jupyterlab", None), [7], ["jupyterlab is missing", "Colab or VS Code", INSTALL]),
+    (version("torch", "2.8.1"), [1], ["torch is 2.8.1, expected >=2.9", INSTALL]),
     (lost_photograph, [8], ["not open_lab('imagenet'): no cat", INSTALL]),
     (attribute("cores", lambda: 1), [9], ["1 core"]),
     (attribute("memory", lambda: 2 * 10**9), [9], ["2.0 GB", "close other"]),

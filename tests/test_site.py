@@ -200,6 +200,10 @@ def test_buttons_need_to_know_the_repository(small, tmp_path):
     assert 'href="01_one.ipynb" download' in page and 'href="../01_one.html">Lecture' in page
     assert "mybinder.org/v2/gh/ann/course/HEAD?labpath=notebooks/evidence/01_one.ipynb" in page
     assert "github/ann/course/blob/HEAD/notebooks/evidence/01_one.ipynb" in page
+    cell = re.search("first cell</summary>\n<pre>(.+?)</pre>", page, re.DOTALL)[1].splitlines()
+    assert cell[0] == "!git clone --depth 1 https://github.com/ann/course course"
+    assert cell[1] == "%cd course" and cell[2].startswith("%pip install --quiet torch torchvision ")
+    assert "anywidget" in cell[2] and "jupyterlab" not in cell[2] and "=" not in cell[2]
     site.build(tmp_path / "site", small[0].root)
     pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("0*_*.html")]
     assert not any(

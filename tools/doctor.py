@@ -24,6 +24,8 @@ KERNEL, ROOM = (
     1.5e9,
     0.5e9,
 )  # bytes: of memory, what a notebook's kernel takes; of the disk, for its copy and caches
+# What shows and runs notebooks. Where one runs already, as in Colab or VS Code, other versions do, too.
+SHOW = ("anywidget", "ipykernel", "jupyterlab", "nbclient", "nbconvert", "nbformat")
 
 
 class Trouble(Exception):
@@ -105,27 +107,31 @@ def dependencies() -> dict[str, str]:
 
 
 def check_packages() -> None:
-    """Every package is there, in the version asked for; the course's own is that of this folder."""
+    """Every package that a notebook imports is there, in the version asked for; the course's own is of this folder."""
     wrong = []
     own = importlib.util.find_spec("lecture_utils")
     if own is None or not Path(own.origin).resolve().is_relative_to(ROOT):
         where = "is missing" if own is None else f"is that of {Path(own.origin).parents[1]}"
         wrong.append(f"lecture_utils {where}: this folder was moved or copied")
+    if wrong := wrong + _amiss(shows=False):
+        raise Trouble(f"{'; '.join(wrong)}. {HOW_TO_INSTALL}")
+
+
+def _amiss(shows: bool) -> list[str]:
+    """What is wrong with each of the packages that show notebooks (SHOW), or with each of the others."""
+    wrong = []
     for name, wanted in dependencies().items():
+        if (name in SHOW) != shows:
+            continue
         try:
             found = metadata.version(name)
         except metadata.PackageNotFoundError:
             wrong.append(f"{name} is missing")
             continue
-        operator, number = wanted[:2], wanted[2:]
-        if (
-            (_numbers(found) != _numbers(number))
-            if operator == "=="
-            else (_numbers(found) < _numbers(number))
-        ):
+        pinned, there, asked = wanted[:2] == "==", _numbers(found), _numbers(wanted[2:])
+        if there != asked if pinned else there < asked:
             wrong.append(f"{name} is {found}, expected {wanted}")
-    if wrong:
-        raise Trouble(f"{'; '.join(wrong)}. {HOW_TO_INSTALL}")
+    return wrong
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -233,15 +239,15 @@ def check_weights() -> None:
 
 
 def check_jupyter() -> None:
-    """Sliders can be shown: the widgets of the kernel and of JupyterLab belong together."""
-    for package in ("ipywidgets", "jupyterlab_widgets", "ipykernel", "jupyterlab"):
-        try:
-            metadata.version(package)
-        except metadata.PackageNotFoundError:
-            raise Trouble(f"{package} is missing, so that no slider can be shown. {HOW_TO_INSTALL}") from None
-    widgets = importlib.import_module("ipywidgets")
-    if _numbers(widgets.__version__)[0] == 8 and _numbers(metadata.version("jupyterlab_widgets"))[0] != 3:
-        raise Trouble(f"ipywidgets 8 needs jupyterlab_widgets 3. {HOW_TO_INSTALL}")
+    """Notebooks are shown and can be moved: the widgets of the kernel and of JupyterLab belong together."""
+    if wrong := _amiss(shows=True):
+        raise Trouble(
+            f"{'; '.join(wrong)}. In Colab or VS Code, which show notebooks by themselves, nothing is to be done, but "
+            f"pictures without anywidget cannot be dragged. {HOW_TO_INSTALL}"
+        )
+    widgets, page = importlib.import_module("ipywidgets"), metadata.version("jupyterlab_widgets")
+    if _numbers(widgets.__version__)[0] == 8 and _numbers(page)[0] != 3:
+        raise Trouble(f"no slider can be shown: ipywidgets 8 needs jupyterlab_widgets 3. {HOW_TO_INSTALL}")
 
 
 def check_photographs() -> None:
@@ -315,7 +321,7 @@ CHECKS = (
     ("the compiled renderer can be kept", check_cache, False),
     ("the files in data/ are whole", check_data, True),
     ("the nets open with their weights", check_weights, True),
-    ("JupyterLab and its sliders", check_jupyter, True),
+    ("JupyterLab and its sliders", check_jupyter, False),
     ("the photographs", check_photographs, False),
     ("two cores and 4 GB of memory", check_machine, False),
     ("room for one more notebook", check_room, False),

@@ -26,7 +26,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 if __package__ in (None, ""):  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tools import slides
+from tools import doctor, slides
 from tools.deck_blocks import results, slide_type
 from tools.student import for_students
 
@@ -43,6 +43,7 @@ class Site:
 
     def __init__(self, folder, root=ROOT, repository=""):
         self.folder, self.root, self.repository = folder, root, repository
+        self.imported = [n for n in doctor.dependencies() if n not in doctor.SHOW or n == "anywidget"]
         readme = (root / "README.md").read_text(encoding="utf-8").split("\n## For instructors")[0]
         self.readme = readme.replace(ADDRESS, f"https://github.com/{repository}") if repository else readme
         self.lectures = {name: title for _, title, name in ROW.findall(readme)}
