@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lecture_utils import detection, generative, metrics, models
+from lecture_utils import attribution, detection, features, generative, metrics, models, synthesis
 from lecture_utils.generative.autoregressive import pick
 from lecture_utils.generative.completion import complete, true_bits, uniform
 
@@ -71,3 +71,26 @@ def test_boxes_and_numbers():
     here = detection.roi_align(maps, boxes, which, 3, 8)
     assert torch.allclose(detection.roi_align(maps, there(boxes), which, 3, 8), here)
     assert metrics.bootstrap(there(torch.arange(9.0))) == metrics.bootstrap(torch.arange(9.0))
+
+
+METHODS = {
+    "occlusion": lambda net, x, y: attribution.occlusion(net, x, y),
+    "saliency": lambda net, x, y: attribution.saliency(net, x, y),
+    "guided backprop": lambda net, x, y: attribution.guided_backprop(net, x, y),
+    "deconvnet": lambda net, x, y: attribution.deconvnet(net, x, "relu5", 0),
+    "cam": lambda net, x, y: attribution.cam(net, x, y),
+    "grad-cam": lambda net, x, y: attribution.grad_cam(net, x, y, "relu5"),
+    "integrated gradients": lambda net, x, y: attribution.integrated_gradients(net, x, y),
+    "smooth grad": lambda net, x, y: attribution.smooth_grad(net, x, y),
+    "inversion": lambda net, x, y: synthesis.invert(net, x[:1], "relu5", steps=2),
+    "fgsm": lambda net, x, y: synthesis.fgsm(net, x, y, 0.01),
+    "pgd": lambda net, x, y: synthesis.pgd(net, x, y, 0.01, steps=2, step_size=0.005),
+    "deepfool": lambda net, x, y: synthesis.deepfool(net, x),
+    "features": lambda net, x, y: features.extract(net, x, "relu5"),
+}
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
+def test_methods_need_none(method):
+    net, images = models.build("gap"), torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    assert method(net, there(images), torch.tensor([0, 1])) is not None
