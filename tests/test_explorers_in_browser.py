@@ -161,7 +161,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """A function that opens a notebook in JupyterLab and runs it, once: from a path to its `Page`.
+    """A function that opens a notebook in JupyterLab and runs it, once: from a path to its `Page`; None closes all.
 
     One after another: a kernel that starts while others work is slow to answer.
     """
@@ -174,6 +174,10 @@ def opened(tmp_path_factory):
     with chromium(viewport={"width": 1280, "height": 1000}) as context, jupyterlab(folder) as address:
 
         def open(name):
+            if name is None:
+                while found:
+                    found.popitem()[1].page.close()
+                return None
             if name not in found:
                 found[name] = Page(context, address(name))
                 found[name].run_all()
@@ -186,6 +190,14 @@ def opened(tmp_path_factory):
 
 
 EVERY = [OURS, *(pytest.param(path.name, marks=pytest.mark.slow) for path in LIVE)]
+
+
+@pytest.fixture(scope="module", params=EVERY, ids=lambda name: Path(name).stem)
+def alone(request, opened):
+    """The name of each notebook in turn, and its `Page`, the only one that is open."""
+    opened(None)
+    yield request.param, opened(request.param)
+    opened(None)
 
 
 def every_control_leads_to_pictures_that_are_no_stop(panel):
@@ -259,9 +271,8 @@ def the_mouse_clicks_and_drags(panel):
         panel.seen = panel.image.evaluate(PIXELS), panel.sentence.inner_text()
 
 
-@pytest.mark.parametrize("name", EVERY, ids=lambda name: Path(name).stem)
-def test_an_explorer_is_moved_by_keys_buttons_and_the_mouse(opened, name):
-    page = opened(name)
+def test_an_explorer_is_moved_by_keys_buttons_and_the_mouse(alone):
+    _, page = alone
     for panel in page.explorers:
         every_control_leads_to_pictures_that_are_no_stop(panel)
         it_is_read_aloud(panel)
@@ -274,10 +285,10 @@ def test_an_explorer_is_moved_by_keys_buttons_and_the_mouse(opened, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EVERY, ids=lambda name: Path(name).stem)
-def test_from_a_key_to_the_new_picture(opened, name, record_testsuite_property):
+def test_from_a_key_to_the_new_picture(alone, record_testsuite_property):
     """The number that `make bench` reports. Here only what a busy machine can keep, too."""
-    for number, panel in enumerate(opened(name).explorers, 1):
+    name, page = alone
+    for number, panel in enumerate(page.explorers, 1):
         handle = panel.handles.first
         handle.focus()
         waits = []
@@ -385,13 +396,14 @@ def test_the_picture_follows_keys_and_the_mouse_and_the_stops_are_played(opened)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EVERY, ids=lambda name: Path(name).stem)
-def test_frames_a_second_of_a_drag(opened, name, record_testsuite_property):
-    """To and fro across the picture, for three seconds at each place that follows. A busy machine keeps few."""
-    places = [(x, y) for y in (0.75, 0.5, 0.25) for x in (0.2, 0.5, 0.8)]
-    for number, panel in enumerate(opened(name).explorers, 1):
+def test_frames_a_second_of_a_drag(alone, record_testsuite_property):
+    """To and fro across the picture, for three seconds at two places that follow. A busy machine keeps few."""
+    name, page = alone
+    places = [(x, y) for y in (0.75, 0.5, 0.25) for x in (0.1, 0.5, 0.9, 0.3, 0.7)]
+    for number, panel in enumerate(page.explorers, 1):
         if panel.image.get_attribute("role") != "application":
             continue
+        panel.image.scroll_into_view_if_needed()
         spot, rates = panel.image.bounding_box(), []
         for x, y in places:
             found = dragged(panel, spot["x"] + x * spot["width"], spot["y"] + y * spot["height"])
