@@ -29,7 +29,7 @@ c.LocalAuthenticator.allowed_groups = {"students"}
 
 # One server a student, in a unit of its own that cannot take the others' memory. Measured numbers: README.md.
 c.JupyterHub.spawner_class = "systemd"
-c.SystemdSpawner.mem_limit = "2G"  # server 0.1, two open notebooks of up to 0.9
+c.SystemdSpawner.mem_limit = "3G"  # server 0.1, two open notebooks of up to 1.45
 c.SystemdSpawner.cpu_limit = 2.0
 c.SystemdSpawner.isolate_tmp = True
 c.SystemdSpawner.readonly_paths = [str(COURSE)]

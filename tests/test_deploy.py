@@ -67,7 +67,7 @@ def gigabytes(text):
 
 def test_the_chart_guarantees_what_was_measured_and_caps_threads():
     user = VALUES["singleuser"]
-    assert 0.8 <= gigabytes(user["memory"]["guarantee"]) < gigabytes(user["memory"]["limit"])
+    assert 1.5 <= gigabytes(user["memory"]["guarantee"]) < gigabytes(user["memory"]["limit"])
     assert 0 < user["cpu"]["guarantee"] < user["cpu"]["limit"]
     assert user["extraEnv"] == THREADS and VALUES["cull"]["enabled"]
     script = ROOT / Path(user["cmd"][0]).relative_to("/opt/course")
