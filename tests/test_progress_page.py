@@ -1,6 +1,8 @@
 """The page of the exercises says what the saved notebooks say, and reads nothing else."""
 
 import nbformat
+import pytest
+from browser import chromium
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from lecture_utils.exercises.checker import Verdict
@@ -50,3 +52,17 @@ def test_the_words_are_those_that_check_prints():
     exercise = next(iter(exercises_of("01").values()))
     right, wrong = judge(exercise, exercise.answer), judge(exercise, lambda *given: 0)
     assert isinstance(right, Verdict) and " · right!" in right.line and " · not yet" in wrong.line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wide", [390, 1440])
+def test_it_fits_on_a_phone(tmp_path, wide):
+    said = {f"_04.{n}": "" for n in range(1, 5)}
+    notebook(tmp_path, "04_occlusion_saliency_guided_backprop.ipynb", **said)
+    progress.main([str(tmp_path)])
+    with chromium(viewport={"width": wide, "height": 800}) as context:
+        page = context.new_page()
+        page.goto((tmp_path / "progress.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= wide
+        lines = page.locator("td span").evaluate_all("all => new Set(all.map(e => e.offsetTop)).size")
+        assert lines == 1, "the exercises of a notebook stand in one line"

@@ -15,9 +15,10 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 RIGHT, TRIED, OPEN = "●", "◐", "○"
 STYLE = """:root { color-scheme: light dark }
-body { font: 18px/1.5 sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 18px/1.5 sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse } td, th { padding: .3rem .8rem; text-align: left; border-bottom: 1px solid #8888 }
-td span { white-space: nowrap; margin-right: 1rem }"""
+td span { white-space: nowrap; margin-right: .8rem }
+@media (max-width: 600px) { tr, th, td { display: block; overflow-wrap: anywhere } tr { padding: .5rem 0 } }"""
 
 
 def marks(notebook: Path) -> dict[str, str]:
