@@ -57,7 +57,7 @@ def roi_align(
     """
     bins = _checked(features, boxes, which, size, stride)
     check_count(sampling_ratio, "sampling_ratio", 0)
-    scaled, least = boxes.cpu().double() / stride - (0.5 if aligned else 0), 0 if aligned else 1
+    scaled, least = boxes.double().cpu() / stride - (0.5 if aligned else 0), 0 if aligned else 1
     (x0, y0, x1, y1), (*_, height, width) = scaled.T, features.shape
     rows = _weights(y0, y1, bins[0], height, sampling_ratio, least)  # (k, rows, h)
     columns = _weights(x0, x1, bins[1], width, sampling_ratio, least)  # (k, columns, w)

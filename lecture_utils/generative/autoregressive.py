@@ -94,7 +94,7 @@ class Autoregressive(Placed):
         """
         check_number(temperature, "temperature", above=True)
         x, known = self._begun(check_count(n, "n"), given, known)
-        draws = torch.rand((n, *self.shape), generator=source(generator), dtype=torch.float64)
+        draws = torch.rand((n, *self.shape), generator=source(generator), dtype=torch.float64).to(self.device)
         with frozen(self), torch.no_grad():
             conditional = self.cached_sampler(x) if cached else WholePasses(self, x)
             try:
@@ -148,11 +148,10 @@ class WholePasses:
 def pick(logits: Tensor, draws: Tensor) -> Tensor:
     """The level that each uniform number draws[n] in [0, 1) picks from softmax(logits[n]), LongTensor (n,).
 
-    The levels share the line from 0 to 1 as their probabilities say, and the number falls on one of them. Counted on
-    the CPU: a Mac's graphics processor has no float64. The result is where the logits are.
+    The levels share the line from 0 to 1 as their probabilities say, and the number falls on one of them.
     """
-    ends = logits.cpu().double().softmax(1).cumsum(1)  # (n, levels)
-    return (ends <= draws[:, None]).sum(1).clamp(max=logits.shape[1] - 1).to(logits.device)
+    ends = logits.double().softmax(1).cumsum(1)  # (n, levels)
+    return (ends <= draws[:, None]).sum(1).clamp(max=logits.shape[1] - 1)
 
 
 def nats(model: Autoregressive, x: Tensor, generator: Draws = None) -> Tensor:

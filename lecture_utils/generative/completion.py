@@ -46,7 +46,7 @@ def complete(
     rows = torch.as_tensor(rows, device=x.device).expand(len(x))
     x[(torch.arange(h, device=x.device) >= rows[:, None])[:, None, :, None].expand_as(x)] = 0
     nats = torch.zeros(len(x), dtype=torch.float64)
-    heat = temperatures[:, None].to(x.device, torch.float32)
+    heat, draws = temperatures[:, None].to(x.device), draws.to(x.device)
     with frozen(model), torch.no_grad():
         conditional = model.cached_sampler(x)
     for row in range(h):
@@ -58,8 +58,8 @@ def complete(
                     place = slice(None), channel, row, column
                     logits = conditional(row, column, channel)  # (n, levels)
                     x[place] = torch.where(drawn, pick(logits / heat, draws[place]), x[place])
-                    cost = logits.cpu().double().log_softmax(1).gather(1, x[place].cpu()[:, None])[:, 0]
-                    nats -= torch.where(drawn.cpu(), cost, 0)
+                    cost = logits.double().log_softmax(1).gather(1, x[place][:, None])[:, 0]
+                    nats -= torch.where(drawn, cost, 0).cpu()
                 conditional.done(row, column)
         if drawn.any():
             missing = (row + 1 - rows).clamp(min=1).cpu() * channels * w  # values drawn so far, of each
@@ -69,8 +69,8 @@ def complete(
 def true_bits(model: Autoregressive, pixels: Tensor) -> Tensor:
     """What each row of some pictures costs, given all before it: (n, h), bits for each value."""
     with frozen(model), torch.no_grad():
-        logp = torch.cat([model.logits(some) for some in pixels.split(16)]).cpu().double().log_softmax(1)
-    return -logp.gather(1, pixels.cpu()[:, None])[:, 0].mean((1, 3)) / log(2)
+        logp = torch.cat([model.logits(some) for some in pixels.split(16)]).double().log_softmax(1)
+    return -logp.gather(1, pixels[:, None])[:, 0].mean((1, 3)) / log(2)
 
 
 def uniform(shape: tuple[int, ...], seed: int) -> Tensor:

@@ -58,12 +58,12 @@ class Binomial(Likelihood):
         super().__init__()
         self.levels, top = check_count(levels, "levels", 2), levels - 1
         ways = [math.lgamma(top + 1) - math.lgamma(x + 1) - math.lgamma(top - x + 1) for x in range(levels)]
-        self.log_ways = torch.tensor(ways, dtype=torch.float64)  # no buffer: a Mac's GPU has no float64
+        self.register_buffer("log_ways", torch.tensor(ways, dtype=torch.float64), persistent=False)
 
     def log_p(self, parameters, x):
         logit = parameters[:, 0]
         heads = x * logsigmoid(logit) + (self.levels - 1 - x) * logsigmoid(-logit)
-        return heads + self.log_ways.to(logit)[x]
+        return heads + self.log_ways.to(logit.dtype)[x]
 
     def middle(self, parameters):
         return parameters[:, 0].sigmoid()

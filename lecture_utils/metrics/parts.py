@@ -59,7 +59,7 @@ def part_effects(
     images = (
         render(scenes) if render else torch.stack([torch.as_tensor(s.render(size).image) for s in scenes])
     )
-    values = scores_of(score, images).cpu().double().tolist()
+    values = scores_of(score, images).double().tolist()
     return effects(dict(zip(needed, values, strict=True)), parts, question)
 
 

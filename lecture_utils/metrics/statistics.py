@@ -50,7 +50,7 @@ def _numbers(values, name, least=1):
         raise ValueError(f"{name}: expected a list of numbers, got {type(values).__name__}") from None
     if values.ndim != 1 or len(values) < least:
         raise ValueError(f"{name}: expected k >= {least} numbers (k,), got shape {tuple(values.shape)}")
-    return check_tensor(values, name, ("k",), "any").cpu().double()
+    return check_tensor(values, name, ("k",), "any").double().cpu()
 
 
 def bootstrap(
